@@ -1,0 +1,97 @@
+"""Write the generated parts of the README: the help text, the example and the tables of measured figures.
+
+    python -m benchmarks.readme            # rewrite README.md
+    python -m benchmarks.readme --check    # exit 1 if it is not what the committed results say
+
+Every part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[1]
+README = _ROOT / "README.md"
+
+
+def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
+    """The README with every part that has a name in `parts` written anew.
+
+    Raises:
+        ValueError: a part has no place in the text.
+    """
+    for name, make in parts.items():
+        pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md has no place for {name!r}")
+        body = make()
+        text = pattern.sub(lambda match, body=body: match[1] + body.rstrip() + "\n" + match[2], text)
+    return text
+
+
+def help_text() -> str:
+    """`sertag --help` of the main command, as a user sees it in 100 columns."""
+    return _console(["tag", "--help"])
+
+
+def example() -> str:
+    """The README's first command as it looks on a terminal."""
+    return _console(["examples/calls", "--roles", "agent,customer", "--format", "table", "--quiet"], codes=(1,))
+
+
+def accuracy() -> str:
+    """The table of the model's figures on speakers it did not hear, from the committed results."""
+    return _load("export/results/phone.json")["readme"]
+
+
+def speed() -> str:
+    """The table of costs, from the committed results of `python -m benchmarks.tag`."""
+    return _load("benchmarks/results/tag.json")["readme"]
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "example": example,
+    "help": help_text,
+    "accuracy": accuracy,
+    "speed": speed,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Rewrite or check the README; the exit code says whether it was right."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if something would change")
+    check = parser.parse_args(argv).check
+    old = README.read_text(encoding="utf-8")
+    new = render(old, PARTS)
+    if check:
+        return int(old != new)
+    README.write_text(new, encoding="utf-8")
+    return 0
+
+
+def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
+    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(  # noqa: S603 - the arguments are those of this module
+        [sys.executable, "-m", "sertag", *arguments], cwd=_ROOT, env=environment, capture_output=True, check=False
+    )
+    if done.returncode not in codes:
+        raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
+    return f"```text\n{done.stdout.decode().rstrip()}\n```"
+
+
+def _load(path: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((_ROOT / path).read_text(encoding="utf-8"))
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Where the time of a file goes: the stations of `sertag.pipeline` with a clock at each door.
+
+Stations feed each other through generators, so a station's own time is what is left when the time of those that it
+waits for is taken off. Seconds are those of the thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from sertag import pipeline
+from sertag.decode import AudioSource
+from sertag.model import Model
+
+REST = "rest"
+
+_FUNCTIONS = {
+    "open_audio": "decode",
+    "detect": "speech",
+    "cut_windows": "windows",
+    "coefficients": "coefficients",
+    "turns": "aggregate",
+    "segments": "aggregate",
+    "channel_result": "aggregate",
+    "clip_features": "coefficients",
+}
+_GENERATORS = {"stream_frames": "frames", "cut_sections": "sections", "window_batches": "windows"}
+
+
+class Stations:
+    """Seconds by station; only the innermost one that is at work is charged."""
+
+    def __init__(self) -> None:
+        """Start with nothing charged; `rest` is what no station takes."""
+        self._seconds: dict[str, float] = {}
+        self._at_work = [REST]
+        self._since_s = time.thread_time()
+
+    def seconds(self) -> dict[str, float]:
+        """Thread seconds by station until now, the longest first."""
+        self._charge()
+        return dict(sorted(self._seconds.items(), key=lambda item: -item[1]))
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Charge a station."""
+        self._charge()
+        self._at_work.append(name)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._at_work.pop()
+
+    def function(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function with a clock."""
+
+        def watched_function(*args: Any, **kwargs: Any) -> Any:
+            with self.inside(name):
+                return work(*args, **kwargs)
+
+        return watched_function
+
+    def generator(self, name: str, work: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """The same generator with a clock that runs only while it makes the next item."""
+
+        def watched_generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            items = iter(work(*args, **kwargs))
+            while True:
+                with self.inside(name):
+                    item = next(items, _END)
+                if item is _END:
+                    return
+                yield item
+
+        return watched_generator
+
+    def _charge(self) -> None:
+        now_s = time.thread_time()
+        name = self._at_work[-1]
+        self._seconds[name] = self._seconds.get(name, 0.0) + now_s - self._since_s
+        self._since_s = now_s
+
+
+_END = object()
+
+
+@contextmanager
+def watched(stations: Stations) -> Iterator[None]:
+    """Put the clocks into the pipeline for a while."""
+    with ExitStack() as stack:
+        for function, name in _FUNCTIONS.items():
+            clocked = stations.function(name, getattr(pipeline, function))
+            stack.enter_context(patch.object(pipeline, function, clocked))
+        for function, name in _GENERATORS.items():
+            clocked_items = stations.generator(name, getattr(pipeline, function))
+            stack.enter_context(patch.object(pipeline, function, clocked_items))
+        stack.enter_context(patch.object(AudioSource, "blocks", stations.generator("decode", AudioSource.blocks)))
+        stack.enter_context(patch.object(Model, "run", stations.function("model", Model.run)))
+        yield

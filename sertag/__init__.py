@@ -1,0 +1,48 @@
+"""Batch speech emotion tagging of call recordings.
+
+    from sertag import Tagger
+    result = Tagger().tag("call.wav")
+
+Names are loaded when they are first used, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
+    from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
+    from sertag.tagger import Tagger
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ChannelResult",
+    "DecodeError",
+    "FileResult",
+    "ModelError",
+    "OutputError",
+    "Segment",
+    "Sentiment",
+    "SertagError",
+    "SpecError",
+    "Status",
+    "Tagger",
+    "Trend",
+    "__version__",
+]
+
+_HOMES = {
+    "Tagger": "sertag.tagger",
+    **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
+    **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,6 @@
+"""`python -m sertag` is `sertag`."""
+
+from sertag.cli import main
+
+if __name__ == "__main__":
+    main()

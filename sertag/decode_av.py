@@ -1,0 +1,76 @@
+"""The second decoder: what libsndfile cannot read (m4a, AAC, WMA, AMR and many more), through PyAV.
+
+Used by decode, which imports PyAV only when a file needs it: the module comes as an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from sertag.records import FloatArray
+from sertag.streams import Spliced
+
+_TOLERANCE_S = 0.25  # containers round and count what codecs drop at both ends
+
+
+class BrokenError(Exception):
+    """A decoder gave up; what it gave before is sound."""
+
+
+class AvReader:
+    """What PyAV reads: the first audio stream of anything that FFmpeg knows."""
+
+    def __init__(self, av: Any, stream: Spliced) -> None:
+        """Open with the module `av`; raises BrokenError where nothing can be decoded."""
+        self._av, self._damaged_packets = av, 0
+        stream.seek(0)
+        try:
+            self._container = av.open(stream, mode="r", metadata_errors="ignore")
+            self._frames = self._decoded()
+            first = next(self._frames, None)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise BrokenError(f"it cannot be read ({_reason(error)})") from error
+        if first is None:
+            raise BrokenError("it holds no audio that can be decoded")
+        self._first: Any = first
+        self.channels: int = len(first.layout.channels)
+        self.rate_hz: int = first.sample_rate
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """Native samples, float32 (n, channels)."""
+        resampler = self._av.AudioResampler(format="flt", layout=self._first.layout, rate=self.rate_hz)  # interleaved
+        try:
+            for frame in chain([self._first], self._frames, [None]):  # None: whatever the resampler still holds
+                for out in resampler.resample(frame):
+                    yield out.to_ndarray().reshape(-1, self.channels)
+        except (self._av.FFmpegError, OSError, ValueError) as error:
+            raise BrokenError(f"the decoder stopped ({_reason(error)})") from error
+
+    def promised_samples(self, read: int) -> int:
+        """Samples of each channel that the container promises, when `read` were there."""
+        track = self._container.streams.audio[0]
+        promised = round(float((track.duration or 0) * (track.time_base or 0)) * self.rate_hz)
+        return promised if promised > read + _TOLERANCE_S * self.rate_hz else read
+
+    def notes(self) -> list[str]:
+        """What else was wrong, once everything is read."""
+        return [f"{self._damaged_packets} damaged packets were skipped"] if self._damaged_packets else []
+
+    def close(self) -> None:
+        """Release the decoder."""
+        self._container.close()
+
+    def _decoded(self) -> Iterator[Any]:
+        if not self._container.streams.audio:
+            return
+        for packet in self._container.demux(audio=0):
+            try:
+                yield from packet.decode()
+            except self._av.error.InvalidDataError:
+                self._damaged_packets += 1
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)  # the whole text would repeat the file's name, unescaped

@@ -1,0 +1,255 @@
+"""The whole line for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
+
+One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in sections, so memory
+does not grow with its length; a channel is normalised by the speech heard up to the end of the section at work, which
+for recordings up to a quarter of an hour is the whole channel.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sertag.aggregate import Listening, Turns, channel_result, segments, turns
+from sertag.decode import AudioSource, open_audio
+from sertag.errors import DecodeError, SertagError
+from sertag.features import activity_spec, clip_features, coefficients, silence_coefficients, stream_frames
+from sertag.model import BATCH_WINDOWS, Model
+from sertag.names import display_name
+from sertag.records import (
+    AudioFile,
+    BoolArray,
+    ChannelResult,
+    FileResult,
+    FloatArray,
+    Options,
+    Problem,
+    Section,
+    Segment,
+    Statistics,
+    Status,
+    Windows,
+)
+from sertag.sections import cut_sections, section_frames
+from sertag.speech import detect
+from sertag.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
+
+
+def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
+    """Tag one recording.
+
+    Args:
+        file: as discovered.
+        model: loaded in this process.
+        options: of the run.
+
+    Returns:
+        One result a channel; one without a channel where the file cannot be decoded or something failed.
+    """
+    if file.problem is not None:
+        return _without_audio(file, Status.UNREADABLE, file.problem)
+    try:
+        with open_audio(file.path) as audio:
+            return FileResult(file.path, _tag_audio(audio, model=model, options=options))
+    except DecodeError as error:
+        return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))
+    except SertagError as error:
+        return _without_audio(file, Status.FAILED, Problem(error.code, str(error)))
+    except Exception as error:  # the last resort: whatever it is, the batch goes on and the row says so
+        found = f"{display_name(file.path)}: {type(error).__name__}: {error}"
+        problem = Problem("internal_error", f"{found}; this is a fault of sertag, please report it")
+        return replace(_without_audio(file, Status.FAILED, problem), crash=traceback.format_exc())
+
+
+def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[ChannelResult, ...]:
+    wanted = _wanted(audio, options)
+    mixed = options.channels == "mix"
+    tracks = [_Track(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
+    for section in _sections(audio, model=model, mixed=mixed):
+        for track in tracks:
+            track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
+    frame_hz = activity_spec(model.spec.features).frame_rate_hz
+    talk = turns(np.stack([track.activity for track in tracks]), frame_hz=frame_hz, duration_s=audio.duration_s)
+    clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
+    return tuple(
+        _named(
+            tracks[channel].result(audio.duration_s, float(clipped_pct[channel]), talk[channel], options),
+            channel="mix" if mixed else channel,
+            audio=audio,
+            options=options,
+        )
+        for channel in wanted
+    )
+
+
+def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
+    """The channels that get a row.
+
+    Raises:
+        SertagError: the recording does not have the channel or the role that was asked for.
+    """
+    name = display_name(audio.path)
+    if options.only_role is not None:
+        _check_role(name, audio.channels, options)
+    if options.channels == "mix":
+        return (0,)
+    channels = tuple(range(audio.channels)) if options.channels == "split" else (options.channels,)
+    if channels[-1] >= audio.channels:
+        found = f"{name}: has {audio.channels} channel(s)"
+        message = f"{found}, --channels asks for number {channels[-1]} (they count from 0)"
+        raise SertagError(message, code="no_such_channel")
+    wanted = tuple(c for c in channels if options.only_role in (None, _role(c, options)))
+    if not wanted:
+        message = f"{name}: no channel that was asked for has the role {options.only_role!r}; check --roles"
+        raise SertagError(message, code="no_such_role")
+    return wanted
+
+
+def _check_role(name: str, channels: int, options: Options) -> None:
+    """Refuse where a channel holds several speakers: scoring it would score the wrong person too."""
+    if channels < len(options.roles):
+        found = f"has {channels} channel(s) for {len(options.roles)} roles"
+    elif options.channels == "mix" and channels > 1:
+        found = "is mixed down"
+    else:
+        return
+    advice = "record one channel for each role, and tag the channels apart"
+    message = f"{name}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
+    raise SertagError(message, code="role_not_separate")
+
+
+def _role(channel: int, options: Options) -> str:
+    return options.roles[channel] if channel < len(options.roles) else ""
+
+
+def _sections(audio: AudioSource, *, model: Model, mixed: bool) -> Iterator[Section]:
+    """Decode and frame a recording in sections that look ahead by one window."""
+    features = model.spec.features
+    frame_spec = activity_spec(features)
+    blocks: Iterator[FloatArray] = audio.blocks(rate_hz=features.rate_hz)
+    if mixed:
+        blocks = (block.mean(axis=0, keepdims=True) for block in blocks)
+    frames = stream_frames(blocks, spec=frame_spec, keep_samples=features.framing == "clip")
+    channels = 1 if mixed else audio.channels
+    return cut_sections(
+        frames,
+        own_frames=section_frames(channels=channels, frame_rate_hz=frame_spec.frame_rate_hz),
+        ahead_frames=round(model.spec.window_s * frame_spec.frame_rate_hz) + 1,
+        hop_length=frame_spec.hop_length,
+    )
+
+
+def _named(
+    result: ChannelResult, *, channel: int | Literal["mix"], audio: AudioSource, options: Options
+) -> ChannelResult:
+    """Complete a row with what only the recording knows; that it was read in part is more telling than any doubt."""
+    return replace(
+        result,
+        channel=channel,
+        role="" if channel == "mix" else _role(channel, options),
+        sample_rate=audio.rate_hz,
+        problem=audio.problem or result.problem,
+    )
+
+
+def _without_audio(file: AudioFile, status: Status, problem: Problem) -> FileResult:
+    return FileResult(file.path, (ChannelResult(channel=None, status=status, problem=problem),))
+
+
+class _Track:
+    """One channel on its way through the sections: what has been heard and scored so far."""
+
+    def __init__(self, channel: int, *, model: Model, hop_s: float | None) -> None:
+        self.channel = channel
+        self._model = model
+        self._hop_s = model.spec.hop_s if hop_s is None else hop_s
+        self._frame_spec = activity_spec(model.spec.features)
+        self._active: list[BoolArray] = []
+        self._power = np.zeros(2)  # summed over all frames, over speech frames
+        size = model.spec.features.n_coefficients
+        self._sums = np.zeros((2, size))  # of the coefficients of speech frames, of their squares
+        self._scored: list[tuple[Windows, npt.NDArray[np.float64]]] = []
+
+    @property
+    def activity(self) -> BoolArray:
+        """Speech activity of the whole channel, bool (t,); empty where resampling left nothing of a few samples."""
+        return np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
+
+    def listen(self, section: Section, *, duration_s: float | None, score: bool) -> None:
+        """Hear a section: speech, levels and, if `score`, the windows that begin in it."""
+        own = section.own_frames
+        active = detect(section.frames.log_mel[self.channel], spec=self._frame_spec)
+        power = section.frames.power[self.channel, :own]
+        self._active.append(active[:own])
+        self._power += power.sum(dtype=np.float64), power[active[:own]].sum(dtype=np.float64)
+        if not score or not active.any():
+            return
+        windows = cut_windows(
+            section,
+            active,
+            channel=self.channel,
+            spec=self._model.spec,
+            frame_hz=self._frame_spec.frame_rate_hz,
+            hop_s=self._hop_s,
+            duration_s=duration_s,
+        )
+        clip = self._model.spec.features.framing == "clip"
+        probs = self._clip_probs(section, windows) if clip else self._frame_probs(section, active, windows)
+        if probs:
+            self._scored.append((windows, np.concatenate(probs)))
+
+    def result(self, duration_s: float, clipped_pct: float, talk: Turns, options: Options) -> ChannelResult:
+        """The row of the channel, once every section was heard."""
+        spec = self._model.spec
+        floor = spec.min_confidence if options.min_confidence is None else options.min_confidence
+        activity = self.activity
+        speech_frames = int(activity.sum())
+        mean_square = self._power[1] / speech_frames if speech_frames else self._power[0] / max(1, len(activity))
+        heard = Listening(
+            duration_s=duration_s,
+            speech_s=min(speech_frames / self._frame_spec.frame_rate_hz, duration_s),
+            loudness_dbfs=10 * math.log10(max(mean_square, QUIETEST_POWER)),
+            clipped_pct=clipped_pct,
+            turns=talk,
+        )
+        scored: list[Segment] = []
+        for windows, probs in self._scored:
+            scored += segments(windows, probs, spec=spec, min_confidence=floor, first_index=len(scored))
+        return channel_result(scored, heard, spec=spec, min_confidence=floor)
+
+    def _frame_probs(self, section: Section, active: BoolArray, windows: Windows) -> list[npt.NDArray[np.float64]]:
+        """Probabilities of windows cut from the frames of the channel, batch by batch."""
+        spec = self._model.spec
+        frames = coefficients(section.frames.log_mel[self.channel], spec=spec.features)  # (t, c)
+        spoken = frames[: section.own_frames][active[: section.own_frames]]
+        self._sums += spoken.sum(axis=0, dtype=np.float64), np.square(spoken).sum(axis=0, dtype=np.float64)
+        padding = silence_coefficients(spec=spec.features)
+        batches = window_batches(windows, frames, length=spec.window_frames, padding=padding, size=BATCH_WINDOWS)
+        statistics = self._statistics()
+        return [self._model.run(batch, statistics=statistics) for batch in batches]
+
+    def _clip_probs(self, section: Section, windows: Windows) -> list[npt.NDArray[np.float64]]:
+        """Probabilities of windows whose features are computed from their own samples, as papers do."""
+        spec = self._model.spec
+        if section.frames.samples is None:
+            raise TypeError("cut clips need the samples of the section")
+        samples = section.frames.samples[self.channel]
+        cut = clips(windows, samples, length=round(spec.window_s * spec.features.rate_hz))
+        features = [
+            fit_frames(clip_features(clip, spec=spec.features), spec=spec.features, length=spec.window_frames)
+            for clip in cut
+        ]
+        size = BATCH_WINDOWS
+        return [self._model.run(np.stack(features[i : i + size])) for i in range(0, len(features), size)]
+
+    def _statistics(self) -> Statistics:
+        count = sum(int(active.sum()) for active in self._active)
+        mean, square = self._sums / max(1, count)
+        std = np.sqrt(np.maximum(square - mean**2, 0))
+        return Statistics(mean.astype(np.float32), std.astype(np.float32), count)

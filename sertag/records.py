@@ -1,0 +1,245 @@
+"""What travels between the stations: frozen records, no behaviour beyond their own arithmetic.
+
+Conventions: seconds are floats counted from the first sample of the file, levels are dBFS (0 dB is a mean
+square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and follow the label order of the model.
+`None` means "there is no such value", never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA = 1  # of the rows; raised with every change that could break a reader
+
+FloatArray = npt.NDArray[np.floating[Any]]  # float32, unless a docstring says otherwise
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Status(str, Enum):
+    """What a row can say about one channel of one file."""
+
+    OK = "ok"
+    NO_SPEECH = "no_speech"
+    TOO_SHORT = "too_short"
+    UNCERTAIN = "uncertain"
+    UNREADABLE = "unreadable"
+    FAILED = "failed"
+
+
+FAILURES = frozenset({Status.UNREADABLE, Status.FAILED})
+STRICT_FAILURES = FAILURES | {Status.NO_SPEECH, Status.TOO_SHORT, Status.UNCERTAIN}
+
+
+class Sentiment(str, Enum):
+    """The three-way reading of the labels, by the mapping that the model itself carries."""
+
+    POSITIVE = "positive"
+    NEUTRAL = "neutral"
+    NEGATIVE = "negative"
+
+
+class Trend(str, Enum):
+    """Whether the negative probability fell or rose from the first half of a call to the second."""
+
+    IMPROVING = "improving"
+    STEADY = "steady"
+    WORSENING = "worsening"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFile:
+    """One input as it was reached from the command line.
+
+    Attributes:
+        path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
+        size_bytes: size when it was found; None for stdin or where there is nothing to measure.
+        problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
+    """
+
+    path: str
+    size_bytes: int | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reason in two readings: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose about a run that changes its rows; everything else belongs to the model.
+
+    Attributes:
+        channels: `split` for one row a channel, `mix` for the mean of all, or the number of the only channel wanted.
+        roles: names of channel 0, 1, ...
+        only_role: score this role alone; no rows are written for the others.
+        hop_s: step between windows; None for the model's.
+        min_confidence: under it a result is `uncertain`; None for the model's.
+    """
+
+    channels: Literal["split", "mix"] | int = "split"
+    roles: tuple[str, ...] = ()
+    only_role: str | None = None
+    hop_s: float | None = None
+    min_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames of all channels of a recording, as they come.
+
+    Attributes:
+        log_mel: (channels, t, mels), dB.
+        power: float32 (channels, t), mean square of the samples of each hop without their constant part.
+        samples: float32 (channels, t * hop or a little less at the end), only for models that take cut clips.
+    """
+
+    log_mel: FloatArray
+    power: FloatArray
+    samples: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a recording, long enough for statistics and short enough for memory.
+
+    Attributes:
+        first_frame: index in the file of the first frame.
+        own_frames: how many frames belong to this section; those after them are look-ahead for windows that
+            begin here and end in the next section.
+        last: whether the recording ends with it; then there is no look-ahead.
+        frames: own frames and look-ahead.
+    """
+
+    first_frame: int
+    own_frames: int
+    last: bool
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Mean and deviation of the coefficients over the speech frames of one channel, as far as it was heard.
+
+    Attributes:
+        mean, std: float32 (c,).
+        speech_frames: how many frames they saw.
+    """
+
+    mean: FloatArray
+    std: FloatArray
+    speech_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of one channel and section that hold enough speech to be scored.
+
+    Attributes:
+        starts: int64 (w,), where each begins in the section: a frame, or a sample for models that take cut clips.
+        start_s, end_s: float64 (w,), in the file.
+        speech_s: float64 (w,), seconds of speech inside each.
+        loudness_dbfs: float64 (w,), level of the speech inside each.
+    """
+
+    starts: npt.NDArray[np.int64]
+    start_s: npt.NDArray[np.float64]
+    end_s: npt.NDArray[np.float64]
+    speech_s: npt.NDArray[np.float64]
+    loudness_dbfs: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One scored window of one channel. `emotion` is None unless `status` is ok."""
+
+    index: int
+    start_s: float
+    end_s: float
+    status: Status
+    emotion: str | None
+    confidence: float
+    sentiment: Sentiment | None
+    probs: tuple[float, ...]
+    speech_ratio: float
+    loudness_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelResult:
+    """Everything one row says about one channel, apart from the path and the model.
+
+    `channel` is `mix` for the mean of all, None where the file could not be opened. Tuples are empty and numbers None
+    where they do not apply.
+    """
+
+    channel: int | Literal["mix"] | None
+    status: Status
+    role: str = ""
+    problem: Problem | None = None
+    duration_s: float | None = None
+    sample_rate: int | None = None
+    speech_s: float | None = None
+    segments: tuple[Segment, ...] = ()
+    emotion: str | None = None
+    confidence: float | None = None
+    margin: float | None = None
+    sentiment: Sentiment | None = None
+    probs: tuple[float, ...] = ()
+    fracs: tuple[float, ...] = ()
+    quarters: tuple[float | None, ...] = (None, None, None, None)
+    trend: float | None = None
+    trend_label: Trend | None = None
+    peak_start_s: float | None = None
+    peak_score: float | None = None
+    talk_pct: float | None = None
+    overtalk_s: float | None = None
+    silence_s: float | None = None
+    longest_silence_s: float | None = None
+    loudness_dbfs: float | None = None
+    clipped_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """The outcome for one input: at least one channel result, failures included.
+
+    Attributes:
+        path: as in `AudioFile`.
+        channels: one result a channel; a file that cannot be opened has one with `channel=None`.
+        crash: traceback of an exception nobody foresaw, for the log; None otherwise.
+    """
+
+    path: str
+    channels: tuple[ChannelResult, ...]
+    crash: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """The most telling status of the channels: a failure first, then the best that any channel reached."""
+        found = {channel.status for channel in self.channels}
+        return next(status for status in _MOST_TELLING_FIRST if status in found)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio that were read; 0 where none could be."""
+        return max((channel.duration_s or 0.0 for channel in self.channels), default=0.0)
+
+
+_MOST_TELLING_FIRST = (
+    Status.FAILED,
+    Status.UNREADABLE,
+    Status.OK,
+    Status.UNCERTAIN,
+    Status.NO_SPEECH,
+    Status.TOO_SHORT,
+)

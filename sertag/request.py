@@ -1,0 +1,170 @@
+"""What a user asked for: every setting of `sertag tag` in one record, and the checks that need more than one of them.
+
+Used by `cli`, which fills it from flags, environment and files, and `run`, which does it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from sertag.discover import AUDIO_SUFFIXES, discover
+from sertag.errors import SertagError
+from sertag.formats import SUFFIXES, Format, format_of
+from sertag.log import LogFormat
+from sertag.names import display_name
+from sertag.records import Options
+
+
+class RequestError(SertagError):
+    """Settings contradict each other or cannot be met; a usage error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The settings of a run, named as the options of the command line are."""
+
+    paths: tuple[str, ...]
+    out: str = "-"
+    format: Format | None = None
+    segments: str | None = None
+    summary: str | None = None
+    files_from: str | None = None
+    null: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    channels: Literal["split", "mix"] | int = "split"
+    roles: tuple[str, ...] = ()
+    only_role: str | None = None
+    model: str | None = None
+    hop: float | None = None
+    min_confidence: float | None = None
+    jobs: int | None = None
+    strict: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: str | None = None
+    log_format: LogFormat = "text"
+    progress: bool | None = None
+    bom: bool = False
+
+    @property
+    def options(self) -> Options:
+        """The part that changes rows."""
+        return Options(
+            channels=self.channels,
+            roles=self.roles,
+            only_role=self.only_role,
+            hop_s=self.hop,
+            min_confidence=self.min_confidence,
+        )
+
+
+def table_format(request: Request, *, terminal: bool) -> Format:
+    """The format of the result table.
+
+    Args:
+        request: of the user.
+        terminal: standard output is one.
+
+    Raises:
+        RequestError: neither given nor known from the suffix, or binary data for a terminal.
+    """
+    if request.format == "parquet" and request.out == "-" and terminal:
+        raise RequestError("Parquet is binary and not for a terminal; give --out FILE.parquet")
+    if request.format is not None:
+        return request.format
+    if request.out == "-":
+        return "table" if terminal else "csv"
+    return _suffix_format("--out", request.out, "give one of them or --format")
+
+
+def segments_format(target: str) -> Format:
+    """The format of the table of windows, from its suffix.
+
+    Raises:
+        RequestError: the suffix is not known.
+    """
+    return _suffix_format("--segments", target, "give one of them")
+
+
+def check(request: Request) -> None:
+    """Refuse what cannot be done, before anything is done.
+
+    Raises:
+        RequestError: settings contradict each other.
+    """
+    if not request.paths and request.files_from is None:
+        raise RequestError("nothing to tag: give files, directories, `-` for audio on standard input, or --files-from")
+    if request.files_from == "-" and "-" in request.paths:
+        raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
+    if request.quiet and request.verbose:
+        raise RequestError("--quiet and --verbose exclude each other")
+    _check_roles(request)
+    _check_outputs(request)
+
+
+def _check_roles(request: Request) -> None:
+    repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
+    if repeated:
+        raise RequestError(f"--roles names {', '.join(repeated)} more than once")
+    if request.only_role is None:
+        return
+    if request.only_role not in request.roles:
+        known = f"which is {', '.join(request.roles)}" if request.roles else "which is not given"
+        raise RequestError(f"--only-role {request.only_role!r} must be one of --roles, {known}")
+    if request.channels == "mix":
+        raise RequestError("--only-role needs the channels apart; it cannot go with --channels mix")
+    if isinstance(request.channels, int) and request.roles.index(request.only_role) != request.channels:
+        where = f"channel {request.roles.index(request.only_role)}"
+        raise RequestError(f"--only-role {request.only_role!r} is {where}, but --channels is {request.channels}")
+
+
+def _check_outputs(request: Request) -> None:
+    named = {"--out": request.out, "--segments": request.segments, "--summary": request.summary}
+    outputs = {option: target for option, target in (named | {"--log-file": request.log_file}).items() if target}
+    if request.dry_run:
+        outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
+    places: dict[str, str] = {}
+    for option, target in outputs.items():
+        place = target if target == "-" else os.path.realpath(target)
+        if place in places:
+            raise RequestError(f"{places[place]} and {option} are the same file, {display_name(target)}")
+        places[place] = option
+    inputs: dict[str, tuple[str, ...]] = {
+        "PATHS": request.paths,
+        "--files-from": (request.files_from or "-",),
+        "--model": (request.model or "-",),
+    }
+    for name, paths in inputs.items():
+        for path in paths:
+            written = places.get(os.path.realpath(path))
+            if written and path != "-" and not os.path.isdir(path):
+                raise RequestError(f"{written} would overwrite {display_name(path)}, which is read ({name})")
+    _check_walked(request, places)
+
+
+def _check_walked(request: Request, places: dict[str, str]) -> None:
+    """A directory may hold an old output that passes for a recording; looked for only where the name could pass."""
+    suspects = [
+        (place, option)
+        for place, option in places.items()
+        if os.path.isfile(place) and (request.include or os.path.splitext(place)[1].lower() in AUDIO_SUFFIXES)
+    ]
+    if not suspects:
+        return
+    folders = [path for path in request.paths if os.path.isdir(path)]
+    for file in discover(folders, include=request.include, exclude=request.exclude):
+        for place, option in suspects:
+            if os.path.realpath(file.path) == place:
+                raise RequestError(f"{option} would overwrite {display_name(file.path)}, which is read (PATHS)")
+
+
+def _suffix_format(option: str, target: str, advice: str) -> Format:
+    found = format_of(target)
+    if found is None:
+        message = f"{option} {display_name(target)}: the format is not known from the suffix"
+        raise RequestError(f"{message}; known suffixes are {', '.join(SUFFIXES)}; {advice}")
+    return found

@@ -1,0 +1,152 @@
+"""What the first bytes of a file say it is. Pure; content decides, never the name.
+
+Used by decode to choose a decoder before one is called, because decoders guess: libsndfile takes any file that begins
+with eleven set bits for MP3 and then complains on standard error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+HEAD_BYTES = 4096  # enough for every signature below
+
+
+class Decoder(Enum):
+    """Who can read a kind of content."""
+
+    SNDFILE = "libsndfile"
+    AV = "PyAV"
+    NONE = "nobody"
+    UNKNOWN = "perhaps the MPEG decoder, which looks for its frames"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A kind of content.
+
+    Attributes:
+        name: for a message, to be read after "is" or "looks like".
+        decoder: who can read it.
+    """
+
+    name: str
+    decoder: Decoder
+
+
+# (offset, bytes, what it is); the first match decides.
+_AUDIO = (
+    (0, b"RIFX", "a big-endian WAV file"),
+    (0, b"RF64", "an RF64 file"),
+    (0, b"riff\x2e\x91\xcf\x11", "a W64 file"),
+    (0, b"fLaC", "a FLAC file"),
+    (0, b"OggS", "an Ogg file"),
+    (0, b".snd", "an AU file"),
+    (0, b"dns.", "a little-endian AU file"),
+    (0, b"caff", "a CAF file"),
+    (0, b"NIST_1A", "a NIST Sphere file"),
+    (0, b"Creative Voice File", "a VOC file"),
+    (0, b"\x64\xa3", "an IRCAM file"),
+    (0, b"\x00\x01\xa3\x64", "an IRCAM file"),
+    (0, b"\x00\x02\xa3\x64", "an IRCAM file"),
+)
+_AV = (
+    (28, b"Speex   ", "an Ogg file with Speex"),
+    (28, b"\x7fFLAC", "an Ogg file with FLAC"),
+    (4, b"ftyp", "an MP4 or M4A file"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "a WMA file"),
+    (0, b"#!AMR", "an AMR file"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file"),
+    (0, b"ADIF", "an AAC file"),
+    (0, b"\x0bw", "an AC-3 file"),
+    (0, b"FLV\x01", "an FLV file"),
+    (0, b"\x00\x00\x01\xba", "an MPEG programme stream"),
+    (0, b"wvpk", "a WavPack file"),
+    (0, b"MAC ", "a Monkey's Audio file"),
+    (0, b"TTA1", "a TTA file"),
+)
+_OTHER = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive or office document"),
+    (0, b"\x1f\x8b", "a gzip archive; unpack it first"),
+    (0, b"BZh", "a bzip2 archive; unpack it first"),
+    (0, b"\xfd7zXZ", "an xz archive; unpack it first"),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a program"),
+    (0, b"MThd", "a MIDI file, which holds notes and no sound"),
+    (0, b"SQLite format 3", "an SQLite database"),
+    (0, b"\x00\x05\x16\x07", "macOS metadata and no recording; leave such files out with --exclude '._*'"),
+)
+
+
+def sniff(head: bytes) -> Content:
+    """Say what a file is by its first bytes.
+
+    Args:
+        head: the first `HEAD_BYTES` bytes, fewer where the file is shorter.
+
+    >>> sniff(b"RIFF....WAVEfmt ").name, sniff(b"Dear Sir").name
+    ('a WAV file', "text that begins with 'Dear Sir'")
+    """
+    if head[:4] in (b"RIFF", b"FORM"):
+        return _iff(head)
+    for signatures, decoder in ((_AV, Decoder.AV), (_AUDIO, Decoder.SNDFILE), (_OTHER, Decoder.NONE)):
+        for offset, magic, name in signatures:
+            if head.startswith(magic, offset):
+                return Content(name, decoder)
+    if _is_adts(head):
+        return Content("an AAC file", Decoder.AV)
+    if _is_transport_stream(head):
+        return Content("an MPEG transport stream", Decoder.AV)
+    return _described(head)
+
+
+def _iff(head: bytes) -> Content:
+    """The kind inside the two families of chunked files."""
+    kind = head[8:12]
+    if head[:4] == b"RIFF" and kind in (b"WAVE", b""):
+        return Content("a WAV file", Decoder.SNDFILE)
+    if head[:4] == b"FORM" and kind in (b"AIFF", b"AIFC", b"8SVX", b"16SV", b""):
+        return Content("an AIFF file", Decoder.SNDFILE)
+    if kind == b"AVI ":
+        return Content("an AVI file", Decoder.AV)
+    return Content(f"a RIFF or IFF file of the kind {kind.decode('latin-1')!r}", Decoder.NONE)
+
+
+def _is_adts(head: bytes) -> bool:
+    """Two AAC frames, one behind the other (ISO/IEC 13818-7, 6.2)."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return False
+    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    following = head[length : length + 2]
+    return length >= 7 and (len(following) < 2 or (following[0] == 0xFF and following[1] & 0xF6 == 0xF0))
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    return len(head) > 376 and head[0] == head[188] == head[376] == 0x47
+
+
+def _described(head: bytes) -> Content:
+    if not head.strip(b"\0"):
+        return Content("nothing but zero bytes", Decoder.UNKNOWN)
+    for encoding in ("utf-16", "utf-8") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8",):
+        text = head.decode(encoding, "ignore")
+        if len(text.encode(encoding)) > 0.9 * len(head) and _is_text(text):
+            return Content(_described_text(text), Decoder.NONE)
+    return Content(f"no known kind of file (its first bytes are {head[:8].hex(' ')})", Decoder.UNKNOWN)
+
+
+def _is_text(text: str) -> bool:
+    return sum(c.isprintable() or c in "\t\r\n" for c in text) > 0.98 * len(text)
+
+
+def _described_text(text: str) -> str:
+    start = text.strip("\ufeff \t\r\n")
+    if not start:
+        return "blank text"
+    return "a web page or XML" if start[0] == "<" else f"text that begins with {start[:20].splitlines()[0]!r}"

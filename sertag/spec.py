@@ -1,0 +1,287 @@
+"""The specification that travels inside a model file: how features are made and what the outputs mean.
+
+`FeatureSpec` says how samples become the numbers that the graph takes; `ModelSpec` adds windows, labels, calibration
+and the model's history. Both are read from and written to one JSON document, `metadata_props["sertag.spec"]`.
+Standard library only. Rates are Hz, times seconds, levels dB.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from sertag.errors import SpecError
+
+SPEC_VERSION = 1
+SPEC_KEY = "sertag.spec"
+
+Kind = Literal["mfcc", "log_mel", "waveform"]
+Framing = Literal["channel", "clip"]
+Normalisation = Literal["none", "channel_speech"]
+Pooling = Literal["none", "mean"]
+
+SENTIMENTS = ("positive", "neutral", "negative")
+
+_CHOICES: dict[str, Any] = {"kind": Kind, "framing": Framing, "normalisation": Normalisation, "pooling": Pooling}
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """How samples become features; the definitions are those of librosa 0.11 (`librosa.feature.mfcc`).
+
+    Attributes:
+        kind: `mfcc`, `log_mel`, or `waveform` for graphs that take samples.
+        rate_hz: sample rate that everything is resampled to.
+        framing: `channel` computes frames once for a whole channel and cuts windows from them; `clip` computes each
+            window from its own samples, zero-padded at both ends, as papers do with cut clips.
+        n_fft, win_length, hop_length: samples. Frames are centred and the ends zero-padded.
+        n_mels, fmin_hz, fmax_hz: triangular bands, Slaney's scale and area normalisation, power spectrum.
+        floor_power: mel power under which the logarithm is clipped (librosa's `amin`).
+        dynamic_range_db: clip that many dB under the loudest bin of the clip (librosa's `top_db`); None for the
+            absolute floor alone, which is the only choice that makes sense with `framing="channel"`.
+        n_mfcc: cepstral coefficients kept of the orthonormal DCT-II; unused for `log_mel`.
+        lifter: sinusoidal liftering as in HTK, 0 for none.
+        delta_order: 0, 1 or 2 derivatives appended to the coefficients, each over `delta_width` frames.
+        delta_width: odd number of frames.
+        pooling: `mean` replaces the frames of a window by their mean, giving shape (coefficients, 1).
+        normalisation: `channel_speech` makes the graph also take the mean and standard deviation of the channel's
+            speech frames and how many there were (inputs `channel_mean`, `channel_std`, `speech_frames`); `none`
+            leaves everything to constants inside the graph.
+    """
+
+    kind: Kind = "mfcc"
+    rate_hz: int = 8000
+    framing: Framing = "channel"
+    n_fft: int = 256
+    win_length: int = 256
+    hop_length: int = 80
+    n_mels: int = 40
+    fmin_hz: float = 0.0
+    fmax_hz: float = 4000.0
+    floor_power: float = 1e-10
+    dynamic_range_db: float | None = None
+    n_mfcc: int = 40
+    lifter: int = 0
+    delta_order: int = 0
+    delta_width: int = 9
+    pooling: Pooling = "none"
+    normalisation: Normalisation = "none"
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            _require(value in get_args(allowed), f"features.{name}", value, get_args(allowed))
+        _require(1000 <= self.rate_hz <= 192_000, "features.rate_hz", self.rate_hz, "1000 to 192000")
+        _require(16 <= self.n_fft <= 65_536, "features.n_fft", self.n_fft, "16 to 65536")
+        _require(2 <= self.win_length <= self.n_fft, "features.win_length", self.win_length, "2 to n_fft")
+        _require(1 <= self.hop_length <= self.n_fft, "features.hop_length", self.hop_length, "1 to n_fft")
+        _require(1 <= self.n_mels <= 1024, "features.n_mels", self.n_mels, "1 to 1024")
+        _require(1 <= self.n_mfcc <= self.n_mels or self.kind != "mfcc", "features.n_mfcc", self.n_mfcc, "1 to n_mels")
+        bands_ok = 0 <= self.fmin_hz < self.fmax_hz <= self.rate_hz / 2
+        _require(bands_ok, "features.fmin_hz, fmax_hz", (self.fmin_hz, self.fmax_hz), "0 <= fmin < fmax <= rate / 2")
+        _require(0 < self.floor_power < 1, "features.floor_power", self.floor_power, "between 0 and 1")
+        range_ok = self.dynamic_range_db is None or 0 < self.dynamic_range_db <= 1000
+        _require(range_ok, "features.dynamic_range_db", self.dynamic_range_db, "0 to 1000 dB, or null")
+        _require(self.lifter >= 0, "features.lifter", self.lifter, "0 or more")
+        _require(self.delta_order in (0, 1, 2), "features.delta_order", self.delta_order, (0, 1, 2))
+        width_ok = self.delta_width >= 3 and self.delta_width % 2 == 1
+        _require(width_ok, "features.delta_width", self.delta_width, "an odd number from 3")
+        if self.framing == "channel":
+            absolute = self.dynamic_range_db is None
+            _require(absolute, "features.dynamic_range_db", self.dynamic_range_db, "null with framing channel")
+            _require(self.pooling == "none", "features.pooling", self.pooling, "none with framing channel")
+            _require(self.kind != "waveform", "features.kind", self.kind, "framing clip with waveform")
+        else:
+            constant = self.normalisation == "none"
+            _require(constant, "features.normalisation", self.normalisation, "none with framing clip")
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames per second."""
+        return self.rate_hz / self.hop_length
+
+    @property
+    def n_coefficients(self) -> int:
+        """Numbers per frame, or per sample of a waveform, that reach the graph."""
+        if self.kind == "waveform":
+            return 1
+        base = self.n_mfcc if self.kind == "mfcc" else self.n_mels
+        return base * (1 + self.delta_order)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the model must answer to a closed-form chirp, so that any drift of code or file shows.
+
+    Attributes:
+        mean: mean over time of each coefficient of the chirp's window.
+        middle: the coefficients of the window's middle frame.
+        probs: probabilities before the temperature is applied.
+    """
+
+    mean: tuple[float, ...]
+    middle: tuple[float, ...]
+    probs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """The whole document inside a model file.
+
+    Attributes:
+        name, version: of the model, for people and for the `model` column.
+        features: how the graph's input is made.
+        window_s, hop_s: length of a window and default step between windows.
+        offset_s: where the first window begins (papers cut clips from 0.5 s).
+        min_speech_s: a window is scored if it holds at least this much speech.
+        labels: in the order of the graph's output.
+        sentiment: label to `positive`, `neutral` or `negative`.
+        temperature: log-probabilities are divided by it and renormalised (Guo et al. 2017).
+        min_confidence: under it a result is `uncertain`.
+        probe: see `Probe`; None only while a model is being made.
+        licence: of the weights.
+        training: corpora with their licences, split protocol, seed.
+        metrics: figures with their protocol.
+        libraries: versions that made the file.
+    """
+
+    name: str
+    version: str
+    features: FeatureSpec
+    window_s: float
+    hop_s: float
+    labels: tuple[str, ...]
+    sentiment: MappingProxyType[str, str]
+    offset_s: float = 0.0
+    min_speech_s: float = 0.4
+    temperature: float = 1.0
+    min_confidence: float = 0.0
+    probe: Probe | None = None
+    licence: str = ""
+    training: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    metrics: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    libraries: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        frame_s = self.features.hop_length / self.features.rate_hz
+        _require(0.1 <= self.window_s <= 600, "window_s", self.window_s, "0.1 to 600 seconds")
+        _require(self.window_frames >= 1, "window_s", self.window_s, f"a frame or more, {frame_s:g} s each")
+        _require(frame_s <= self.hop_s <= 3600, "hop_s", self.hop_s, "one frame to 3600 seconds")
+        _require(0 <= self.offset_s <= 600, "offset_s", self.offset_s, "0 to 600 seconds")
+        _require(0 <= self.min_speech_s <= self.window_s, "min_speech_s", self.min_speech_s, "0 to window_s")
+        _require(len(self.labels) >= 2, "labels", self.labels, "two or more labels")
+        _require(len(set(self.labels)) == len(self.labels), "labels", self.labels, "no label twice")
+        _require(set(self.sentiment) == set(self.labels), "sentiment", sorted(self.sentiment), "exactly the labels")
+        for label, value in self.sentiment.items():
+            _require(label.isidentifier(), "labels", label, "letters, digits and underscores (they name columns)")
+            _require(value in SENTIMENTS, f"sentiment.{label}", value, SENTIMENTS)
+        _require(0.01 <= self.temperature <= 100, "temperature", self.temperature, "0.01 to 100")
+        _require(0 <= self.min_confidence <= 1, "min_confidence", self.min_confidence, "0 to 1")
+        if self.probe is not None:
+            count = len(self.probe.probs)
+            _require(count == len(self.labels), "probe.probs", count, "one for each label")
+
+    @property
+    def window_frames(self) -> int:
+        """Frames (or samples, of a waveform) of one window; a clip of n samples has 1 + n // hop centred frames."""
+        samples = round(self.window_s * self.features.rate_hz)
+        if self.features.kind == "waveform":
+            return samples
+        return samples // self.features.hop_length + (1 if self.features.framing == "clip" else 0)
+
+
+def to_json(spec: ModelSpec) -> str:
+    """The document as it is stored in a model file: one line of JSON, keys in the order of the class."""
+    document = {"spec": SPEC_VERSION, **_plain(spec)}
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str, *, source: str) -> ModelSpec:
+    """Read a document and check every value.
+
+    Args:
+        text: JSON.
+        source: the model file, for messages.
+
+    Returns:
+        The specification.
+
+    Raises:
+        SpecError: not JSON, another spec version, a key missing or unknown, a value out of range.
+    """
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise SpecError(f"expected a JSON object, found {type(document).__name__}", code="bad_spec")
+        _require(document.pop("spec", None) == SPEC_VERSION, "spec", json.loads(text).get("spec"), SPEC_VERSION)
+        document["features"] = _build(FeatureSpec, document.get("features"), "features")
+        if document.get("probe") is not None:
+            document["probe"] = _build(Probe, document["probe"], "probe")
+        spec: ModelSpec = _build(ModelSpec, document, "the document")
+    except SpecError as error:
+        advice = "export the model again with this version of sertag's export"
+        raise SpecError(f"{source}: {SPEC_KEY} is not valid: {error}; {advice}", code="bad_spec") from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"{source}: {SPEC_KEY} is not JSON: {error}", code="bad_spec") from error
+    return spec
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, MappingProxyType | dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _build(kind: Any, document: Any, where: str) -> Any:
+    if not isinstance(document, dict):
+        raise SpecError(f"{where}: expected an object, found {type(document).__name__}")
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(document) - set(fields))
+    required = {
+        name
+        for name, item in fields.items()
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    }
+    missing = sorted(required - set(document))
+    if missing or unknown:
+        raise SpecError(f"{where}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+    return kind(**{name: _typed(value, str(fields[name].type), f"{where}.{name}") for name, value in document.items()})
+
+
+def _typed(value: Any, annotation: str, where: str) -> Any:
+    """Check one JSON value against an annotation of this module and freeze lists and objects."""
+    if annotation.startswith("tuple[str"):
+        all_text = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        _require(all_text, where, value, "list of strings")
+        return tuple(value)
+    if annotation.startswith("tuple[float"):
+        _require(isinstance(value, list) and all(_is_number(item) for item in value), where, value, "list of numbers")
+        return tuple(float(item) for item in value)
+    if annotation.startswith("MappingProxyType"):
+        _require(isinstance(value, dict), where, value, "an object")
+        return MappingProxyType(value)
+    if annotation == "int":
+        _require(isinstance(value, int) and not isinstance(value, bool), where, value, "an integer")
+    elif annotation.startswith("float"):
+        absent = value is None and annotation.endswith("None")
+        _require(absent or _is_number(value), where, value, "a finite number")
+        return None if absent else float(value)
+    elif annotation in ("str", "Kind", "Framing", "Normalisation", "Pooling"):
+        _require(isinstance(value, str), where, value, "a string")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300  # false for a NaN
+
+
+def _require(condition: bool, where: str, found: object, expected: object) -> None:
+    if not condition:
+        raise SpecError(f"{where} is {str(found)[:80]!r}, expected {expected}", code="bad_spec")

@@ -1,0 +1,133 @@
+"""Bytes of recordings: opened without any risk of waiting, read at a position, shown to decoders in pieces.
+
+Used by decode. Standard library only; positions and sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from bisect import bisect_right
+from typing import BinaryIO
+
+from sertag.errors import DecodeError
+from sertag.names import display_name
+
+_STDIN_IN_MEMORY_BYTES = 64 << 20
+
+
+def open_stream(path: str) -> BinaryIO:
+    """Open a regular file, or take all of standard input for `-`.
+
+    Anything else could block for ever, and to open a FIFO already does something to it.
+
+    Raises:
+        DecodeError: `not_found`, `permission_denied` or `not_a_file`.
+
+    >>> open_stream(os.devnull)
+    Traceback (most recent call last):
+    sertag.errors.DecodeError: /dev/null: is not a regular file; pipe audio to `-` instead
+    """
+    if path == "-":
+        return _spooled_stdin()
+    name = display_name(path)
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+        stream = io.FileIO(path) if regular else None
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise DecodeError(f"{name}: no such file; check the path", code="not_found") from error
+    except PermissionError as error:
+        message = f"{name}: permission denied; check the rights of the file and its folders"
+        raise DecodeError(message, code="permission_denied") from error
+    except OSError as error:
+        raise DecodeError(f"{name}: cannot be opened ({error.strerror})", code="not_found") from error
+    if stream is None:
+        raise DecodeError(f"{name}: is not a regular file; pipe audio to `-` instead", code="not_a_file")
+    return stream
+
+
+def size_on_disk(stream: BinaryIO) -> int | None:
+    """Present size of a file that `open_stream` opened; None for standard input, which is complete already."""
+    return os.fstat(stream.fileno()).st_size if isinstance(stream, io.FileIO) else None
+
+
+def length(stream: BinaryIO) -> int:
+    """Bytes in a stream; its position is not kept."""
+    stream.seek(0, io.SEEK_END)
+    return stream.tell()  # before Python 3.11 a spool's `seek` returns None
+
+
+def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
+    """Bytes at a position, fewer at the end of the file."""
+    stream.seek(position)
+    return stream.read(count)
+
+
+class Spliced(io.RawIOBase):
+    """A file made of pieces of another one and of bytes put between them; read-only.
+
+    >>> Spliced(io.BytesIO(b"0123456789"), [range(0, 2), b"xy", range(8, 10)]).read()
+    b'01xy89'
+    """
+
+    def __init__(self, stream: BinaryIO, pieces: tuple[range | bytes, ...] | list[range | bytes]) -> None:
+        """Lay `pieces` of `stream` end to end."""
+        super().__init__()
+        self._stream, self._pieces = stream, [piece for piece in pieces if len(piece)]
+        self._starts = [0]
+        for piece in self._pieces:
+            self._starts.append(self._starts[-1] + len(piece))
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Position in the spliced file."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position; behind the end nothing is read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` across pieces; less only at the end."""
+        view, filled = memoryview(buffer).cast("B"), 0
+        while filled < len(view):
+            data = self._read_piece(len(view) - filled)
+            if not data:
+                break
+            view[filled : filled + len(data)] = data
+            filled += len(data)
+            self._position += len(data)
+        return filled
+
+    def _read_piece(self, count: int) -> bytes:
+        index = bisect_right(self._starts, self._position) - 1
+        if index >= len(self._pieces):
+            return b""
+        piece, start = self._pieces[index], self._position - self._starts[index]
+        part = piece[start : start + count]
+        try:
+            return part if isinstance(part, bytes) else read_at(self._stream, part.start, len(part))
+        except OSError:  # the decoder calls from C, where an exception would be printed and lost
+            return b""
+
+
+def _spooled_stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise DecodeError("-: standard input is closed; pipe audio to it", code="not_found")
+    spool = tempfile.SpooledTemporaryFile(max_size=_STDIN_IN_MEMORY_BYTES)
+    shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+    return spool  # type: ignore[return-value]

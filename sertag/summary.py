@@ -1,0 +1,138 @@
+"""The counts of a run: for the progress display, the exit code, the last line on stderr and the JSON summary.
+
+Used by `run` and `progress`. Seconds of audio are those of the files, not of their channels.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Set
+from datetime import datetime, timezone
+from typing import Any
+
+from sertag.records import FAILURES, FileResult, Status
+from sertag.rows import Origin
+
+
+class Tally:
+    """Counts what comes out of the line, file by file.
+
+    Attributes:
+        inputs: files so far.
+        failed_inputs: files of which every row failed.
+        failed_rows: rows that failed.
+        rows: rows by status.
+        audio_s: seconds of audio in the files so far.
+        started: when the run began, UTC.
+    """
+
+    def __init__(self, *, failures: Set[Status] = FAILURES) -> None:
+        """Begin counting.
+
+        Args:
+            failures: what counts as failed for the exit code.
+        """
+        self._failures = failures
+        self.inputs = 0
+        self.failed_inputs = 0
+        self.failed_rows = 0
+        self.rows: Counter[Status] = Counter()
+        self.audio_s = 0.0
+        self.started = datetime.now(timezone.utc)
+        self._start = time.monotonic()
+
+    def add(self, result: FileResult) -> None:
+        """Count one file."""
+        failed = sum(channel.status in self._failures for channel in result.channels)
+        self.inputs += 1
+        self.failed_inputs += failed == len(result.channels)
+        self.failed_rows += failed
+        self.rows.update(channel.status for channel in result.channels)
+        self.audio_s += result.duration_s
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._start
+
+    @property
+    def realtime_factor(self) -> float:
+        """Seconds of audio per second."""
+        return self.audio_s / max(self.wall_s, 1e-9)
+
+
+def last_line(tally: Tally, *, where: str) -> str:
+    """The run in one line.
+
+    Args:
+        tally: of the run.
+        where: the table is.
+    """
+    rows = sum(tally.rows.values())
+    counts = ", ".join(f"{tally.rows[status]:,} {status.value}" for status in Status if tally.rows[status])
+    amount = f"{audio_text(tally.audio_s)} of audio in {tally.wall_s:.1f} s"
+    speed = f"{tally.realtime_factor:,.0f} times real time"
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}); {amount}, {speed}; {where}"
+
+
+def document(
+    tally: Tally, *, version: str, origin: Origin, jobs: int, params: dict[str, Any], exit_code: int
+) -> dict[str, Any]:
+    """The JSON summary of a finished run.
+
+    Args:
+        tally: of the run.
+        version: of sertag.
+        origin: of the rows.
+        jobs: worker processes.
+        params: everything else that decides what the rows say.
+        exit_code: of the run.
+
+    Returns:
+        Only dicts, lists, strings, numbers and None.
+    """
+    return {
+        "run_id": str(uuid.uuid4()),
+        "version": version,
+        "started": _moment(tally.started),
+        "finished": _moment(datetime.now(timezone.utc)),
+        "inputs": tally.inputs,
+        "rows": sum(tally.rows.values()),
+        "reused": 0,
+        "counts_by_status": {status.value: tally.rows[status] for status in Status},
+        "audio_hours": round(tally.audio_s / 3600, 6),
+        "files_per_s": round(tally.inputs / max(tally.wall_s, 1e-9), 3),
+        "realtime_factor": round(tally.realtime_factor, 1),
+        "jobs": jobs,
+        "backend": "local",
+        "model": origin.model,
+        "model_sha256": origin.model_sha256,
+        "params": params,
+        "exit_code": exit_code,
+    }
+
+
+def audio_text(seconds: float) -> str:
+    """An amount of audio for people.
+
+    >>> audio_text(42), audio_text(150), audio_text(9000)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "file"), plural(2000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _moment(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

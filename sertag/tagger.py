@@ -1,0 +1,93 @@
+"""The Python interface: the same line, the same records and the same bytes as the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from sertag.discover import discover
+from sertag.model import DEFAULT_MODEL, load
+from sertag.parallel import tag_all
+from sertag.pipeline import tag_file
+from sertag.records import AudioFile, FileResult, Options, Problem
+from sertag.spec import ModelSpec
+
+Path = str | os.PathLike[str]
+
+
+class Tagger:
+    """A model and the options of a run, ready to tag recordings.
+
+    Args:
+        model: name of a bundled model, or a path to an `.onnx` file.
+        channels: `split` for one result a channel, `mix` for the mean of all, or the number of the only one wanted.
+        roles: names of channel 0, 1, ...
+        only_role: score this role alone.
+        hop_s: step between windows in seconds; None for the model's.
+        min_confidence: under it a result is `uncertain`; None for the model's.
+
+    Raises:
+        ModelError: the model cannot be used.
+        ValueError: `only_role` is not one of `roles`, or a number is out of range.
+
+    >>> result = Tagger(roles=("agent", "customer")).tag(EXAMPLE_CALL)
+    >>> [(channel.channel, channel.role) for channel in result.channels]
+    [(0, 'agent'), (1, 'customer')]
+    >>> customer = result.channels[1]
+    >>> customer.duration_s > customer.speech_s > 0
+    True
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        channels: Literal["split", "mix"] | int = "split",
+        roles: Iterable[str] = (),
+        only_role: str | None = None,
+        hop_s: float | None = None,
+        min_confidence: float | None = None,
+    ) -> None:
+        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence)
+        _check(self._options)
+        self._model = load(model)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model says of itself: labels, windows, features, training, metrics."""
+        return self._model.spec
+
+    def tag(self, path: Path) -> FileResult:
+        """Tag one recording; a file that cannot be read is a result that says why, not an exception.
+
+        >>> Tagger().tag("no such call.wav").channels[0].problem.code
+        'not_found'
+        """
+        (file,) = discover([os.fspath(path)]) if not os.path.isdir(path) else (_folder(path),)
+        return tag_file(file, model=self._model, options=self._options)
+
+    def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
+        """Tag recordings and whole folders, `jobs` at a time, results in the order of the input.
+
+        >>> [result.status.value for result in Tagger().tag_many([EXAMPLE_CALL, "missing.wav"])]
+        ['ok', 'unreadable']
+        """
+        files = discover(os.fspath(path) for path in paths)
+        return tag_all(files, model=self._model, options=self._options, jobs=jobs)
+
+
+def _folder(path: Path) -> AudioFile:
+    message = f"{os.fspath(path)}: is a folder; tag_many takes folders"
+    return AudioFile(os.fspath(path), problem=Problem("not_a_file", message))
+
+
+def _check(options: Options) -> None:
+    if options.only_role is not None and options.only_role not in options.roles:
+        raise ValueError(f"only_role {options.only_role!r} is not one of the roles {list(options.roles)}")
+    if options.only_role is not None and options.channels == "mix":
+        raise ValueError("only_role needs channels apart, channels='mix' puts them together")
+    if options.hop_s is not None and not options.hop_s > 0:
+        raise ValueError(f"hop_s is {options.hop_s}, expected more than 0 seconds")
+    if options.min_confidence is not None and not 0 <= options.min_confidence <= 1:
+        raise ValueError(f"min_confidence is {options.min_confidence}, expected 0 to 1")

@@ -1,0 +1,124 @@
+"""Sections to windows: the stretches that hold enough speech, and the features of each.
+
+Station of the line: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
+offset; one more is aligned to the end of the recording where the grid leaves speech uncovered. Frames are never
+computed twice for windows that overlap: channels are framed once and windows are views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from sertag.records import BoolArray, FloatArray, Section, Windows
+from sertag.spec import FeatureSpec, ModelSpec
+
+Ints = npt.NDArray[np.int64]
+
+QUIETEST_POWER = 1e-10  # -100 dBFS stands for digital silence
+
+
+def cut_windows(
+    section: Section,
+    active: BoolArray,
+    *,
+    channel: int,
+    spec: ModelSpec,
+    frame_hz: float,
+    hop_s: float,
+    duration_s: float | None,
+) -> Windows:
+    """Windows of one channel that begin in a section and hold at least `spec.min_speech_s` of speech.
+
+    Args:
+        section: frames of all channels.
+        active: bool (t,), the speech of this channel, look-ahead included.
+        channel: index of the channel.
+        spec: the model's specification.
+        frame_hz: frames per second of the section.
+        hop_s: step between windows, seconds.
+        duration_s: length of the recording, known (and needed) for its last section only.
+
+    Returns:
+        The windows in order of time.
+    """
+    clip = spec.features.framing == "clip"
+    unit_hz = spec.features.rate_hz if clip else frame_hz
+    length = round(spec.window_s * unit_hz) if clip else spec.window_frames
+    starts = _grid(section, spec=spec, unit_hz=unit_hz, frame_hz=frame_hz, hop_s=hop_s, length=length)
+    first_s = section.first_frame / frame_hz
+    begin = np.round(starts / unit_hz * frame_hz).astype(np.int64)  # (w,) frames inside the section
+    stop = np.minimum(begin + round(spec.window_s * frame_hz), len(active))
+    heard = np.concatenate([[0], np.cumsum(active)])
+    power = np.concatenate([[0.0], np.cumsum(section.frames.power[channel] * active, dtype=np.float64)])
+    speech_frames = heard[stop] - heard[begin]
+    kept = speech_frames >= max(1, round(spec.min_speech_s * frame_hz))
+    begin, stop, speech_frames = begin[kept], stop[kept], speech_frames[kept]
+    end_s = first_s + starts[kept] / unit_hz + spec.window_s
+    return Windows(
+        starts=starts[kept],
+        start_s=first_s + starts[kept] / unit_hz,
+        end_s=end_s if duration_s is None else np.minimum(end_s, duration_s),
+        speech_s=speech_frames / frame_hz,
+        loudness_dbfs=10 * np.log10(np.maximum((power[stop] - power[begin]) / speech_frames, QUIETEST_POWER)),
+    )
+
+
+def window_batches(
+    windows: Windows, source: FloatArray, *, length: int, padding: FloatArray, size: int
+) -> Iterator[FloatArray]:
+    """Contiguous pieces of a channel, a batch of windows at a time.
+
+    Args:
+        windows: where to cut.
+        source: float32 (t, c) coefficients of the section.
+        length: frames of one window.
+        padding: float32 (c,) what stands behind the end of a recording that is shorter than a window.
+        size: windows of one batch.
+
+    Yields:
+        float32 (b, length, c), b <= size.
+    """
+    short = length - len(source)
+    if short > 0:
+        source = np.concatenate([source, np.broadcast_to(padding, (short, source.shape[1]))])
+    views = np.lib.stride_tricks.sliding_window_view(source, length, axis=0).transpose(0, 2, 1)  # (starts, length, c)
+    for first in range(0, len(windows.starts), size):
+        yield views[windows.starts[first : first + size]]
+
+
+def clips(windows: Windows, samples: FloatArray, *, length: int) -> list[FloatArray]:
+    """The samples of each window, float32 (n,), n <= length: shorter only where the recording ends."""
+    return [samples[start : start + length] for start in windows.starts]
+
+
+def fit_frames(frames: FloatArray, *, spec: FeatureSpec, length: int) -> FloatArray:
+    """Pad a clip's frames (t, c) with zeros behind, as papers do, or cut them to `length`; pooled ones stay."""
+    if spec.pooling == "mean" or len(frames) == length:
+        return frames
+    return np.pad(frames[:length], ((0, max(0, length - len(frames))), (0, 0)))
+
+
+def _grid(section: Section, *, spec: ModelSpec, unit_hz: float, frame_hz: float, hop_s: float, length: int) -> Ints:
+    """Where windows begin inside the section, in units of frames or samples."""
+    first = round(section.first_frame / frame_hz * unit_hz)
+    own = round(section.own_frames / frame_hz * unit_hz)
+    held = _held(section) if unit_hz != frame_hz else section.frames.power.shape[1]
+    offset, hop = round(spec.offset_s * unit_hz), max(1, round(hop_s * unit_hz))
+    if section.last and section.first_frame == 0:
+        offset = min(offset, max(0, held - length)) if held <= offset else offset
+    lowest = offset + max(0, -(-(first - offset) // hop)) * hop - first
+    if not section.last:
+        return np.arange(lowest, own, hop, dtype=np.int64)
+    starts = np.arange(lowest, max(0, held - length) + 1, hop, dtype=np.int64)
+    covered = int(starts[-1]) + length if len(starts) else max(0, lowest - hop + length)
+    if held - covered >= max(1, round(spec.min_speech_s * unit_hz)) or (first == 0 and not len(starts)):
+        tail = max(held - length, min(offset, held - 1) if first == 0 else 0)
+        starts = np.append(starts, np.int64(tail))
+    return starts
+
+
+def _held(section: Section) -> int:
+    return 0 if section.frames.samples is None else section.frames.samples.shape[1]

@@ -1,0 +1,63 @@
+"""Fixtures shared by all tests: tiny models, synthesised calls and, where they are, real recordings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
+
+RATE_HZ = 8000
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for calls: frames once a channel, normalised by the channel's speech."""
+    return write_model(tmp_path_factory.mktemp("models") / "tiny.onnx", tiny_spec())
+
+
+@pytest.fixture(scope="session")
+def paper_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model as tutorials make it: mean MFCC of a clip of 3 s from 0.5 s."""
+    spec = tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper")
+    return write_model(tmp_path_factory.mktemp("models") / "paper.onnx", spec)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real recordings, named by SERTAG_DATA."""
+    folder = Path(os.environ.get("SERTAG_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "calls").is_dir():
+        pytest.skip(f"no real recordings: set SERTAG_DATA to the folder that holds them (looked in {folder.name})")
+    return folder
+
+
+def speech_like(seconds: float, *, seed: int = 0, rate_hz: int = RATE_HZ, level: float = 0.2) -> np.ndarray:
+    """Float32 (n,) that has what speech has: a gliding pitch, moving formants, syllables and pauses."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * rate_hz)
+    time_s = np.arange(n) / rate_hz
+    pitch_hz = 120 + 30 * np.sin(2 * np.pi * 0.7 * time_s + rng.uniform(0, 6))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / rate_hz
+    turns_s = np.arange(0, seconds + 0.4, 0.2)
+    formants_hz = np.interp(time_s, turns_s, rng.uniform(400, 2500, len(turns_s)))
+    voice = sum(
+        np.exp(-(((k * pitch_hz - formants_hz) / 500) ** 2)) * np.sin(k * phase) for k in range(2, 1 + int(3400 / 150))
+    )
+    syllables = np.clip(np.sin(2 * np.pi * 3.7 * time_s + rng.uniform(0, 6)) + 0.4, 0, 1)
+    phrases = np.sin(2 * np.pi * 0.23 * time_s + rng.uniform(0, 6)) > -0.6
+    breath = rng.standard_normal(n) * 1e-3
+    return (level * (voice * syllables * phrases / 2 + breath)).astype(np.float32)
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Path:
+    """A stereo mu-law call of 20 s in which both channels speak."""
+    path = tmp_path / "call.wav"
+    samples = np.stack([speech_like(20, seed=1), speech_like(20, seed=2)], axis=1)
+    soundfile.write(path, samples, RATE_HZ, subtype="ULAW")
+    return path

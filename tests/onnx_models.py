@@ -1,0 +1,95 @@
+"""Tiny self-describing ONNX models: mean over time, one linear layer, softmax. Small enough to reason about."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from sertag.spec import SPEC_KEY, FeatureSpec, ModelSpec, to_json
+
+CALL_FEATURES = FeatureSpec(n_mfcc=13, floor_power=1e-9, normalisation="channel_speech")
+PAPER_FEATURES = FeatureSpec(
+    rate_hz=22050,
+    framing="clip",
+    n_fft=2048,
+    win_length=2048,
+    hop_length=512,
+    n_mels=128,
+    fmax_hz=11025.0,
+    dynamic_range_db=80.0,
+    pooling="mean",
+)
+
+
+def tiny_spec(features: FeatureSpec = CALL_FEATURES, **changes: object) -> ModelSpec:
+    """A valid specification with three labels."""
+    base = ModelSpec(
+        name="tiny",
+        version="1",
+        features=features,
+        window_s=4.0 if features.framing == "channel" else 3.0,
+        hop_s=2.0,
+        labels=("angry", "happy", "neutral"),
+        sentiment=MappingProxyType({"angry": "negative", "happy": "positive", "neutral": "neutral"}),
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def write_model(
+    path: Path,
+    spec: ModelSpec,
+    *,
+    metadata: dict[str, str] | None = None,
+    columns: int | None = None,
+    outputs: int | None = None,
+    softmax: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a model that averages its features over time and applies a random linear layer.
+
+    `columns` and `outputs` make a graph that contradicts its specification; `metadata` replaces the embedded document.
+    """
+    rng = np.random.default_rng(seed)
+    features = spec.features
+    columns = columns or (1 if features.pooling == "mean" else features.n_coefficients)
+    outputs = outputs or len(spec.labels)
+    weights = (rng.standard_normal((columns, outputs)) * 0.1).astype(np.float32)
+    nodes, inputs = [], [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["w", None, columns])]
+    pooled = "features"
+    if features.normalisation == "channel_speech":
+        for name, size in (("channel_mean", columns), ("channel_std", columns), ("speech_frames", 1)):
+            inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["w", size]))
+        nodes += [
+            helper.make_node("Unsqueeze", ["channel_mean", "axis"], ["mean3"]),
+            helper.make_node("Sub", ["features", "mean3"], ["centred"]),
+            helper.make_node("Add", ["channel_std", "one"], ["positive"]),
+            helper.make_node("Unsqueeze", ["positive", "axis"], ["std3"]),
+            helper.make_node("Div", ["centred", "std3"], ["normal"]),
+            helper.make_node("Mul", ["speech_frames", "zero"], ["nothing"]),
+        ]
+        pooled = "normal"
+    nodes += [
+        helper.make_node("ReduceMean", [pooled], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+        helper.make_node("Softmax" if softmax else "Identity", ["logits"], ["probabilities"]),
+    ]
+    if features.normalisation == "channel_speech":
+        nodes[-1].output[0] = "raw"
+        nodes.append(helper.make_node("Add", ["raw", "nothing"], ["probabilities"]))
+    constants = [
+        numpy_helper.from_array(weights, "weights"),
+        numpy_helper.from_array(np.array([1], np.int64), "axis"),
+        numpy_helper.from_array(np.array(1, np.float32), "one"),
+        numpy_helper.from_array(np.array(0, np.float32), "zero"),
+    ]
+    result = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["w", outputs])
+    graph = helper.make_graph(nodes, "tiny", inputs, [result], initializer=constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {SPEC_KEY: to_json(spec)} if metadata is None else metadata)
+    onnx.save(model, str(path))
+    return path

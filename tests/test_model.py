@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sertag.errors import ModelError, SpecError
+from sertag.model import DEFAULT_MODEL, Model, bundled, load
+from sertag.records import Statistics
+from sertag.spec import SPEC_KEY, FeatureSpec, to_json
+from tests.onnx_models import CALL_FEATURES, tiny_spec, write_model
+
+STATISTICS = Statistics(np.full(13, -3, np.float32), np.full(13, 2, np.float32), 250)
+
+
+def windows(count: int, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).standard_normal((count, 400, 13)) * 20).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def sharper(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model whose temperature of a half squares its probabilities."""
+    path = tmp_path_factory.mktemp("models") / "sharper.onnx"
+    return load(str(write_model(path, tiny_spec(temperature=0.5))))
+
+
+def refusal(path: Path | str, kind: type[ModelError], code: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(str(path))
+    assert type(caught.value) is kind
+    assert caught.value.code == code
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_file_is_loaded_and_described(tiny_model: Path) -> None:
+    model = load(str(tiny_model))
+    assert model.spec == tiny_spec()
+    assert model.path == str(tiny_model)
+    assert model.sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+
+
+def test_the_default_model_is_in_the_package() -> None:
+    names = bundled()
+    assert names == sorted(names)
+    assert DEFAULT_MODEL in names
+    model = load()
+    assert model.spec.name == DEFAULT_MODEL
+    assert Path(model.path).name == f"{DEFAULT_MODEL}.onnx"
+    assert load(model.path).sha256 == model.sha256  # workers load it by its path
+
+
+def test_a_bundled_name_wins_over_a_file(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(DEFAULT_MODEL).write_bytes(tiny_model.read_bytes())
+    assert load(DEFAULT_MODEL).spec.name == DEFAULT_MODEL
+    assert load(f"./{DEFAULT_MODEL}").spec.name == "tiny"
+
+
+def test_probabilities_are_those_of_the_graph(tiny_model: Path) -> None:
+    features = windows(5)
+    weights = onnx.numpy_helper.to_array(onnx.load(tiny_model).graph.initializer[0])
+    logits = ((features - STATISTICS.mean) / (STATISTICS.std + 1)).mean(axis=1) @ weights
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    model = load(str(tiny_model))
+    np.testing.assert_allclose(model.raw(features, statistics=STATISTICS), expected, atol=1e-6)
+    np.testing.assert_allclose(model.run(features, statistics=STATISTICS), expected, atol=1e-6)  # temperature 1
+    assert model.run(features, statistics=STATISTICS).dtype == np.float64
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_divides_the_logarithms(tmp_path: Path, temperature: float) -> None:
+    model = load(str(write_model(tmp_path / "warm.onnx", tiny_spec(temperature=temperature))))
+    raw = model.raw(windows(3), statistics=STATISTICS)
+    powers = raw ** (1 / temperature)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.run(windows(3), statistics=STATISTICS), expected, rtol=1e-6)
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(any), min_size=1, max_size=5))
+def test_calibrated_probabilities_sum_to_one_and_keep_their_order(sharper: Model, rows: list[list[float]]) -> None:
+    probs = np.array(rows) / np.sum(rows, axis=1, keepdims=True)
+    found = sharper.calibrated(probs)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert np.isfinite(found).all()
+    assert (np.take_along_axis(found, probs.argmax(axis=1)[:, None], axis=1)[:, 0] == found.max(axis=1)).all()
+
+
+def test_a_batch_gives_what_its_windows_give_alone(tiny_model: Path) -> None:
+    model = load(str(tiny_model))
+    features = windows(16)
+    alone = np.concatenate([model.run(window[None], statistics=STATISTICS) for window in features])
+    np.testing.assert_allclose(model.run(features, statistics=STATISTICS), alone, atol=1e-6)
+
+
+def test_views_of_a_channel_need_no_copy_by_the_caller(tiny_model: Path) -> None:
+    model = load(str(tiny_model))
+    frames = windows(1)[0]
+    view = np.lib.stride_tricks.sliding_window_view(frames, 200, axis=0).transpose(0, 2, 1)[::100]
+    expected = model.run(np.ascontiguousarray(view), statistics=STATISTICS)
+    assert np.array_equal(model.run(view, statistics=STATISTICS), expected)
+
+
+def test_a_model_that_normalises_needs_statistics(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="needs the statistics of the channel") as caught:
+        load(str(tiny_model)).run(windows(1))
+    assert caught.value.code == "no_statistics"
+
+
+def test_a_model_of_clips_needs_none(paper_model: Path) -> None:
+    assert load(str(paper_model)).run(np.zeros((2, 40, 1), np.float32)).shape == (2, 3)
+
+
+def test_a_model_of_samples_takes_samples(tmp_path: Path) -> None:
+    spec = tiny_spec(FeatureSpec(kind="waveform", framing="clip"))
+    model = load(str(write_model(tmp_path / "raw.onnx", spec)))
+    assert model.run(np.zeros((1, 24_000, 1), np.float32)).shape == (1, 3)
+
+
+def test_a_missing_file_names_what_there_is(tmp_path: Path) -> None:
+    message = refusal(tmp_path / "absent.onnx", ModelError, "no_model")
+    assert "No such file" in message
+    assert f"or one of: {', '.join(bundled())}" in message
+
+
+def test_an_unknown_name_names_what_there_is() -> None:
+    assert "phone" in refusal("telephone", ModelError, "no_model")
+
+
+def test_a_directory_is_no_model(tmp_path: Path) -> None:
+    assert "Is a directory" in refusal(tmp_path, ModelError, "no_model")
+
+
+def test_a_path_that_cannot_be_is_no_model() -> None:
+    with pytest.raises(ModelError) as caught:
+        load("a\0b")
+    assert caught.value.code == "no_model"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_says_so(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "closed.onnx"
+    path.write_bytes(tiny_model.read_bytes())
+    path.chmod(0)
+    assert "Permission denied" in refusal(path, ModelError, "no_model")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500])
+def test_a_truncated_file_is_refused(tiny_model: Path, tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(tiny_model.read_bytes()[:kept])
+    assert f"not a usable ONNX model ({kept} bytes)" in refusal(path, ModelError, "bad_model")
+
+
+def test_a_text_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("this is not a model\n" * 20)
+    assert "not a usable ONNX model" in refusal(path, ModelError, "bad_model")
+
+
+def test_a_model_that_does_not_describe_itself_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "silent.onnx", tiny_spec(), metadata={})
+    message = refusal(path, SpecError, "no_spec")
+    assert f"no {SPEC_KEY} in its metadata (no metadata)" in message
+    assert "python -m export convert" in message
+
+
+def test_foreign_metadata_are_named(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "foreign.onnx", tiny_spec(), metadata={"author": "x"})
+    assert "(['author'])" in refusal(path, SpecError, "no_spec")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("{}", "spec is 'None', expected 1"),
+        (to_json(tiny_spec()).replace('"spec": 1', '"spec": 9'), "spec is '9', expected 1"),
+        ("not json", "is not JSON"),
+        (to_json(tiny_spec()).replace('"window_s"', '"window"'), "missing ['window_s'], unknown ['window']"),
+    ],
+)
+def test_an_invalid_specification_is_refused(tmp_path: Path, text: str, cause: str) -> None:
+    path = write_model(tmp_path / "odd.onnx", tiny_spec(), metadata={SPEC_KEY: text})
+    assert cause in refusal(path, SpecError, "bad_spec")
+
+
+def test_the_wrong_input_width_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "wide.onnx", tiny_spec(), columns=20)
+    assert "cannot take what its specification describes, (1, 400, 13)" in refusal(path, ModelError, "bad_model")
+
+
+def test_the_wrong_label_count_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "many.onnx", tiny_spec(), outputs=5)
+    message = refusal(path, ModelError, "bad_model")
+    assert "returns shape (1, 5), its specification has 3 labels" in message
+
+
+def test_what_is_no_distribution_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "logits.onnx", tiny_spec(), softmax=False)
+    assert "expected probabilities" in refusal(path, ModelError, "bad_model")
+
+
+def test_missing_inputs_are_refused(tmp_path: Path) -> None:
+    plain = dataclasses.replace(CALL_FEATURES, normalisation="none")
+    metadata = {SPEC_KEY: to_json(tiny_spec())}
+    path = write_model(tmp_path / "plain.onnx", tiny_spec(plain), metadata=metadata)
+    message = refusal(path, ModelError, "bad_model")
+    assert "takes ['features'], its specification needs: features, channel_mean, channel_std, speech_frames" in message
+
+
+def test_more_inputs_than_described_are_refused(tmp_path: Path) -> None:
+    plain = dataclasses.replace(CALL_FEATURES, normalisation="none")
+    metadata = {SPEC_KEY: to_json(tiny_spec(plain))}
+    path = write_model(tmp_path / "more.onnx", tiny_spec(), metadata=metadata)
+    assert "its specification needs: features" in refusal(path, ModelError, "bad_model")
+
+
+@pytest.mark.parametrize(("rank", "kind"), [(2, onnx.TensorProto.FLOAT), (3, onnx.TensorProto.DOUBLE)])
+def test_an_input_of_another_shape_or_type_is_refused(tmp_path: Path, rank: int, kind: int) -> None:
+    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"))
+    taken = onnx.helper.make_tensor_value_info("x", kind, ["w", 400, 13][:rank])
+    given_back = onnx.helper.make_tensor_value_info("y", kind, None)
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "g", [taken], [given_back]), opset_imports=opsets, ir_version=8
+    )
+    onnx.helper.set_model_props(model, {SPEC_KEY: to_json(spec)})
+    path = tmp_path / "other.onnx"
+    onnx.save(model, str(path))
+    assert "expected float32 (windows, time, coefficients)" in refusal(path, ModelError, "bad_model")

@@ -1,0 +1,87 @@
+"""All frames of an MP3 are found, whatever lies around and between them."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+import pytest
+
+from sertag.mpeg import mpeg_layout, skip_id3
+from tests.audio_files import encoded, id3_tag, tones
+
+
+def frame(*, second: int = 0xFB, third: int = 0x90, fourth: int = 0x64, size: int) -> bytes:
+    return bytes([0xFF, second, third, fourth]) + bytes(size - 4)
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "size"),
+    [
+        (0xFB, 0x90, 417),  # MPEG-1 layer III, 128 kbit/s, 44.1 kHz
+        (0xFB, 0x92, 418),  # the same, padded
+        (0xF3, 0x88, 288),  # MPEG-2 layer III, 64 kbit/s, 16 kHz
+        (0xE3, 0x48, 288),  # MPEG-2.5 layer III, 32 kbit/s, 8 kHz
+        (0xFD, 0x84, 384),  # MPEG-1 layer II, 128 kbit/s, 48 kHz
+        (0xFF, 0x14, 32),  # MPEG-1 layer I, 32 kbit/s, 48 kHz
+    ],
+)
+def test_frame_lengths(second: int, third: int, size: int) -> None:
+    frames = frame(second=second, third=third, size=size) * 5
+    layout = mpeg_layout(io.BytesIO(frames), start=0, size_bytes=len(frames))
+    assert layout is not None
+    assert layout.pieces == (range(0, 5 * size),)
+    assert (layout.promised, layout.note) == (1, "")
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 44100, 48000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_real_files_are_one_run(rate_hz: int, channels: int) -> None:
+    content = encoded(tones(3, rate_hz=rate_hz, channels=channels), rate_hz=rate_hz, format="MP3")
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert sum(len(piece) for piece in layout.pieces) == len(content)
+    assert (layout.promised, layout.note) == (1, "")
+
+
+def test_junk_between_frames_is_left_out_and_counted() -> None:
+    content = b"junk" + frame(size=417) * 4 + b"\xff\xfb\xf0 torn" + frame(size=417) * 4 + b"end"
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert layout.pieces == (range(4, 1672), range(1680, 3348))
+    assert "8 bytes in its middle" in layout.note
+
+
+def test_a_cut_frame_is_left_out_and_told() -> None:
+    content = frame(size=417) * 4 + frame(size=417)[:100]
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert layout.pieces == (range(0, 1668),)
+    assert layout.note == "it ends inside a frame"
+
+
+def test_frames_of_another_kind_do_not_continue_a_recording() -> None:
+    content = frame(size=417) * 4 + frame(second=0xF3, third=0x88, size=288) * 4
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert layout.pieces == (range(0, 1668),)
+
+
+def test_chance_is_no_mp3() -> None:
+    for content in (np.random.default_rng(0).bytes(1 << 20), b"\xff" * (1 << 20), bytes(1 << 20), b"", b"\xff\xfb\x90"):
+        assert mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content)) is None
+
+
+def test_long_runs_of_ones_are_passed_quickly() -> None:
+    content = frame(size=417) * 4 + b"\xff" * (16 << 20)
+    before_s = time.process_time()
+    assert mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content)) is not None
+    assert time.process_time() - before_s < 5  # byte by byte it would be half a minute
+
+
+def test_id3_tags_are_passed() -> None:
+    assert skip_id3(io.BytesIO(b"RIFF")) == 0
+    assert skip_id3(io.BytesIO(id3_tag(300) + id3_tag(5) + b"rest")) == 325
+    footer = b"ID3\x04\x00\x10" + bytes([0, 0, 0, 4]) + bytes(4) + b"3DI" + bytes(7)
+    assert skip_id3(io.BytesIO(footer + b"rest")) == 24

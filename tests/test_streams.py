@@ -1,0 +1,77 @@
+"""Spliced files read as their pieces laid end to end, and opening never waits."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sertag.errors import DecodeError
+from sertag.streams import Spliced, open_stream, size_on_disk
+
+CONTENT = bytes(range(200))
+
+
+@given(
+    pieces=st.lists(
+        st.one_of(
+            st.binary(max_size=9),
+            st.tuples(st.integers(0, 200), st.integers(0, 200)).map(lambda ends: range(min(ends), max(ends))),
+        ),
+        max_size=6,
+    ),
+    seek=st.integers(-300, 300),
+    whence=st.sampled_from([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END]),
+    count=st.integers(0, 300),
+)
+def test_a_spliced_file_reads_like_the_whole(pieces: list[range | bytes], seek: int, whence: int, count: int) -> None:
+    whole = b"".join(piece if isinstance(piece, bytes) else CONTENT[piece.start : piece.stop] for piece in pieces)
+    spliced = Spliced(io.BytesIO(CONTENT), pieces)
+    assert spliced.read() == whole
+    position = max(0, {io.SEEK_SET: 0, io.SEEK_CUR: len(whole), io.SEEK_END: len(whole)}[whence] + seek)
+    assert spliced.seek(seek, whence) == spliced.tell() == position
+    assert spliced.read(count) == whole[position : position + count]
+
+
+def test_a_file_that_lost_its_end_reads_short() -> None:
+    assert Spliced(io.BytesIO(b"abc"), [range(0, 10), b"tail"]).read() == b"abc"
+
+
+def test_an_error_of_the_disk_reads_as_the_end() -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    assert Spliced(Failing(CONTENT), [range(0, 10)]).read() == b""
+
+
+def test_a_fifo_is_refused_without_touching_its_writer(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.wav"
+    os.mkfifo(fifo)
+    written = threading.Event()
+
+    def write() -> None:
+        with open(fifo, "wb"):
+            written.set()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    with pytest.raises(DecodeError) as caught:
+        open_stream(str(fifo))
+    assert caught.value.code == "not_a_file"
+    assert not written.wait(0.2), "the writer must still wait for a real reader"
+    with open(fifo, "rb"):
+        writer.join(5)
+
+
+def test_the_size_is_that_of_now(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"123")
+    with open_stream(str(tmp_path / "a")) as stream:
+        os.truncate(tmp_path / "a", 1)
+        assert size_on_disk(stream) == 1
+    assert size_on_disk(io.BytesIO(b"123")) is None
