@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sertag.model import load
+
 _ROOT = Path(__file__).parents[1]
 README = _ROOT / "README.md"
 
@@ -48,8 +50,26 @@ def example() -> str:
 
 
 def accuracy() -> str:
-    """The table of the model's figures on speakers it did not hear, from the committed results."""
-    return _load("export/results/phone.json")["readme"]
+    """The model's figures on speakers it did not hear, from the metadata of the model file itself."""
+    spec = load().spec
+    conditions = spec.metrics["conditions"]
+    corpora = next(iter(conditions.values()))["corpora"]
+    head = ["UAR in %", *corpora, "mean", "accuracy", "ECE", "answered", "accuracy of the answers"]
+    rows = [
+        [
+            name,
+            *(_percent(found["corpora"][corpus]["uar"]) for corpus in corpora),
+            f"**{_percent(found['uar'])}**",
+            _percent(found["accuracy"]),
+            f"{found['ece']:.2f}",
+            _percent(found["coverage"]),
+            _percent(found["accuracy_of_answers"]),
+        ]
+        for name, found in conditions.items()
+    ]
+    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 5])
+    table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
 
 
 def speed() -> str:
@@ -86,6 +106,10 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
     if done.returncode not in codes:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
     return f"```text\n{done.stdout.decode().rstrip()}\n```"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
 
 
 def _load(path: str) -> dict[str, Any]:

@@ -90,10 +90,9 @@ def segments(
         min_confidence: under it a window is uncertain.
         first_index: number of the first window in its channel.
     """
-    return [
-        _segment(first_index + row, windows, row, tuple(float(value) for value in probs[row]), spec, min_confidence)
-        for row in range(len(probs))
-    ]
+    columns = (windows.start_s, windows.end_s, windows.speech_s, windows.loudness_dbfs, probs)
+    rows = zip(*(column.tolist() for column in columns), strict=True)  # plain floats, at once
+    return [_segment(first_index + number, row, spec, min_confidence) for number, row in enumerate(rows)]
 
 
 def channel_result(
@@ -119,9 +118,9 @@ def channel_result(
 
 
 def _segment(
-    index: int, windows: Windows, row: int, probs: tuple[float, ...], spec: ModelSpec, min_confidence: float
+    index: int, row: tuple[float, float, float, float, list[float]], spec: ModelSpec, min_confidence: float
 ) -> Segment:
-    start_s, end_s = float(windows.start_s[row]), float(windows.end_s[row])
+    start_s, end_s, speech_s, loudness_dbfs, probs = row
     confidence = max(probs)
     label = spec.labels[probs.index(confidence)]
     sure = confidence >= min_confidence
@@ -133,9 +132,9 @@ def _segment(
         emotion=label if sure else None,
         confidence=confidence,
         sentiment=Sentiment(spec.sentiment[label]) if sure else None,
-        probs=probs,
-        speech_ratio=min(1.0, float(windows.speech_s[row]) / (end_s - start_s)),
-        loudness_dbfs=float(windows.loudness_dbfs[row]),
+        probs=tuple(probs),
+        speech_ratio=min(1.0, speech_s / (end_s - start_s)),
+        loudness_dbfs=loudness_dbfs,
     )
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,14 +40,29 @@ _CONTEXT = {"max_content_width": 100}
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class _DefaultGroup(click.Group):
+class _Tag(click.Command):
+    """The main command, whose help begins with examples too."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"{_EXAMPLES}\n")
+        super().format_help(ctx, formatter)
+
+
+class _Group(click.Group):
+    """A group that, without arguments, is a usage error whatever the version of click."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(int(Exit.USAGE))
+        return super().parse_args(ctx, args)
+
+
+class _DefaultGroup(_Group):
     """A group that takes what is not one of its commands as arguments of its first command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(int(Exit.USAGE))
-        if args[0] not in self.commands and args[0] != "--help":
+        if args and args[0] not in self.commands and args[0] != "--help":
             args = [self._default.name or "", *args]
         return super().parse_args(ctx, args)
 
@@ -164,7 +178,9 @@ def cli() -> None:
     """
 
 
-@cli.command(context_settings=_CONTEXT | {"auto_envvar_prefix": "SERTAG"}, short_help="Tag recordings (the default).")
+@cli.command(
+    cls=_Tag, context_settings=_CONTEXT | {"auto_envvar_prefix": "SERTAG"}, short_help="Tag recordings (the default)."
+)
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option(
     "-o",
@@ -242,12 +258,12 @@ def tag(**given: Any) -> None:
         code = run(Request(**given))
     except RequestError as error:
         raise click.UsageError(str(error)) from error
-    except BrokenPipeError:
-        _end_like_a_unix_tool()
+    except BrokenPipeError:  # `head` has seen enough: silently, as `cat` ends
+        code = Exit.READER_LEFT
     click.get_current_context().exit(int(code))
 
 
-@cli.group()
+@cli.group(cls=_Group)
 def models() -> None:
     """Look at bundled models and model files."""
 
@@ -328,10 +344,3 @@ def _load_model(name: str) -> Model:
     except ModelError as error:
         click.echo(f"error: {error}", err=True)
         click.get_current_context().exit(int(Exit.MODEL))
-
-
-def _end_like_a_unix_tool() -> NoReturn:
-    """Die of SIGPIPE as `cat` does when `head` has seen enough: silently, and a shell reports 141."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGPIPE)
-    raise AssertionError("unreachable: the signal has ended the process")

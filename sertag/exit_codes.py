@@ -14,3 +14,4 @@ class Exit(IntEnum):
     NOTHING_TAGGED = 3
     MODEL = 4
     OUTPUT = 5
+    READER_LEFT = 141  # 128 + SIGPIPE, what a shell reports of any tool whose reader leaves

@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from sertag.mel import mel_bands
+from sertag.product import multiply
 from sertag.records import FloatArray, Frames
 from sertag.spec import FeatureSpec
 
 _BLOCK_SAMPLES = 131_072  # of windowed frames worked on at once: 512 KiB, which stays in the second-level cache
 _GROUP_BANDS = 8  # mel bands of one matrix product: as wide as the processor's vectors of floats
-_PRODUCT = 262_144  # multiplications of one matrix product: OpenBLAS shares only larger ones among threads
 _DB = 10 / math.log(10)  # natural logarithm to decibels; numpy's float32 log is vectorised, its log10 is not
 
 
@@ -72,7 +73,7 @@ def coefficients(log_mel: FloatArray, *, spec: FeatureSpec) -> FloatArray:
     frames = log_mel
     if spec.kind == "mfcc":
         frames = np.empty((len(log_mel), spec.n_mfcc), dtype=log_mel.dtype)
-        _multiply(log_mel, _dct_matrix(spec), out=frames)
+        multiply(log_mel, _dct_matrix(spec), out=frames)
     orders = [frames, *(_delta(frames, spec.delta_width, order) for order in range(1, spec.delta_order + 1))]
     return orders[0] if len(orders) == 1 else np.concatenate(orders, axis=1)
 
@@ -153,41 +154,35 @@ def stream_frames(blocks: Iterable[FloatArray], *, spec: FeatureSpec, keep_sampl
         if stream is None:
             stream = FrameStream(spec=spec, channels=len(block))
             log_mel, power, rest = (np.empty((len(block), 0, *more), np.float32) for more in ((spec.n_mels,), (), ()))
-        log_mel = np.concatenate([log_mel, stream.push(block)], axis=1)
-        heard = np.concatenate([rest, block], axis=1)
+        log_mel = _joined(log_mel, stream.push(block))
+        heard = _joined(rest, block)
         whole = heard.shape[1] // hop * hop
-        power = np.concatenate([power, _hop_power(heard[:, :whole], hop)], axis=1)
+        power = _joined(power, _hop_power(heard[:, :whole], hop))
         rest = heard[:, whole:].copy()
         ready = min(log_mel.shape[1], power.shape[1])
         yield Frames(log_mel[:, :ready], power[:, :ready], block if keep_samples else None)
         log_mel, power = log_mel[:, ready:], power[:, ready:]
     if stream is not None:
-        log_mel = np.concatenate([log_mel, stream.flush()], axis=1)
-        power = np.concatenate([power, _hop_power(np.pad(rest, ((0, 0), (0, hop - rest.shape[1]))), hop)], axis=1)
+        log_mel = _joined(log_mel, stream.flush())
+        power = _joined(power, _hop_power(np.pad(rest, ((0, 0), (0, hop - rest.shape[1]))), hop))
         yield Frames(log_mel, power[:, : log_mel.shape[1]], None)
 
 
-def mel_bands(*, spec: FeatureSpec) -> FloatArray:
-    """Triangular filters, float32 (bins, m), bins = n_fft // 2 + 1; equals `librosa.filters.mel(...).T`.
-
-    Slaney's scale: linear to 1 kHz, logarithmic above (Auditory Toolbox, 1998); each band has unit area.
-    """
-    bins_hz = np.arange(spec.n_fft // 2 + 1) * (spec.rate_hz / spec.n_fft)
-    low, high = _hz_to_mel(spec.fmin_hz), _hz_to_mel(spec.fmax_hz)
-    edges_hz = np.array([_mel_to_hz(mel) for mel in np.linspace(low, high, spec.n_mels + 2)])
-    rising = (bins_hz[:, None] - edges_hz[:-2]) / np.diff(edges_hz)[:-1]  # (bins, m)
-    falling = (edges_hz[2:] - bins_hz[:, None]) / np.diff(edges_hz)[1:]
-    area = 2 / (edges_hz[2:] - edges_hz[:-2])
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)) * area, dtype=np.float32)
+def _joined(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Both behind each other in time; the usual nothing at the left costs no copy."""
+    return np.concatenate([left, right], axis=1) if left.shape[1] else right
 
 
 def _hop_power(samples: FloatArray, hop: int) -> FloatArray:
-    """Mean square of each hop, (channels, t); the constant part goes first, because an offset is no sound."""
+    """Mean square of each hop, (channels, t), without the constant part of the samples: an offset is no sound."""
     if not samples.size:
         return np.zeros((len(samples), 0), dtype=np.float32)
-    centred = samples - samples.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
-    hops = centred.reshape(len(samples), -1, hop)
-    return np.asarray(np.einsum("cth,cth->ct", hops, hops) / np.float32(hop))
+    hops = samples.reshape(len(samples), -1, hop)
+    squares = np.einsum("cth,cth->ct", hops, hops) / np.float32(hop)
+    means = np.einsum("cth->ct", hops) / np.float32(hop)
+    offset = means.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    # E[(x - m)^2] = E[x^2] - m (2 E[x] - m), which spares two passes over the samples.
+    return np.asarray(np.maximum(squares - offset * (2 * means - offset), 0))
 
 
 def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
@@ -201,17 +196,10 @@ def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
         power = np.abs(scipy.fft.rfft(windowed, overwrite_x=True))  # (b, bins)
         np.multiply(power, power, out=power)
         for group in bands:
-            _multiply(power[:, group.bins], group.weights, out=rows[:, group.columns])
+            multiply(power[:, group.bins], group.weights, out=rows[:, group.columns])
         np.maximum(rows, spec.floor_power, out=rows)
         np.log(rows, out=rows)
         np.multiply(rows, _DB, out=rows)
-
-
-def _multiply(left: FloatArray, right: FloatArray, *, out: FloatArray) -> None:
-    """Matrix product in pieces that run on one thread: how threads share a larger one changes its last bits."""
-    rows = max(1, _PRODUCT // right.size)
-    for start in range(0, len(left), rows):
-        np.matmul(left[start : start + rows], right, out=out[start : start + rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,14 +262,7 @@ def _delta(frames: FloatArray, width: int, order: int) -> FloatArray:
         frames = np.concatenate([frames, np.repeat(frames[-1:], width - count, axis=0)])
     offsets = np.arange(width) - width // 2
     fit = np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))[order] * math.factorial(order)  # (width,)
-    spans = np.lib.stride_tricks.sliding_window_view(frames, width, axis=0)  # (t - width + 1, c, width)
-    inner = spans @ fit.astype(frames.dtype)
+    inner = np.zeros_like(frames[width - 1 :])  # (t - width + 1, c)
+    for shift, weight in enumerate(fit.astype(frames.dtype)):
+        inner += weight * frames[shift : shift + len(inner)]
     return np.pad(inner, ((width // 2, width // 2), (0, 0)), mode="edge")[:count]
-
-
-def _hz_to_mel(hz: float) -> float:
-    return 15 + 27 * math.log(hz / 1000) / math.log(6.4) if hz >= 1000 else hz * 3 / 200
-
-
-def _mel_to_hz(mel: float) -> float:
-    return 1000 * math.exp((mel - 15) * math.log(6.4) / 27) if mel >= 15 else mel * 200 / 3

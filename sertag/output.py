@@ -59,6 +59,11 @@ class Output:
         with self._errors():
             self._stream.flush()
 
+    @property
+    def closed(self) -> bool:
+        """Whether writing is over; pyarrow asks."""
+        return self._stream.closed
+
     def __enter__(self) -> Output:
         return self
 
@@ -120,9 +125,12 @@ class Output:
                 _mute_standard_output()
             if isinstance(error, BrokenPipeError):
                 raise
-            name = "standard output" if self._target == "-" else display_name(self._target)
-            advice = "check that the folder exists, its rights and its free space"
-            message = f"cannot write {name}: {error.strerror or type(error).__name__}; {advice}"
+            reason = error.strerror or type(error).__name__
+            if self._target == "-":
+                message = f"cannot write standard output: {reason}; name a file with --out"
+            else:
+                advice = "check that the folder exists, its rights and its free space"
+                message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
             raise OutputError(message, code="cannot_write") from error
 
 

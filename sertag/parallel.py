@@ -7,18 +7,29 @@ hands files out as they are asked for and keeps no more of them in flight than t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import lru_cache
+from typing import Any
 
 from sertag.errors import ModelError
 from sertag.model import Model, load
+from sertag.names import display_name
 from sertag.pipeline import tag_file
-from sertag.records import AudioFile, FileResult, Options
+from sertag.records import AudioFile, ChannelResult, FileResult, Options, Problem, Status
 
 _STDIN = "-"
 # Workers take about a second to start, in which one process tags some 20 minutes of stereo telephone audio.
 _FEW_FILES = 64
 _LITTLE_AUDIO_BYTES = 16_000_000
+_BATCH_FILES, _BATCH_BYTES = 16, 500_000  # of one message to a worker
+_MOST_WAITING = 1000  # batches that a very long file holds up
+_IDLE_S = 300.0  # then a worker that has nothing to do ends
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_Job = tuple[list[AudioFile], "Future[list[FileResult]]"]
+_Submit = Callable[[list[AudioFile]], _Job]
 
 
 def tag_all(files: Iterable[AudioFile], *, model: Model, options: Options, jobs: int) -> Iterator[FileResult]:
@@ -56,7 +67,7 @@ def stop() -> None:
     """End all workers at once; their unfinished files are lost, nothing else is."""
     from joblib.externals.loky import get_reusable_executor
 
-    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def _is_small(first: list[AudioFile]) -> bool:
@@ -66,17 +77,84 @@ def _is_small(first: list[AudioFile]) -> bool:
 
 
 def _tag_in_workers(files: Iterable[AudioFile], *, model: Model, options: Options, jobs: int) -> Iterator[FileResult]:
-    import joblib
+    def submit(batch: list[AudioFile]) -> _Job:
+        return batch, _executor(jobs).submit(_tag_in_worker, batch, model.path, model.sha256, options)
 
-    # Every worker is one thread: more would compete for the same processors.
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(n_jobs=jobs, return_as="generator", pre_dispatch="3*n_jobs")
-        task = joblib.delayed(_tag_in_worker)
-        yield from pool(task(file, model.path, model.sha256, options) for file in files)
+    waiting: deque[_Job] = deque()
+    for batch in _batches(files):
+        waiting.append(submit(batch))
+        yield from _results_until_idle(waiting, submit, jobs=jobs)
+    while waiting:
+        yield from _next_results(waiting, submit)
 
 
-def _tag_in_worker(file: AudioFile, path: str, sha256: str, options: Options) -> FileResult:
-    return tag_file(file, model=_worker_model(path, sha256), options=options)
+def _batches(files: Iterable[AudioFile]) -> Iterator[list[AudioFile]]:
+    """Files that travel together: a clip of seconds is tagged in about the time that a message takes."""
+    batch: list[AudioFile] = []
+    size_bytes = 0
+    for file in files:
+        batch.append(file)
+        size_bytes += file.size_bytes or 0
+        if len(batch) == _BATCH_FILES or size_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _executor(jobs: int) -> Any:
+    """The workers, started where none are left; each is one thread, more would compete for the same processors."""
+    from joblib.externals.loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=jobs, timeout=_IDLE_S, env=dict.fromkeys(_THREADS, "1"))
+
+
+def _results_until_idle(waiting: deque[_Job], submit: _Submit, *, jobs: int) -> Iterator[FileResult]:
+    """Yield what is ready, in order, until the workers need another batch."""
+    while True:
+        while waiting and waiting[0][1].done():
+            yield from _next_results(waiting, submit)
+        busy = [future for _, future in waiting if not future.done()]
+        if len(waiting) >= _MOST_WAITING:  # the first file is a very long one
+            wait([waiting[0][1]])
+        elif len(busy) < 2 * jobs:  # one at work and one at hand for each
+            return
+        else:
+            wait(busy, return_when=FIRST_COMPLETED)
+
+
+def _next_results(waiting: deque[_Job], submit: _Submit) -> list[FileResult]:
+    """Wait for the first batch; a file that ends its worker (a decoder that crashes, no memory) is a row as well.
+
+    A dying worker takes everything in flight with it. The first files then run one by one, which shows whether one of
+    them is to blame, and the others begin again.
+    """
+    batch, future = waiting.popleft()
+    try:
+        return future.result()
+    except BrokenExecutor:
+        results = [_result_alone(file, submit) for file in batch]
+    jobs = [job if _is_sound(job[1]) else submit(job[0]) for job in waiting]
+    waiting.clear()
+    waiting.extend(jobs)
+    return results
+
+
+def _result_alone(file: AudioFile, submit: _Submit) -> FileResult:
+    try:
+        return submit([file])[1].result()[0]
+    except BrokenExecutor:
+        message = f"{display_name(file.path)}: the process that tagged it died; is there enough memory?"
+        problem = Problem("worker_died", f"{message} fewer --jobs need less")
+        return FileResult(file.path, (ChannelResult(channel=None, status=Status.FAILED, problem=problem),))
+
+
+def _is_sound(future: Future[list[FileResult]]) -> bool:
+    return not future.done() or not isinstance(future.exception(), BrokenExecutor)
+
+
+def _tag_in_worker(batch: list[AudioFile], path: str, sha256: str, options: Options) -> list[FileResult]:
+    return [tag_file(file, model=_worker_model(path, sha256), options=options) for file in batch]
 
 
 @lru_cache(maxsize=1)

@@ -13,22 +13,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from sertag.errors import SertagError
 from sertag.names import display_name
 from sertag.output import Output
 from sertag.records import AudioFile, ChannelResult, FileResult, Status
-from sertag.summary import Tally, audio_text
+from sertag.summary import Tally, audio_text, plural
 
 _PLAIN_EVERY_S = 10.0  # between lines where stderr is a file: often enough to follow, rare enough for a log
 _PAGE_ROWS = 1000  # of one table on the screen; its columns are as wide as these rows need
@@ -58,18 +59,19 @@ class Progress:
         self._tally = tally
         self._count = _Count(files) if files is not None else None
         console = Console(stderr=True)
-        self._bar = _bar(console) if console.is_terminal and not console.is_dumb_terminal else None
-        self._task = self._bar.add_task("", total=None, said=self._fields()) if self._bar else None
+        self._bar = self._live(console) if console.is_terminal and not console.is_dumb_terminal else None
+        self._task = self._bar.add_task("", total=None) if self._bar else None
         self._last_line = time.monotonic()
 
     def advance(self) -> None:
         """Show what the tally says now."""
         total = self._count.total if self._count and self._count.complete else None
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._tally.inputs, total=total, said=self._fields())
+            self._bar.update(self._task, completed=self._tally.inputs, total=total)
         elif time.monotonic() - self._last_line >= _PLAIN_EVERY_S:
             self._last_line = time.monotonic()
-            logging.getLogger("sertag").info("%s", " · ".join(text for text in self._fields().values() if text))
+            words = (self._files(), self._speed(), self._failed())
+            logging.getLogger("sertag").info("%s", " · ".join(word for word in words if word))
 
     def __enter__(self) -> Progress:
         if self._count is not None:
@@ -84,20 +86,30 @@ class Progress:
         if self._count is not None:
             self._count.stop()
 
-    def _fields(self) -> dict[str, str]:
-        tally = self._tally
-        failed = tally.rows[Status.UNREADABLE] + tally.rows[Status.FAILED]
-        return {
-            "files": f"{tally.inputs:,}{self._of_total()} files",
-            "audio": f"{audio_text(tally.audio_s)} of audio",
-            "speed": f"{tally.realtime_factor:,.0f} times real time",
-            "failed": f"{failed:,} failed" if failed else "",
-        }
+    def _live(self, console: Console) -> Bar:
+        columns = (
+            SpinnerColumn(),
+            _Words(self._files),
+            BarColumn(bar_width=24),
+            _Words(self._speed),
+            _Words(self._failed, style="red"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        )
+        # Standard output is data and stays untouched; messages on stderr appear above the line.
+        return Bar(*columns, console=console, transient=True, redirect_stdout=False, refresh_per_second=5)
 
-    def _of_total(self) -> str:
+    def _files(self) -> str:
         if self._count is None:
-            return ""
-        return f"/{max(self._count.total, self._tally.inputs):,}{'' if self._count.complete else '+'}"
+            return plural(self._tally.inputs, "file")
+        total = max(self._count.total, self._tally.inputs)
+        return f"{self._tally.inputs:,}/{total:,}{'' if self._count.complete else '+'} files"
+
+    def _speed(self) -> str:
+        return f"{audio_text(self._tally.audio_s)} of audio · {self._tally.realtime_factor:,.0f} times real time"
+
+    def _failed(self) -> str:
+        failed = self._tally.rows[Status.UNREADABLE] + self._tally.rows[Status.FAILED]
+        return f"{failed:,} failed" if failed else ""
 
 
 class ScreenTable:
@@ -145,6 +157,17 @@ def open_screen_table(target: str) -> Iterator[ScreenTable]:
         table.close()
 
 
+class _Words(ProgressColumn):
+    """A column that says what a function says at the moment of drawing."""
+
+    def __init__(self, say: Callable[[], str], *, style: str = "") -> None:
+        super().__init__()
+        self._say, self._style = say, style
+
+    def render(self, task: Task) -> Text:
+        return Text(self._say(), style=self._style)
+
+
 class _Count:
     """Counts the inputs in a thread of its own, so that a million files do not hold up the first."""
 
@@ -162,24 +185,12 @@ class _Count:
         self._stopping.set()
 
     def _run(self) -> None:
-        for _ in self._files():
-            self.total += 1
-            if self._stopping.is_set():
-                return
-        self.complete = True
-
-
-def _bar(console: Console) -> Bar:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.fields[said][files]}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[said][audio]} · {task.fields[said][speed]}"),
-        TextColumn("[red]{task.fields[said][failed]}"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-    )
-    # Standard output is data and stays untouched; messages on stderr appear above the line.
-    return Bar(*columns, console=console, transient=True, redirect_stdout=False, refresh_per_second=5)
+        with suppress(SertagError):  # the list went away; the run itself will say so
+            for _ in self._files():
+                self.total += 1
+                if self._stopping.is_set():
+                    return
+            self.complete = True
 
 
 def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:

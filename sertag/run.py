@@ -5,9 +5,10 @@ Used by `cli`. Model and workers are imported when they are needed, so that a dr
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from itertools import chain
 from logging import DEBUG, ERROR, INFO, WARNING, Logger
@@ -173,8 +174,9 @@ def _progress(request: Request, tally: Tally) -> Iterator[Any]:
         return
     from sertag.progress import Progress
 
-    countable = None if request.files_from == "-" else lambda: _files(request)
-    with Progress(tally, files=countable) as progress:
+    # A list can be read a second time only if it is a regular file.
+    countable = request.files_from is None or os.path.isfile(request.files_from)
+    with Progress(tally, files=(lambda: _files(request)) if countable else None) as progress:
         yield progress.advance
 
 
@@ -185,11 +187,15 @@ def _results(
     """Yields the results; no worker outlives the block."""
     from sertag import parallel
 
+    results = parallel.tag_all(files, model=model, options=request.options, jobs=jobs)
     try:
-        yield parallel.tag_all(files, model=model, options=request.options, jobs=jobs)
+        yield results
     except BaseException:
         signals.ignore()  # if it was one, it has arrived; what follows must not be cut in two
-        parallel.stop()
+        if isinstance(results, Generator):
+            results.close()
+        with suppress(ImportError):  # a signal may have cut the import of the pool in two
+            parallel.stop()
         raise
 
 

@@ -22,6 +22,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from sertag.mel import hz_to_mel
+from sertag.product import multiply
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
 
@@ -56,7 +58,10 @@ def detect(log_mel: FloatArray, *, spec: FeatureSpec) -> BoolArray:
     >>> int(detect(noise, spec=FeatureSpec()).sum())
     98
     """
-    bands = _broad_bands(spec).T @ log_mel.T  # (b, t)
+    weights = _broad_bands(spec)
+    averages = np.empty((len(log_mel), weights.shape[1]), dtype=np.float32)
+    multiply(log_mel, weights, out=averages)
+    bands = np.ascontiguousarray(averages.T)  # (b, t)
     floor = _floor(bands, spec.frame_rate_hz)
     excess_db = (bands - floor).max(axis=0)  # (t,)
     active: BoolArray = excess_db > _OVER_FLOOR_DB
@@ -88,19 +93,15 @@ def smooth(active: BoolArray, *, frame_rate_hz: float) -> BoolArray:
 @lru_cache(maxsize=8)
 def _broad_bands(spec: FeatureSpec) -> FloatArray:
     """Weights, float32 (m, b), that average neighbouring mel bands inside the telephone's band."""
-    low, high = _mel(spec.fmin_hz), _mel(spec.fmax_hz)
+    low, high = hz_to_mel(spec.fmin_hz), hz_to_mel(spec.fmax_hz)
     centres = np.linspace(low, high, spec.n_mels + 2)[1:-1]
-    heard = np.flatnonzero((centres >= _mel(_BAND_HZ[0])) & (centres <= _mel(_BAND_HZ[1])))
+    heard = np.flatnonzero((centres >= hz_to_mel(_BAND_HZ[0])) & (centres <= hz_to_mel(_BAND_HZ[1])))
     heard = heard if len(heard) else np.arange(spec.n_mels)
     groups = np.array_split(heard, min(_BROAD_BANDS, len(heard)))
     weights = np.zeros((spec.n_mels, len(groups)), dtype=np.float32)
     for band, group in enumerate(groups):
         weights[group, band] = 1 / len(group)
     return weights
-
-
-def _mel(hz: float) -> float:
-    return 15 + 27 * math.log(hz / 1000) / math.log(6.4) if hz >= 1000 else hz * 3 / 200
 
 
 def _floor(bands: FloatArray, frame_rate_hz: float) -> FloatArray:
@@ -151,7 +152,8 @@ def _spread_db(log_mel: FloatArray, active: BoolArray, runs: Runs, spec: Feature
     inner[reach:-reach] = active[reach:-reach] & active[: -2 * reach] & active[2 * reach :]
     middle = np.flatnonzero(inner)[::3]
     decibels = (log_mel[middle - 1] + log_mel[middle] + log_mel[middle + 1]) / 3
-    power = np.exp(decibels * np.float32(math.log(10) / 10)) @ _broad_bands(spec).any(axis=1).astype(np.float32)
+    heard = np.flatnonzero(_broad_bands(spec).any(axis=1))
+    power = np.exp(decibels[:, heard[0] : heard[-1] + 1] * np.float32(math.log(10) / 10)).sum(axis=1)
     level_db = 10 * np.log10(power + np.roll(power, 1), dtype=np.float64)
     ends = np.searchsorted(middle, runs)  # (runs, 2)
     count = np.maximum(1, ends[:, 1] - ends[:, 0])

@@ -31,7 +31,7 @@ class Tagger:
         ModelError: the model cannot be used.
         ValueError: `only_role` is not one of `roles`, or a number is out of range.
 
-    >>> result = Tagger(roles=("agent", "customer")).tag(EXAMPLE_CALL)
+    >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
     >>> [(channel.channel, channel.role) for channel in result.channels]
     [(0, 'agent'), (1, 'customer')]
     >>> customer = result.channels[1]
@@ -70,7 +70,7 @@ class Tagger:
     def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
         """Tag recordings and whole folders, `jobs` at a time, results in the order of the input.
 
-        >>> [result.status.value for result in Tagger().tag_many([EXAMPLE_CALL, "missing.wav"])]
+        >>> [result.status.value for result in Tagger().tag_many(["examples/calls/voicemail", "missing.wav"])]
         ['ok', 'unreadable']
         """
         files = discover(os.fspath(path) for path in paths)

@@ -49,7 +49,8 @@ def cut_windows(
     length = round(spec.window_s * unit_hz) if clip else spec.window_frames
     starts = _grid(section, spec=spec, unit_hz=unit_hz, frame_hz=frame_hz, hop_s=hop_s, length=length)
     first_s = section.first_frame / frame_hz
-    begin = np.round(starts / unit_hz * frame_hz).astype(np.int64)  # (w,) frames inside the section
+    step = round(unit_hz / frame_hz)  # units of one frame
+    begin = (starts + step // 2) // step  # (w,) the nearest frames inside the section
     stop = np.minimum(begin + round(spec.window_s * frame_hz), len(active))
     heard = np.concatenate([[0], np.cumsum(active)])
     power = np.concatenate([[0.0], np.cumsum(section.frames.power[channel] * active, dtype=np.float64)])

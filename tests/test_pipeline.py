@@ -202,7 +202,8 @@ def test_the_user_may_choose_step_and_threshold(call: Path, model: Model) -> Non
         assert (row.status, row.emotion) == (Status.UNCERTAIN, None)
         assert len(row.segments) > 1.5 * len(usual.segments)
         by_start = {segment.start_s: segment.probs for segment in row.segments}
-        assert all(by_start[segment.start_s] == segment.probs for segment in usual.segments)
+        for segment in usual.segments:  # the batch that a window is in may change the last digit
+            assert by_start[segment.start_s] == pytest.approx(segment.probs, abs=1e-6)
 
 
 def test_the_threshold_of_the_model_is_the_default(call: Path, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Temperature and least confidence, both from speakers that the scoring network never heard.
+
+Log-probabilities are float64 (n, k), truth int64 (n,), folds int64 (n,). Each corpus weighs the same, however many
+clips it has. What is reported is cross-fitted: a fold is judged with values fitted on the other folds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+
+from export.dataset import Ints
+from export.metrics import Probs
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A least confidence and what it brings: share of clips that are answered, and how many of those rightly."""
+
+    confidence: float
+    coverage: float
+    accuracy: float
+
+
+def equal_weights(groups: Ints) -> Probs:
+    """Weights that make every group count the same and sum to the number of items.
+
+    >>> equal_weights(np.array([0, 0, 0, 1])).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    counts = np.bincount(groups)
+    return np.asarray(len(groups) / (np.count_nonzero(counts) * counts[groups]))
+
+
+def scale(log_probs: Probs, *, temperature: float) -> Probs:
+    """Probabilities after division of the log-probabilities by a temperature, float64 (n, k)."""
+    logits = log_probs / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:
+    """The temperature of the least negative log-likelihood (Guo et al. 2017, arXiv 1706.04599)."""
+
+    def loss(log_temperature: float) -> float:
+        probs = scale(log_probs, temperature=float(np.exp(log_temperature)))
+        return float(-(weights * np.log(np.maximum(probs[np.arange(len(truth)), truth], 1e-12))).sum())
+
+    found = scipy.optimize.minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def cross_fit(log_probs: Probs, truth: Ints, *, folds: Ints, weights: Probs) -> Probs:
+    """Calibrated probabilities, each fold with the temperature of the others, float64 (n, k)."""
+    probs = np.empty_like(log_probs)
+    for fold in np.unique(folds):
+        own = folds == fold
+        temperature = fit_temperature(log_probs[~own], truth[~own], weights=weights[~own])
+        probs[own] = scale(log_probs[own], temperature=temperature)
+    return probs
+
+
+def choose_threshold(confidence: Probs, *, coverage: float, weights: Probs) -> float:
+    """The confidence that the share `coverage` of the weighted predictions reaches."""
+    order = np.argsort(-confidence)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return float(confidence[order][min(len(order) - 1, int(np.searchsorted(reached, coverage)))])
+
+
+def answered(confidence: Probs, *, folds: Ints, weights: Probs, coverage: float) -> Flags:
+    """Which predictions are answered, each fold under the threshold chosen on the others, bool (n,)."""
+    kept = np.zeros(len(confidence), dtype=bool)
+    for fold in np.unique(folds):
+        own = folds == fold
+        kept[own] = confidence[own] >= choose_threshold(confidence[~own], coverage=coverage, weights=weights[~own])
+    return kept

@@ -1,0 +1,218 @@
+"""Clips to log-mel frames, clean and over telephone lines, made as the tagger makes them and kept on disk.
+
+Station of the line: telephone -> **dataset** -> batches. Clips of one speaker are grouped into simulated calls, which
+share line and speed in every version. Frames are float32 (t, m) in dB, those of all clips of a version one after
+another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+from joblib import Parallel, delayed
+
+from export.corpora import Clip
+from export.errors import ExportError
+from export.telephone import draw_line, level_dbfs, transmit
+from sertag.decode import open_audio
+from sertag.errors import DecodeError
+from sertag.features import FrameStream
+from sertag.records import BoolArray, FloatArray
+from sertag.spec import FeatureSpec
+from sertag.speech import detect
+
+Ints = npt.NDArray[np.int64]
+
+CALL_CLIPS = 24  # about a minute of speech, a short call
+SPEEDS = (0.88, 1.14)
+_CACHE_VERSION = 2  # raised when the telephone changes, so that no older frames are taken for new ones
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a version does to the clips.
+
+    Attributes:
+        phone: sends each call over a line of its own.
+        speed: plays each call faster or slower, by a factor between `SPEEDS`, which gives its speaker another pitch and
+            vocal tract (Ko et al. 2015).
+    """
+
+    phone: bool
+    speed: bool
+
+
+# The first two are also what is scored: recordings as they are, and over a line.
+VARIANTS = (Variant(False, False), Variant(True, False), Variant(True, True), Variant(True, True), Variant(False, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """All clips in one variant.
+
+    Attributes:
+        frames: float32 (t, m), log-mel in dB, clip after clip.
+        variant: which.
+        starts: int64 (clips + 1,), where each clip begins and where the last one ends.
+        speech: bool (t,).
+    """
+
+    frames: FloatArray
+    variant: Variant
+    starts: Ints
+    speech: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Clips with their frames.
+
+    Attributes:
+        clips: n of them.
+        calls: int64 (n,), the simulated call each belongs to; all of one call are of one speaker.
+        versions: one a variant, in the order of `VARIANTS`.
+        features: the recipe of the frames.
+    """
+
+    clips: tuple[Clip, ...]
+    calls: Ints
+    versions: tuple[Version, ...]
+    features: FeatureSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Settings of `prepare`: the recipe of the frames, and the seed of calls, lines and speeds."""
+
+    features: FeatureSpec
+    seed: int
+
+
+def prepare(
+    clips: Sequence[Clip],
+    *,
+    preparation: Preparation,
+    cache: Path,
+    jobs: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """Make or load the frames of all clips.
+
+    Args:
+        clips: of any number of corpora.
+        preparation: what to make.
+        cache: folder for the frames, one file a call, named by content.
+        jobs: processes.
+        report: called with calls done and calls in all.
+
+    Returns:
+        The clips, call after call.
+
+    Raises:
+        ExportError: a clip cannot be decoded, or the cache cannot be written.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    calls = group_calls(clips, seed=preparation.seed)
+    work = (delayed(_cached_call)(call, preparation, cache) for call in calls)
+    parts: list[list[list[FloatArray]]] = []  # call, version, clip
+    for part in Parallel(n_jobs=jobs, return_as="generator")(work):
+        parts.append(part)
+        report(len(parts), len(calls))
+    versions = (
+        as_version([frames for part in parts for frames in part[index]], variant=variant, features=preparation.features)
+        for index, variant in enumerate(VARIANTS)
+    )
+    numbers = np.repeat(np.arange(len(calls)), [len(call) for call in calls])
+    return Dataset(
+        clips=tuple(clip for call in calls for clip in call),
+        calls=numbers,
+        versions=tuple(versions),
+        features=preparation.features,
+    )
+
+
+def group_calls(clips: Sequence[Clip], *, seed: int) -> list[list[Clip]]:
+    """Shuffle each speaker's clips and deal them into calls of about `CALL_CLIPS`, emotions mixed.
+
+    >>> group_calls([], seed=1)
+    []
+    """
+    by_person: dict[str, list[Clip]] = {}
+    for clip in sorted(clips, key=lambda clip: (clip.person, clip.digest)):
+        by_person.setdefault(clip.person, []).append(clip)
+    calls: list[list[Clip]] = []
+    for person, own in by_person.items():
+        digest = hashlib.sha256(f"{seed} {person}".encode()).digest()
+        order = np.random.default_rng(int.from_bytes(digest[:8], "big")).permutation(len(own))
+        pieces = np.array_split(order, max(1, round(len(own) / CALL_CLIPS)))
+        calls.extend([own[index] for index in piece] for piece in pieces)
+    return calls
+
+
+def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
+    """Decode a clip as the tagger does, mixed down to one channel: float32 (n,) at `rate_hz`.
+
+    Raises:
+        ExportError: not audio, damaged or empty.
+    """
+    try:
+        with open_audio(str(path)) as audio:
+            return np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=rate_hz)])
+    except DecodeError as error:
+        raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
+
+
+def log_mel(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:
+    """Frames of one clip as the tagger frames a channel: float32 (n,) -> (t, m), dB."""
+    stream = FrameStream(spec=spec, channels=1)
+    return np.asarray(np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0])
+
+
+def as_version(clips: list[FloatArray], *, variant: Variant, features: FeatureSpec) -> Version:
+    """Lay the frames of clips, each float32 (t, m), one after another and find their speech."""
+    starts = np.concatenate([[0], np.cumsum([len(frames) for frames in clips])]).astype(np.int64)
+    speech = np.concatenate([detect(frames, spec=features) for frames in clips])
+    return Version(frames=np.concatenate(clips), variant=variant, starts=starts, speech=speech)
+
+
+def _cached_call(call: list[Clip], preparation: Preparation, cache: Path) -> list[list[FloatArray]]:
+    """Frames by version and clip, from the cache where they are there."""
+    name = json.dumps(
+        [_CACHE_VERSION, dataclasses.asdict(preparation), [[clip.digest, clip.person] for clip in call]], sort_keys=True
+    )
+    place = cache / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
+    count = len(call)
+    if not place.exists():
+        made = list(_make_call(call, preparation, name))
+        lengths = [len(frames) for frames in made]
+        unfinished = place.with_suffix(f".{os.getpid()}.tmp")
+        with unfinished.open("wb") as file:
+            np.savez(file, frames=np.concatenate(made), lengths=np.array(lengths))
+        unfinished.replace(place)
+    with np.load(place) as stored:
+        frames, lengths = stored["frames"], stored["lengths"]
+    pieces = np.split(frames, np.cumsum(lengths)[:-1])
+    return [pieces[index : index + count] for index in range(0, len(pieces), count)]
+
+
+def _make_call(call: list[Clip], preparation: Preparation, name: str) -> Iterator[FloatArray]:
+    spec = preparation.features
+    samples = [read_clip(clip.path, rate_hz=spec.rate_hz) for clip in call]
+    speech_dbfs = float(np.median([level_dbfs(clip) for clip in samples]))
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
+    for variant in VARIANTS:
+        line, speed = draw_line(rng), float(rng.uniform(*SPEEDS))
+        for clip in samples:
+            changed = soxr.resample(clip, spec.rate_hz * speed, spec.rate_hz) if variant.speed else clip
+            if variant.phone:
+                changed = transmit(changed, line=line, speech_dbfs=speech_dbfs, rng=rng)
+            yield log_mel(changed, spec=spec)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sertag.errors import OutputError
+from sertag.formats import Format
+from sertag.records import FileResult
+from sertag.rows import Origin
+from sertag.write import open_table, results_view, segments_view, write_json
+from tests.results import LABELS, ORIGIN, ok, unreadable
+
+ODD_NAMES = [
+    "new\nline.wav",
+    "carriage\rreturn.wav",
+    'quo"te,comma.wav',
+    "emoji \U0001f4de.wav",
+    os.fsdecode(b"bytes \xff\xfe.wav"),
+    "\x1b[31mred\x1b[0m\x07.wav",
+    "=cmd|' /C calc'!A0.wav",
+    "+1.wav",
+    "-1.wav",
+    "@a.wav",
+    "\ttab.wav",
+    "'=quoted.wav",
+    "'plain quote.wav",
+    " leading space.wav",
+    "\x7f\x9b31m.wav",
+]
+
+
+def written(path: Path, results: list[FileResult], fmt: Format, *, segments: bool = False, bom: bool = False) -> bytes:
+    view = segments_view(ORIGIN) if segments else results_view(ORIGIN)
+    with open_table(str(path), fmt=fmt, view=view, bom=bom) as table:
+        for result in results:
+            table.add(result)
+    return path.read_bytes()
+
+
+def csv_rows(data: bytes, delimiter: str = ",") -> list[dict[str, str]]:
+    text = data.decode("utf-8", "surrogateescape")
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def unguarded(cell: str) -> str:
+    return cell[1:] if re.match(r"'+[=+\-@\t]", cell) else cell
+
+
+def test_csv_is_rfc_4180_with_plain_line_ends(tmp_path: Path) -> None:
+    data = written(tmp_path / "r.csv", [ok(), unreadable("b.wav")], "csv")
+    assert data.count(b"\r") == 0
+    assert data.endswith(b"\n")
+    rows = csv_rows(data)
+    assert [row["status"] for row in rows] == ["ok", "unreadable"]
+    assert rows[0]["duration_s"] == "12.346"
+    assert rows[0]["overtalk_s"] == "0.000"
+    assert rows[0]["p_happy"] == "0.2000"
+    assert rows[0]["talk_pct"] == "81.0"
+    assert rows[0]["trend"] == "0.0000"
+    assert rows[0]["loudness_dbfs"] == ""
+    assert rows[1]["channel"] == ""
+
+
+@pytest.mark.parametrize(("fmt", "delimiter"), [("csv", ","), ("tsv", "\t")])
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_survive_delimited_text(tmp_path: Path, name: str, fmt: Format, delimiter: str) -> None:
+    row = csv_rows(written(tmp_path / "r", [unreadable(name, "why")], fmt), delimiter)[0]
+    assert unguarded(row["path"]) == name
+    assert not re.match(r"[=+\-@\t]", row["path"])
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_survive_json_and_cannot_reach_a_terminal(tmp_path: Path, name: str) -> None:
+    data = written(tmp_path / "r.jsonl", [unreadable(name)], "jsonl")
+    assert json.loads(data)["path"] == name
+    assert re.fullmatch(rb"[\x20-\x7e]*\n", data)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name), min_size=1, max_size=5))
+def test_any_name_survives_csv(tmp_path_factory: pytest.TempPathFactory, names: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("any") / "r.csv"
+    rows = csv_rows(written(path, [unreadable(os.fsdecode(name), "why") for name in names], "csv"))
+    assert [os.fsencode(unguarded(row["path"])) for row in rows] == names
+
+
+def test_numbers_are_not_guarded(tmp_path: Path) -> None:
+    row = csv_rows(written(tmp_path / "s.csv", [ok()], "csv", segments=True))[0]
+    assert row["loudness_dbfs"] == "-20.0"
+
+
+def test_surrogate_without_a_byte_is_spelled_out(tmp_path: Path) -> None:
+    view = results_view(Origin(labels=LABELS, model="odd \ud800", model_sha256=""))
+    with open_table(str(tmp_path / "r.csv"), fmt="csv", view=view) as table:
+        table.add(ok())
+    assert csv_rows((tmp_path / "r.csv").read_bytes())[0]["model"] == "odd \\ud800"
+
+
+def test_json_is_the_array_of_the_lines(tmp_path: Path) -> None:
+    results = [ok(), unreadable("b.wav"), ok("c.wav", channels=2)]
+    lines = written(tmp_path / "r.jsonl", results, "jsonl").splitlines()
+    assert json.loads(written(tmp_path / "r.json", results, "json")) == [json.loads(line) for line in lines]
+    assert json.loads(written(tmp_path / "none.json", [], "json")) == []
+
+
+def test_segments_as_json_lines_are_one_object_a_window(tmp_path: Path) -> None:
+    lines = written(tmp_path / "s.jsonl", [ok(channels=2), unreadable("b.wav")], "jsonl", segments=True).splitlines()
+    assert [json.loads(line)["segment"] for line in lines] == [0, 1, 0, 1]
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    assert written(tmp_path / "r.csv", [ok()], "csv", bom=True).startswith(b"\xef\xbb\xbfpath,")
+    assert written(tmp_path / "p.csv", [ok()], "csv").startswith(b"path,")
+
+
+def test_parquet_has_the_same_values(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    results = [ok(f"{index}.wav", channels=2) for index in range(3000)] + [unreadable("odd \udcff.wav")]
+    written(tmp_path / "r.parquet", results, "parquet")
+    table = parquet.read_table(tmp_path / "r.parquet")
+    assert table.num_rows == 6001
+    assert parquet.ParquetFile(tmp_path / "r.parquet").num_row_groups > 1
+    first = table.slice(0, 1).to_pylist()[0]
+    assert (first["duration_s"], first["channel"], first["sample_rate"]) == (12.346, "0", 8000)
+    assert table.slice(6000).to_pylist()[0]["path"] == "odd \\udcff.wav"
+    assert list(first) == [column.name for column in results_view(ORIGIN).columns]
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match=r"sertag\[parquet\]"):
+        written(tmp_path / "r.parquet", [ok()], "parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_leaves_the_old_table_and_no_traces(tmp_path: Path) -> None:
+    target = tmp_path / "r.csv"
+    target.write_text("old")
+    result = FileResult("a.wav", (ok().channels[0], None))  # type: ignore[arg-type] # fails at the second row
+    with pytest.raises(AttributeError):
+        written(target, [ok(), result], "csv")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_table_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "r.csv"
+    with open_table(str(target), fmt="csv", view=results_view(ORIGIN)) as table:
+        table.add(ok())
+        assert not target.exists()
+    assert target.exists()
+
+
+def test_rights_of_the_old_table_are_kept_and_new_ones_follow_the_umask(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("old")
+    old.chmod(0o640)
+    before = os.umask(0o027)
+    try:
+        written(old, [ok()], "csv")
+        written(new, [ok()], "csv")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (old, new)] == [0o640, 0o640]
+
+
+def test_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    written(tmp_path / "link.csv", [ok()], "csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_bytes().startswith(b"path,")
+
+
+@pytest.mark.parametrize("target", ["missing/r.csv", "folder"])
+def test_target_that_cannot_be_written(tmp_path: Path, target: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="cannot write"):
+        written(tmp_path / target, [ok()], "csv")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_full_disk_is_an_output_error() -> None:
+    with (
+        pytest.raises(OutputError, match="No space left"),
+        open_table("/dev/full", fmt="csv", view=results_view(ORIGIN)) as table,
+    ):
+        table.add(ok())
+
+
+def test_errors_of_the_work_are_not_taken_for_output_errors(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError),
+        open_table(str(tmp_path / "r.csv"), fmt="csv", view=results_view(ORIGIN)),
+    ):
+        raise FileNotFoundError("a recording vanished")
+
+
+def test_write_json(tmp_path: Path) -> None:
+    write_json(str(tmp_path / "run.json"), {"inputs": 1, "name": "\udcff"})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"inputs": 1, "name": "\udcff"}
