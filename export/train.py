@@ -118,18 +118,14 @@ def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, c
     for fold in range(settings.folds):
         place = out / f"fold-{fold}-{run}.npz"
         if not place.exists():
-            learnt, tested = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            model = train_network(dataset, sums, learnt, settings=settings, name=f"fold {fold}", report=report)
-            scores = predict(
-                model, dataset, sums, tested, frames=settings.window_frames, hop_frames=settings.hop_frames
-            )
-            save_predictions(place, scores)
+            save_predictions(place, _score_strangers(dataset, sums, folds, fold, settings=settings, report=report))
         predicted.append(load_predictions(place))
     results = measure(predicted, clips=dataset.clips, folds=folds, labels=LABELS, coverage=settings.coverage)
     weights = out / f"phone-{run}.keras"
     if not weights.exists():
         everyone = np.arange(len(dataset.clips))
-        train_network(dataset, sums, everyone, settings=settings, name="all speakers", report=report).save(weights)
+        model = train_network(dataset, sums, everyone, settings=settings, name="all speakers", report=report)
+        _save(model, weights)
     spec = describe(results, corpora=corpora, settings=settings)
     (out / "phone.json").write_text(record(results, spec=spec, settings=settings), encoding="utf-8")
     examples = example_inputs(dataset.clips, spec=spec)
@@ -148,6 +144,15 @@ def load_dataset(
         report=lambda done, total: report("features", done / total),
     )
     return dataset, tuple(statistics(version, features=settings.features) for version in dataset.versions)
+
+
+def _score_strangers(
+    dataset: Dataset, sums: tuple[Statistics, ...], folds: Ints, fold: int, *, settings: Settings, report: Report
+) -> Predictions:
+    """Train on the speakers of the other folds and score those of one."""
+    learnt, tested = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    model = train_network(dataset, sums, learnt, settings=settings, name=f"fold {fold}", report=report)
+    return predict(model, dataset, sums, tested, frames=settings.window_frames, hop_frames=settings.hop_frames)
 
 
 def train_network(
@@ -205,9 +210,17 @@ def train_network(
 
 
 def run_name(clips: Sequence[Clip], settings: Settings) -> str:
-    """What tells the files of this run from those of another one: settings and data."""
+    """What tells the files of this run from those of another one: settings, recipe and data."""
+    recipe = Path(phone.__file__).read_text(encoding="utf-8")
     data = sorted(f"{clip.person} {clip.label} {clip.digest}" for clip in clips)
-    return hashlib.sha256(json.dumps([dataclasses.asdict(settings), data]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([dataclasses.asdict(settings), recipe, data]).encode()).hexdigest()[:12]
+
+
+def _save(model: keras.Model, place: Path) -> None:
+    """Store a network in one step, so that an interrupted run never leaves half of one."""
+    unfinished = place.with_name(f"unfinished-{place.name}")
+    model.save(unfinished)
+    unfinished.replace(place)
 
 
 def _optimizer(settings: Settings) -> keras.optimizers.Optimizer:

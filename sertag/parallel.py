@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from typing import Any
 
+from sertag import signals
 from sertag.errors import ModelError
 from sertag.model import Model, load
 from sertag.names import display_name
@@ -106,7 +108,10 @@ def _executor(jobs: int) -> Any:
     """The workers, started where none are left; each is one thread, more would compete for the same processors."""
     from joblib.externals.loky import get_reusable_executor
 
-    return get_reusable_executor(max_workers=jobs, timeout=_IDLE_S, env=dict.fromkeys(_THREADS, "1"))
+    executor = get_reusable_executor(max_workers=jobs, timeout=_IDLE_S, env=dict.fromkeys(_THREADS, "1"))
+    resource_tracker.ensure_running()  # which lifts the block of signals that the workers are to inherit
+    signals.block()
+    return executor
 
 
 def _results_until_idle(waiting: deque[_Job], submit: _Submit, *, jobs: int) -> Iterator[FileResult]:
