@@ -27,7 +27,7 @@ class AvReader:
         self._av, self._damaged_packets = av, 0
         stream.seek(0)
         try:
-            self._container = av.open(stream, mode="r", metadata_errors="ignore")
+            self._container = av.open(stream, mode="r", **_tolerant(av))
             self._frames = self._decoded()
             first = next(self._frames, None)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -70,6 +70,11 @@ class AvReader:
                 yield from packet.decode()
             except self._av.error.InvalidDataError:
                 self._damaged_packets += 1
+
+
+def _tolerant(av: Any) -> dict[str, str]:
+    """Arguments with which a title that is not UTF-8 is no reason to refuse; from PyAV 19 on it never is."""
+    return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _reason(error: Exception) -> str:

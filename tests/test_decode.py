@@ -698,7 +698,8 @@ def test_a_real_m4a(data_dir: Path) -> None:
     with open_audio(str(data_dir / "calls" / "caller_leg.m4a")) as audio:
         blocks = list(audio.blocks(rate_hz=8000))
     assert (audio.channels, audio.rate_hz) == (1, 8000)
-    assert sum(block.shape[1] for block in blocks) == 480_256  # as ffmpeg gives
+    # FFmpeg 8 leaves out the padding of the last packet, older ones keep it.
+    assert sum(block.shape[1] for block in blocks) in (480_000, 480_256)
     assert audio.problem is None
 
 
