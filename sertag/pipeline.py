@@ -40,6 +40,9 @@ from sertag.sections import cut_sections, section_frames
 from sertag.speech import detect
 from sertag.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 
+_SAME_DB = 3.0  # joint stereo of lossy codecs stays under 1, where one of two people speaks it is 20 and more
+_EVERY_FRAMES = 20  # a sample of the frames tells
+
 
 def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     """Tag one recording.
@@ -71,9 +74,16 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
     wanted = _wanted(audio, options)
     mixed = options.channels == "mix"
     tracks = [_Track(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
+    apart_db = 0.0
     for section in _sections(audio, model=model, mixed=mixed):
+        apart_db = max(apart_db, _apart_db(section))
         for track in tracks:
             track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
+    same = len(tracks) > 1 and apart_db < _SAME_DB and tracks[0].activity.any()
+    if same and options.only_role is not None:
+        raise SertagError(
+            _not_separate(audio, "has the same signal in all channels", options), code="role_not_separate"
+        )
     frame_hz = activity_spec(model.spec.features).frame_rate_hz
     talk = turns(np.stack([track.activity for track in tracks]), frame_hz=frame_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
@@ -83,6 +93,7 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
             channel="mix" if mixed else channel,
             audio=audio,
             options=options,
+            note=_same_signal(audio) if same else None,
         )
         for channel in wanted
     )
@@ -94,11 +105,11 @@ def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
     Raises:
         SertagError: the recording does not have the channel or the role that was asked for.
     """
-    name = display_name(audio.path)
     if options.only_role is not None:
-        _check_role(name, audio.channels, options)
+        _check_role(audio, options)
     if options.channels == "mix":
         return (0,)
+    name = display_name(audio.path)
     channels = tuple(range(audio.channels)) if options.channels == "split" else (options.channels,)
     if channels[-1] >= audio.channels:
         found = f"{name}: has {audio.channels} channel(s)"
@@ -111,17 +122,34 @@ def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
     return wanted
 
 
-def _check_role(name: str, channels: int, options: Options) -> None:
+def _check_role(audio: AudioSource, options: Options) -> None:
     """Refuse where a channel holds several speakers: scoring it would score the wrong person too."""
-    if channels < len(options.roles):
-        found = f"has {channels} channel(s) for {len(options.roles)} roles"
-    elif options.channels == "mix" and channels > 1:
+    if audio.channels < len(options.roles):
+        found = f"has {audio.channels} channel(s) for {len(options.roles)} roles"
+    elif options.channels == "mix" and audio.channels > 1:
         found = "is mixed down"
     else:
         return
+    raise SertagError(_not_separate(audio, found, options), code="role_not_separate")
+
+
+def _not_separate(audio: AudioSource, found: str, options: Options) -> str:
     advice = "record one channel for each role, and tag the channels apart"
-    message = f"{name}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
-    raise SertagError(message, code="role_not_separate")
+    return f"{display_name(audio.path)}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
+
+
+def _apart_db(section: Section) -> float:
+    """How far any channel ever is from the first one, dB, mean over the bands of a frame; 0 for one channel."""
+    frames = section.frames.log_mel[:, : section.own_frames : _EVERY_FRAMES]
+    return float(np.abs(frames - frames[:1]).mean(axis=2).max())
+
+
+def _same_signal(audio: AudioSource) -> Problem:
+    found = f"{display_name(audio.path)}: has the same signal in all {audio.channels} channels"
+    message = (
+        f"{found}; speakers are not apart, so roles and overtalk mean nothing; record one channel for each speaker"
+    )
+    return Problem("same_signal", message)
 
 
 def _role(channel: int, options: Options) -> str:
@@ -146,15 +174,20 @@ def _sections(audio: AudioSource, *, model: Model, mixed: bool) -> Iterator[Sect
 
 
 def _named(
-    result: ChannelResult, *, channel: int | Literal["mix"], audio: AudioSource, options: Options
+    result: ChannelResult,
+    *,
+    channel: int | Literal["mix"],
+    audio: AudioSource,
+    options: Options,
+    note: Problem | None,
 ) -> ChannelResult:
-    """Complete a row with what only the recording knows; that it was read in part is more telling than any doubt."""
+    """Complete a row with what only the recording knows, which tells more than any doubt about the result."""
     return replace(
         result,
         channel=channel,
         role="" if channel == "mix" else _role(channel, options),
         sample_rate=audio.rate_hz,
-        problem=audio.problem or result.problem,
+        problem=audio.problem or note or result.problem,
     )
 
 

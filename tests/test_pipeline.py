@@ -167,6 +167,37 @@ def test_a_mono_file_has_the_only_role_there_is(model: Model, tmp_path: Path) ->
         assert row.status == Status.OK
 
 
+def test_two_channels_of_one_signal_are_called_so(model: Model, tmp_path: Path) -> None:
+    speech = speech_like(10)
+    path = written(tmp_path / "dual.wav", speech, speech * np.float32(0.99))
+    result = tagged(path, model)
+    assert [row.status for row in result.channels] == [Status.OK, Status.OK]
+    for row in result.channels:
+        assert row.problem is not None
+        assert row.problem.code == "same_signal"
+        assert "dual.wav: has the same signal in all 2 channels" in row.problem.message
+
+
+def test_a_short_word_on_an_otherwise_silent_line_keeps_channels_apart(model: Model, tmp_path: Path) -> None:
+    word = np.zeros(RATE_HZ * 60, dtype=np.float32)
+    word[RATE_HZ * 30 : RATE_HZ * 32] = speech_like(2)
+    result = tagged(written(tmp_path / "word.wav", word, np.zeros_like(word)), model)
+    assert [row.status for row in result.channels] == [Status.OK, Status.NO_SPEECH]
+    assert result.channels[0].problem is None
+
+
+def test_one_signal_on_two_channels_is_no_role_alone(model: Model, tmp_path: Path) -> None:
+    speech = speech_like(10)
+    row = only(
+        tagged(written(tmp_path / "dual.wav", speech, speech), model, roles=("agent", "customer"), only_role="customer")
+    )
+    assert row.status == Status.FAILED
+    assert row.emotion is None
+    assert row.probs == ()
+    assert row.problem is not None
+    assert row.problem.code == "role_not_separate"
+
+
 def test_a_silent_channel_is_told_apart(model: Model, tmp_path: Path) -> None:
     speech = speech_like(20, seed=1)
     first, second = tagged(written(tmp_path / "half.wav", speech, 0 * speech), model).channels

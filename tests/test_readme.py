@@ -7,9 +7,9 @@ import re
 import pytest
 
 from benchmarks.readme import PARTS, README, accuracy, help_text, render, speed
+from sertag.model import load
 from sertag.rows import result_columns, segment_columns
 from sertag.spec import ModelSpec
-from sertag.model import load
 
 
 @pytest.fixture(scope="module")
