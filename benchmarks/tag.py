@@ -97,10 +97,12 @@ def compare(bench: Bench, *, rounds: int, peers: bool, clips: int) -> Report:
         `contenders`, `speed_up_2_workers`, `peers` (libraries, or that one is missing) and `memory` of the batches.
     """
     runs: dict[str, list[Report]] = {}
+    pairs: list[Report] = []
     batches: dict[int, list[Measured]] = {1: [], 2: []}
     short: dict[int, list[Measured]] = {1: [], 2: []}
     for _ in range(rounds):
         runs.setdefault("floor", []).append(bench.contender("floor"))
+        pairs.append(bench.contender("two_floors"))
         for jobs, found in batches.items():
             found.append(measure(bench.sertag("--jobs", str(jobs), *bench.calls)))
             short[jobs].append(measure(bench.sertag("--jobs", str(jobs), bench.folder / "short")))
@@ -114,7 +116,7 @@ def compare(bench: Bench, *, rounds: int, peers: bool, clips: int) -> Report:
     _add_ratios(contenders)
     return {
         "contenders": contenders,
-        "speed_up_2_workers": _speed_up(contenders),
+        "speed_up_2_workers": _speed_up(contenders) | {"of_two_floors_at_once": _scaling(runs["floor"], pairs)},
         "peers": {PEERS[name]: _about(name, found[0]) for name, found in runs.items() if name in PEERS},
         "memory": {f"batch, {_workers(jobs)}": _memory(found) for jobs, found in batches.items()},
     }
@@ -246,6 +248,11 @@ def _speed_up(contenders: Sequence[Report]) -> Report:
     ends = {"whole": "", "without_start_up": ", without start-up"}
     pairs = {key: (f"sertag, 1 worker{end}", f"sertag, 2 workers{end}") for key, end in ends.items()}
     return {key: wall_s[one] / wall_s[two] for key, (one, two) in pairs.items() if one in wall_s and two in wall_s}
+
+
+def _scaling(alone: Sequence[Report], together: Sequence[Report]) -> float:
+    """How much faster two processes do the floor's work twice than one does: what this machine's cores are worth."""
+    return 2 * _median([run["wall_s"] for run in alone]) / _median([run["wall_s"] for run in together])
 
 
 def _workers(jobs: int) -> str:

@@ -19,10 +19,9 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """A least confidence and what it brings: share of clips that are answered, and how many of those rightly."""
+class Answered:
+    """What a least confidence brings: the share of clips that are answered, and of those the share that is right."""
 
-    confidence: float
     coverage: float
     accuracy: float
 
@@ -65,17 +64,31 @@ def cross_fit(log_probs: Probs, truth: Ints, *, folds: Ints, weights: Probs) -> 
     return probs
 
 
-def choose_threshold(confidence: Probs, *, coverage: float, weights: Probs) -> float:
-    """The confidence that the share `coverage` of the weighted predictions reaches."""
+def choose_threshold(confidence: Probs, right: Flags, *, accuracy: float, weights: Probs) -> float:
+    """The least confidence over which the weighted share `accuracy` of the answers is right; the highest if none is.
+
+    Args:
+        confidence: float64 (n,).
+        right: bool (n,).
+        accuracy: share wanted, 0 to 1.
+        weights: float64 (n,).
+
+    >>> flags = np.array([True, True, False, False])
+    >>> choose_threshold(np.array([0.9, 0.8, 0.7, 0.6]), flags, accuracy=0.6, weights=np.ones(4))
+    0.7
+    """
     order = np.argsort(-confidence)
-    reached = np.cumsum(weights[order]) / weights.sum()
-    return float(confidence[order][min(len(order) - 1, int(np.searchsorted(reached, coverage)))])
+    reached = np.cumsum((weights * right)[order]) / np.cumsum(weights[order])
+    enough = np.flatnonzero(reached >= accuracy)
+    return float(confidence[order][enough[-1] if len(enough) else 0])
 
 
-def answered(confidence: Probs, *, folds: Ints, weights: Probs, coverage: float) -> Flags:
-    """Which predictions are answered, each fold under the threshold chosen on the others, bool (n,)."""
-    kept = np.zeros(len(confidence), dtype=bool)
+def cross_thresholds(confidence: Probs, right: Flags, *, folds: Ints, accuracy: float, weights: Probs) -> Probs:
+    """For each prediction the threshold that the other folds would have chosen, float64 (n,)."""
+    thresholds = np.empty(len(confidence))
     for fold in np.unique(folds):
-        own = folds == fold
-        kept[own] = confidence[own] >= choose_threshold(confidence[~own], coverage=coverage, weights=weights[~own])
-    return kept
+        other = folds != fold
+        thresholds[~other] = choose_threshold(
+            confidence[other], right[other], accuracy=accuracy, weights=weights[other]
+        )
+    return thresholds

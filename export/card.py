@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from sertag.spec import ModelSpec
@@ -17,7 +18,7 @@ def card(spec: ModelSpec) -> str:
         Markdown.
     """
     sections = (_what(spec), _data(spec), _results(spec), _recalls(spec), _calibration(spec), _LIMITS, _LAWFUL_USE)
-    return "\n".join(part.strip() + "\n" for part in sections)
+    return "\n".join(_wrap(part) for part in sections)
 
 
 def _what(spec: ModelSpec) -> str:
@@ -116,7 +117,27 @@ Temperature {spec.temperature:g}, fitted on speakers the network did not train o
 figures are cross-fitted.
 
 {_table(["condition", "accuracy %", "ECE", "answered %", "accuracy of the answers %"], rows)}
+
+{_rows(spec.metrics.get("rows"))}
 """
+
+
+def _rows(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "Rows of whole calls were not measured."
+    return (
+        "A row's confidence is too low rather than too high, because it comes from the mean over windows of "
+        f"log-probabilities: of {found['rows']} rows, each from all clips of one emotion in a call, it claims "
+        f"{_percent(found['mean_confidence'])} % and {_percent(found['accuracy'])} % are right; "
+        f"{_percent(found['coverage'])} % are answered, {_percent(found['accuracy_of_answers'])} % of those rightly. "
+        "A call that changes its mood, or has none, mostly ends as `uncertain`: its windows and quarters tell more."
+    )
+
+
+def _wrap(text: str) -> str:
+    """Fill paragraphs to 120 columns; headings, tables and lists stay."""
+    paragraphs = text.strip().split("\n\n")
+    return "\n\n".join(part if part[0] in "#|-" else textwrap.fill(part, 120) for part in paragraphs) + "\n"
 
 
 def _mean_recall(corpora: dict[str, Any], label: str) -> float:
@@ -142,19 +163,19 @@ _LIMITS = """
 
 - All training speech is acted or elicited, read from a script, in English, German, Italian and Polish. People on the
   phone rarely act. The figures above compare models; they do not predict figures on real calls.
-- Each corpus was recorded in one room with one set of sentences, and every test speaker speaks the sentences that the
-  training speakers spoke. Other languages, ages, accents, rooms and sentences will do worse, and the confidence, which
+- Each corpus has one set of sentences, and every test speaker speaks the sentences that the training speakers spoke.
+  Other languages, ages, accents, rooms and sentences will do worse, and the confidence, which
   was calibrated on these corpora, will then be too high.
 - A call of one single mood gives the channel's statistics nothing to compare with: somebody who is angry from the
   first word to the last is harder to tell than somebody who becomes angry.
-- Two people in one channel, music and loud noise are not modelled.
+- Two people in one channel, music, and noise less than 8 dB under the speech were not in the training.
 """
 
 _LAWFUL_USE = """
 ## Lawful use
 
-- The weights inherit non-commercial licences from their training data. For commercial use train on recordings of your
-  own: `python -m export train --help`.
+- The weights inherit non-commercial licences from their training data. Commercial use needs a model that was trained on
+  recordings which allow it; `--model` takes any.
 - In the European Union, Article 5(1)(f) of the AI Act (Regulation (EU) 2024/1689) prohibits inferring the emotions of
   people at their place of work and in education, medical and safety reasons apart. Do not score your agents: use
   `--only-role customer`. Other emotion recognition is a high-risk use, and people have to be told (Article 50).

@@ -12,15 +12,15 @@ import numpy as np
 
 from export.batches import Statistics, file_windows
 from export.calibration import (
+    Answered,
     Flags,
-    Threshold,
-    answered,
     choose_threshold,
     cross_fit,
+    cross_thresholds,
     equal_weights,
     fit_temperature,
+    scale,
 )
-from export.corpora import Clip
 from export.dataset import Dataset, Ints
 from export.metrics import Figures, Probs, calibration_error, figures
 
@@ -38,6 +38,7 @@ CONDITIONS = MappingProxyType(
 )
 
 
+ROWS_CONDITION = "phone, in a call"
 DEVELOPMENT_FOLD = 0  # its speakers decided between settings, so its figures are not wholly those of strangers
 
 
@@ -70,18 +71,38 @@ class Measured:
     uar_undeveloped: float
     accuracy: float
     ece: float
-    answered: Threshold
+    answered: Answered
     corpora: dict[str, Figures]
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Figures of rows as a call's row is made, from all clips of one emotion in a call, over the phone.
+
+    Attributes:
+        rows: how many; each has two clips or more.
+        accuracy, confidence: means, the corpora weigh the same.
+        answered: what the least confidence brings, cross-fitted.
+    """
+
+    rows: int
+    accuracy: float
+    confidence: float
+    answered: Answered
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """What cross-validation found: calibration for the model file, and figures by condition."""
+    """What cross-validation found: calibration for the model file, and figures by condition.
+
+    `rows` is None where no call has two clips of one emotion.
+    """
 
     temperature: float
     min_confidence: float
     speakers_by_fold: list[list[str]]
     conditions: dict[str, Measured]
+    rows: Rows | None
 
 
 def predict(
@@ -123,16 +144,16 @@ def predict(
 
 
 def measure(
-    predicted: Sequence[Predictions], *, clips: Sequence[Clip], folds: Ints, labels: tuple[str, ...], coverage: float
+    predicted: Sequence[Predictions], *, dataset: Dataset, folds: Ints, labels: tuple[str, ...], answers_right: float
 ) -> Results:
     """Calibrate and measure.
 
     Args:
         predicted: of each fold; together every clip once.
-        clips: n of them.
+        dataset: n clips and their calls.
         folds: int64 (n,).
         labels: in the order of the scores.
-        coverage: share of clips that the least confidence lets through, all conditions together.
+        answers_right: share of the answers over the least confidence that is to be right, all conditions together.
 
     Returns:
         Temperature and least confidence fitted on everything, and figures in which every fold is judged with values
@@ -140,21 +161,25 @@ def measure(
     """
     order = np.argsort(np.concatenate([part.members for part in predicted]))
     log_probs = {name: np.concatenate([part.log_probs[name] for part in predicted])[order] for name in CONDITIONS}
-    truth = _truth(clips, folds=folds, labels=labels)
+    truth = _truth(dataset, folds=folds, labels=labels)
     times = len(CONDITIONS)
     weights = np.tile(equal_weights(truth.corpus_of), times)
     stacked = np.concatenate(list(log_probs.values()))
     label_of, fold_of = np.tile(truth.label_of, times), np.tile(folds, times)
     probs = cross_fit(stacked, label_of, folds=fold_of, weights=weights)
-    kept = answered(probs.max(axis=1), folds=fold_of, weights=weights, coverage=coverage)
-    threshold = choose_threshold(probs.max(axis=1), coverage=coverage, weights=weights)
-    parts = zip(CONDITIONS, np.split(probs, times), np.split(kept, times), strict=True)
-    people = [{clip.person for clip, own in zip(clips, folds, strict=True) if own == fold} for fold in np.unique(folds)]
+    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == label_of
+    floors = cross_thresholds(confidence, right, folds=fold_of, accuracy=answers_right, weights=weights)
+    floor = floors[: len(folds)]  # the same in every condition
+    by_condition = dict(zip(CONDITIONS, np.split(probs, times), strict=True))
+    people = [
+        {clip.person for clip, own in zip(dataset.clips, folds, strict=True) if own == fold} for fold in set(folds)
+    ]
     return Results(
         temperature=fit_temperature(stacked, label_of, weights=weights),
-        min_confidence=threshold,
+        min_confidence=choose_threshold(confidence, right, accuracy=answers_right, weights=weights),
         speakers_by_fold=[sorted(persons) for persons in people],
-        conditions={name: _measure_condition(own, truth, keep, threshold) for name, own, keep in parts},
+        conditions={name: _measure_condition(own, truth, floor) for name, own in by_condition.items()},
+        rows=_measure_rows(by_condition[ROWS_CONDITION], truth, floor),
     )
 
 
@@ -178,25 +203,26 @@ class _Truth:
 
     label_of: Ints
     corpus_of: Ints
+    call_of: Ints
     fold_of: Ints
     labels: tuple[str, ...]
     corpora: tuple[str, ...]
 
 
-def _truth(clips: Sequence[Clip], *, folds: Ints, labels: tuple[str, ...]) -> _Truth:
-    corpora = tuple(sorted({clip.corpus for clip in clips}))
+def _truth(dataset: Dataset, *, folds: Ints, labels: tuple[str, ...]) -> _Truth:
+    corpora = tuple(sorted({clip.corpus for clip in dataset.clips}))
     return _Truth(
-        label_of=np.array([labels.index(clip.label) for clip in clips]),
-        corpus_of=np.array([corpora.index(clip.corpus) for clip in clips]),
+        label_of=np.array([labels.index(clip.label) for clip in dataset.clips]),
+        corpus_of=np.array([corpora.index(clip.corpus) for clip in dataset.clips]),
+        call_of=dataset.calls,
         fold_of=folds,
         labels=labels,
         corpora=corpora,
     )
 
 
-def _measure_condition(probs: Probs, truth: _Truth, kept: Flags, threshold: float) -> Measured:
+def _measure_condition(probs: Probs, truth: _Truth, floor: Probs) -> Measured:
     weights = equal_weights(truth.corpus_of)
-    right = probs.argmax(axis=1) == truth.label_of
     corpora = _by_corpus(probs, truth, np.ones(len(probs), dtype=bool))
     undeveloped = _by_corpus(probs, truth, truth.fold_of != DEVELOPMENT_FOLD)
     return Measured(
@@ -204,12 +230,37 @@ def _measure_condition(probs: Probs, truth: _Truth, kept: Flags, threshold: floa
         uar_undeveloped=float(np.mean([own.uar for own in undeveloped.values()])),
         accuracy=float(np.mean([own.accuracy for own in corpora.values()])),
         ece=calibration_error(probs, truth.label_of, weights=weights),
-        answered=Threshold(
-            confidence=threshold,
-            coverage=float((weights * kept).sum() / weights.sum()),
-            accuracy=float((weights * kept * right).sum() / max(1e-9, (weights * kept).sum())),
-        ),
+        answered=_answered(probs, truth.label_of, floor, weights),
         corpora=corpora,
+    )
+
+
+def _measure_rows(probs: Probs, truth: _Truth, floor: Probs) -> Rows | None:
+    """Merge the clips of each call and label by the mean of their log-probabilities, as windows become a row."""
+    _, first, row_of, clips = np.unique(
+        truth.call_of * len(truth.labels) + truth.label_of, return_index=True, return_inverse=True, return_counts=True
+    )
+    log_mean = np.zeros((len(first), probs.shape[1]))
+    np.add.at(log_mean, row_of, np.log(probs))
+    kept = clips >= 2
+    if not kept.any():
+        return None
+    merged = scale(log_mean / clips[:, None], temperature=1.0)[kept]
+    label_of, weights = truth.label_of[first][kept], equal_weights(truth.corpus_of[first][kept])
+    right = merged.argmax(axis=1) == label_of
+    return Rows(
+        rows=int(kept.sum()),
+        accuracy=float(np.average(right, weights=weights)),
+        confidence=float(np.average(merged.max(axis=1), weights=weights)),
+        answered=_answered(merged, label_of, floor[first][kept], weights),
+    )
+
+
+def _answered(probs: Probs, label_of: Ints, floor: Probs, weights: Probs) -> Answered:
+    kept = weights * (probs.max(axis=1) >= floor)
+    right = probs.argmax(axis=1) == label_of
+    return Answered(
+        coverage=float(kept.sum() / weights.sum()), accuracy=float((kept * right).sum() / max(1e-9, kept.sum()))
     )
 
 

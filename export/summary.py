@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import export.batches
 from export.corpora import LABELS, Corpus
-from export.out_of_fold import Measured, Results
+from export.out_of_fold import Measured, Results, Rows
 from sertag.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -98,10 +98,21 @@ def _metrics(results: Results, settings: Settings) -> dict[str, object]:
             "fold, so uar_undeveloped leaves it out; temperature and least confidence of a fold from the other folds"
         ),
         "min_confidence": (
-            f"the confidence that {settings.coverage:.0%} of the clips of unseen speakers reach, corpora weighted "
-            "equally, all conditions together"
+            f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen speakers "
+            "are right, corpora weighted equally, all conditions together"
         ),
+        "rows": results.rows and _rows(results.rows),
         "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},
+    }
+
+
+def _rows(rows: Rows) -> dict[str, object]:
+    return {
+        "rows": rows.rows,
+        "accuracy": round(rows.accuracy, 4),
+        "mean_confidence": round(rows.confidence, 4),
+        "coverage": round(rows.answered.coverage, 4),
+        "accuracy_of_answers": round(rows.answered.accuracy, 4),
     }
 
 

@@ -61,7 +61,7 @@ class Settings:
         learning_rate: at its peak; warms up over one epoch and falls to 0 as a cosine.
         weight_decay: of AdamW.
         label_smoothing: share of the target that is spread over all labels.
-        coverage: share of unseen speakers' clips that `min_confidence` is to let through.
+        answers_right: share of the answers to unseen speakers' clips that `min_confidence` is to make right.
         mixture: of the training windows.
         features: the recipe of the frames.
         window_s, hop_s: of tagging, seconds.
@@ -75,7 +75,7 @@ class Settings:
     learning_rate: float = 2e-3
     weight_decay: float = 2e-3
     label_smoothing: float = 0.05
-    coverage: float = 0.75
+    answers_right: float = 0.6
     mixture: Mixture = dataclasses.field(default_factory=Mixture)
     features: FeatureSpec = FEATURES
     window_s: float = 4.0
@@ -120,7 +120,7 @@ def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, c
         if not place.exists():
             save_predictions(place, _score_strangers(dataset, sums, folds, fold, settings=settings, report=report))
         predicted.append(load_predictions(place))
-    results = measure(predicted, clips=dataset.clips, folds=folds, labels=LABELS, coverage=settings.coverage)
+    results = measure(predicted, dataset=dataset, folds=folds, labels=LABELS, answers_right=settings.answers_right)
     weights = out / f"phone-{run}.keras"
     if not weights.exists():
         everyone = np.arange(len(dataset.clips))

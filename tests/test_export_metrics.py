@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from export.calibration import answered, choose_threshold, cross_fit, equal_weights, fit_temperature, scale
+from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
+from export.corpora import Clip
+from export.dataset import Dataset
 from export.metrics import calibration_error, figures
+from export.out_of_fold import CONDITIONS, Predictions, measure
+from sertag.spec import FeatureSpec
 
 LABELS = ("angry", "happy", "sad")
 
@@ -58,12 +64,27 @@ def test_a_fold_never_sees_its_own_temperature():
     np.testing.assert_allclose(probs[folds == 2], expected)
 
 
-def test_threshold_lets_through_what_was_asked_for():
-    confidence = np.random.default_rng(1).random(1000)
-    threshold = choose_threshold(confidence, coverage=0.75, weights=np.ones(1000))
-    assert np.mean(confidence >= threshold) == pytest.approx(0.75, abs=0.002)
-    kept = answered(confidence, folds=np.arange(1000) % 4, weights=np.ones(1000), coverage=0.75)
-    assert kept.mean() == pytest.approx(0.75, abs=0.03)
+def test_threshold_makes_the_answers_as_right_as_was_asked_for():
+    log_probs, truth = draw(4000, sharpness=1.0, seed=3)
+    probs = np.exp(log_probs)
+    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == truth
+    assert right.mean() < 0.8
+    threshold = choose_threshold(confidence, right, accuracy=0.8, weights=np.ones(4000))
+    assert right[confidence >= threshold].mean() == pytest.approx(0.8, abs=0.002)
+    thresholds = cross_thresholds(confidence, right, folds=np.arange(4000) % 4, accuracy=0.8, weights=np.ones(4000))
+    assert right[confidence >= thresholds].mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_threshold_that_cannot_be_reached_answers_almost_nothing():
+    confidence = np.linspace(0.1, 0.9, 9)
+    assert choose_threshold(confidence, np.zeros(9, bool), accuracy=0.5, weights=np.ones(9)) == pytest.approx(0.9)
+
+
+def test_a_threshold_of_a_fold_does_not_look_at_the_fold():
+    confidence, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False])
+    folds = np.array([0, 0, 1, 1])
+    found = cross_thresholds(confidence, right, folds=folds, accuracy=1.0, weights=np.ones(4))
+    assert found.tolist() == [0.7, 0.7, 0.9, 0.9]
 
 
 def test_a_small_corpus_weighs_as_much_as_a_large_one():
@@ -71,3 +92,25 @@ def test_a_small_corpus_weighs_as_much_as_a_large_one():
     weights = equal_weights(groups)
     assert weights[groups == 0].sum() == pytest.approx(weights[groups == 1].sum())
     assert weights.sum() == pytest.approx(100)
+
+
+def test_rows_are_merged_as_windows_become_a_row():
+    """Two calls of one speaker each; every clip is scored alike, so rows have the answers of their clips."""
+    clips = tuple(
+        Clip(Path(str(index)), "emovo", str(index // 4), LABELS[index % 2], "", "", "", str(index))
+        for index in range(8)
+    )
+    calls = np.arange(8) // 4
+    dataset = Dataset(clips, calls, (), FeatureSpec())
+    rng = np.random.default_rng(1)
+    logits = np.eye(3)[np.arange(8) % 2] * 2 + rng.standard_normal((8, 3)) * 0.1
+    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    predicted = [
+        Predictions(np.flatnonzero(calls == fold), {name: log_probs[calls == fold] for name in CONDITIONS})
+        for fold in (1, 0)
+    ]
+    found = measure(predicted, dataset=dataset, folds=calls, labels=LABELS, answers_right=0.5)
+    assert found.rows is not None
+    assert (found.rows.rows, found.rows.accuracy) == (4, 1.0)
+    assert found.conditions["clean, one clip"].uar == 1.0
+    assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
