@@ -1,7 +1,8 @@
 """Many files at once: one process for each job, results in the order of the input.
 
 Files are the unit of work, so a result never depends on how many workers there are or which one it was. The parent
-hands files out as they are asked for and keeps no more of them in flight than the workers need.
+hands files out as they are asked for and keeps no more of them in flight than the workers need. The line itself is
+imported inside functions, so that workers can start before the parent has loaded it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import lru_cache
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sertag import signals
 from sertag.errors import ModelError
-from sertag.model import Model, load
 from sertag.names import display_name
-from sertag.pipeline import tag_file
 from sertag.records import AudioFile, ChannelResult, FileResult, Options, Problem, Status
 
-_STDIN = "-"
+if TYPE_CHECKING:
+    from sertag.model import Model
+
 # Workers take about a second to start, in which one process tags some 20 minutes of stereo telephone audio.
-_FEW_FILES = 64
+FEW_FILES = 64  # how many are looked at to know whether workers are worth it
+
+_STDIN = "-"
 _LITTLE_AUDIO_BYTES = 16_000_000
 _BATCH_FILES, _BATCH_BYTES = 16, 500_000  # of one message to a worker
 _MOST_WAITING = 1000  # batches that a very long file holds up
@@ -48,14 +51,31 @@ def tag_all(files: Iterable[AudioFile], *, model: Model, options: Options, jobs:
         One result a file, in the order of `files`.
     """
     files = iter(files)
-    first = [] if jobs == 1 else list(itertools.islice(files, _FEW_FILES))
+    first = [] if jobs == 1 else list(itertools.islice(files, FEW_FILES))
     alone = jobs == 1 or _is_small(first)
     # Only this process has the standard input, so that one stays here.
     for here, group in itertools.groupby(itertools.chain(first, files), key=lambda file: alone or file.path == _STDIN):
         if here:
-            yield from (tag_file(file, model=model, options=options) for file in group)
+            yield from _tag_here(group, model=model, options=options)
         else:
             yield from _tag_in_workers(group, model=model, options=options, jobs=jobs)
+
+
+def start(first: list[AudioFile], *, jobs: int) -> bool:
+    """Start workers ahead of `tag_all`, while this process is still loading what it needs itself.
+
+    Args:
+        first: the first `FEW_FILES` files, fewer only if there are no more.
+        jobs: as for `tag_all`.
+
+    Returns:
+        Whether there are workers now, which `stop` ends; none are started where `tag_all` would not use them.
+    """
+    if jobs == 1 or _is_small(first):
+        return False
+    for _ in range(jobs):
+        _executor(jobs).submit(_load_the_line)
+    return True
 
 
 def usable_cpus() -> int:
@@ -75,7 +95,13 @@ def stop() -> None:
 def _is_small(first: list[AudioFile]) -> bool:
     """Whether the whole run, if these are all its files, is over before workers have started."""
     size_bytes = sum(file.size_bytes or 0 for file in first)
-    return len(first) == 1 or (len(first) < _FEW_FILES and size_bytes < _LITTLE_AUDIO_BYTES)
+    return len(first) == 1 or (len(first) < FEW_FILES and size_bytes < _LITTLE_AUDIO_BYTES)
+
+
+def _tag_here(files: Iterable[AudioFile], *, model: Model, options: Options) -> Iterator[FileResult]:
+    from sertag.pipeline import tag_file
+
+    return (tag_file(file, model=model, options=options) for file in files)
 
 
 def _tag_in_workers(files: Iterable[AudioFile], *, model: Model, options: Options, jobs: int) -> Iterator[FileResult]:
@@ -159,11 +185,19 @@ def _is_sound(future: Future[list[FileResult]]) -> bool:
 
 
 def _tag_in_worker(batch: list[AudioFile], path: str, sha256: str, options: Options) -> list[FileResult]:
+    from sertag.pipeline import tag_file
+
     return [tag_file(file, model=_worker_model(path, sha256), options=options) for file in batch]
+
+
+def _load_the_line() -> None:
+    import sertag.pipeline  # noqa: F401 - what takes a worker's time to start
 
 
 @lru_cache(maxsize=1)
 def _worker_model(path: str, sha256: str) -> Model:
+    from sertag.model import load
+
     model = load(path)
     if model.sha256 != sha256:
         message = f"{path}: the model file changed during the run ({sha256[:12]} became {model.sha256[:12]}); run again"

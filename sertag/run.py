@@ -10,8 +10,9 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
-from itertools import chain
+from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, WARNING, Logger
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from sertag import __version__, signals
@@ -90,21 +91,24 @@ def _dry_run(request: Request, logger: Logger) -> Exit:
 
 
 def _tag(request: Request, logger: Logger) -> Exit:
-    from sertag import model as models
     from sertag import parallel
 
-    files = _files(request)
-    first = next(files, None)
-    if first is None:
-        return _nothing_found(request, logger)
-    model = models.load(request.model or models.DEFAULT_MODEL)
-    origin = Origin(labels=model.spec.labels, model=model.spec.name, model_sha256=model.sha256)
     jobs = request.jobs or parallel.usable_cpus()
+    files = _files(request)
+    first = list(islice(files, 1 if jobs == 1 else parallel.FEW_FILES))
+    if not first:
+        return _nothing_found(request, logger)
     tally = Tally(failures=_failures(request))
     with ExitStack() as open_things:
+        if parallel.start(first, jobs=jobs):
+            open_things.push(_stop_workers)
+        from sertag import model as models  # takes as long as workers take to start
+
+        model = models.load(request.model or models.DEFAULT_MODEL)
+        origin = Origin(labels=model.spec.labels, model=model.spec.name, model_sha256=model.sha256)
         tables = [open_things.enter_context(table) for table in _tables(request, origin)]
         show = open_things.enter_context(_progress(request, tally))
-        results = open_things.enter_context(_results(chain([first], files), request=request, model=model, jobs=jobs))
+        results = open_things.enter_context(_results(chain(first, files), request=request, model=model, jobs=jobs))
         for result in _reported(results, request=request, logger=logger):
             for table in tables:
                 table.add(result)
@@ -184,7 +188,7 @@ def _progress(request: Request, tally: Tally) -> Iterator[Any]:
 def _results(
     files: Iterable[AudioFile], *, request: Request, model: Model, jobs: int
 ) -> Iterator[Iterator[FileResult]]:
-    """Yields the results; no worker outlives the block."""
+    """Yields the results; whatever ends the block early ends the work."""
     from sertag import parallel
 
     results = parallel.tag_all(files, model=model, options=request.options, jobs=jobs)
@@ -194,9 +198,18 @@ def _results(
         signals.ignore()  # if it was one, it has arrived; what follows must not be cut in two
         if isinstance(results, Generator):
             results.close()
-        with suppress(ImportError):  # a signal may have cut the import of the pool in two
-            parallel.stop()
         raise
+
+
+def _stop_workers(kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    """End the workers at once if something ended the run early; else they end by themselves."""
+    if kind is None:
+        return
+    from sertag import parallel
+
+    signals.ignore()  # if one came, it has arrived; what follows must not be cut in two
+    with suppress(ImportError):  # a signal may have cut the import of the pool in two
+        parallel.stop()
 
 
 def _reported(results: Iterable[FileResult], *, request: Request, logger: Logger) -> Iterator[FileResult]:

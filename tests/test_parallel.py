@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sertag import parallel
+from sertag import parallel, pipeline
 from sertag.errors import ModelError
 from sertag.model import Model, load
 from sertag.parallel import stop, tag_all, usable_cpus
@@ -68,7 +68,7 @@ def test_any_number_of_jobs_and_any_order_give_the_same_results(
 
 
 def test_workers_do_the_work(files: list[AudioFile], model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "tag_file", _must_not_run_here)
+    monkeypatch.setattr(pipeline, "tag_file", _must_not_run_here)
     assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=2))) == len(files)
 
 
@@ -84,7 +84,7 @@ def test_standard_input_is_read_in_this_process(model: Model, monkeypatch: pytes
         here.append(file.path)
         return FileResult(file.path, ())
 
-    monkeypatch.setattr(parallel, "tag_file", tag_here)
+    monkeypatch.setattr(pipeline, "tag_file", tag_here)
     refused = [AudioFile(f"{number}.wav", problem=Problem("x", "x")) for number in range(3)]
     some = [*refused[:2], AudioFile("-"), refused[2]]
     found = tag_all(some, model=model, options=OPTIONS, jobs=2)
@@ -161,7 +161,7 @@ def test_workers_start_only_where_there_is_work_for_them(
     monkeypatch.undo()
     started: list[bool] = []
     monkeypatch.setattr(parallel, "_tag_in_workers", lambda group, **_: started.append(True) or list(group))
-    monkeypatch.setattr(parallel, "tag_file", lambda file, **_: file)
+    monkeypatch.setattr(pipeline, "tag_file", lambda file, **_: file)
     some = [AudioFile(f"{number}.wav", size_bytes=size) for number, size in enumerate(sizes)]
     assert list(tag_all(some, model=model, options=OPTIONS, jobs=2)) == some
     assert started == ([] if small else [True])
