@@ -54,12 +54,22 @@ def accuracy() -> str:
     spec = load().spec
     conditions = spec.metrics["conditions"]
     corpora = next(iter(conditions.values()))["corpora"]
-    head = ["UAR in %", *corpora, "mean", "accuracy", "ECE", "answered", "accuracy of the answers"]
+    head = [
+        "UAR in %",
+        *corpora,
+        "mean",
+        "first fold left out",
+        "accuracy",
+        "ECE",
+        "answered",
+        "accuracy of the answers",
+    ]
     rows = [
         [
             name,
             *(_percent(found["corpora"][corpus]["uar"]) for corpus in corpora),
             f"**{_percent(found['uar'])}**",
+            _percent(found["uar_undeveloped"]),
             _percent(found["accuracy"]),
             f"{found['ece']:.2f}",
             _percent(found["coverage"]),
@@ -67,7 +77,7 @@ def accuracy() -> str:
         ]
         for name, found in conditions.items()
     ]
-    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 5])
+    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 6])
     table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
     return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
 
@@ -105,7 +115,8 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
     )
     if done.returncode not in codes:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    return f"```text\n{done.stdout.decode().rstrip()}\n```"
+    lines = [line.rstrip() for line in done.stdout.decode().strip().splitlines()]
+    return "\n".join(["```text", *lines, "```"])
 
 
 def _percent(share: float) -> str:
