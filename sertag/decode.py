@@ -106,12 +106,13 @@ class AudioSource:
         """Seconds read so far."""
         return self.samples_read / self.rate_hz
 
-    def blocks(self, *, rate_hz: int, block_s: float = 60.0) -> Iterator[FloatArray]:
+    def blocks(self, *, rate_hz: int, block_s: float = 10.24) -> Iterator[FloatArray]:
         """Decode, check and resample, block by block.
 
         Args:
             rate_hz: of the samples wanted.
-            block_s: length of a block; the samples do not depend on it.
+            block_s: length of a block; the samples do not depend on it. The default stays in the cache for two channels
+                of telephone audio and is a round number of their frames.
 
         Yields:
             float32 (channels, n), n = `block_s * rate_hz`, less only in the last block; never empty.

@@ -196,8 +196,10 @@ def _load_the_line() -> None:
 
 @lru_cache(maxsize=1)
 def _worker_model(path: str, sha256: str) -> Model:
+    from sertag.memory import keep_freed_memory
     from sertag.model import load
 
+    keep_freed_memory()
     model = load(path)
     if model.sha256 != sha256:
         message = f"{path}: the model file changed during the run ({sha256[:12]} became {model.sha256[:12]}); run again"

@@ -103,7 +103,9 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if parallel.start(first, jobs=jobs):
             open_things.push(_stop_workers)
         from sertag import model as models  # takes as long as workers take to start
+        from sertag.memory import keep_freed_memory
 
+        keep_freed_memory()
         model = models.load(request.model or models.DEFAULT_MODEL)
         origin = Origin(labels=model.spec.labels, model=model.spec.name, model_sha256=model.sha256)
         tables = [open_things.enter_context(table) for table in _tables(request, origin)]
