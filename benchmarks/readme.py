@@ -115,8 +115,8 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
     )
     if done.returncode not in codes:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    lines = [line.rstrip() for line in done.stdout.decode().strip().splitlines()]
-    return "\n".join(["```text", *lines, "```"])
+    shown = "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()).strip("\n")
+    return f"```text\n{shown}\n```"
 
 
 def _percent(share: float) -> str:
