@@ -46,7 +46,8 @@ def help_text() -> str:
 
 def example() -> str:
     """The README's first command as it looks on a terminal."""
-    return _console(["examples/calls", "--roles", "agent,customer", "--format", "table", "--quiet"], codes=(1,))
+    who = ["--roles", "agent,customer", "--only-role", "customer"]
+    return _console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,))
 
 
 def accuracy() -> str:

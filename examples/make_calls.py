@@ -115,6 +115,14 @@ CALLS = (
         (Turn(AGENT, FLAT, "We are closed. Please leave a message."),),
     ),
 )
+ONE_CHANNEL = Call(
+    "2026-03-02_1020_one_channel.wav",  # an old recorder, which puts both speakers on one channel
+    ("en-us+m3", "en-gb+f2"),
+    (
+        Turn(AGENT, CALM, "Parcel desk, hello?"),
+        Turn(CUSTOMER, HAPPY, "It has come at last, thank you so much!"),
+    ),
+)
 SILENT_TAIL_S = {"voicemail/2026-03-02_1803_nobody_spoke.wav": 3.0}
 CUT_SHORT = "2026-03-02_0958_lost_connection.wav"  # the recorder lost the line: the header promises more than there is
 CUT_SHORT_SHARE = 0.6
@@ -147,6 +155,8 @@ def make_calls(folder: Path, *, espeak: str) -> None:
         samples = conversation(call, espeak=espeak)
         silence = np.zeros((2, round(SILENT_TAIL_S.get(call.path, 0) * RATE_HZ)), np.float32)
         write(folder / call.path, on_the_line(np.concatenate([samples, silence], axis=1)))
+    mixed = conversation(ONE_CHANNEL, espeak=espeak).sum(axis=0, keepdims=True)  # (1, n)
+    write(folder / ONE_CHANNEL.path, on_the_line(mixed))
     cut_short(folder / CUT_SHORT)
     write(folder / ON_HOLD, on_the_line(np.stack([music(ON_HOLD_S), np.zeros_like(music(ON_HOLD_S))])))
     write(folder / HUNG_UP, on_the_line(np.zeros((2, round(HUNG_UP_S * RATE_HZ)), np.float32)))

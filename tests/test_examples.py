@@ -18,10 +18,15 @@ from sertag.records import ChannelResult, Options, Status
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CALLS = EXAMPLES / "calls"
 NOT_AUDIO = "2026-03-02_1011_upload_failed.wav"
+ONE_CHANNEL = "2026-03-02_1020_one_channel.wav"
 
 
 def audio_names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.wav") if path.name != NOT_AUDIO)
+
+
+def channels_of(name: str) -> int:
+    return 1 if name == ONE_CHANNEL else 2
 
 
 def make_calls(folder: Path) -> None:
@@ -38,14 +43,14 @@ def channels(tiny_model: Path) -> dict[tuple[str, int | str | None], ChannelResu
 
 
 @pytest.mark.parametrize("name", audio_names(CALLS))
-def test_every_call_is_stereo_8_khz_mu_law(name: str) -> None:
+def test_every_call_is_8_khz_mu_law_and_all_but_one_are_stereo(name: str) -> None:
     info = soundfile.info(CALLS / name)
-    assert (info.samplerate, info.channels, info.format, info.subtype) == (8000, 2, "WAV", "ULAW")
+    assert (info.samplerate, info.channels, info.format, info.subtype) == (8000, channels_of(name), "WAV", "ULAW")
 
 
 def test_the_calls_are_small_and_one_lies_in_a_subfolder() -> None:
     assert sum(path.stat().st_size for path in CALLS.rglob("*") if path.is_file()) < 1_500_000
-    assert len(audio_names(CALLS)) == 7
+    assert len(audio_names(CALLS)) == 8
     assert [name for name in audio_names(CALLS) if "/" in name] == ["voicemail/2026-03-02_1803_nobody_spoke.wav"]
 
 
@@ -59,6 +64,13 @@ def test_rows_of_every_kind_that_no_model_decides(channels: dict[tuple[str, int 
         ("1011_upload_failed", None): Status.UNREADABLE,
         ("1803_nobody_spoke", 1): Status.NO_SPEECH,
     }
+
+
+def test_the_customer_alone_cannot_be_told_apart_on_one_channel(tiny_model: Path) -> None:
+    options = Options(roles=("agent", "customer"), only_role="customer")
+    (file,) = discover([str(CALLS / ONE_CHANNEL)])
+    (row,) = tag_file(file, model=load(str(tiny_model)), options=options).channels
+    assert (row.status, row.emotion) == (Status.FAILED, None)
 
 
 def test_one_call_is_cut_short_and_scored_as_far_as_it_goes(
@@ -94,7 +106,7 @@ def test_the_script_makes_what_is_committed(tmp_path: Path) -> None:
         made, committed = soundfile.info(tmp_path / name), soundfile.info(CALLS / name)
         # Another release of espeak-ng may speak a little faster or slower.
         assert made.duration == pytest.approx(committed.duration, rel=0.1), name
-        assert (made.samplerate, made.channels, made.subtype) == (8000, 2, "ULAW")
+        assert (made.samplerate, made.channels, made.subtype) == (8000, channels_of(name), "ULAW")
 
 
 def test_the_script_says_what_it_lacks(tmp_path: Path) -> None:
