@@ -51,11 +51,14 @@ def to_stderr_and_file(
     for handler, formatter in zip(handlers, formats, strict=False):
         handler.setFormatter(formatter)
         logger.addHandler(handler)
+    before = logger.level, logger.propagate
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     try:
         yield logger
     finally:
+        level_before, logger.propagate = before
+        logger.setLevel(level_before)
         for handler in handlers:
             logger.removeHandler(handler)
             handler.close()
