@@ -80,7 +80,8 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 6])
     table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
-    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
+    protocol = spec.metrics["protocol"].replace("uar_undeveloped", '"first fold left out"')
+    return f"{table}\n\nProtocol: {protocol}.\nVersion {spec.version} of `{spec.name}`."
 
 
 def speed() -> str:
