@@ -14,6 +14,7 @@ import scipy.optimize
 
 from export.dataset import Ints
 from export.metrics import Probs
+from sertag.softmax import softmax
 
 Flags = npt.NDArray[np.bool_]
 
@@ -38,9 +39,7 @@ def equal_weights(groups: Ints) -> Probs:
 
 def scale(log_probs: Probs, *, temperature: float) -> Probs:
     """Probabilities after division of the log-probabilities by a temperature, float64 (n, k)."""
-    logits = log_probs / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return softmax(log_probs / temperature)
 
 
 def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:

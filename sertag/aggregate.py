@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from sertag.records import BoolArray, ChannelResult, Problem, Segment, Sentiment, Status, Trend, Windows
+from sertag.softmax import Floats, log_probs, softmax
 from sertag.spec import ModelSpec
 
 TREND_WINDOWS = 6  # fewer say nothing about a course
 TREND_STEP = 0.1  # a change of the mean negative probability that is called a trend
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +179,7 @@ def _scored(quiet: ChannelResult, scored: Sequence[Segment], spec: ModelSpec, mi
 
 def _pooled(probs: Floats, weights: Floats) -> Floats:
     """Weighted mean of log-probabilities, renormalised: the product of experts, tempered to one window's confidence."""
-    logs = np.average(np.log(np.maximum(probs, 1e-12)), axis=0, weights=weights)  # (k,)
-    scaled = np.exp(logs - logs.max())
-    return np.asarray(scaled / scaled.sum())
+    return softmax(np.average(log_probs(probs), axis=0, weights=weights))  # (k,)
 
 
 def _fractions(probs: Floats, speech_s: Floats) -> tuple[float, ...]:

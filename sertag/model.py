@@ -18,6 +18,7 @@ import onnxruntime
 
 from sertag.errors import ModelError, SpecError
 from sertag.records import FloatArray, Statistics
+from sertag.softmax import log_probs, softmax
 from sertag.spec import SPEC_KEY, ModelSpec, from_json
 
 DEFAULT_MODEL = "phone"
@@ -78,9 +79,7 @@ class Model:
 
     def calibrated(self, probs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Apply the temperature of the spec to probabilities (w, k) (Guo et al. 2017, arXiv 1706.04599)."""
-        logits = np.log(np.maximum(probs, 1e-12)) / self.spec.temperature  # (w, k)
-        scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), dtype=np.float64)
+        return softmax(log_probs(probs) / self.spec.temperature)  # (w, k)
 
     def _check_output(self) -> None:
         """Run one window of zeros: shapes that are dynamic in the file show only when it runs."""

@@ -81,9 +81,7 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
             track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
     same = len(tracks) > 1 and apart_db < _SAME_DB and tracks[0].activity.any()
     if same and options.only_role is not None:
-        raise SertagError(
-            _not_separate(audio, "has the same signal in all channels", options), code="role_not_separate"
-        )
+        raise _not_separate(audio, "has the same signal in all channels", options)
     frame_hz = activity_spec(model.spec.features).frame_rate_hz
     talk = turns(np.stack([track.activity for track in tracks]), frame_hz=frame_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
@@ -130,12 +128,13 @@ def _check_role(audio: AudioSource, options: Options) -> None:
         found = "is mixed down"
     else:
         return
-    raise SertagError(_not_separate(audio, found, options), code="role_not_separate")
+    raise _not_separate(audio, found, options)
 
 
-def _not_separate(audio: AudioSource, found: str, options: Options) -> str:
+def _not_separate(audio: AudioSource, found: str, options: Options) -> SertagError:
     advice = "record one channel for each role, and tag the channels apart"
-    return f"{display_name(audio.path)}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
+    message = f"{display_name(audio.path)}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
+    return SertagError(message, code="role_not_separate")
 
 
 def _apart_db(section: Section) -> float:
