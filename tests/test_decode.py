@@ -549,6 +549,24 @@ def av_file(folder: Path, *, container: str, codec: str, rate_hz: int, seconds: 
     return path, samples.T
 
 
+@pytest.mark.parametrize(
+    ("magic", "frame_head", "frame_bytes", "rate_hz"),
+    [(b"#!AMR\n", b"\x3c", 31, 8000), (b"#!AMR-WB\n", b"\x44", 60, 16000)],
+    ids=["12.2 kbit/s", "wide band 23.85 kbit/s"],
+)
+def test_amr_is_read(tmp_path: Path, magic: bytes, frame_head: bytes, frame_bytes: int, rate_hz: int) -> None:
+    """Every bit pattern is a speech frame of 20 ms in AMR, so no encoder is needed for a file."""
+    pytest.importorskip("av")
+    rng = np.random.default_rng(0)
+    path = tmp_path / "recorder.wav"
+    path.write_bytes(magic + b"".join(frame_head + rng.bytes(frame_bytes) for _ in range(50)))
+    with open_audio(str(path)) as audio:
+        found = np.concatenate(list(audio.blocks(rate_hz=rate_hz)), axis=1)
+    assert (audio.channels, audio.rate_hz, audio.problem) == (1, rate_hz, None)
+    assert found.shape == (1, rate_hz)
+    assert found.std() > 0.01
+
+
 AV_KINDS = [("mp4", "aac", 44100), ("adts", "aac", 16000), ("asf", "wmav2", 44100), ("matroska", "aac", 48000)]
 
 
