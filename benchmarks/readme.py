@@ -84,6 +84,34 @@ def accuracy() -> str:
     return f"{table}\n\nProtocol: {protocol}.\nVersion {spec.version} of `{spec.name}`."
 
 
+def recipes() -> str:
+    """What the recipes of the field reach, from the committed summary of `python -m export results`."""
+    found = {
+        (cell["recipe"], cell["protocol"], cell["tested"], cell["condition"]): f"{100 * cell['uar']:.0f}"
+        for cell in _load("export/results/summary.json")
+    }
+    columns = {
+        "TESS, random split (leaks)": ("random", "tess"),
+        "TESS, the other speaker": ("speakers", "tess"),
+        "RAVDESS, strangers": ("speakers", "ravdess"),
+        "EmoDB, strangers": ("speakers", "emodb"),
+        "RAVDESS, learnt elsewhere": ("corpora", "ravdess"),
+        "EmoDB, learnt elsewhere": ("corpora", "emodb"),
+    }
+    rows = [
+        [
+            f"`{recipe}`",
+            *(
+                " / ".join(found.get((recipe, *column, condition), "-") for condition in ("clean", "phone"))
+                for column in columns.values()
+            ),
+        ]
+        for recipe in dict.fromkeys(key[0] for key in found)
+    ]
+    head = ["UAR in %, clean / phone", *columns]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+
+
 def speed() -> str:
     """The table of costs, from the committed results of `python -m benchmarks.tag`."""
     return _load("benchmarks/results/tag.json")["readme"]
@@ -93,6 +121,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": example,
     "help": help_text,
     "accuracy": accuracy,
+    "recipes": recipes,
     "speed": speed,
 }
 

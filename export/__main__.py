@@ -5,34 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import cast
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from export import console
 from export.card import card as write_card
-from export.corpora import LAYOUTS, Corpus, find_corpora
-from export.evaluate import evaluate as evaluate_model
-from sertag.errors import SertagError
-from sertag.model import Model, load
+from export.console import cache_option, data_option, map_option, wishes
+from export.corpora import Corpus, find_corpora, relabel
+from export.errors import ExportError
+from export.fetch import SOURCES
+from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
+from export.protocols import PROTOCOLS, Protocol
+from export.recipe import Recipe, teachable
+from export.recipes import RECIPES
+from sertag.model import load
+from sertag.parallel import usable_cpus
 
-_NEEDS = "tensorflow, keras and tf2onnx are needed: python -m pip install '.[export]'"
-
-data_option = click.option(
-    "--data",
-    "places",
-    multiple=True,
-    required=True,
-    metavar="DIR|NAME=DIR",
-    help=f"A folder that holds folders named {', '.join(LAYOUTS)}, or one corpus by name; repeatable.",
-)
+CROSS_VALIDATED = "cross-validated"
+RESULTS = Path(__file__).parent / "results"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,93 +38,182 @@ def main() -> None:
 
     \b
     Examples:
-      python -m export train phone --data corpora --out runs/phone
-      python -m export evaluate runs/phone/phone.onnx --data tess=corpora/tess --phone
-      python -m export card runs/phone/phone.onnx
+      python -m export recipes
+      python -m export train lstm-mean-mfcc --data tess=corpora/tess --out runs/tess
+      python -m export train phone --data mine=recordings --out runs/mine
+      python -m export evaluate runs/tess/model.onnx --data emodb=corpora/emodb --phone
+      python -m export card runs/tess/model.onnx
     """
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # our own message says it better
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @main.command()
-@click.argument("recipe", type=click.Choice(["phone"]))
+def recipes() -> None:
+    """Show the recipes that `train` knows."""
+    head = (Column("recipe", no_wrap=True), "network", "input", "labels", "claimed by its authors")
+    table = Table(*head, show_lines=True)
+    for recipe in RECIPES.values():
+        labels = f"{len(recipe.labels)}: {', '.join(recipe.labels)}"
+        table.add_row(recipe.name, recipe.model, recipe.input, labels, recipe.claim or "-")
+    Console().print(table)
+
+
+@main.command()
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for results and the model.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder for features [default: OUT/cache].")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the page.")
+def explore(places: tuple[str, ...], out: Path) -> None:
+    """Look through corpora: counts of labels and speakers, durations, a picture for each emotion.
+
+    Writes index.html, pictures and tables into the out folder.
+    """
+    from export.explore import explore as write_page
+
+    with console.errors(), console.progress() as report:
+        page = write_page(find_corpora(places), out=out, report=report)
+    click.echo(str(page))
+
+
+@main.command()
+@click.argument("recipe", type=click.Choice(list(RECIPES)))
+@data_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for everything written.")
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
+    help="speakers: nobody who is tested was learnt from. corpora: no corpus that is tested was. random: clips split "
+    "at random, the same speakers on both sides; figures say nothing of strangers. cross-validated: every speaker is "
+    "tested by a network that never heard them, then one network learns from all (phone only).  "
+    "[default: speakers; cross-validated for phone]",
+)
+@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
+@click.option("--folds", type=click.IntRange(min=2), help="Of the cross-validation.  [default: 4, or one a speaker]")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), help="Length of training [default: the recipe's].")
-@click.option("--folds", type=click.IntRange(min=2), help="Of the cross-validation [default: the recipe's].")
+@click.option("--epochs", type=click.IntRange(min=1), help="Most of them.  [default: the recipe's]")
+@click.option(
+    "--labels",
+    metavar="NAME[:SENTIMENT],…",
+    help="Labels of your own instead of the recipe's; sentiment is positive, neutral or negative.",
+)
+@map_option
+@cache_option
 def train(
     recipe: str,
     places: tuple[str, ...],
     out: Path,
-    cache: Path | None,
+    protocol: str | None,
+    fold: int,
+    folds: int | None,
     seed: int,
     epochs: int | None,
-    folds: int | None,
+    labels: str | None,
+    renamed: tuple[str, ...],
+    cache: Path | None,
 ) -> None:
-    """Cross-validate RECIPE by speaker, train it on everything, convert it.
+    """Train RECIPE, measure it on clips it did not learn from, and convert it.
 
-    Writes RECIPE.onnx and RECIPE.json into the out folder. The same command goes on where it was stopped.
+    Writes model.keras, model.onnx, metrics.json, report.csv, history.csv and pictures into the out folder. The same
+    command goes on where it was stopped.
     """
-    from export.train import Settings, train_phone
+    from export.fit_phone import Settings as PhoneSettings
+    from export.train import Settings
+    from export.train import train as train_recipe
+    from export.train_phone import train_phone
 
-    usual = Settings()
-    settings = replace(usual, seed=seed, epochs=epochs or usual.epochs, folds=folds or usual.folds)
-    with _errors(), _progress() as report:
-        corpora = find_corpora(places)
-        Console(stderr=True).print(_corpora_table(corpora))
-        model = train_phone(corpora, settings=settings, out=out, cache=cache or out / "cache", report=report)
+    chosen, cache = RECIPES[recipe], cache or out / "cache"
+    by_windows = chosen.features.framing == "channel"
+    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
+    if protocol == CROSS_VALIDATED and not by_windows:
+        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
+    if fold if protocol == CROSS_VALIDATED else folds:
+        raise click.UsageError(f"--folds belongs to --protocol {CROSS_VALIDATED}, --fold to the others")
+    with console.errors(), console.progress() as report:
+        chosen = _with_labels(chosen, labels)
+        corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
+        if protocol == CROSS_VALIDATED:
+            chosen = teachable(chosen, {clip.label for corpus in corpora for clip in corpus.clips})
+            sentiment = tuple(chosen.sentiment[label] for label in chosen.labels)
+            phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
+            people = len({clip.person for corpus in corpora for clip in corpus.clips})
+            phone = replace(phone, folds=folds or max(2, min(phone.folds, people)), epochs=epochs or phone.epochs)
+            model = train_phone(corpora, settings=phone, out=out, cache=cache, report=report)
+        else:
+            settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
+            model = train_recipe(
+                chosen, corpora, settings=settings, out=out, cache=cache, jobs=usable_cpus(), report=report
+            )
     click.echo(str(model))
 
 
 @main.command()
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
 @data_option
+@map_option
 @click.option("--phone", is_flag=True, help="Send every clip over a simulated telephone line first.")
+@click.option("--allow-seen", "seen", is_flag=True, help="Measure on clips of its training, too; marked.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the lines.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def evaluate(model: str, places: tuple[str, ...], phone: bool, seed: int, form: str) -> None:
+def evaluate(
+    model: str, places: tuple[str, ...], renamed: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
+) -> None:
     """Measure MODEL on whole corpora, through the very path that sertag uses.
 
-    Nothing tells whether the model was trained on these speakers: its card does.
+    Clips that the model was trained on are refused. Whether it was trained on the same speakers tells its card.
     """
-    with _errors(), _progress() as report:
-        loaded, corpora = load(model), find_corpora(places)
-        found = evaluate_model(loaded, corpora, phone=phone, seed=seed, report=report)
+    from export.evaluate import evaluate as evaluate_model
+
+    with console.errors(), console.progress() as report:
+        found = evaluate_model(
+            load(model),
+            find_corpora(places),
+            phone=phone,
+            seed=seed,
+            jobs=usable_cpus(),
+            report=report,
+            renamed=wishes(renamed),
+            allow_seen=seen,
+        )
     if form == "json":
         click.echo(json.dumps({name: item.as_dict() for name, item in found.items()}, indent=1))
         return
-    table = Table("corpus", "clips", "no answer", "chance %", "UAR %", "accuracy %", "ECE")
+    table = Table("corpus", "clips", "no answer", "chance %", "UAR %", "accuracy %", "F1 %", "ECE", "sentiment UAR %")
     for name, item in found.items():
         own = item.figures
-        shares = (f"{100 * value:.1f}" for value in (own.chance, own.uar, own.accuracy))
-        table.add_row(name, str(own.clips), str(item.unanswered), *shares, f"{own.ece:.3f}")
+        shares = (f"{100 * value:.1f}" for value in (own.chance, own.uar, own.accuracy, own.macro_f1))
+        sentiment = "" if item.sentiment_uar is None else f"{100 * item.sentiment_uar:.1f}"
+        table.add_row(name, str(own.clips), str(item.unanswered), *shares, f"{own.ece:.3f}", sentiment)
     Console().print(table)
+    for name, item in found.items():
+        for note in item.notes():
+            console.say(f"{name}: {note}")
 
 
 @main.command()
 @click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
 @click.option(
     "--like",
-    required=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="Model file whose specification to take.",
+    help="Model file whose specification to take, for a network that was not trained here.",
 )
-@data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
-def convert(network: Path, like: str, places: tuple[str, ...], out: Path) -> None:
+@click.option("--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare on, with --like.")
+def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
     """Convert NETWORK.keras to a model file; refused where ONNX Runtime answers otherwise on real windows."""
+    from export import network_file
     from export.convert import convert as write_model
     from export.convert import example_inputs
 
-    with _errors():
-        import keras
-
-        spec = load(like).spec
-        clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
-        examples = example_inputs(clips, spec=spec)
-        write_model(keras.saving.load_model(network), spec=spec, examples=examples, out=out)
+    with console.errors():
+        if like is None:
+            found = network_file.load(network)
+            write_model(found.model, spec=found.spec, examples=found.examples, digests=found.digests, out=out)
+        elif not places:
+            raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
+        else:
+            spec = network_file.spec_like(load(like).spec, name=out.stem)
+            clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
+            examples = example_inputs(clips, spec=spec)
+            write_model(network_file.load_model(network), spec=spec, examples=examples, out=out)
     click.echo(str(out))
 
 
@@ -136,52 +222,102 @@ def convert(network: Path, like: str, places: tuple[str, ...], out: Path) -> Non
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
 def card(model: str, out: Path | None) -> None:
     """Write the model card of MODEL from its metadata."""
-    with _errors():
-        loaded: Model = load(model)
-    text = write_card(loaded.spec)
+    with console.errors():
+        text = write_card(load(model).spec)
     if out is None:
         click.echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """What was refused on purpose ends in one line, not in a traceback."""
-    try:
-        yield
-    except SertagError as error:
-        raise click.ClickException(str(error)) from error
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"{error}; {_NEEDS}") from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+@main.command()
+@click.argument("corpus", type=click.Choice(list(SOURCES)))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold its folder.")
+def fetch(corpus: str, out: Path) -> None:
+    """Download CORPUS from Kaggle, or say where to get it and where to put it."""
+    from export.fetch import fetch as download
+
+    with console.errors(), console.progress() as report:
+        fetched = download(corpus, out=out, report=report)
+    click.echo(str(fetched))
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
+@main.command()
+@click.option(
+    "--data",
+    "places",
+    multiple=True,
+    metavar="DIR|NAME=DIR",
+    help="Corpora to measure on; without any, the tables are made of what was measured before.",
+)
+@click.option("--recipe", "names", multiple=True, type=click.Choice(list(RECIPES)), help="Repeatable.  [default: all]")
+@click.option(
+    "--protocol", "protocols", multiple=True, type=click.Choice(PROTOCOLS), help="Repeatable.  [default: all]"
+)
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder for pieces and tables.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Trainings at a time.  [default: usable processors]")
+def results(
+    places: tuple[str, ...],
+    names: tuple[str, ...],
+    protocols: tuple[Protocol, ...],
+    out: Path,
+    cache: Path,
+    jobs: int | None,
+) -> None:
+    """Measure all recipes under all protocols, and write the tables.
 
-        def report(what: str, share: float) -> None:
-            name = what.partition(":")[0]
-            if name not in tasks:
-                tasks[name] = progress.add_task(what, total=1.0)
-            progress.update(tasks[name], description=what, completed=share)
-            if not console.is_terminal and (":" in what or share >= 1):
-                print(f"{what} ({share:.0%})", file=sys.stderr, flush=True)
+    Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
+    """
+    from export.result_tables import write_tables
+    from export.results import measure, plan
 
-        yield report
+    with console.errors(), console.progress() as report:
+        if places:
+            cores = jobs or usable_cpus()
+            corpora = {corpus.name: corpus for corpus in _decodable(find_corpora(places), cache, 0.1, report)}
+            groups = plan(names or list(RECIPES), protocols or PROTOCOLS, list(corpora))
+            if not groups:
+                message = f"nothing to measure on {', '.join(corpora)}; expected tess, ravdess or emodb for a start"
+                raise ExportError(message, code="no_data")
+            measure(groups, corpora, place=out, cache=cache, jobs=cores, report=report)
+        page = write_tables(out)
+    click.echo(str(page))
 
 
-def _corpora_table(corpora: tuple[Corpus, ...]) -> Table:
-    table = Table("corpus", "clips", "speakers", "left out")
-    for corpus in corpora:
-        reasons = "; ".join(f"{count} {reason}" for reason, count in corpus.skipped.items())
-        table.add_row(corpus.name, str(len(corpus.clips)), str(len({clip.person for clip in corpus.clips})), reasons)
-    return table
+def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
+    """The recipe with labels of the user's own."""
+    if labels is None:
+        return recipe
+    parts = [item.partition(":") for item in labels.split(",")]
+    own = {canonical(name): wish.strip() for name, _, wish in parts}
+    sentiment = {name: wish or SENTIMENT.get(name, "") for name, wish in own.items()}
+    unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
+    if unknown:
+        message = (
+            f"--labels: the sentiment of {', '.join(unknown)} is not known; expected NAME:SENTIMENT, SENTIMENT one"
+        )
+        raise ExportError(f"{message} of {', '.join(SENTIMENTS)}", code="unknown_label")
+    return replace(recipe, labels=tuple(sorted(sentiment)), sentiment=MappingProxyType(sentiment))
+
+
+def _usable(
+    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: console.Report
+) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
+    """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
+    found = find_corpora(places)
+    labels = {clip.label for corpus in found for clip in corpus.clips}
+    counts_as = mapping(labels, onto=recipe.labels, renamed=renamed)
+    frame_s = recipe.features.win_length / recipe.features.rate_hz
+    corpora = _decodable(relabel(found, onto=recipe.labels, renamed=renamed), cache, frame_s, report)
+    console.say_corpora(corpora, counts_as)
+    return corpora, tuple((name, label) for name, label in counts_as.items() if label)
+
+
+def _decodable(corpora: Sequence[Corpus], cache: Path, least_s: float, report: console.Report) -> tuple[Corpus, ...]:
+    from export.usable import drop_unusable
+
+    return drop_unusable(corpora, cache=cache, jobs=usable_cpus(), least_s=least_s, report=report)
 
 
 if __name__ == "__main__":

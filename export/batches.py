@@ -9,6 +9,7 @@ several clips of its call. Features are coefficients, float32 (w, t, c); log-mel
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -101,7 +102,7 @@ class Sampler:
         frames: int,
         labels: tuple[str, ...],
         mixture: Mixture,
-        seed: int,
+        seed: int | Sequence[int],
     ) -> None:
         """Index the clips that may be drawn.
 

@@ -1,11 +1,27 @@
-"""The model card, written from the model file's own metadata and nothing else."""
+"""The model card, written from the model file's own metadata and nothing else.
+
+Read here are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`, `leaking`,
+`counts_as` (label of a corpus -> label of the model, where they differ), `share_through_telephone`, `calibrated_on` (in
+words); of `spec.metrics`: `protocol` and `min_confidence` (in words), `conditions`, `rows`. What a file does not say is
+left out or called unknown.
+"""
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
-from sertag.spec import ModelSpec
+from export.card_figures import confidence, recalls, uar
+from export.card_limits import lawful_use, limits
+from export.markdown import filled, table
+from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
+
+# The file of `phone` 0.1.0 was written before these keys were.
+_PHONE_0_1_0 = {
+    "recipe": "phone",
+    "network": "convolutions, a bidirectional LSTM, attention",
+    "counts_as": {"calm": "neutral"},
+    "calibrated_on": "speakers the network did not train on",
+}
 
 
 def card(spec: ModelSpec) -> str:
@@ -16,168 +32,105 @@ def card(spec: ModelSpec) -> str:
 
     Returns:
         Markdown.
+
+    >>> from sertag.model_file import describe
+    >>> card(describe("phone").spec).splitlines()[0]
+    '# Model `phone` 0.1.0'
     """
-    sections = (_what(spec), _data(spec), _results(spec), _recalls(spec), _calibration(spec), _LIMITS, _LAWFUL_USE)
-    return "\n".join(_wrap(part) for part in sections)
+    training = dict(spec.training)
+    if "share_through_telephone" in training and "recipe" not in training:
+        training |= _PHONE_0_1_0
+    sections = (
+        _what(spec, training),
+        _data(spec, training),
+        uar(spec, training),
+        recalls(spec),
+        confidence(spec, training),
+        limits(spec, training),
+        lawful_use(training),
+    )
+    return "\n".join(filled(part) for part in sections if part)
 
 
-def _what(spec: ModelSpec) -> str:
+def _what(spec: ModelSpec, training: dict[str, Any]) -> str:
     features = spec.features
-    sentiments = [
-        f"{value}: {', '.join(label for label in spec.labels if spec.sentiment[label] == value)}"
-        for value in ("positive", "neutral", "negative")
-    ]
+    plain = set(spec.labels) <= set(SENTIMENTS)
+    source = "one telephone channel" if features.framing == "channel" else "a recording"
+    offset = f", the first one from {spec.offset_s:g} s" if spec.offset_s else ""
+    network = training.get("network")
+    built = f" Network: {network}; trained from nothing, no pretrained part." if network else ""
     return f"""
 # Model `{spec.name}` {spec.version}
 
 Written by `python -m export card` from the metadata of `{spec.name}.onnx`.
 
-Tags windows of {spec.window_s:g} s of one telephone channel, every {spec.hop_s:g} s, with one of {len(spec.labels)}
-emotions: {", ".join(spec.labels)}. Input is {features.n_coefficients} cepstral coefficients of {features.n_mels} mel
-bands from {features.fmin_hz:g} to {features.fmax_hz:g} Hz at {features.rate_hz} Hz, {features.frame_rate_hz:g} frames
-a second, normalised inside the graph by the statistics of the channel's speech. Convolutions, a bidirectional LSTM,
-attention; trained from nothing, no pretrained part.
+Tags windows of {spec.window_s:g} s of {source}, every {spec.hop_s:g} s{offset}, with one of {len(spec.labels)}
+{"sentiments" if plain else "emotions"}: {", ".join(spec.labels)}. Input is {_input(features)}.{built}
 
-Sentiment: {"; ".join(sentiments)}. Surprise is neutral because it says nothing of valence: a caller who is astonished
-at a bill is not a satisfied one.
+{"" if plain else _sentiments(spec)}
 """
 
 
-def _data(spec: ModelSpec) -> str:
-    training = spec.training
-    rows = [
-        [corpus["name"], corpus["speakers"], corpus["clips"], _skipped(corpus["skipped"]), corpus["licence"]]
-        for corpus in training.get("corpora", [])
+def _input(features: FeatureSpec) -> str:
+    """What the graph takes, in words."""
+    if features.kind == "waveform":
+        return f"the samples themselves, at {features.rate_hz} Hz"
+    bands = f"{features.n_mels} mel bands from {features.fmin_hz:g} to {features.fmax_hz:g} Hz at {features.rate_hz} Hz"
+    numbers = f"{features.n_mfcc} cepstral coefficients of {bands}" if features.kind == "mfcc" else f"{bands}, in dB"
+    extras = [
+        f", {features.frame_rate_hz:.4g} frames a second",
+        ", with their derivatives over time" if features.delta_order else "",
+        ", averaged over the window" if features.pooling == "mean" else "",
+        ", normalised inside the graph by the statistics of the channel's speech"
+        if features.normalisation == "channel_speech"
+        else "",
     ]
+    return numbers + "".join(extras)
+
+
+def _sentiments(spec: ModelSpec) -> str:
+    told = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
+    listed = "; ".join(f"{value}: {', '.join(labels)}" for value, labels in told.items() if labels)
+    surprise = (
+        " Surprise is neutral because it says nothing of valence: a caller who is astonished at a bill is not a "
+        "satisfied one."
+    )
+    return f"Sentiment: {listed}.{surprise if 'surprise' in told['neutral'] else ''}"
+
+
+def _data(spec: ModelSpec, training: dict[str, Any]) -> str:
+    rows = [
+        [corpus["name"], corpus["speakers"], corpus["clips"], _skipped(corpus.get("skipped", {})), corpus["licence"]]
+        for corpus in training.get("corpora", ())
+    ]
+    corpora = table(["corpus", "speakers", "clips", "left out", "licence"], rows)
+    how = [f"{word} `{training[word]}`" for word in ("recipe", "protocol") if word in training]
+    how += [f"seed {training['seed']}"] if "seed" in training else []
+    merged = [f"`{found}` counts as {label}" for found, label in training.get("counts_as", {}).items()]
+    told = [f"Training: {', '.join(how)}."] if how else []
+    told += [f"Weights: {spec.licence}."] if spec.licence else []
+    told += [f"{'; '.join(merged)}."] if merged else []
     return f"""
 ## Training data and licences
 
-{_table(["corpus", "speakers", "clips", "left out", "licence"], rows)}
+{corpora if rows else "The file does not say what the model was trained on."}
 
-Weights: {spec.licence}. RAVDESS' `calm` counts as neutral. {training.get("share_through_telephone", 0):.0%} of the
-training windows went through a simulated telephone line: band, G.711 of both laws or GSM 06.10, level, noise, hum.
+{" ".join(told)}
+
+{_telephone(training.get("share_through_telephone", 0.0))}
 """
 
 
-def _results(spec: ModelSpec) -> str:
-    conditions = spec.metrics.get("conditions", {})
-    corpora = list(next(iter(conditions.values()))["corpora"]) if conditions else []
-    rows = [
-        [
-            name,
-            *(_percent(found["corpora"][corpus]["uar"]) for corpus in corpora),
-            _percent(found["uar"]),
-            _percent(found["uar_undeveloped"]),
-        ]
-        for name, found in conditions.items()
-    ]
-    chance = next(iter(conditions.values()))["corpora"] if conditions else {}
-    rows.append(["chance", *(_percent(chance[corpus]["chance"]) for corpus in corpora), "", ""])
-    return f"""
-## Figures
-
-UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "not measured")}.
-
-{_table(["condition", *corpora, "mean", "mean, first fold left out"], rows)}
-
-"One clip": the channel's statistics come from the clip alone, as for a short file. "In a call": they come from about 24
-clips of the same speaker, all emotions mixed, over the same line. "Phone" is the simulated line, not a real one.
-"""
-
-
-def _recalls(spec: ModelSpec) -> str:
-    conditions = spec.metrics.get("conditions", {})
-    rows = [
-        [name, *(_percent(_mean_recall(found["corpora"], label)) for label in spec.labels)]
-        for name, found in conditions.items()
-    ]
-    return f"""
-Recall of each emotion in percent, mean over the corpora that have it:
-
-{_table(["condition", *spec.labels], rows)}
-"""
-
-
-def _calibration(spec: ModelSpec) -> str:
-    rows = [
-        [
-            name,
-            _percent(found["accuracy"]),
-            f"{found['ece']:.3f}",
-            _percent(found["coverage"]),
-            _percent(found["accuracy_of_answers"]),
-        ]
-        for name, found in spec.metrics.get("conditions", {}).items()
-    ]
-    return f"""
-## Confidence
-
-Temperature {spec.temperature:g}, fitted on speakers the network did not train on. `min_confidence` is
-{spec.min_confidence:g}: {spec.metrics.get("min_confidence", "not measured")}. Under it a row is `uncertain`. All
-figures are cross-fitted.
-
-{_table(["condition", "accuracy %", "ECE", "answered %", "accuracy of the answers %"], rows)}
-
-{_rows(spec.metrics.get("rows"))}
-"""
-
-
-def _rows(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return "Rows of whole calls were not measured."
+def _telephone(share: float) -> str:
+    if not share:
+        return ""
     return (
-        "A row's confidence is too low rather than too high, because it comes from the mean over windows of "
-        f"log-probabilities: of {found['rows']} rows, each from all clips of one emotion in a call, it claims "
-        f"{_percent(found['mean_confidence'])} % and {_percent(found['accuracy'])} % are right; "
-        f"{_percent(found['coverage'])} % are answered, {_percent(found['accuracy_of_answers'])} % of those rightly. "
-        "A call that changes its mood, or has none, mostly ends as `uncertain`: its windows and quarters tell more."
+        f"{share:.0%} of the training windows went through a simulated telephone line: band, G.711 of both laws or "
+        "GSM 06.10, level, noise, hum."
     )
 
 
-def _wrap(text: str) -> str:
-    """Fill paragraphs to 120 columns; headings, tables and lists stay."""
-    paragraphs = text.strip().split("\n\n")
-    return "\n\n".join(part if part[0] in "#|-" else textwrap.fill(part, 120) for part in paragraphs) + "\n"
-
-
-def _mean_recall(corpora: dict[str, Any], label: str) -> float:
-    found = [float(corpus["recall"][label]) for corpus in corpora.values() if label in corpus["recall"]]
-    return sum(found) / max(1, len(found))
-
-
-def _skipped(reasons: dict[str, int]) -> str:
-    return "; ".join(f"{count} ({reason})" for reason, count in reasons.items()) or "none"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-_LIMITS = """
-## Limits
-
-- All training speech is acted or elicited, read from a script, in English, German, Italian and Polish. People on the
-  phone rarely act. The figures above compare models; they do not predict figures on real calls.
-- Each corpus has one set of sentences, and every test speaker speaks the sentences that the training speakers spoke.
-  Other languages, ages, accents, rooms and sentences will do worse, and the confidence, which
-  was calibrated on these corpora, will then be too high.
-- A call of one single mood gives the channel's statistics nothing to compare with: somebody who is angry from the
-  first word to the last is harder to tell than somebody who becomes angry.
-- Two people in one channel, music, and noise less than 8 dB under the speech were not in the training.
-"""
-
-_LAWFUL_USE = """
-## Lawful use
-
-- The weights inherit non-commercial licences from their training data. Commercial use needs a model that was trained on
-  recordings which allow it; `--model` takes any.
-- In the European Union, Article 5(1)(f) of the AI Act (Regulation (EU) 2024/1689) prohibits inferring the emotions of
-  people at their place of work and in education, medical and safety reasons apart. Do not score your agents: use
-  `--only-role customer`. Other emotion recognition is a high-risk use, and people have to be told (Article 50).
-- A tag is a guess about the sound of a voice, not knowledge of what somebody feels. Do not decide about a person on it.
-"""
+def _skipped(reasons: dict[str, Any]) -> str:
+    """How many for which reason; some files count, some name."""
+    counts = {reason: found if isinstance(found, int) else len(found) for reason, found in reasons.items()}
+    return "; ".join(f"{count} ({reason})" for reason, count in counts.items() if count) or "none"

@@ -1,50 +1,40 @@
-"""The corpora in their official layouts: which file holds whom, saying what, in which emotion.
+"""Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
 
-First station of the line. Every corpus codes speaker and emotion in its file names, so a loader is a pattern and an
-explicit table of labels. The audio suffix does not matter: a copy in another container keeps the official stems.
+First station of the line: **corpora** -> usable -> dataset. `export.layouts` says how the corpora name their files,
+`export.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a model's.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from export.errors import ExportError
+from export.labels import KNOWN, canonical, mapping
+from export.layouts import LAYOUTS, Layout
+from sertag.decode import open_audio
+from sertag.discover import AUDIO_SUFFIXES, discover
+from sertag.errors import DecodeError
+from sertag.names import display_name
 
-LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".opus", ".ogg", ".mp3", ".aif", ".aiff"})
+NO_AUDIO = "no audio suffix"
 
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How one corpus names its files.
-
-    Attributes:
-        name: of the corpus, and of its folder.
-        pattern: of a file's stem, with groups `speaker` and `label` and, where the corpus says so, `sentence` and
-            `intensity`.
-        labels: code in the name -> label; None for a label that no model here knows, which is skipped and counted.
-        licence: of the recordings, as their publishers state it.
-        speakers: code in the name -> speaker, where the two differ.
-        duplicates: stems of recordings that were published twice; where a copy was re-encoded, the bytes hide it.
-    """
-
-    name: str
-    pattern: re.Pattern[str]
-    labels: MappingProxyType[str, str | None]
-    licence: str
-    speakers: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    duplicates: frozenset[str] = frozenset()
+_NAMED_PLACE = re.compile(r"(?P<name>\w[\w.-]*)=(?P<place>.+)", re.DOTALL)
+_LOSSLESS = frozenset({".wav", ".flac", ".aif", ".aiff"})
+_SHOWN = 3  # names in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content."""
+    """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
+
+    `speaker`, `sentence` and `intensity` are empty where they are not known.
+    """
 
     path: Path
     corpus: str
@@ -63,120 +53,120 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The usable clips of one corpus, sorted by path, and how many were left out for which reason."""
+    """The usable clips of one corpus, and what was left out.
+
+    Attributes:
+        name: of the corpus.
+        licence: of its recordings.
+        clips: sorted by path.
+        skipped: reason -> names of what is no clip here.
+        flawed: what is wrong -> names of clips that stayed all the same.
+    """
 
     name: str
     licence: str
     clips: tuple[Clip, ...]
-    skipped: MappingProxyType[str, int]
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Reason -> how many were skipped."""
+        return MappingProxyType({reason: len(names) for reason, names in self.skipped.items()})
+
+    def without(self, reasons: Mapping[Path, str]) -> Corpus:
+        """The same corpus less some clips.
+
+        Args:
+            reasons: path of a clip -> why it is left out.
+        """
+        skipped = {reason: list(names) for reason, names in self.skipped.items()}
+        for clip in self.clips:
+            if clip.path in reasons:
+                skipped.setdefault(reasons[clip.path], []).append(str(clip.path))
+        clips = tuple(clip for clip in self.clips if clip.path not in reasons)
+        return dataclasses.replace(self, clips=clips, skipped=_frozen(skipped))
 
 
-# RAVDESS' `calm` is the actors' second baseline; a calm caller is to be called neutral, so it is merged into neutral.
-# TESS' `ps` is "pleasant surprise". EmoDB's boredom has no counterpart in the other corpora.
-LAYOUTS = MappingProxyType(
-    {
-        layout.name: layout
-        for layout in (
-            Layout(
-                name="tess",
-                pattern=re.compile(r"(?P<speaker>OAF|OA|YAF)_(?P<sentence>[a-z]+)_(?P<label>[a-z]+)", re.IGNORECASE),
-                labels=MappingProxyType({label: label for label in LABELS[:-1]} | {"ps": "surprise"}),
-                licence="CC BY-NC-ND 4.0",
-                speakers=MappingProxyType({"OA": "OAF"}),  # `OA_bite_neutral.wav` lacks a letter
-            ),
-            Layout(
-                name="ravdess",
-                pattern=re.compile(
-                    r"03-01-(?P<label>\d\d)-(?P<intensity>\d\d)-(?P<sentence>\d\d)-\d\d-(?P<speaker>\d\d)"
-                ),
-                labels=MappingProxyType(
-                    {
-                        "01": "neutral",
-                        "02": "neutral",
-                        "03": "happy",
-                        "04": "sad",
-                        "05": "angry",
-                        "06": "fear",
-                        "07": "disgust",
-                        "08": "surprise",
-                    }
-                ),
-                licence="CC BY-NC-SA 4.0",
-                duplicates=frozenset({"03-01-03-01-02-02-07"}),  # of 03-01-03-01-02-01-07
-            ),
-            Layout(
-                name="emodb",
-                pattern=re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<label>[A-Z])[a-z]"),
-                labels=MappingProxyType(
-                    {
-                        "W": "angry",
-                        "L": None,
-                        "E": "disgust",
-                        "A": "fear",
-                        "F": "happy",
-                        "N": "neutral",
-                        "T": "sad",
-                    }
-                ),
-                licence="free for research; CC BY 4.0 by second-hand sources",
-            ),
-            Layout(
-                name="emovo",
-                pattern=re.compile(r"(?P<label>[a-z]{3})-(?P<speaker>[fm]\d)-(?P<sentence>[a-z]\d)"),
-                labels=MappingProxyType(
-                    {
-                        "rab": "angry",
-                        "dis": "disgust",
-                        "pau": "fear",
-                        "gio": "happy",
-                        "neu": "neutral",
-                        "tri": "sad",
-                        "sor": "surprise",
-                    }
-                ),
-                licence="free for research; CC BY-NC-SA 4.0 by second-hand sources",
-            ),
-            Layout(
-                name="nemo",
-                pattern=re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<label>[a-z]+)_(?P<sentence>\d+)"),
-                labels=MappingProxyType(
-                    {
-                        "anger": "angry",
-                        "fear": "fear",
-                        "happiness": "happy",
-                        "neutral": "neutral",
-                        "sadness": "sad",
-                        "surprised": "surprise",
-                    }
-                ),
-                licence="CC BY-NC-SA 4.0",
-            ),
-        )
-    }
-)
+class Harvest:
+    """Clips of one corpus while they are collected: each recording once, and never under two labels."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._clips: list[Clip] = []
+        self._skipped: dict[str, list[str]] = {}
+        self._seen: dict[str, tuple[Clip, str]] = {}  # digest -> first clip, and where that is said
+
+    def skip(self, name: str, *, reason: str) -> None:
+        """Count and name what is no clip."""
+        self._skipped.setdefault(reason, []).append(name)
+
+    def take(self, clip: Clip, *, said_in: str = "") -> bool:
+        """Take a clip, unless it is empty, cannot be read, or was taken already.
+
+        Args:
+            clip: without its digest, which is made here.
+            said_in: where its label stands, if not in its path.
+
+        Returns:
+            Whether it was taken; else it is counted and named.
+
+        Raises:
+            ExportError: the same recording has another label elsewhere.
+        """
+        try:
+            content = clip.path.read_bytes()
+        except OSError as error:
+            self.skip(str(clip.path), reason=f"cannot be read ({error.strerror})")
+            return False
+        if not content:
+            self.skip(str(clip.path), reason="empty")
+            return False
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        where = said_in or display_name(str(clip.path))
+        first, first_where = self._seen.setdefault(digest, (clip, where))
+        if first is clip:
+            self._clips.append(dataclasses.replace(clip, digest=digest))
+            return True
+        if first.label != clip.label and _is_recording(clip.path):
+            found = f"{first_where} is {first.label} and {where} is {clip.label}, but the recording is the same"
+            raise ExportError(f"{found}; keep the one whose label is right", code="mixed_labels")
+        self.skip(str(clip.path), reason="identical recording" if first.label == clip.label else "no recording")
+        return False
+
+    def corpus(self, name: str, *, licence: str) -> Corpus:
+        """What was collected; it may be nothing."""
+        clips = tuple(sorted(self._clips, key=lambda clip: clip.path))
+        return Corpus(name, licence, clips, skipped=_frozen(self._skipped))
 
 
 def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
-    """Load the corpora that the command line names.
+    """Load what the command line names.
 
     Args:
-        places: each `NAME=FOLDER`, or a folder that holds folders named like corpora.
+        places: each a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name
+            of `LAYOUTS` that is the corpus, with any other name data of one's own; case and hyphens do not matter.
 
     Returns:
-        One corpus a name, in the order of `LAYOUTS`.
+        One corpus a name: those of `LAYOUTS` in its order, then the others in alphabetical order.
 
     Raises:
-        ExportError: an unknown name, one named twice, or nothing found.
+        ExportError: a place holds nothing, a name is given twice, a recording is in two corpora, or a corpus is not as
+            it must be.
     """
+    from export import own_data  # builds on the records of this module
+
     roots: dict[str, Path] = {}
     for place in places:
         for name, root in _expand(place):
             if name in roots:
-                raise ExportError(f"corpus {name} is given twice: {roots[name]} and {root}", code="bad_data")
+                found = f"{display_name(str(roots[name]))} and {display_name(str(root))}"
+                raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
             roots[name] = root
-    if not roots:
-        raise ExportError(f"no folder named {', '.join(LAYOUTS)} under {', '.join(places)}", code="no_data")
-    return tuple(load(roots[name], name=name) for name in LAYOUTS if name in roots)
+    official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - LAYOUTS.keys())]
+    _refuse_shared([*official, *own])
+    return (*official, *own)
 
 
 def load(root: Path, *, name: str) -> Corpus:
@@ -187,65 +177,192 @@ def load(root: Path, *, name: str) -> Corpus:
         name: one of `LAYOUTS`.
 
     Returns:
-        Its clips, and the skipped ones counted by reason; identical recordings are kept once.
+        Its clips, each recording once: identical ones and second files of a name are left out, of two containers the
+        lossy one.
 
     Raises:
-        ExportError: a label that the corpus does not have, or no usable clip at all.
+        ExportError: a label that the corpus does not have, a folder that contradicts a name, a recording under two
+            labels, or no clip at all.
     """
     layout = LAYOUTS[name]
-    clips: list[Clip] = []
-    skipped: Counter[str] = Counter()
-    seen: set[str] = set()
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
-        reason = _reason_to_skip(path, layout)
-        if not reason:
-            clip = _clip(path, layout)
-            reason = "identical recording" if clip.digest in seen else ""
-            seen.add(clip.digest)
-        if reason:
-            skipped[reason] += 1
+    harvest = Harvest()
+    names: set[str] = set()
+    for path in sorted(files_of(root, harvest), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
+        clip = _clip(path, layout)
+        official = f"{clip.speaker} {path.stem}" if clip else ""
+        if clip is None:
+            harvest.skip(str(path), reason="name not of this corpus")
+        elif path.stem in layout.duplicates:
+            harvest.skip(str(path), reason="identical recording")
+        elif official in names:
+            harvest.skip(str(path), reason="second file of the same name")
+        elif harvest.take(clip):
+            names.add(official)
+    corpus = harvest.corpus(name, licence=layout.licence)
+    if not corpus.clips:
+        raise _nothing_found(root, layout, corpus)
+    return corpus
+
+
+def files_of(root: Path, harvest: Harvest) -> Iterator[Path]:
+    """The files under a folder that are audio by suffix; all others are left out of the harvest with a reason."""
+    for file in discover([str(root)], include=("*",)):
+        if file.problem is not None:
+            harvest.skip(file.path, reason=f"cannot be read ({file.problem.code})")
+        elif Path(file.path).suffix.lower() not in AUDIO_SUFFIXES:
+            harvest.skip(file.path, reason=NO_AUDIO)
         else:
-            clips.append(clip)
-    if not clips:
-        raise ExportError(f"{root}: no clip named as in {name}; skipped {dict(skipped)}", code="no_data")
-    return Corpus(name=name, licence=layout.licence, clips=tuple(clips), skipped=MappingProxyType(dict(skipped)))
+            yield Path(file.path)
+
+
+def relabel(
+    corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Corpus, ...]:
+    """Give clips the labels of a model, as `export.labels.mapping` has them.
+
+    Args:
+        corpora: with their own labels.
+        onto: labels of the model.
+        renamed: the user's own wishes; an empty value leaves a label out.
+
+    Returns:
+        The corpora less the clips whose label has no counterpart, which are counted and named.
+
+    Raises:
+        ExportError: a label that is not known, a wish for one that no clip has, a corpus without any clip left, or one
+            class only.
+    """
+    there = {clip.label for corpus in corpora for clip in corpus.clips}
+    if unknown := sorted(renamed.keys() - there):
+        message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(there))}"
+        raise ExportError(message, code="unknown_label")
+    found = tuple(_relabelled(corpus, onto, renamed) for corpus in corpora)
+    labels = {clip.label for corpus in found for clip in corpus.clips}
+    if len(labels) == 1:
+        message = f"every clip of {', '.join(corpus.name for corpus in found)} counts as {labels.pop()}, one class only"
+        advice = f"expected two or more of {', '.join(onto)}; add clips of others"
+        raise ExportError(f"{message}, {advice}", code="one_class")
+    return found
+
+
+def described(skipped: Mapping[str, tuple[str, ...]]) -> str:
+    """What was left out, for a message: counts, reasons and some names.
+
+    >>> described({"no audio suffix": ("a/readme.txt", "a/notes.txt")})
+    '2 no audio suffix (a/readme.txt, a/notes.txt)'
+    """
+    parts = []
+    for reason, names in skipped.items():
+        shown = ", ".join(display_name(name) for name in names[:_SHOWN])
+        parts.append(f"{len(names)} {reason} ({shown}{', ...' if len(names) > _SHOWN else ''})")
+    return "; ".join(parts) or "nothing"
+
+
+def _is_recording(path: Path) -> bool:
+    """False for headers without samples and saved error pages, which are the same under any label."""
+    try:
+        open_audio(str(path)).close()
+    except DecodeError:
+        return False
+    return True
+
+
+def _frozen(skipped: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    return MappingProxyType({reason: tuple(names) for reason, names in skipped.items()})
 
 
 def _expand(place: str) -> list[tuple[str, Path]]:
-    name, equals, folder = place.partition("=")
-    if equals:
-        if name not in LAYOUTS:
-            raise ExportError(f"unknown corpus {name!r}, expected one of {', '.join(LAYOUTS)}", code="bad_data")
-        return [(name, Path(folder))]
-    return [(name, Path(place) / name) for name in LAYOUTS if (Path(place) / name).is_dir()]
+    """Names and where they lie."""
+    named = _NAMED_PLACE.fullmatch(place)
+    if named and not Path(place).is_dir():
+        return [(_official_name(named["name"]), Path(named["place"]))]
+    folder = Path(place)
+    shown = display_name(place)
+    if not folder.is_dir():
+        raise ExportError(f"{shown}: no such folder, expected a folder, NAME=FOLDER or NAME=FILE.csv", code="no_data")
+    inside = [(_official_name(path.name), path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    found = [(name, path) for name, path in inside if name in LAYOUTS]
+    if not found:
+        advice = f"if it is one of these give its name, as in tess={shown}, if it is data of yours any other name"
+        raise ExportError(f"no folder named {', '.join(LAYOUTS)} under {shown}; {advice}", code="no_data")
+    return found
 
 
-def _reason_to_skip(path: Path, layout: Layout) -> str:
-    if path.suffix.lower() not in AUDIO_SUFFIXES:
-        return "no audio suffix"
-    match = layout.pattern.fullmatch(path.stem)
-    if match is None:
-        return "name not of this corpus"
-    code = match["label"]
-    if code not in layout.labels:
+def _official_name(name: str) -> str:
+    """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
+    plain = name.lower().replace("-", "_")
+    return plain if plain in LAYOUTS else name
+
+
+def _clip(path: Path, layout: Layout) -> Clip | None:
+    """What a path says, without the digest; None where it is not named as in this corpus."""
+    name = layout.pattern.fullmatch(path.stem)
+    folder = layout.folder.fullmatch(path.parent.name) if layout.folder else None
+    if name is None or not (name["speaker"] or folder):
+        return None
+    said = (folder.groupdict() if folder else {}) | {key: value for key, value in name.groupdict().items() if value}
+    if said["label"] not in layout.labels:
         known = ", ".join(layout.labels)
-        raise ExportError(f"{path}: {layout.name} has no label {code!r}, expected one of {known}", code="unknown_label")
-    if path.stem in layout.duplicates:
-        return "identical recording"
-    return "" if layout.labels[code] else f"label {code} has no counterpart"
-
-
-def _clip(path: Path, layout: Layout) -> Clip:
-    found = layout.pattern.fullmatch(path.stem)
-    groups = found.groupdict() if found else {}
-    speaker = groups["speaker"].upper() if layout.name == "tess" else groups["speaker"]
-    return Clip(
+        message = f"{display_name(str(path))}: {layout.name} has no label {said['label']!r}, expected one of {known}"
+        raise ExportError(f"{message}; correct the name or take the file away", code="unknown_label")
+    clip = Clip(
         path=path,
         corpus=layout.name,
-        speaker=layout.speakers.get(speaker, speaker),
-        label=layout.labels[groups["label"]] or "",
-        sentence=groups.get("sentence") or "",
-        intensity=groups.get("intensity") or "",
+        speaker=layout.speakers.get(said["speaker"], said["speaker"]),
+        label=layout.labels[said["label"]],
+        sentence=said.get("sentence", ""),
+        intensity=layout.intensities.get(said.get("intensity", ""), ""),
         licence=layout.licence,
-        digest=hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest(),
+        digest="",
     )
+    _refuse_contradiction(clip, folder)
+    return clip
+
+
+def _refuse_contradiction(clip: Clip, folder: re.Match[str] | None) -> None:
+    """A file in the folder of another speaker or emotion was moved or renamed: nobody can tell which is right."""
+    said = folder.groupdict() if folder else {}
+    label = canonical(said.get("label", ""))
+    right = said.get("speaker", clip.speaker) == clip.speaker and (label not in KNOWN or label == clip.label)
+    if not right:
+        found = f"its name says {clip.speaker}, {clip.label}, its folder {clip.path.parent.name}"
+        advice = "compare with the original and put it right, or take the file away"
+        raise ExportError(f"{display_name(str(clip.path))}: {display_name(found)}; {advice}", code="mixed_labels")
+
+
+def _nothing_found(root: Path, layout: Layout, corpus: Corpus) -> ExportError:
+    name, shown = layout.name, display_name(str(root))
+    found = f"no clip named as in {name}, left out: {described(corpus.skipped)}" if root.is_dir() else "is no folder"
+    expected = f"expected files such as {layout.example}, to be had from {layout.source} ({layout.licence})"
+    return ExportError(f"{shown}: {found}; {expected}; data of your own takes another name", code="no_data")
+
+
+def _refuse_shared(corpora: Sequence[Corpus]) -> None:
+    """A recording in two corpora would be learnt from in one and tested in the other."""
+    first: dict[str, Clip] = {}
+    shared = []
+    for clip in (clip for corpus in corpora for clip in corpus.clips):
+        other = first.setdefault(clip.digest, clip)
+        if other is not clip:
+            shared.append((other, clip))
+    if shared:
+        one, other = shared[0]
+        paths = f"{display_name(str(one.path))} and {display_name(str(other.path))}"
+        message = f"{len(shared)} recordings are in {one.corpus} and again in {other.corpus}, {paths} for one"
+        raise ExportError(f"{message}; take the copies away, or name only one of the two", code="overlap")
+
+
+def _relabelled(corpus: Corpus, onto: tuple[str, ...], renamed: Mapping[str, str]) -> Corpus:
+    own = {clip.label for clip in corpus.clips}
+    try:
+        counts_as = mapping(own, onto=onto, renamed=renamed)
+    except ExportError as error:
+        raise ExportError(f"{corpus.name}: {error}", code=error.code) from error
+    kept = corpus.without(
+        {clip.path: f"label {clip.label} has no counterpart" for clip in corpus.clips if counts_as[clip.label] is None}
+    )
+    if not kept.clips:
+        message = f"{corpus.name} has {', '.join(sorted(own))}, the model only {', '.join(onto)}: no clip is left"
+        raise ExportError(f"{message}; name what a label counts as with --map FOUND=LABEL", code="no_data")
+    clips = tuple(dataclasses.replace(clip, label=counts_as[clip.label] or "") for clip in kept.clips)
+    return dataclasses.replace(kept, clips=clips)

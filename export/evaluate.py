@@ -1,93 +1,239 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-Station of the line: convert -> **evaluate** -> card. Each clip is tagged as one file, by `sertag.pipeline.tag_file`.
+Station of the line: convert -> **evaluate** -> card. What each label of a corpus counts as is decided first, and clips
+that the model was trained on are refused, before any clip is tagged (`export.answers`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
-import soundfile
 
+from export.answers import Answer, Line, tag_clips
 from export.corpora import Clip, Corpus
-from export.dataset import read_clip
+from export.dataset import Ints
 from export.errors import ExportError
-from export.metrics import Figures, figures
-from export.telephone import RATE_HZ, draw_line, level_dbfs, transmit
+from export.labels import SENTIMENTS, mapping
+from export.metrics import Figures, Probs, calibration_error, figures
+from export.trained_on import TrainedOn, read_trained_on
 from sertag.model import Model
-from sertag.pipeline import tag_file
-from sertag.records import AudioFile, Options
+from sertag.records import BoolArray
+from sertag.spec import ModelSpec
 
 Report = Callable[[str, float], None]
+
+# Whether clips of the corpus were trained on; files that do not say it leave it unknown.
+Overlap = Literal["none", "seen in training", "unknown"]
+_OVERLAPS: Mapping[Overlap, str] = MappingProxyType(
+    {
+        "none": "",
+        "seen in training": "the model was trained on some of these clips: on others it does worse than this",
+        "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
+    }
+)
+_NAMED = 5  # clips in a note; all of them are in the JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures of one corpus; `unanswered` clips, too short or without speech, count as errors but for the ECE."""
+    """Figures of one corpus, and what they are about.
+
+    Attributes:
+        figures: over all clips that were decoded; `recall` and its likes by the model's labels.
+        sentiment_uar: UAR of the sentiment that rows have, for models of more labels than three; else None.
+        unanswered: clips too short or without speech; they count as errors, but not in the ECE.
+        undecodable: clips that are left out because nothing can be heard of them: file and reason.
+        counts_as: label of the corpus -> label of the model, where there is one.
+        left_out: clips by label of the corpus that has no counterpart in the model.
+        missing: labels of the model that no clip has; predicting one is always an error.
+        overlap: whether the model was trained on clips of the corpus.
+    """
 
     figures: Figures
+    sentiment_uar: float | None
     unanswered: int
+    undecodable: tuple[str, ...]
+    counts_as: Mapping[str, str]
+    left_out: Mapping[str, int]
+    missing: tuple[str, ...]
+    overlap: Overlap
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures has to know, a sentence each; empty where nothing was decided for them.
+
+        >>> from export.metrics import figures
+        >>> own = figures(np.eye(2), np.array([0, 1]), labels=("neutral", "sad"))
+        >>> Evaluation(own, None, 0, (), {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
+        ['calm counts as neutral', 'left out, as none of the labels of the model: 81 boredom']
+        """
+        notes = [f"{found} counts as {label}" for found, label in self.counts_as.items() if found != label]
+        if self.left_out:
+            counts = ", ".join(f"{count} {label}" for label, count in self.left_out.items())
+            notes.append(f"left out, as none of the labels of the model: {counts}")
+        if self.missing:
+            notes.append(f"labels of the model that no clip has: {', '.join(self.missing)}")
+        if self.undecodable:
+            more = f"; and {len(self.undecodable) - _NAMED} more" if len(self.undecodable) > _NAMED else ""
+            named = "; ".join(self.undecodable[:_NAMED])
+            notes.append(f"left out, as nothing can be heard of them: {len(self.undecodable)} ({named}{more})")
+        return notes + ([_OVERLAPS[self.overlap]] if self.overlap != "none" else [])
 
     def as_dict(self) -> dict[str, object]:
-        """Plain objects for JSON."""
-        return {**dataclasses.asdict(self.figures), "unanswered": self.unanswered}
+        """Plain objects for JSON: the figures, then the rest."""
+        rest = [item.name for item in dataclasses.fields(self) if item.name != "figures"]
+        plain = {name: getattr(self, name) for name in rest}
+        return {
+            **dataclasses.asdict(self.figures),
+            **{name: dict(value) if isinstance(value, Mapping) else value for name, value in plain.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The clips of a corpus that the model is measured on, with the model's labels."""
+
+    name: str
+    clips: tuple[Clip, ...]
+    counts_as: Mapping[str, str]
+    left_out: Mapping[str, int]
 
 
 def evaluate(
-    model: Model, corpora: tuple[Corpus, ...], *, phone: bool, seed: int, report: Report
+    model: Model,
+    corpora: Sequence[Corpus],
+    *,
+    phone: bool,
+    seed: int,
+    report: Report,
+    jobs: int = 1,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+    allow_seen: bool = False,
 ) -> dict[str, Evaluation]:
     """Tag every clip and measure.
 
     Args:
-        model: loaded.
-        corpora: with labels that the model has.
+        model: loaded from a file.
+        corpora: with their own labels.
         phone: send each clip over a line of its own first.
         seed: of the lines.
         report: of the progress.
+        jobs: worker processes.
+        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.labels`; an
+            empty one leaves its clips out.
+        allow_seen: measure on clips that the model was trained on, too; figures are marked.
 
     Returns:
         By corpus.
 
     Raises:
-        ExportError: a corpus has a label that the model does not have.
+        ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
+            the model was trained on.
     """
-    for corpus in corpora:
-        unknown = sorted({clip.label for clip in corpus.clips} - set(model.spec.labels))
-        if unknown:
-            message = f"{corpus.name} has {', '.join(unknown)}, the model only {', '.join(model.spec.labels)}"
-            raise ExportError(message, code="unknown_label")
+    labels = model.spec.labels
+    _check_renamed(renamed, corpora)
+    tasks = [_task(corpus, labels=labels, renamed=renamed) for corpus in corpora]
+    trained_on = read_trained_on(model.path)
+    if trained_on is not None and not allow_seen:
+        _refuse_seen([clip for task in tasks for clip in task.clips], trained_on, path=model.path)
     found = {}
-    for corpus in corpora:
-        probs = []
-        for number, clip in enumerate(corpus.clips, start=1):
-            probs.append(tag_clip(clip, model=model, phone=phone, rng=np.random.default_rng([seed, number])))
-            report(corpus.name, number / len(corpus.clips))
-        found[corpus.name] = _evaluation(probs, corpus.clips, labels=model.spec.labels)
+    for task in tasks:
+        answers = []
+        for answer in tag_clips(task.clips, model=model, line=Line(phone, seed), jobs=jobs):
+            answers.append(answer)
+            report(task.name, len(answers) / len(task.clips))
+        found[task.name] = _evaluation(task, answers, spec=model.spec, overlap=_overlap(task, trained_on))
     return found
 
 
-def tag_clip(clip: Clip, *, model: Model, phone: bool, rng: np.random.Generator) -> tuple[float, ...]:
-    """Probabilities of one clip, empty where it got no answer."""
-    options = Options("mix", (), None, None, 0.0)
-    if not phone:
-        return tag_file(AudioFile(str(clip.path)), model=model, options=options).channels[0].probs
-    samples = read_clip(clip.path, rate_hz=RATE_HZ)
-    sent = transmit(samples, line=draw_line(rng), speech_dbfs=level_dbfs(samples), rng=rng)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "call.wav"
-        soundfile.write(place, sent, RATE_HZ, subtype="PCM_16")
-        return tag_file(AudioFile(str(place)), model=model, options=options).channels[0].probs
+def _check_renamed(renamed: Mapping[str, str], corpora: Sequence[Corpus]) -> None:
+    there = {clip.label for corpus in corpora for clip in corpus.clips}
+    unknown = sorted(set(renamed) - there)
+    if unknown:
+        message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(there))}"
+        raise ExportError(message, code="unknown_label")
 
 
-def _evaluation(probs: list[tuple[float, ...]], clips: tuple[Clip, ...], *, labels: tuple[str, ...]) -> Evaluation:
-    truth = np.array([labels.index(clip.label) for clip in clips])
-    rows = np.zeros((len(clips), len(labels)))
-    for row, own, right in zip(rows, probs, truth, strict=True):
-        # No answer: a wrong one of no confidence.
-        row[:] = own or np.eye(len(labels))[(right + 1) % len(labels)] * 1e-9
-    return Evaluation(figures(rows, truth, labels=labels), sum(not own for own in probs))
+def _task(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]) -> _Task:
+    """Decide label by label what clips count as.
+
+    Raises:
+        ExportError: an unknown label, or no clip is left.
+    """
+    counts = Counter(clip.label for clip in corpus.clips)
+    decided = mapping(counts, onto=labels, renamed=renamed)
+    counts_as = {label: counterpart for label, counterpart in decided.items() if counterpart is not None}
+    if not counts_as:
+        found = f"{corpus.name} has {', '.join(sorted(counts))}, the model only {', '.join(labels)}"
+        raise ExportError(f"{found}; say what counts as what with --map FOUND=LABEL", code="unknown_label")
+    return _Task(
+        name=corpus.name,
+        clips=tuple(
+            dataclasses.replace(clip, label=counts_as[clip.label]) for clip in corpus.clips if clip.label in counts_as
+        ),
+        counts_as=counts_as,
+        left_out={label: count for label, count in sorted(counts.items()) if label not in counts_as},
+    )
+
+
+def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn, *, path: str) -> None:
+    seen = [str(clip.path) for clip in clips if clip.digest in trained_on]
+    if seen:
+        examples = ", ".join(seen[:3]) + (", …" if len(seen) > 3 else "")
+        found = f"{path}: was trained on {len(seen)} of these {len(clips)} clips ({examples})"
+        advice = "measure it on others, or give --allow-seen, which marks the figures as seen in training"
+        raise ExportError(f"{found}, so figures on them say nothing about what it can do; {advice}", code="seen")
+
+
+def _overlap(task: _Task, trained_on: TrainedOn | None) -> Overlap:
+    if trained_on is None:
+        return "unknown"
+    return "seen in training" if any(clip.digest in trained_on for clip in task.clips) else "none"
+
+
+def _evaluation(task: _Task, answers: Sequence[Answer], *, spec: ModelSpec, overlap: Overlap) -> Evaluation:
+    heard = [(clip, answer) for clip, answer in zip(task.clips, answers, strict=True) if not answer.problem]
+    undecodable = tuple(answer.problem for answer in answers if answer.problem)
+    if not heard:
+        message = f"{task.name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
+        raise ExportError(message, code="no_data")
+    truth = np.array([spec.labels.index(clip.label) for clip, _ in heard])
+    answered = np.array([bool(answer.probs) for _, answer in heard])
+    probs = np.array([answer.probs or _wrong(clip, spec.labels) for clip, answer in heard])
+    return Evaluation(
+        figures=_figures(probs, truth, answered, spec.labels),
+        sentiment_uar=_sentiment_uar(probs, truth, answered, spec) if len(spec.labels) > len(SENTIMENTS) else None,
+        unanswered=int((~answered).sum()),
+        undecodable=undecodable,
+        counts_as=task.counts_as,
+        left_out=task.left_out,
+        missing=tuple(label for label in spec.labels if label not in set(task.counts_as.values())),
+        overlap=overlap,
+    )
+
+
+def _wrong(clip: Clip, labels: tuple[str, ...]) -> tuple[float, ...]:
+    """Stands for no answer: the label after the right one."""
+    after = (labels.index(clip.label) + 1) % len(labels)
+    return tuple(float(index == after) for index in range(len(labels)))
+
+
+def _figures(probs: Probs, truth: Ints, answered: BoolArray, labels: tuple[str, ...]) -> Figures:
+    """Figures over all clips, but the ECE over those with an answer alone: 0 where there is none."""
+    measured = figures(probs, truth, labels=labels)
+    weights = answered.astype(np.float64)
+    ece = calibration_error(probs, truth, weights=weights) if answered.any() else 0.0
+    return dataclasses.replace(measured, ece=ece)
+
+
+def _sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, spec: ModelSpec) -> float:
+    """Of the sentiment of the most probable label, which is what a row says."""
+    sentiment_of = np.array([SENTIMENTS.index(spec.sentiment[label]) for label in spec.labels])
+    right = sentiment_of[truth]
+    told = np.where(answered, sentiment_of[probs.argmax(axis=1)], (right + 1) % len(SENTIMENTS))
+    return figures(np.eye(len(SENTIMENTS))[told], right, labels=SENTIMENTS).uar

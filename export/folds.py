@@ -32,7 +32,8 @@ def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
         corpora.setdefault(clip.corpus, set()).add(clip.person)
     dealt = [str(person) for corpus in sorted(corpora) for person in rng.permutation(sorted(corpora[corpus]))]
     if not 2 <= folds <= len(dealt):
-        message = f"{folds} folds with {len(dealt)} speakers: expected 2 to {len(dealt)} folds"
-        raise ExportError(message, code="bad_folds")
+        found = f"{folds} folds with {len(dealt)} speakers: expected one speaker or more in each of two or more folds"
+        advice = "take fewer --folds" if len(dealt) > 1 else "give clips of others, or take --protocol random"
+        raise ExportError(f"{found}; {advice}", code="bad_folds")
     fold_of = {person: index % folds for index, person in enumerate(dealt)}
     return np.array([fold_of[clip.person] for clip in clips], dtype=np.int64)

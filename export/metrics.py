@@ -2,6 +2,9 @@
 
 UAR is the mean over classes of the recall of each (unweighted average recall); ECE the expected calibration error over
 15 bins of equal width (Guo et al. 2017, arXiv 1706.04599). Probabilities are float64 (n, k), truth int64 (n,).
+
+A figure that is not defined is left out, never 0: recall and F1 of a class that does not occur, precision of a class
+that was never predicted. F1 is 2 TP / (2 TP + FP + FN), so a class that occurs and was never predicted has F1 0.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ class Figures:
         uar, accuracy, ece: see the module.
         recall: of each class that occurs, by label.
         confusion: rows are truth, columns prediction, both in the order of the labels.
+        precision: of each class that was predicted, by label.
+        f1: of each class that occurs, by label.
+        macro_f1: its mean over them.
     """
 
     clips: int
@@ -37,26 +43,39 @@ class Figures:
     ece: float
     recall: dict[str, float]
     confusion: list[list[int]]
+    precision: dict[str, float]
+    f1: dict[str, float]
+    macro_f1: float
 
 
 def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
     """Measure predictions against the truth.
+
+    Args:
+        probs: float64 (n, k), n >= 1.
+        truth: int64 (n,), 0 to k - 1.
+        labels: k of them.
 
     >>> figures(np.eye(2), np.array([0, 1]), labels=("sad", "happy")).uar
     1.0
     """
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(confusion, (truth, probs.argmax(axis=1)), 1)
-    occurs = np.flatnonzero(confusion.sum(axis=1))
-    recall = confusion[occurs, occurs] / confusion[occurs].sum(axis=1)
+    right, actual, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    occurs, named = np.flatnonzero(actual), np.flatnonzero(predicted)
+    recall = right[occurs] / actual[occurs]
+    f1 = 2 * right[occurs] / (actual + predicted)[occurs]
     return Figures(
         clips=len(truth),
         chance=1 / len(occurs),
         uar=float(recall.mean()),
-        accuracy=float(np.trace(confusion) / len(truth)),
+        accuracy=float(right.sum() / len(truth)),
         ece=calibration_error(probs, truth, weights=np.ones(len(truth))),
-        recall={labels[label]: float(value) for label, value in zip(occurs, recall, strict=True)},
+        recall=_by_label(recall, occurs, labels),
         confusion=confusion.tolist(),
+        precision=_by_label(right[named] / predicted[named], named, labels),
+        f1=_by_label(f1, occurs, labels),
+        macro_f1=float(f1.mean()),
     )
 
 
@@ -76,3 +95,7 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     gaps = np.bincount(bins, weights=weights * (confidence - right), minlength=_BINS)
     return float(np.abs(gaps).sum() / weights.sum())
+
+
+def _by_label(values: Probs, members: Ints, labels: tuple[str, ...]) -> dict[str, float]:
+    return {labels[label]: float(value) for label, value in zip(members, values, strict=True)}

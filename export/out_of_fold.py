@@ -159,18 +159,17 @@ def measure(
         Temperature and least confidence fitted on everything, and figures in which every fold is judged with values
         fitted on the others.
     """
-    order = np.argsort(np.concatenate([part.members for part in predicted]))
-    log_probs = {name: np.concatenate([part.log_probs[name] for part in predicted])[order] for name in CONDITIONS}
+    log_probs = _in_order(predicted)
     truth = _truth(dataset, folds=folds, labels=labels)
     times = len(CONDITIONS)
     weights = np.tile(equal_weights(truth.corpus_of), times)
     stacked = np.concatenate(list(log_probs.values()))
     label_of, fold_of = np.tile(truth.label_of, times), np.tile(folds, times)
-    probs = cross_fit(stacked, label_of, folds=fold_of, weights=weights)
+    by_condition = cross_fitted(predicted, dataset=dataset, folds=folds, labels=labels)
+    probs = np.concatenate(list(by_condition.values()))
     confidence, right = probs.max(axis=1), probs.argmax(axis=1) == label_of
     floors = cross_thresholds(confidence, right, folds=fold_of, accuracy=answers_right, weights=weights)
     floor = floors[: len(folds)]  # the same in every condition
-    by_condition = dict(zip(CONDITIONS, np.split(probs, times), strict=True))
     people = [
         {clip.person for clip, own in zip(dataset.clips, folds, strict=True) if own == fold} for fold in set(folds)
     ]
@@ -181,6 +180,23 @@ def measure(
         conditions={name: _measure_condition(own, truth, floor) for name, own in by_condition.items()},
         rows=_measure_rows(by_condition[ROWS_CONDITION], truth, floor),
     )
+
+
+def cross_fitted(
+    predicted: Sequence[Predictions], *, dataset: Dataset, folds: Ints, labels: tuple[str, ...]
+) -> dict[str, Probs]:
+    """Calibrated probabilities of every clip by condition, float64 (n, k); arguments as of `measure`.
+
+    Each fold has the temperature of the others, one for all conditions.
+    """
+    log_probs = _in_order(predicted)
+    truth = _truth(dataset, folds=folds, labels=labels)
+    times = len(CONDITIONS)
+    weights = np.tile(equal_weights(truth.corpus_of), times)
+    stacked = np.concatenate(list(log_probs.values()))
+    label_of, fold_of = np.tile(truth.label_of, times), np.tile(folds, times)
+    probs = cross_fit(stacked, label_of, folds=fold_of, weights=weights)
+    return dict(zip(CONDITIONS, np.split(probs, times), strict=True))
 
 
 def save_predictions(place: Path, predictions: Predictions) -> None:
@@ -195,6 +211,12 @@ def load_predictions(place: Path) -> Predictions:
     """Read what `save_predictions` wrote."""
     with np.load(place) as stored:
         return Predictions(stored["members"], {name: stored[name] for name in CONDITIONS})
+
+
+def _in_order(predicted: Sequence[Predictions]) -> dict[str, Probs]:
+    """Scores of all clips by condition, in the order of the dataset."""
+    order = np.argsort(np.concatenate([part.members for part in predicted]))
+    return {name: np.concatenate([part.log_probs[name] for part in predicted])[order] for name in CONDITIONS}
 
 
 @dataclass(frozen=True, slots=True)

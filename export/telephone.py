@@ -85,6 +85,21 @@ def transmit(samples: FloatArray, *, line: Line, speech_dbfs: float, rng: np.ran
     return _encode(_pass_band(received, line), line.codec)
 
 
+def over_a_line(samples: FloatArray, *, digest: str, seed: int) -> FloatArray:
+    """Send a clip over a line of its own, drawn from its content, whatever other clips there are.
+
+    Args:
+        samples: float32 (n,), 8 kHz, n >= 1.
+        digest: of the recording, hexadecimal.
+        seed: of all lines.
+
+    Returns:
+        float32 (n,), 8 kHz.
+    """
+    rng = np.random.default_rng([seed, int(digest[:15], 16)])
+    return transmit(samples, line=draw_line(rng), speech_dbfs=level_dbfs(samples), rng=rng)
+
+
 def level_dbfs(samples: FloatArray) -> float:
     """Mean square in dBFS, at least -90."""
     return 10 * math.log10(max(1e-9, float(np.mean(np.square(samples, dtype=np.float64)))))

@@ -8,9 +8,10 @@ Names are loaded when they are first used, so that the command line starts fast.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of `typing`, whose loading would be most of what this takes
 if TYPE_CHECKING:
+    from typing import Any
+
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger

@@ -1,6 +1,19 @@
-"""`python -m sertag` is `sertag`."""
+"""Where the command `sertag` and `python -m sertag` begin: what has to be settled before anything is loaded."""
 
-from sertag.cli import main
+from __future__ import annotations
+
+import signal
+
+
+def main() -> None:
+    """Entry point of the `sertag` command."""
+    # Until `cli` takes the signals over, a Ctrl-C would show a traceback out of the middle of an import.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from sertag import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

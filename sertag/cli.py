@@ -231,8 +231,28 @@ def cli() -> None:
     metavar="N",
     help="Worker processes.  [default: the processors this process may use]",
 )
+@click.option(
+    "--timeout",
+    type=_Number(over=0),
+    default=3600.0,
+    metavar="SECONDS",
+    help="A file that takes longer is given up, a `failed` row.  [default: 3600]",
+)
+@click.option(
+    "--max-duration",
+    type=_Number(over=0),
+    default=86400.0,
+    metavar="SECONDS",
+    help="A longer recording is a `failed` row.  [default: 86400, a day]",
+)
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    help="Take the rows of files that have not changed from the journal beside --out, where every run keeps what "
+    "it has finished.  [default: resume]",
+)
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
-@click.option("--dry-run", is_flag=True, help="List what would be tagged, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be tagged, count what would be reused, and do nothing.")
 @click.option(
     "--config",
     metavar="FILE",
@@ -327,8 +347,8 @@ def main() -> None:
     """Entry point of the `sertag` command."""
     for name in _THREAD_VARIABLES:  # before numpy is loaded, which reads them once
         os.environ.setdefault(name, "1")
-    signals.install()
     try:
+        signals.install()
         cli.main(prog_name="sertag")
     except signals.Stopped as stop:
         signals.ignore()

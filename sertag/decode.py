@@ -85,6 +85,7 @@ class AudioSource:
         path: as given.
         channels: how many the file has.
         rate_hz: its own sample rate.
+        announced_s: how long it says it is, seconds; 0 where that is known only at its end.
         samples_read: samples of each channel read so far, at `rate_hz`.
         clipped: int64 (channels,), how many of them were at full scale.
         problem: a warning where only a part could be read; complete once `blocks` has ended.
@@ -94,12 +95,13 @@ class AudioSource:
         """Take over an open stream and the decoder that reads it; see `open_audio`."""
         self.path = path
         self.channels, self.rate_hz = reader.channels, reader.rate_hz
+        _check_limits(path, self.channels, self.rate_hz)
+        self.announced_s = reader.announced_samples / self.rate_hz
         self.samples_read = 0
         self.clipped: npt.NDArray[np.int64] = np.zeros(reader.channels, dtype=np.int64)
         self.problem: Problem | None = None
         self._stream, self._reader = stream, reader
         self._size_bytes = size_on_disk(stream)
-        _check_limits(path, self.channels, self.rate_hz)
 
     @property
     def duration_s(self) -> float:
@@ -219,6 +221,7 @@ class _NoSamplesError(Exception):
 class _Reader(Protocol):
     channels: int
     rate_hz: int
+    announced_samples: int  # of each channel, before anything is read; 0 where the header does not say
 
     def pieces(self) -> Iterator[FloatArray]:
         """Native samples, float32 (n, channels); each piece is valid until the next one."""
@@ -253,7 +256,7 @@ class _SndfileReader:
         self.channels: int = self._file.channels
         self.rate_hz: int = self._file.samplerate
         guessed = self._file.frames > _STREAMED_FRAMES or "MPEG" in self._file.subtype
-        self._frames: int = 0 if guessed else self._file.frames
+        self.announced_samples: int = 0 if guessed else self._file.frames
         if self._file.frames == 0:
             raise _NoSamplesError
 
@@ -269,7 +272,7 @@ class _SndfileReader:
             raise BrokenError(f"the decoder stopped ({_reason(error)})") from error
 
     def promised_samples(self, read: int) -> int:
-        return max(self._frames, round(read * self._layout.promised))
+        return max(self.announced_samples, round(read * self._layout.promised))
 
     def notes(self) -> list[str]:
         return [self._layout.note] if self._layout.note else []
@@ -286,7 +289,7 @@ def _reader(path: str, stream: BinaryIO) -> _Reader:
     start = skip_id3(stream)
     content = sniff(read_at(stream, start, HEAD_BYTES))
     if content.decoder is Decoder.AV:
-        return _av_reader(name, stream, content)
+        return _av_reader(name, stream, content, start)
     layout = _layout(stream, content, start, size_bytes)
     if layout is None:
         hint = _RAW_HINT if content.decoder is Decoder.UNKNOWN else ""
@@ -300,7 +303,7 @@ def _reader(path: str, stream: BinaryIO) -> _Reader:
             kind = (
                 content if layout.codec is None else replace(content, name=f"a WAV file of type 0x{layout.codec:04x}")
             )
-            return _av_reader(name, stream, kind)
+            return _av_reader(name, stream, kind, start)
         code = "too_many_channels" if error.code == _TOO_MANY_CHANNELS else "damaged"
         raise DecodeError(f"{name}: is {content.name} that cannot be read ({_reason(error)})", code=code) from error
 
@@ -317,16 +320,16 @@ def _layout(stream: BinaryIO, content: Content, start: int, size_bytes: int) -> 
     return measure(stream, size_bytes=size_bytes) if measure else Layout()
 
 
-def _av_reader(name: str, stream: BinaryIO, content: Content) -> _Reader:
+def _av_reader(name: str, stream: BinaryIO, content: Content, start: int) -> _Reader:
     try:
         av = importlib.import_module("av")
     except ImportError as error:
         message = f"{name}: is {content.name}, which takes an extra to decode; pip install 'sertag[av]'"
         raise DecodeError(message, code="needs_av") from error
     # Spliced, because FFmpeg seeks to places before the start of damaged files and prints what the stream says to that.
-    whole = Spliced(stream, (range(0, length(stream)),))
+    whole = Spliced(stream, (range(start, length(stream)),))
     try:
-        return AvReader(av, whole)
+        return AvReader(av, whole, format=content.format)
     except BrokenError as error:
         raise DecodeError(f"{name}: is {content.name}, but {error}", code="damaged") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 from sertag.records import FloatArray
 from sertag.streams import Spliced
 
+_CLOSED = (("protocol_whitelist", "none"),)  # no container may open a file or an address that stands in it
 _TOLERANCE_S = 0.25  # containers round and count what codecs drop at both ends
 
 
@@ -22,21 +23,23 @@ class BrokenError(Exception):
 class AvReader:
     """What PyAV reads: the first audio stream of anything that FFmpeg knows."""
 
-    def __init__(self, av: Any, stream: Spliced) -> None:
-        """Open with the module `av`; raises BrokenError where nothing can be decoded."""
+    def __init__(self, av: Any, stream: Spliced, *, format: str) -> None:
+        """Open with the module `av` as that container; raises BrokenError where nothing can be decoded."""
         self._av, self._damaged_packets = av, 0
         stream.seek(0)
         try:
-            self._container = av.open(stream, mode="r", **_tolerant(av))
+            self._container = av.open(stream, mode="r", format=format, options=dict(_CLOSED), **_tolerant(av))
             self._frames = self._decoded()
             first = next(self._frames, None)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except _failures(av) as error:
             raise BrokenError(f"it cannot be read ({_reason(error)})") from error
-        if first is None:
+        if first is None or not first.layout.channels:
             raise BrokenError("it holds no audio that can be decoded")
         self._first: Any = first
         self.channels: int = len(first.layout.channels)
         self.rate_hz: int = first.sample_rate
+        track = self._container.streams.audio[0]
+        self.announced_samples = round(float((track.duration or 0) * (track.time_base or 0)) * self.rate_hz)
 
     def pieces(self) -> Iterator[FloatArray]:
         """Native samples, float32 (n, channels)."""
@@ -45,13 +48,12 @@ class AvReader:
             for frame in chain([self._first], self._frames, [None]):  # None: whatever the resampler still holds
                 for out in resampler.resample(frame):
                     yield out.to_ndarray().reshape(-1, self.channels)
-        except (self._av.FFmpegError, OSError, ValueError) as error:
+        except _failures(self._av) as error:
             raise BrokenError(f"the decoder stopped ({_reason(error)})") from error
 
     def promised_samples(self, read: int) -> int:
         """Samples of each channel that the container promises, when `read` were there."""
-        track = self._container.streams.audio[0]
-        promised = round(float((track.duration or 0) * (track.time_base or 0)) * self.rate_hz)
+        promised = self.announced_samples
         return promised if promised > read + _TOLERANCE_S * self.rate_hz else read
 
     def notes(self) -> list[str]:
@@ -70,6 +72,11 @@ class AvReader:
                 yield from packet.decode()
             except self._av.error.InvalidDataError:
                 self._damaged_packets += 1
+
+
+def _failures(av: Any) -> tuple[type[Exception], ...]:
+    """What PyAV raises for broken files: its own errors, and those of its lists and fractions (streams that go)."""
+    return av.FFmpegError, OSError, ValueError, LookupError, ArithmeticError
 
 
 def _tolerant(av: Any) -> dict[str, str]:

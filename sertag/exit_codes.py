@@ -14,4 +14,5 @@ class Exit(IntEnum):
     NOTHING_TAGGED = 3
     MODEL = 4
     OUTPUT = 5
+    LOCKED = 75  # EX_TEMPFAIL of sysexits.h: try again later
     READER_LEFT = 141  # 128 + SIGPIPE, what a shell reports of any tool whose reader leaves

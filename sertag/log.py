@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 from sertag.errors import OutputError
@@ -43,7 +43,7 @@ def to_stderr_and_file(
     handlers: list[logging.Handler] = [_Screen(level)]
     if log_file is not None:
         try:
-            handlers.append(logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace"))
+            handlers.append(_File(log_file))
         except OSError as error:
             message = f"cannot write the log file {display_name(log_file)}: {error.strerror or error}"
             raise OutputError(message, code="cannot_write") from error
@@ -86,6 +86,29 @@ class _Screen(logging.Handler):
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):  # stderr is closed; the run matters more than its messages
             pass
+
+
+class _File(logging.FileHandler):
+    """Appends to a file; a full disk is said once, and the run goes on without it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._given_up = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._given_up:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        self._given_up = True
+        reason = getattr(sys.exc_info()[1], "strerror", None) or "error"
+        message = f"cannot write the log file {display_name(self._path)}: {reason}; the run goes on without it"
+        logging.getLogger("sertag").error("%s", message)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written before cannot now
+            super().close()
 
 
 class _Line(logging.Formatter):

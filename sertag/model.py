@@ -7,25 +7,26 @@ What leaves this station is calibrated: log-probabilities divided by the spec's 
 
 from __future__ import annotations
 
-import hashlib
-from importlib import resources
-from pathlib import Path
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from sertag.errors import ModelError, SpecError
+from sertag.errors import ModelError
+from sertag.model_file import DEFAULT_MODEL, EXPORT_HINT, bundled, described, read
+from sertag.names import display_name
 from sertag.records import FloatArray, Statistics
 from sertag.softmax import log_probs, softmax
-from sertag.spec import SPEC_KEY, ModelSpec, from_json
+from sertag.spec import ModelSpec
 
-DEFAULT_MODEL = "phone"
+__all__ = ["BATCH_WINDOWS", "DEFAULT_MODEL", "Model", "bundled", "load"]
+
 BATCH_WINDOWS = 16  # wide enough for the matrix units, small enough for the cache
 
 _STATISTICS = ("channel_mean", "channel_std", "speech_frames")
-_EXPORT_HINT = "export it with `python -m export convert`, which writes the specification into the file"
+_FIRST_WINDOW_S = 60.0  # the longest that the graph may take for one; what ships takes a thousandth of a second
 
 
 class Model:
@@ -44,15 +45,10 @@ class Model:
             ModelError: not a model, or its inputs and outputs contradict its specification.
             SpecError: no specification, or not a valid one.
         """
-        self.path = path
-        self.sha256 = hashlib.sha256(content).hexdigest()
+        file = described(path, content)
+        self.path, self.sha256 = file.path, file.sha256
+        self.spec: ModelSpec = file.spec
         self._session = _open_session(path, content)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if SPEC_KEY not in metadata:
-            found = sorted(metadata) or "no metadata"
-            message = f"{path}: the model does not describe itself: no {SPEC_KEY} in its metadata ({found})"
-            raise SpecError(f"{message}; {_EXPORT_HINT}", code="no_spec")
-        self.spec: ModelSpec = from_json(metadata[SPEC_KEY], source=path)
         self._input = _check_inputs(self._session, self.spec, path)
         self._check_output()
 
@@ -70,19 +66,22 @@ class Model:
 
     def raw(self, features: FloatArray, *, statistics: Statistics | None = None) -> npt.NDArray[np.float64]:
         """What the graph itself answers, before the temperature: float64 (w, k)."""
-        feed = {self._input: np.ascontiguousarray(features, dtype=np.float32)}
-        if self.spec.features.normalisation == "channel_speech":
-            if statistics is None:
-                raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
-            feed |= _statistics_feed(statistics, len(features))
-        return np.asarray(self._session.run(None, feed)[0], dtype=np.float64)
+        return self._answer(features, statistics, None)
 
     def calibrated(self, probs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Apply the temperature of the spec to probabilities (w, k) (Guo et al. 2017, arXiv 1706.04599)."""
         return softmax(log_probs(probs) / self.spec.temperature)  # (w, k)
 
+    def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> npt.NDArray[np.float64]:
+        feed = {self._input: np.ascontiguousarray(features, dtype=np.float32)}
+        if self.spec.features.normalisation == "channel_speech":
+            if statistics is None:
+                raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
+            feed |= _statistics_feed(statistics, len(features))
+        return np.asarray(self._session.run(None, feed, run)[0], dtype=np.float64)
+
     def _check_output(self) -> None:
-        """Run one window of zeros: shapes that are dynamic in the file show only when it runs."""
+        """Run one window of zeros: dynamic shapes and loops without end show only when it runs."""
         features = self.spec.features
         rows, columns = self.spec.window_frames, features.n_coefficients
         if features.pooling == "mean":
@@ -90,15 +89,22 @@ class Model:
         zeros = np.zeros((1, rows, columns), dtype=np.float32)
         size = features.n_coefficients
         neutral = Statistics(np.zeros(size, np.float32), np.ones(size, np.float32), 100)
+        run = onnxruntime.RunOptions()
+        watch = threading.Timer(_FIRST_WINDOW_S, setattr, (run, "terminate", True))
+        watch.start()
         try:
-            probs = self.raw(zeros, statistics=neutral)
+            probs = self._answer(zeros, neutral, run)
         except Exception as error:
             message = f"{self.path}: the graph cannot take what its specification describes, {zeros.shape}"
+            if run.terminate:
+                message += f", within {_FIRST_WINDOW_S:g} s"
             raise ModelError(f"{message}: {_one_line(error)}", code="bad_model") from error
+        finally:
+            watch.cancel()
         expected = (1, len(self.spec.labels))
         if probs.shape != expected:
             message = f"{self.path}: the graph returns shape {probs.shape}, its specification has {expected[1]} labels"
-            raise ModelError(f"{message}; {_EXPORT_HINT}", code="bad_model")
+            raise ModelError(f"{message}; {EXPORT_HINT}", code="bad_model")
         if not (np.isfinite(probs).all() and abs(probs.sum() - 1) < 1e-3 and (probs >= 0).all()):
             message = f"{self.path}: the graph returns {probs[0].tolist()}, expected probabilities (softmax inside)"
             raise ModelError(message, code="bad_model")
@@ -116,26 +122,8 @@ def load(name_or_path: str = DEFAULT_MODEL) -> Model:
     >>> load("phone").spec.features.rate_hz
     8000
     """
-    names = bundled()
-    folder = resources.files("sertag") / "models"
-    path = folder / f"{name_or_path}.onnx" if name_or_path in names else Path(name_or_path)
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        message = f"model {name_or_path!r}: {reason}; expected a path to an .onnx file or one of: {', '.join(names)}"
-        raise ModelError(message, code="no_model") from error
-    return Model(path=str(path), content=content)
-
-
-def bundled() -> list[str]:
-    """Names of the models in the package.
-
-    >>> DEFAULT_MODEL in bundled()
-    True
-    """
-    folder = resources.files("sertag") / "models"
-    return sorted(item.name[: -len(".onnx")] for item in folder.iterdir() if item.name.endswith(".onnx"))
+    path, content = read(name_or_path)
+    return Model(path=path, content=content)
 
 
 def _open_session(path: str, content: bytes) -> Any:
@@ -168,8 +156,8 @@ def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """What onnxruntime says, which may be a page."""
-    return " ".join(str(error).split())[:300]
+    """What onnxruntime says, which may be a page, and quotes the file."""
+    return display_name(" ".join(str(error).split())[:300])
 
 
 def _statistics_feed(statistics: Statistics, count: int) -> dict[str, FloatArray]:

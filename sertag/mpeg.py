@@ -31,13 +31,17 @@ _TAGS = (b"ID3", b"TAG", b"APE")  # what lies between recordings that were joine
 
 _WINDOW_BYTES = 1 << 20
 _SEARCH_BYTES = 1 << 16  # how far the first frame may lie behind the start, or behind the tags in front
+_MOST_TAGS, _MOST_RUNS = 1000, 100_000  # more than any file has that somebody can listen to
 _PROOF_FRAMES = 3  # consecutive headers that agree; by chance less than once in 10^11 places
 
 
 def skip_id3(stream: BinaryIO) -> int:
     """Position behind the ID3v2 tags in front of a file; 0 where there are none."""
     position = 0
-    while (head := read_at(stream, position, 10))[:3] == b"ID3" and len(head) == 10:
+    for _ in range(_MOST_TAGS):
+        head = read_at(stream, position, 10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]  # seven bits a byte
         position += 10 + size + (10 if head[5] & 0x10 else 0)
     return position
@@ -53,13 +57,15 @@ def mpeg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout | No
 
     Returns:
         The runs of whole frames, with what the Xing tag promises and a note where damage was skipped; None where the
-        file holds no MPEG audio.
+        file holds no MPEG audio, or crumbs of it.
     """
     window = _Window(stream, size_bytes)
     first = _find(window, start, min(size_bytes, start + _SEARCH_BYTES), kind=None)
     if first is None:
         return None
     runs, count, cut = _runs(window, first)
+    if not runs:
+        return None
     gaps = [range(before.stop, after.start) for before, after in pairwise(runs)]
     junk = sum(len(gap) for gap in gaps if window.at(gap.start, 3) not in _TAGS)
     pieces, promised = _with_xing(window, runs, count)
@@ -84,7 +90,7 @@ class _Window:
 
 
 def _runs(window: _Window, first: int) -> tuple[list[range], int, bool]:
-    """Runs of whole frames, how many frames they hold, and whether the file ends inside one."""
+    """Runs of whole frames, how many frames they hold, and whether the file ends inside one; no runs if too many."""
     kind = _frame(window.at(first, 4))[1]
     runs: list[range] = []
     position = run = first
@@ -101,6 +107,8 @@ def _runs(window: _Window, first: int) -> tuple[list[range], int, bool]:
         following = _find(window, position + 1, window.end, kind=kind)
         if following is None:  # tags, or the end
             return runs, count, False
+        if len(runs) == _MOST_RUNS:
+            return [], 0, False
         position = run = following
 
 

@@ -1,11 +1,14 @@
 """Where bytes go: a file that appears whole or not at all, a device, or standard output.
 
 Used by `write`. A file is written beside its place, flushed to the disk and moved over the old one in one step
-(`os.replace`): a reader never sees half a table, and after any failure or signal the old one still stands.
+(`os.replace`): a reader never sees half a table, and after any failure or signal the old one still stands. Where a run
+has several outputs, all are finished before the first is moved. What a killed run left beside its place, the next run
+removes; a lock tells it from what is being written.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import sys
@@ -15,7 +18,10 @@ from types import TracebackType
 from typing import BinaryIO
 
 from sertag.errors import OutputError
+from sertag.lock import lock, open_locked
 from sertag.names import display_name
+
+_TEMPORARY = ".sertag-", ".tmp"
 
 
 class Output:
@@ -38,6 +44,7 @@ class Output:
         self._target = target
         self._final = os.path.realpath(target)
         self._temporary: str | None = None
+        self._finished = False
         with self._errors():
             self._stream = self._open()
         self.live = self._temporary is None
@@ -50,14 +57,25 @@ class Output:
             OutputError: the disk is full, the device is gone.
             BrokenPipeError: the reader of a pipe has left.
         """
-        with self._errors():
-            self._stream.write(data)
+        if not self._stream.closed:  # else it was given up, and an encoder that is taken apart says its last words
+            with self._errors():
+                self._stream.write(data)
         return len(data)
 
     def flush(self) -> None:
         """Hand what was written to the operating system; the errors are those of `write`."""
         with self._errors():
             self._stream.flush()
+
+    def finish(self) -> None:
+        """Bring everything to the disk, so that only the move is left; the errors are those of `write`."""
+        self.flush()
+        if self._temporary is not None:
+            with self._errors():
+                if os.path.exists(self._final):
+                    os.chmod(self._temporary, os.stat(self._final).st_mode & 0o7777)
+                os.fsync(self._stream.fileno())
+        self._finished = True
 
     @property
     def closed(self) -> bool:
@@ -70,7 +88,8 @@ class Output:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             if kind is None:
-                self.flush()
+                if not self._finished:
+                    self.finish()
                 if self._temporary is not None:
                     with self._errors():
                         self._publish(self._temporary)
@@ -86,16 +105,17 @@ class Output:
             raise OSError(None, "it is a directory")
         if os.path.exists(self._final) and not os.path.isfile(self._final):
             return open(self._final, "wb")
-        # Not `tempfile`, which would make a table that only its owner may read.
-        temporary = os.path.join(os.path.dirname(self._final), f".sertag-{secrets.token_hex(8)}.tmp")
-        stream = open(temporary, "xb")
-        self._temporary = temporary
-        return stream
+        folder = os.path.dirname(self._final)
+        _remove_leftovers(folder)
+        while True:
+            # Not `tempfile`, which would make a table that only its owner may read.
+            temporary = os.path.join(folder, secrets.token_hex(8).join(_TEMPORARY))
+            stream = open_locked(temporary)
+            if stream is not None:  # else somebody takes it for a leftover, before it was locked
+                self._temporary = temporary
+                return io.BufferedWriter(stream)
 
     def _publish(self, temporary: str) -> None:
-        if os.path.exists(self._final):
-            os.chmod(temporary, os.stat(self._final).st_mode & 0o7777)
-        os.fsync(self._stream.fileno())
         os.replace(temporary, self._final)
         self._temporary = None
         with suppress(OSError):  # some network file systems cannot; the content itself is on the disk
@@ -132,6 +152,18 @@ class Output:
                 advice = "check that the folder exists, its rights and its free space"
                 message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
             raise OutputError(message, code="cannot_write") from error
+
+
+def _remove_leftovers(folder: str) -> None:
+    """Remove what killed runs were writing: nobody holds its lock any more."""
+    prefix, suffix = _TEMPORARY
+    leftovers: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:  # OSError: a folder that may be written, but not listed
+        leftovers += [entry.path for entry in entries if entry.name.startswith(prefix) and entry.name.endswith(suffix)]
+    for path in leftovers:
+        with suppress(OSError), io.FileIO(path, "r+") as stream:  # OSError: moved or removed meanwhile, or not ours
+            if lock(stream):
+                os.unlink(path)
 
 
 def _mute_standard_output() -> None:

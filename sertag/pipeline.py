@@ -64,18 +64,24 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
         return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))
     except SertagError as error:
         return _without_audio(file, Status.FAILED, Problem(error.code, str(error)))
+    except MemoryError:
+        found = f"{display_name(file.path)}: takes more memory than there is"
+        problem = Problem("out_of_memory", f"{found}; is it damaged? fewer --jobs need less")
+        return _without_audio(file, Status.FAILED, problem)
     except Exception as error:  # the last resort: whatever it is, the batch goes on and the row says so
-        found = f"{display_name(file.path)}: {type(error).__name__}: {error}"
+        found = f"{display_name(file.path)}: {type(error).__name__}: {display_name(str(error))}"
         problem = Problem("internal_error", f"{found}; this is a fault of sertag, please report it")
-        return replace(_without_audio(file, Status.FAILED, problem), crash=traceback.format_exc())
+        crash = "\n".join(display_name(line) for line in traceback.format_exc().splitlines())
+        return replace(_without_audio(file, Status.FAILED, problem), crash=crash)
 
 
 def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[ChannelResult, ...]:
+    _check_length(audio, audio.announced_s, "announces", options)
     wanted = _wanted(audio, options)
     mixed = options.channels == "mix"
     tracks = [_Track(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
     apart_db = 0.0
-    for section in _sections(audio, model=model, mixed=mixed):
+    for section in _sections(audio, model=model, options=options):
         apart_db = max(apart_db, _apart_db(section))
         for track in tracks:
             track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
@@ -155,21 +161,33 @@ def _role(channel: int, options: Options) -> str:
     return options.roles[channel] if channel < len(options.roles) else ""
 
 
-def _sections(audio: AudioSource, *, model: Model, mixed: bool) -> Iterator[Section]:
+def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Section]:
     """Decode and frame a recording in sections that look ahead by one window."""
     features = model.spec.features
     frame_spec = activity_spec(features)
-    blocks: Iterator[FloatArray] = audio.blocks(rate_hz=features.rate_hz)
-    if mixed:
-        blocks = (block.mean(axis=0, keepdims=True) for block in blocks)
+    blocks = _blocks(audio, rate_hz=features.rate_hz, options=options)
     frames = stream_frames(blocks, spec=frame_spec, keep_samples=features.framing == "clip")
-    channels = 1 if mixed else audio.channels
+    channels = 1 if options.channels == "mix" else audio.channels
     return cut_sections(
         frames,
         own_frames=section_frames(channels=channels, frame_rate_hz=frame_spec.frame_rate_hz),
         ahead_frames=round(model.spec.window_s * frame_spec.frame_rate_hz) + 1,
         hop_length=frame_spec.hop_length,
     )
+
+
+def _blocks(audio: AudioSource, *, rate_hz: int, options: Options) -> Iterator[FloatArray]:
+    """Samples of the channels, or of their mean, up to the longest recording that is wanted."""
+    for block in audio.blocks(rate_hz=rate_hz):
+        _check_length(audio, audio.duration_s, "goes on after", options)
+        yield block.mean(axis=0, keepdims=True) if options.channels == "mix" else block
+
+
+def _check_length(audio: AudioSource, duration_s: float, found: str, options: Options) -> None:
+    """Refuse a recording that is too long, most of which are damaged headers; tiny files can hold days of silence."""
+    if duration_s > options.max_duration_s:
+        found = f"{display_name(audio.path)}: {found} {duration_s:.0f} s, expected {options.max_duration_s:g} s at most"
+        raise SertagError(f"{found}; is it damaged? --max-duration can be more", code="too_long")
 
 
 def _named(

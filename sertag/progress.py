@@ -25,6 +25,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from sertag import signals
 from sertag.errors import SertagError
 from sertag.names import display_name
 from sertag.output import Output
@@ -70,19 +71,28 @@ class Progress:
             self._bar.update(self._task, completed=self._tally.inputs, total=total)
         elif time.monotonic() - self._last_line >= _PLAIN_EVERY_S:
             self._last_line = time.monotonic()
-            words = (self._files(), self._speed(), self._failed())
+            words = (self._files(), self._reused(), self._speed(), self._failed())
             logging.getLogger("sertag").info("%s", " · ".join(word for word in words if word))
 
     def __enter__(self) -> Progress:
         if self._count is not None:
             self._count.start()
         if self._bar is not None:
-            self._bar.start()
+            try:
+                with signals.blocked():
+                    self._bar.start()
+            except BaseException:  # one came meanwhile, and the cursor is hidden
+                self._stop()
+                raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with signals.blocked():
+                self._bar.stop()
         if self._count is not None:
             self._count.stop()
 
@@ -91,6 +101,7 @@ class Progress:
             SpinnerColumn(),
             _Words(self._files),
             BarColumn(bar_width=24),
+            _Words(self._reused),
             _Words(self._speed),
             _Words(self._failed, style="red"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
@@ -104,8 +115,11 @@ class Progress:
         total = max(self._count.total, self._tally.inputs)
         return f"{self._tally.inputs:,}/{total:,}{'' if self._count.complete else '+'} files"
 
+    def _reused(self) -> str:
+        return f"{self._tally.inputs - self._tally.new_files:,} reused" if self._tally.reused else ""
+
     def _speed(self) -> str:
-        return f"{audio_text(self._tally.audio_s)} of audio · {self._tally.realtime_factor:,.0f} times real time"
+        return f"{audio_text(self._tally.new_audio_s)} of audio · {self._tally.realtime_factor:,.0f} times real time"
 
     def _failed(self) -> str:
         failed = self._tally.rows[Status.UNREADABLE] + self._tally.rows[Status.FAILED]
@@ -142,19 +156,19 @@ class ScreenTable:
 
 
 @contextmanager
-def open_screen_table(target: str) -> Iterator[ScreenTable]:
-    """Open a table for eyes; it is printed when the block is left without an exception.
+def open_screen_table(output: Output) -> Iterator[ScreenTable]:
+    """Write a table for eyes; it is printed when the block is left without an exception.
 
     Args:
-        target: path, or `-` for standard output.
+        output: where it goes.
 
     Raises:
         OutputError: the target cannot be written.
     """
-    with Output(target) as output:
-        table = ScreenTable(output)
-        yield table
-        table.close()
+    table = ScreenTable(output)
+    yield table
+    table.close()
+    output.finish()
 
 
 class _Words(ProgressColumn):

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.floating[Any]]  # float32, unless a docstring says otherwise
+    BoolArray = npt.NDArray[np.bool_]
+else:
+    FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
 SCHEMA = 1  # of the rows; raised with every change that could break a reader
-
-FloatArray = npt.NDArray[np.floating[Any]]  # float32, unless a docstring says otherwise
-BoolArray = npt.NDArray[np.bool_]
 
 
 class Status(str, Enum):
@@ -84,6 +87,7 @@ class Options:
         only_role: score this role alone; no rows are written for the others.
         hop_s: step between windows; None for the model's.
         min_confidence: under it a result is `uncertain`; None for the model's.
+        max_duration_s: longer recordings are failures, which bounds what a damaged or hostile file can cost.
     """
 
     channels: Literal["split", "mix"] | int = "split"
@@ -91,6 +95,7 @@ class Options:
     only_role: str | None = None
     hop_s: float | None = None
     min_confidence: float | None = None
+    max_duration_s: float = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +221,7 @@ class FileResult:
     Attributes:
         path: as in `AudioFile`.
         channels: one result a channel; a file that cannot be opened has one with `channel=None`.
-        crash: traceback of an exception nobody foresaw, for the log; None otherwise.
+        crash: for the log, of a failure nobody foresaw: a traceback, or the last words of a process; else None.
     """
 
     path: str

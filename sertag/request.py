@@ -41,6 +41,9 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
+    timeout: float = 3600.0
+    max_duration: float = 86400.0
+    resume: bool = True
     strict: bool = False
     dry_run: bool = False
     quiet: bool = False
@@ -59,7 +62,23 @@ class Request:
             only_role=self.only_role,
             hop_s=self.hop,
             min_confidence=self.min_confidence,
+            max_duration_s=self.max_duration,
         )
+
+    @property
+    def journal(self) -> str | None:
+        """Path of the journal, beside the table; None where the table is no file that stays."""
+        return self._beside(".journal")
+
+    @property
+    def lock(self) -> str | None:
+        """Path of the lock file, beside the table; None as for the journal."""
+        return self._beside(".lock")
+
+    def _beside(self, suffix: str) -> str | None:
+        table = os.path.realpath(self.out)  # where the table is, by whichever link it is named
+        is_stream = self.out == "-" or (os.path.exists(table) and not os.path.isfile(table))
+        return None if is_stream else table + suffix
 
 
 def table_format(request: Request, *, terminal: bool) -> Format:
@@ -123,8 +142,15 @@ def _check_roles(request: Request) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    named = {"--out": request.out, "--segments": request.segments, "--summary": request.summary}
-    outputs = {option: target for option, target in (named | {"--log-file": request.log_file}).items() if target}
+    named = {
+        "--out": request.out,
+        "the journal of --out": request.journal,
+        "the lock of --out": request.lock,
+        "--segments": request.segments,
+        "--summary": request.summary,
+        "--log-file": request.log_file,
+    }
+    outputs = {option: target for option, target in named.items() if target}
     if request.dry_run:
         outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
     places: dict[str, str] = {}

@@ -1,35 +1,37 @@
-"""A run from a request to an exit code: the line of stations with its outputs, progress, messages and counts around it.
+"""A run from a request to an exit code: the line of stations with its outputs, journal, messages and counts around it.
 
-Used by `cli`. Model and workers are imported when they are needed, so that a dry run does without them.
+Used by `cli`. At its end, first every output is brought to the disk, then all are moved into place.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
-from logging import DEBUG, ERROR, INFO, WARNING, Logger
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from logging import DEBUG, ERROR, INFO, Logger
+from typing import Any
 
-from sertag import __version__, signals
-from sertag.discover import discover, read_list
-from sertag.errors import ModelError, OutputError
+from sertag import __version__, lock, parallel, resume, signals
+from sertag.dry_run import dry_run
+from sertag.errors import ModelError, OutputError, SertagError
 from sertag.exit_codes import Exit
+from sertag.formats import Format
+from sertag.inputs import can_be_read_again, inputs, nothing_found
+from sertag.journal import Journal
 from sertag.log import to_stderr_and_file
+from sertag.model_file import DEFAULT_MODEL, ModelFile, describe
 from sertag.names import display_name
 from sertag.output import Output
-from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Problem, Status
+from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.remarks import Remarks
 from sertag.request import Request, RequestError, check, segments_format, table_format
 from sertag.rows import Origin
-from sertag.summary import Tally, document, last_line, plural
-from sertag.write import Table, open_table, results_view, segments_view, write_json
+from sertag.summary import Tally, document, last_line
+from sertag.write import Table, finish_json, open_table, results_view, segments_view
 
-if TYPE_CHECKING:
-    from sertag.model import Model
+_CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
 
 
 def run(request: Request) -> Exit:
@@ -59,14 +61,15 @@ def run(request: Request) -> Exit:
 def _logged(request: Request, logger: Logger) -> Exit:
     """Run, and turn whatever ends the run early into one message and its exit code."""
     try:
-        return _dry_run(request, logger) if request.dry_run else _tag(request, logger)
-    except (ModelError, OutputError) as error:
-        logger.error("%s", display_name(str(error)))
-        return Exit.MODEL if isinstance(error, ModelError) else Exit.OUTPUT
+        return dry_run(request, logger) if request.dry_run else _tag(request, logger)
     except (BrokenPipeError, RequestError):
         raise
+    except SertagError as error:
+        logger.error("%s", display_name(str(error)))
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
     except signals.Stopped as stop:
-        logger.error("stopped by %s; the output files are as they were", stop.signum.name)
+        more = "; the same command goes on from here" if request.journal and request.resume else ""
+        logger.error("stopped by %s; the output files are as they were%s", stop.signum.name, more)
         raise
     except Exception as error:
         # 1 stands for failures that have no code of their own; the traceback is for -v and the log file.
@@ -75,125 +78,131 @@ def _logged(request: Request, logger: Logger) -> Exit:
         return Exit.SOME_FAILED
 
 
-def _dry_run(request: Request, logger: Logger) -> Exit:
-    count = 0
-    with Output("-") as output:
-        for file in _files(request):
-            count += 1
-            name = display_name(file.path) if output.terminal else file.path
-            output.write(name.encode("utf-8", "surrogateescape") + (b"\0" if request.null else b"\n"))
-            if file.problem is not None:
-                logger.warning("%s", file.problem.message, extra={"per_file": True, "path": file.path})
-    if count == 0:
-        return _nothing_found(request, logger)
-    logger.info("%s would be tagged", plural(count, "file"))
-    return Exit.OK
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run works with.
+
+    Attributes:
+        request: of the user.
+        formats: of the result table and of the table of windows.
+        logger: for messages.
+        model: its file; workers load it.
+        journal: None where the table is no file that stays.
+        jobs: worker processes.
+        tally: of what has come out.
+    """
+
+    request: Request
+    formats: tuple[Format, Format | None]
+    logger: Logger
+    model: ModelFile
+    journal: Journal | None
+    jobs: int
+    tally: Tally
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:
-    from sertag import parallel
-
-    jobs = request.jobs or parallel.usable_cpus()
-    files = _files(request)
-    first = list(islice(files, 1 if jobs == 1 else parallel.FEW_FILES))
-    if not first:
-        return _nothing_found(request, logger)
-    tally = Tally(failures=_failures(request))
-    with ExitStack() as open_things:
-        if parallel.start(first, jobs=jobs):
-            open_things.push(_stop_workers)
-        from sertag import model as models  # takes as long as workers take to start
-        from sertag.memory import keep_freed_memory
-
-        keep_freed_memory()
-        model = models.load(request.model or models.DEFAULT_MODEL)
-        origin = Origin(labels=model.spec.labels, model=model.spec.name, model_sha256=model.sha256)
-        tables = [open_things.enter_context(table) for table in _tables(request, origin)]
-        show = open_things.enter_context(_progress(request, tally))
-        results = open_things.enter_context(_results(chain(first, files), request=request, model=model, jobs=jobs))
-        for result in _reported(results, request=request, logger=logger):
-            for table in tables:
-                table.add(result)
-            tally.add(result)
-            show()
-        signals.ignore()  # the work is done; moving the tables into place is short and must not be cut in two
-    exit_code = _exit_code(tally)
-    if request.summary is not None:
-        params = _params(request, model)
-        facts = document(tally, version=__version__, origin=origin, jobs=jobs, params=params, exit_code=int(exit_code))
-        write_json(request.summary, facts)
+    formats = _formats(request)
+    with ExitStack() as held:
+        if request.lock is not None:
+            held.enter_context(lock.hold(request.lock, of=request.out))
+        files = inputs(request)
+        first = list(islice(files, parallel.FEW_FILES))
+        if not first:
+            logger.error("%s", nothing_found(request))
+            return Exit.NOTHING_TAGGED
+        model = describe(request.model or DEFAULT_MODEL)
+        journal = resume.open_journal(request, model=model, logger=logger)
+        jobs = request.jobs or parallel.usable_cpus()
+        held.callback(parallel.stop)
+        if journal is None or journal.is_empty:
+            parallel.start(first, jobs=jobs)  # ahead of what follows; else nobody knows yet how many files are new
+        if journal is not None:
+            held.enter_context(journal)
+        run = _Run(request, formats, logger, model, journal, jobs, Tally(failures=_failures(request)))
+        exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
-    logger.info("%s", last_line(tally, where=where))
+    logger.info("%s", last_line(run.tally, where=where))
     return exit_code
 
 
-def _files(request: Request) -> Iterator[AudioFile]:
-    return discover(_paths(request), include=request.include, exclude=request.exclude)
-
-
-def _paths(request: Request) -> Iterator[str]:
-    yield from request.paths
-    if request.files_from is None:
-        return
+def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
+    """Tag everything and put the outputs in place."""
+    remarks = Remarks(run.logger, failures=_failures(run.request), roles=run.request.roles)
     with ExitStack() as opened:
-        try:
-            here = request.files_from == "-"
-            stream = sys.stdin.buffer if here else opened.enter_context(open(request.files_from, "rb"))
-        except OSError as error:
-            reason = f"--files-from {display_name(request.files_from)}: {error.strerror or error}"
-            raise RequestError(reason) from error
-        for path in read_list(stream, null=request.null):
-            yield "./-" if path == "-" else path  # in a list it is a file of that name, not standard input
+        outputs = _outputs(run.request, opened)
+        tables = [opened.enter_context(table) for table in _tables(run, outputs)]
+        show = opened.enter_context(_progress(run))
+        for result, reused in opened.enter_context(_results(run, files)):
+            remarks.about(result, reused=reused)
+            for table in tables:
+                table.add(result)
+            run.tally.add(result, reused=reused)
+            show()
+        _tidy(run)
+        signals.ignore()  # the work is done; moving the outputs into place is short and must not be cut in two
+        exit_code = _exit_code(run.tally)
+        if "--summary" in outputs:
+            finish_json(outputs["--summary"], _summary(run, exit_code))
+    return exit_code
 
 
-def _nothing_found(request: Request, logger: Logger) -> Exit:
-    given = [*request.paths, *([f"the list {request.files_from}"] if request.files_from else [])]
-    names = display_name(", ".join(given[:3])) + (", …" if len(given) > 3 else "")
-    advice = "directories are searched for audio suffixes, or for --include"
-    logger.error("no audio found in %s; %s; output files are left as they were", names, advice)
-    return Exit.NOTHING_TAGGED
+def _formats(request: Request) -> tuple[Format, Format | None]:
+    out = table_format(request, terminal=_is_terminal(sys.stdout))
+    return out, None if request.segments is None else segments_format(request.segments)
 
 
-def _tables(request: Request, origin: Origin) -> Iterator[AbstractContextManager[Table]]:
-    fmt = table_format(request, terminal=_is_terminal(sys.stdout))
+def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
+    """Open all outputs; they are put in place in the opposite order, the summary last: what it tells of is there."""
+    named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
+    return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
+
+
+def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextManager[Table]]:
+    fmt, segments_fmt = run.formats
     if fmt == "table":
         from sertag.progress import open_screen_table
 
-        yield open_screen_table(request.out)
+        yield open_screen_table(outputs["--out"])
     else:
-        yield open_table(request.out, fmt=fmt, view=results_view(origin), bom=request.bom)
-    if request.segments is not None:
-        fmt = segments_format(request.segments)
-        yield open_table(request.segments, fmt=fmt, view=segments_view(origin), bom=request.bom)
+        yield open_table(outputs["--out"], fmt=fmt, view=results_view(run.origin), bom=run.request.bom)
+    if segments_fmt is not None:
+        view = segments_view(run.origin)
+        yield open_table(outputs["--segments"], fmt=segments_fmt, view=view, bom=run.request.bom)
 
 
 @contextmanager
-def _progress(request: Request, tally: Tally) -> Iterator[Any]:
+def _progress(run: _Run) -> Iterator[Any]:
     """Yields what is to be called after each file."""
+    request = run.request
     shown = request.progress
     if shown is None:
         # Rows that run over the same screen would tear the line apart.
-        mixed = request.out == "-" and _is_terminal(sys.stdout) and table_format(request, terminal=True) != "table"
+        mixed = request.out == "-" and _is_terminal(sys.stdout) and run.formats[0] != "table"
         shown = _is_terminal(sys.stderr) and not request.quiet and not mixed
     if not shown:
         yield lambda: None
         return
     from sertag.progress import Progress
 
-    # A list can be read a second time only if it is a regular file.
-    countable = request.files_from is None or os.path.isfile(request.files_from)
-    with Progress(tally, files=(lambda: _files(request)) if countable else None) as progress:
+    countable = can_be_read_again(request)
+    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
         yield progress.advance
 
 
 @contextmanager
-def _results(
-    files: Iterable[AudioFile], *, request: Request, model: Model, jobs: int
-) -> Iterator[Iterator[FileResult]]:
+def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[FileResult, bool]]]:
     """Yields the results; whatever ends the block early ends the work."""
-    from sertag import parallel
 
-    results = parallel.tag_all(files, model=model, options=request.options, jobs=jobs)
+    def tag(new: Iterable[AudioFile]) -> Iterator[FileResult]:
+        options, timeout_s = run.request.options, run.request.timeout
+        return parallel.tag_all(new, model=run.model, options=options, jobs=run.jobs, timeout_s=timeout_s)
+
+    results = resume.results(files, journal=run.journal, tag=tag)
     try:
         yield results
     except BaseException:
@@ -203,49 +212,16 @@ def _results(
         raise
 
 
-def _stop_workers(kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-    """End the workers at once if something ended the run early; else they end by themselves."""
-    if kind is None:
-        return
-    from sertag import parallel
-
-    signals.ignore()  # if one came, it has arrived; what follows must not be cut in two
-    with suppress(ImportError):  # a signal may have cut the import of the pool in two
-        parallel.stop()
-
-
-def _reported(results: Iterable[FileResult], *, request: Request, logger: Logger) -> Iterator[FileResult]:
-    """Pass the results on and say what is wrong with them."""
-    failures = _failures(request)
-    roles_said = not request.roles
-    for result in results:
-        for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
-            if problem is not None:
-                # A call without speech is a fact, not a fault, unless --strict makes it one.
-                level = WARNING if status in failures or status is Status.OK else DEBUG
-                facts = {"per_file": True, "path": result.path, "status": status.value, "code": problem.code}
-                logger.log(level, "%s", _message(result.path, problem), extra=facts)
-        if result.crash is not None:
-            logger.debug("%s", result.crash)
-        if not roles_said and _has_nameless_channel(result, request.roles):
-            roles_said = True
-            message = "%s has more channels than --roles has names; the role of the others is left empty (said once)"
-            logger.warning(message, display_name(result.path))
-        yield result
+def _tidy(run: _Run) -> None:
+    try:
+        if run.journal is not None:
+            run.journal.tidy()
+    except OutputError as error:  # it is as long as before, and as good
+        run.logger.warning("%s", display_name(str(error)))
 
 
 def _failures(request: Request) -> frozenset[Status]:
     return STRICT_FAILURES if request.strict else FAILURES
-
-
-def _message(path: str, problem: Problem) -> str:
-    """One line that names the file, whoever wrote the message."""
-    name, message = display_name(path), display_name(problem.message)
-    return message if message.startswith(name) else f"{name}: {message}"
-
-
-def _has_nameless_channel(result: FileResult, roles: tuple[str, ...]) -> bool:
-    return any(isinstance(row.channel, int) and row.channel >= len(roles) for row in result.channels)
 
 
 def _exit_code(tally: Tally) -> Exit:
@@ -254,12 +230,13 @@ def _exit_code(tally: Tally) -> Exit:
     return Exit.SOME_FAILED if tally.failed_rows else Exit.OK
 
 
-def _params(request: Request, model: Model) -> dict[str, Any]:
-    """What decides the rows besides inputs and model, with the model's defaults filled in."""
-    chosen = asdict(request.options)
-    hop_s = model.spec.hop_s if request.hop is None else request.hop
-    floor = model.spec.min_confidence if request.min_confidence is None else request.min_confidence
-    return chosen | {"hop_s": hop_s, "min_confidence": floor, "strict": request.strict}
+def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
+    request = run.request
+    decided = {"strict": request.strict, "timeout_s": request.timeout}
+    params = resume.parameters(request.options, run.model.spec) | decided
+    return document(
+        run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
+    )
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -1,22 +1,27 @@
 """SIGINT, SIGTERM and SIGHUP end a run in order: one exception that nothing on the way takes for a bad file.
 
-Used by `cli` and `run`. The signals are blocked and a thread waits for them, which has two reasons. Worker processes
-inherit the block, so that a Ctrl-C in the terminal reaches the parent alone, which ends the workers. And an exception
-out of a signal handler can be lost (in a finaliser, or where a library catches everything), so the thread has it raised
-again until somebody says that it arrived. A signal that was ignored when sertag started (`nohup`) stays ignored.
+Used by `cli` and `run`. The signals are blocked and a thread waits for them, because an exception out of a signal
+handler can be lost (in a finaliser, or where a library catches everything): the thread has it raised again whenever it
+was lost, until somebody says that it arrived. Worker processes never get the signals, so that a Ctrl-C in the terminal
+is for the parent alone, which ends the workers. A signal that was ignored at the start (`nohup`) stays ignored.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _POKE = signal.SIGUSR1  # from the waiting thread to the main thread
-_POKE_EVERY_S = 0.3
+_POKE_EVERY_S = 0.1
+_AGAIN_S = 1.0  # after which something must have kept the error to itself
 
 
 class Stopped(BaseException):
@@ -34,15 +39,26 @@ class Stopped(BaseException):
 
 
 def install() -> None:
-    """Have the first of the signals raise `Stopped` in the main thread, which must be the caller."""
+    """Have the first of the signals raise `Stopped` in the main thread, the caller's, from here on."""
     wanted = {signum for signum in SIGNALS if signal.getsignal(signum) != signal.SIG_IGN}
     received: list[int] = []
-    complain = threading.excepthook
+    complain = sys.unraisablehook
+    last: weakref.ref[Stopped] | None = None
+    raised_s = 0.0
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal last, raised_s
         if signum != _POKE:  # a library has lifted the block
             received.append(signum)
-        raise Stopped(received[0])
+        on_its_way = last is not None and last() is not None and time.monotonic() - raised_s < _AGAIN_S
+        if not received or on_its_way:  # a second one would cut in two what the first has begun to end
+            return
+        error, raised_s = Stopped(received[0]), time.monotonic()
+        last = weakref.ref(error)
+        try:
+            raise error
+        finally:
+            del error  # else this frame and the error keep each other, and it would never be seen to be lost
 
     def wait() -> None:
         received.append(signal.sigwait(wanted))
@@ -50,25 +66,29 @@ def install() -> None:
             signal.pthread_kill(threading.main_thread().ident or 0, _POKE)
             time.sleep(_POKE_EVERY_S)
 
-    def excepthook(arguments: threading.ExceptHookArgs) -> None:
-        if not received:  # afterwards the threads of the pool trip over their dying workers
+    def lost(arguments: sys.UnraisableHookArgs) -> None:
+        if arguments.exc_type is not Stopped:  # which will be raised again
             complain(arguments)
 
-    threading.excepthook = excepthook
+    sys.unraisablehook = lost
     for signum in (_POKE, *wanted):
         signal.signal(signum, stop)
-    block()
+    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
     threading.Thread(target=wait, name="sertag-signals", daemon=True).start()
 
 
-def block() -> None:
-    """Block the signals in this thread once more, after something has lifted the block; nothing without `install`."""
-    if _is_installed():
-        signal.pthread_sigmask(signal.SIG_BLOCK, [s for s in SIGNALS if signal.getsignal(s) != signal.SIG_IGN])
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Keep signals waiting in this thread: for what must not be cut in two, and for processes that must not get any."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (_POKE, *SIGNALS))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def ignore() -> None:
-    """Say that `Stopped` has arrived, or that the rest is short and must not be cut in two; see `block`."""
+    """Say that `Stopped` has arrived, or that the rest is short and must not be cut in two; needs `install`."""
     if _is_installed():
         for signum in (_POKE, *SIGNALS):
             signal.signal(signum, signal.SIG_IGN)

@@ -28,59 +28,58 @@ class Content:
     Attributes:
         name: for a message, to be read after "is" or "looks like".
         decoder: who can read it.
+        format: what FFmpeg calls the container. It must not guess: of a text it makes a list of other files to read.
     """
 
     name: str
     decoder: Decoder
+    format: str = ""
 
 
-# (offset, bytes, what it is); the first match decides.
+# (offset, bytes, what it is, FFmpeg's name for the container); the first match decides.
 _AUDIO = (
-    (0, b"RIFX", "a big-endian WAV file"),
-    (0, b"RF64", "an RF64 file"),
-    (0, b"riff\x2e\x91\xcf\x11", "a W64 file"),
-    (0, b"fLaC", "a FLAC file"),
-    (0, b"OggS", "an Ogg file"),
-    (0, b".snd", "an AU file"),
-    (0, b"dns.", "a little-endian AU file"),
-    (0, b"caff", "a CAF file"),
-    (0, b"NIST_1A", "a NIST Sphere file"),
-    (0, b"Creative Voice File", "a VOC file"),
-    (0, b"\x64\xa3", "an IRCAM file"),
-    (0, b"\x00\x01\xa3\x64", "an IRCAM file"),
-    (0, b"\x00\x02\xa3\x64", "an IRCAM file"),
+    (0, b"RIFX", "a big-endian WAV file", "wav"),
+    (0, b"RF64", "an RF64 file", "wav"),
+    (0, b"riff\x2e\x91\xcf\x11", "a W64 file", "w64"),
+    (0, b"fLaC", "a FLAC file", "flac"),
+    (0, b".snd", "an AU file", "au"),
+    (0, b"dns.", "a little-endian AU file", "au"),
+    (0, b"caff", "a CAF file", "caf"),
+    (0, b"NIST_1A", "a NIST Sphere file", "nistsphere"),
+    (0, b"Creative Voice File", "a VOC file", "voc"),
+    (0, b"\x64\xa3", "an IRCAM file", "ircam"),
+    (0, b"\x00\x01\xa3\x64", "an IRCAM file", "ircam"),
+    (0, b"\x00\x02\xa3\x64", "an IRCAM file", "ircam"),
 )
 _AV = (
-    (28, b"Speex   ", "an Ogg file with Speex"),
-    (28, b"\x7fFLAC", "an Ogg file with FLAC"),
-    (4, b"ftyp", "an MP4 or M4A file"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "a WMA file"),
-    (0, b"#!AMR", "an AMR file"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file"),
-    (0, b"ADIF", "an AAC file"),
-    (0, b"\x0bw", "an AC-3 file"),
-    (0, b"FLV\x01", "an FLV file"),
-    (0, b"\x00\x00\x01\xba", "an MPEG programme stream"),
-    (0, b"wvpk", "a WavPack file"),
-    (0, b"MAC ", "a Monkey's Audio file"),
-    (0, b"TTA1", "a TTA file"),
+    (4, b"ftyp", "an MP4 or M4A file", "mov"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "a WMA file", "asf"),
+    (0, b"#!AMR", "an AMR file", "amr"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM file", "matroska"),
+    (0, b"ADIF", "an AAC file", "aac"),
+    (0, b"\x0bw", "an AC-3 file", "ac3"),
+    (0, b"FLV\x01", "an FLV file", "flv"),
+    (0, b"\x00\x00\x01\xba", "an MPEG programme stream", "mpeg"),
+    (0, b"wvpk", "a WavPack file", "wv"),
+    (0, b"MAC ", "a Monkey's Audio file", "ape"),
+    (0, b"TTA1", "a TTA file", "tta"),
 )
 _OTHER = (
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive or office document"),
-    (0, b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (0, b"BZh", "a bzip2 archive; unpack it first"),
-    (0, b"\xfd7zXZ", "an xz archive; unpack it first"),
-    (0, b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
-    (0, b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first"),
-    (0, b"\x89PNG", "a PNG picture"),
-    (0, b"\xff\xd8\xff", "a JPEG picture"),
-    (0, b"GIF8", "a GIF picture"),
-    (0, b"\x7fELF", "a program"),
-    (0, b"MZ", "a program"),
-    (0, b"MThd", "a MIDI file, which holds notes and no sound"),
-    (0, b"SQLite format 3", "an SQLite database"),
-    (0, b"\x00\x05\x16\x07", "macOS metadata and no recording; leave such files out with --exclude '._*'"),
+    (0, b"%PDF", "a PDF document", ""),
+    (0, b"PK\x03\x04", "a ZIP archive or office document", ""),
+    (0, b"\x1f\x8b", "a gzip archive; unpack it first", ""),
+    (0, b"BZh", "a bzip2 archive; unpack it first", ""),
+    (0, b"\xfd7zXZ", "an xz archive; unpack it first", ""),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive; unpack it first", ""),
+    (0, b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first", ""),
+    (0, b"\x89PNG", "a PNG picture", ""),
+    (0, b"\xff\xd8\xff", "a JPEG picture", ""),
+    (0, b"GIF8", "a GIF picture", ""),
+    (0, b"\x7fELF", "a program", ""),
+    (0, b"MZ", "a program", ""),
+    (0, b"MThd", "a MIDI file, which holds notes and no sound", ""),
+    (0, b"SQLite format 3", "an SQLite database", ""),
+    (0, b"\x00\x05\x16\x07", "macOS metadata and no recording; leave such files out with --exclude '._*'", ""),
 )
 
 
@@ -95,14 +94,16 @@ def sniff(head: bytes) -> Content:
     """
     if head[:4] in (b"RIFF", b"FORM"):
         return _iff(head)
+    if head[:4] == b"OggS":
+        return _ogg(head)
     for signatures, decoder in ((_AV, Decoder.AV), (_AUDIO, Decoder.SNDFILE), (_OTHER, Decoder.NONE)):
-        for offset, magic, name in signatures:
+        for offset, magic, name, format in signatures:
             if head.startswith(magic, offset):
-                return Content(name, decoder)
+                return Content(name, decoder, format)
     if _is_adts(head):
-        return Content("an AAC file", Decoder.AV)
+        return Content("an AAC file", Decoder.AV, "aac")
     if _is_transport_stream(head):
-        return Content("an MPEG transport stream", Decoder.AV)
+        return Content("an MPEG transport stream", Decoder.AV, "mpegts")
     return _described(head)
 
 
@@ -110,12 +111,20 @@ def _iff(head: bytes) -> Content:
     """The kind inside the two families of chunked files."""
     kind = head[8:12]
     if head[:4] == b"RIFF" and kind in (b"WAVE", b""):
-        return Content("a WAV file", Decoder.SNDFILE)
+        return Content("a WAV file", Decoder.SNDFILE, "wav")
     if head[:4] == b"FORM" and kind in (b"AIFF", b"AIFC", b"8SVX", b"16SV", b""):
-        return Content("an AIFF file", Decoder.SNDFILE)
+        return Content("an AIFF file", Decoder.SNDFILE, "aiff" if kind[:3] == b"AIF" else "iff")
     if kind == b"AVI ":
-        return Content("an AVI file", Decoder.AV)
+        return Content("an AVI file", Decoder.AV, "avi")
     return Content(f"a RIFF or IFF file of the kind {kind.decode('latin-1')!r}", Decoder.NONE)
+
+
+def _ogg(head: bytes) -> Content:
+    """The codec stands in the first packet, behind the head of a page with one lacing value."""
+    for magic, name in ((b"Speex   ", "an Ogg file with Speex"), (b"\x7fFLAC", "an Ogg file with FLAC")):
+        if head.startswith(magic, 28):
+            return Content(name, Decoder.AV, "ogg")
+    return Content("an Ogg file", Decoder.SNDFILE, "ogg")
 
 
 def _is_adts(head: bytes) -> bool:

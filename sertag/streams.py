@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from typing import BinaryIO
 from sertag.errors import DecodeError
 from sertag.names import display_name
 
-_STDIN_IN_MEMORY_BYTES = 64 << 20
+_STDIN_IN_MEMORY_BYTES, _STDIN_BYTES = 64 << 20, 16 << 30  # more than a day of stereo at 48 kHz
+_PIECE_BYTES = 1 << 20
 
 
 def open_stream(path: str) -> BinaryIO:
@@ -26,7 +26,7 @@ def open_stream(path: str) -> BinaryIO:
     Anything else could block for ever, and to open a FIFO already does something to it.
 
     Raises:
-        DecodeError: `not_found`, `permission_denied` or `not_a_file`.
+        DecodeError: `not_found`, `permission_denied` or `not_a_file`; for standard input `too_large` or `no_space`.
 
     >>> open_stream(os.devnull)
     Traceback (most recent call last):
@@ -37,7 +37,7 @@ def open_stream(path: str) -> BinaryIO:
     name = display_name(path)
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)
-        stream = io.FileIO(path) if regular else None
+        stream = io.FileIO(path, opener=_open_at_once) if regular else None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise DecodeError(f"{name}: no such file; check the path", code="not_found") from error
     except PermissionError as error:
@@ -45,7 +45,7 @@ def open_stream(path: str) -> BinaryIO:
         raise DecodeError(message, code="permission_denied") from error
     except OSError as error:
         raise DecodeError(f"{name}: cannot be opened ({error.strerror})", code="not_found") from error
-    if stream is None:
+    if stream is None or not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it may have changed meanwhile
         raise DecodeError(f"{name}: is not a regular file; pipe audio to `-` instead", code="not_a_file")
     return stream
 
@@ -125,9 +125,21 @@ class Spliced(io.RawIOBase):
             return b""
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # which means nothing for a regular file
+
+
 def _spooled_stdin() -> BinaryIO:
     if sys.stdin is None:
         raise DecodeError("-: standard input is closed; pipe audio to it", code="not_found")
     spool = tempfile.SpooledTemporaryFile(max_size=_STDIN_IN_MEMORY_BYTES)
-    shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+    try:
+        while data := sys.stdin.buffer.read(_PIECE_BYTES):
+            spool.write(data)
+            if spool.tell() > _STDIN_BYTES:
+                message = f"-: standard input is longer than {_STDIN_BYTES} bytes; is it endless? put it into a file"
+                raise DecodeError(message, code="too_large")
+    except OSError as error:
+        message = f"-: standard input cannot be kept ({error.strerror}); TMPDIR names a folder with more space"
+        raise DecodeError(message, code="no_space") from error
     return spool  # type: ignore[return-value]

@@ -24,7 +24,9 @@ class Tally:
         failed_inputs: files of which every row failed.
         failed_rows: rows that failed.
         rows: rows by status.
+        reused: rows that an earlier run has made.
         audio_s: seconds of audio in the files so far.
+        new_files, new_audio_s: files and seconds of audio of this run's own work.
         started: when the run began, UTC.
     """
 
@@ -39,18 +41,26 @@ class Tally:
         self.failed_inputs = 0
         self.failed_rows = 0
         self.rows: Counter[Status] = Counter()
+        self.reused = 0
         self.audio_s = 0.0
+        self.new_files = 0
+        self.new_audio_s = 0.0
         self.started = datetime.now(timezone.utc)
         self._start = time.monotonic()
 
-    def add(self, result: FileResult) -> None:
-        """Count one file."""
+    def add(self, result: FileResult, *, reused: bool = False) -> None:
+        """Count one file; `reused` says that an earlier run has made its rows."""
         failed = sum(channel.status in self._failures for channel in result.channels)
         self.inputs += 1
         self.failed_inputs += failed == len(result.channels)
         self.failed_rows += failed
         self.rows.update(channel.status for channel in result.channels)
         self.audio_s += result.duration_s
+        if reused:
+            self.reused += len(result.channels)
+        else:
+            self.new_files += 1
+            self.new_audio_s += result.duration_s
 
     @property
     def wall_s(self) -> float:
@@ -59,8 +69,8 @@ class Tally:
 
     @property
     def realtime_factor(self) -> float:
-        """Seconds of audio per second."""
-        return self.audio_s / max(self.wall_s, 1e-9)
+        """Seconds of audio tagged per second."""
+        return self.new_audio_s / max(self.wall_s, 1e-9)
 
 
 def last_line(tally: Tally, *, where: str) -> str:
@@ -72,9 +82,10 @@ def last_line(tally: Tally, *, where: str) -> str:
     """
     rows = sum(tally.rows.values())
     counts = ", ".join(f"{tally.rows[status]:,} {status.value}" for status in Status if tally.rows[status])
-    amount = f"{audio_text(tally.audio_s)} of audio in {tally.wall_s:.1f} s"
-    speed = f"{tally.realtime_factor:,.0f} times real time"
-    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}); {amount}, {speed}; {where}"
+    reused = f", {tally.reused:,} reused" if tally.reused else ""
+    amount = f"{audio_text(tally.new_audio_s)} of audio in {tally.wall_s:.1f} s"
+    work = f"{amount}, {tally.realtime_factor:,.0f} times real time" if tally.new_files else "nothing new"
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}){reused}; {work}; {where}"
 
 
 def document(
@@ -91,7 +102,7 @@ def document(
         exit_code: of the run.
 
     Returns:
-        Only dicts, lists, strings, numbers and None.
+        Only dicts, lists, strings, numbers and None. The amounts are of the table, the speeds of this run's own work.
     """
     return {
         "run_id": str(uuid.uuid4()),
@@ -100,10 +111,10 @@ def document(
         "finished": _moment(datetime.now(timezone.utc)),
         "inputs": tally.inputs,
         "rows": sum(tally.rows.values()),
-        "reused": 0,
+        "reused": tally.reused,
         "counts_by_status": {status.value: tally.rows[status] for status in Status},
         "audio_hours": round(tally.audio_s / 3600, 6),
-        "files_per_s": round(tally.inputs / max(tally.wall_s, 1e-9), 3),
+        "files_per_s": round(tally.new_files / max(tally.wall_s, 1e-9), 3),
         "realtime_factor": round(tally.realtime_factor, 1),
         "jobs": jobs,
         "backend": "local",

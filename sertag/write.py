@@ -91,11 +91,11 @@ def segments_view(origin: Origin) -> View:
 
 
 @contextmanager
-def open_table(target: str, *, fmt: Format, view: View, bom: bool = False) -> Iterator[Table]:
-    """Open a table for writing; leaving the block without an exception puts it in place.
+def open_table(output: Output, *, fmt: Format, view: View, bom: bool = False) -> Iterator[Table]:
+    """Write a table; leaving the block without an exception finishes the output.
 
     Args:
-        target: path, or `-` for standard output.
+        output: of the table; leaving its own block puts the table in place.
         fmt: any format but `table`, which is for eyes and made by `progress`.
         view: what to write.
         bom: begin CSV and TSV with a byte-order mark.
@@ -107,10 +107,10 @@ def open_table(target: str, *, fmt: Format, view: View, bom: bool = False) -> It
         OutputError: the target cannot be written, or the format needs an extra that is not installed.
         BrokenPipeError: nobody reads standard output any more.
     """
-    with Output(target) as output:
-        table = _encoder(output, fmt=fmt, view=view, bom=bom)
-        yield table
-        table.close()
+    table = _encoder(output, fmt=fmt, view=view, bom=bom)
+    yield table
+    table.close()
+    output.finish()
 
 
 def write_json(target: str, document: dict[str, Any]) -> None:
@@ -120,7 +120,13 @@ def write_json(target: str, document: dict[str, Any]) -> None:
         OutputError: the target cannot be written.
     """
     with Output(target) as output:
-        output.write(_json(document, indent=2) + b"\n")
+        finish_json(output, document)
+
+
+def finish_json(output: Output, document: dict[str, Any]) -> None:
+    """Make one JSON document, indented, the whole content of an output; the errors are those of `write_json`."""
+    output.write(_json(document, indent=2) + b"\n")
+    output.finish()
 
 
 def _encoder(output: Output, *, fmt: Format, view: View, bom: bool) -> Table:

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,8 @@ def test_nothing_found_is_3_and_leaves_the_old_table(run: Run, tmp_path: Path) -
         (["calls", "--hop", "nan"], b"not a number over 0"),
         (["calls", "--min-confidence", "1.5"], b"not a number from 0 to 1"),
         (["calls", "--jobs", "0"], b"--jobs"),
+        (["calls", "--timeout", "0"], b"not a number over 0"),
+        (["calls", "--max-duration", "-1"], b"not a number over 0"),
         (["calls", "--channels", "left"], b"not split, mix or the number"),
         (["calls", "--channels", "-1"], b"not split, mix or the number"),
         (["calls", "--roles", "a,,b"], b"empty name"),
@@ -398,7 +401,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def size_of(folder: Path, prefix: str) -> int | None:
-    return next((entry.stat().st_size for entry in os.scandir(folder) if entry.name.startswith(prefix)), None)
+    return next((path.stat().st_size for path in folder.glob(f"{prefix}*")), None)
 
 
 def session_members(session: int) -> list[str]:
@@ -469,6 +472,9 @@ def test_every_kind_of_option_can_be_set_in_a_file(run: Run, calls: Path, tmp_pa
         'exclude = ["b*", "s*", "t*"]',
         'out = "r.jsonl"',
         "quiet = true",
+        "timeout = 100",
+        "max-duration = 7200.5",
+        "resume = false",
     ]
     (tmp_path / "own.toml").write_text("\n".join(lines))
     done = run("calls", "--config", "own.toml")
@@ -579,13 +585,16 @@ def test_completion_answers(run: Run, env: dict[str, str], words: str, expected:
 
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> Callable[[Any], Result]:
-    """Run the command line on a folder with results of the test's own making."""
+    """Run the command line on two files with results of the test's own making."""
 
     def run(results: Callable[..., Any], *arguments: str) -> Result:
         monkeypatch.setattr("sertag.parallel.tag_all", results)
-        (tmp_path / "a.wav").write_text("")
+        monkeypatch.setattr("sertag.parallel.start", lambda first, *, jobs: False)
+        files = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+        for file in files:
+            Path(file).write_text("")
         settings = {"SERTAG_MODEL": str(tiny_model), "XDG_CONFIG_HOME": str(tmp_path)}
-        return CliRunner().invoke(cli, [str(tmp_path / "a.wav"), *arguments], env=settings, prog_name="sertag")
+        return CliRunner().invoke(cli, [*files, *arguments], env=settings, prog_name="sertag")
 
     return run
 
@@ -593,10 +602,9 @@ def faked(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> 
 def test_crash_in_one_file_is_a_row_and_its_traceback_is_for_the_log(
     faked: Callable[..., Result], tmp_path: Path
 ) -> None:
-    def results(files: list[AudioFile], **settings: object) -> list[FileResult]:
-        from dataclasses import replace
-
-        return [ok(), replace(unreadable("b.wav"), crash="Traceback: the details")]
+    def results(files: Iterable[AudioFile], **settings: object) -> list[FileResult]:
+        a, b = files
+        return [ok(a.path), replace(unreadable(b.path), crash="Traceback: the details")]
 
     log = tmp_path / "log"
     result = faked(results, "--log-file", str(log), "-o", str(tmp_path / "r.csv"))
@@ -606,8 +614,8 @@ def test_crash_in_one_file_is_a_row_and_its_traceback_is_for_the_log(
 
 
 def test_crash_of_the_run_is_one_line_and_1(faked: Callable[..., Result], tmp_path: Path) -> None:
-    def results(files: list[AudioFile], **settings: object) -> Any:
-        yield ok()
+    def results(files: Iterator[AudioFile], **settings: object) -> Any:
+        yield ok(next(files).path)
         raise ZeroDivisionError("nobody foresaw this")
 
     target = tmp_path / "r.csv"
@@ -620,8 +628,8 @@ def test_crash_of_the_run_is_one_line_and_1(faked: Callable[..., Result], tmp_pa
 
 
 def test_strict_and_every_input_without_speech_is_3(faked: Callable[..., Result], tmp_path: Path) -> None:
-    def results(files: list[AudioFile], **settings: object) -> list[FileResult]:
-        return [no_speech()]
+    def results(files: Iterable[AudioFile], **settings: object) -> list[FileResult]:
+        return [no_speech(file.path) for file in files]
 
     assert faked(results, "-o", str(tmp_path / "r.csv")).exit_code == 0
     assert faked(results, "-o", str(tmp_path / "r.csv"), "--strict").exit_code == 3

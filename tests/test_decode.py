@@ -7,6 +7,8 @@ import os
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sertag.decode import open_audio
+from sertag.decode_av import AvReader, BrokenError
 from sertag.errors import DecodeError
 from sertag.records import FloatArray, Problem
+from sertag.streams import Spliced
 from tests.audio_files import encoded, id3_tag, tones, wav, with_format_tag
 
 
@@ -347,7 +351,7 @@ def test_a_file_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     os.chmod(path, 0)
     if os.geteuid() == 0:  # rights do not bind root, so the refusal is played
 
-        def refuse(path: str) -> None:
+        def refuse(path: str, **_: object) -> None:
             raise PermissionError(13, "Permission denied", path)
 
         monkeypatch.setattr(io, "FileIO", refuse)
@@ -657,6 +661,97 @@ def test_an_m4a_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert np.array_equal(read("-"), read(path))
 
 
+LIST = b"ffconcat version 1.0\n#".ljust(28, b"#") + b"Speex   \nfile secret.wav\n"  # with a mark where Ogg has it
+
+
+def test_a_list_of_other_files_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg, left to guess, would read the file that stands in it."""
+    pytest.importorskip("av")
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, wav(tones(1)), "secret.wav")
+    assert refusal(put(tmp_path, LIST, "call.spx")).code == "not_audio"
+
+
+@pytest.mark.parametrize("format", ["concat", "ogg"])
+def test_no_container_opens_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    av = pytest.importorskip("av")
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, wav(tones(1)), "secret.wav")
+    text = Spliced(io.BytesIO(LIST), (range(0, len(LIST)),))
+    with pytest.raises(BrokenError):
+        AvReader(av, text, format=format)
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), ZeroDivisionError("Fraction(1, 0)")])
+def test_streams_that_go_away_give_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A broken FLV file announces other streams in its middle, and PyAV looks for those that it had."""
+    path, _ = av_file(tmp_path, container="adts", codec="aac", rate_hz=16000)
+    decoded = AvReader._decoded
+
+    def failing(reader: AvReader) -> Iterator[object]:
+        yield from islice(decoded(reader), 20)
+        raise error
+
+    monkeypatch.setattr(AvReader, "_decoded", failing)
+    duration_s, problem = read_with_problem(path)
+    assert 1 < duration_s < 2
+    assert problem is not None
+    assert str(error) in problem.message
+
+
+def test_m4a_behind_an_id3_tag(tmp_path: Path) -> None:
+    path, _ = av_file(tmp_path, container="adts", codec="aac", rate_hz=16000)
+    tagged = put(tmp_path, id3_tag(5000) + Path(path).read_bytes(), "tagged.m4a")
+    assert np.array_equal(read(tagged), read(path))
+
+
+# Files that claim what is not so
+
+
+def flac_that_claims(samples: int) -> bytes:
+    """Three seconds of sound under a header that says otherwise (36 bits at the end of 8 bytes)."""
+    content = bytearray(encoded(tones(3), format="FLAC"))
+    fields = int.from_bytes(content[18:26], "big") >> 36 << 36 | samples
+    content[18:26] = fields.to_bytes(8, "big")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "announced_s"),
+    [
+        (wav(tones(3)), 3),
+        (wav(tones(3), data_size=0xFFFFFFFF), 3),
+        (encoded(tones(3), format="OGG", subtype="OPUS"), 3),
+        (flac_that_claims(1 << 35), (1 << 35) / 8000),
+        (flac_that_claims(0), 0),
+        (encoded(tones(3), format="MP3"), 0),
+    ],
+)
+def test_what_a_recording_says_of_its_length(tmp_path: Path, content: bytes, announced_s: float) -> None:
+    with open_audio(put(tmp_path, content)) as audio:
+        assert audio.announced_s == pytest.approx(announced_s)
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate_hz", "code"),
+    [
+        (255, 8000, "too_many_channels"),
+        (65_535, 8000, "too_many_channels"),
+        (0, 8000, "damaged"),
+        (1, 0, "damaged"),
+        (1, 1, "bad_rate"),
+        (1, 1 << 31, "damaged"),  # a negative rate to libsndfile
+        (2, 1_000_000, "bad_rate"),
+    ],
+)
+def test_absurd_numbers_in_a_header(tmp_path: Path, channels: int, rate_hz: int, code: str) -> None:
+    content = bytearray(wav(tones(1)))
+    content[22:28] = struct.pack("<HI", channels, rate_hz)
+    assert refusal(put(tmp_path, bytes(content))).code == code
+
+
 # Standard input
 
 
@@ -691,6 +786,24 @@ def test_standard_input_that_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     assert refusal("-").code == "empty_file"
     monkeypatch.setattr(sys, "stdin", None)
     assert refusal("-").code == "not_found"
+
+
+def test_standard_input_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sertag.streams._STDIN_BYTES", 10_000)
+    feed(monkeypatch, wav(tones(1)))
+    assert refusal("-").code == "too_large"
+
+
+def test_standard_input_that_fits_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", lambda max_size: Full())
+    feed(monkeypatch, wav(tones(1)))
+    error = refusal("-")
+    assert error.code == "no_space"
+    assert "No space left on device" in str(error)
 
 
 # Real recordings

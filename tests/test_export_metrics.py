@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
 from export.corpora import Clip
@@ -35,6 +37,35 @@ def test_uar_counts_classes_and_accuracy_counts_clips():
     assert found.chance == pytest.approx(1 / 2)  # nobody is sad
     assert found.recall == {"angry": 1.0, "happy": 0.5}
     assert found.confusion == [[3, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def test_figures_that_are_not_defined_are_left_out():
+    probs = np.eye(3)[[0, 0, 0, 2]]
+    found = figures(probs, np.array([0, 0, 1, 1]), labels=LABELS)  # happy is never said, and nobody is sad
+    assert found.precision == {"angry": pytest.approx(2 / 3), "sad": 0.0}
+    assert found.recall == {"angry": 1.0, "happy": 0.0}
+    assert found.f1 == {"angry": pytest.approx(0.8), "happy": 0.0}
+    assert found.macro_f1 == pytest.approx(0.4)
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_precision_and_f1_are_those_of_scikit_learn(pairs):
+    oracle = pytest.importorskip("sklearn.metrics")
+    truth, said = np.array(pairs, dtype=np.int64).T
+    labels = (*LABELS, "fear")
+    found = figures(np.eye(4)[said], truth, labels=labels)
+    precision, recall, f1, support = oracle.precision_recall_fscore_support(
+        truth, said, labels=range(4), zero_division=np.nan
+    )
+    occurs = support > 0
+    assert found.precision == {
+        label: pytest.approx(v) for label, v in zip(labels, precision, strict=True) if not np.isnan(v)
+    }
+    assert found.recall == {label: pytest.approx(recall[i]) for i, label in enumerate(labels) if occurs[i]}
+    assert found.f1 == {label: pytest.approx(f1[i]) for i, label in enumerate(labels) if occurs[i]}
+    assert found.macro_f1 == pytest.approx(f1[occurs].mean())
+    assert found.uar == pytest.approx(recall[occurs].mean())
 
 
 def test_calibration_error_of_boasting():

@@ -34,3 +34,21 @@ def test_freed_arrays_are_used_again_without_page_faults() -> None:
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda name: object())
     assert keep_freed_memory() is None
+
+
+LIMITED = """
+import numpy as np
+from sertag.memory import limit_memory
+limit_memory(model_bytes={model_bytes})
+kept = [np.empty(1 << 30, np.uint8) for _ in range({gib})]
+print("there was enough")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit does not count arrays")
+@pytest.mark.parametrize(("model_bytes", "gib", "enough"), [(0, 3, True), (0, 5, False), (1 << 30, 5, True)])
+def test_a_process_has_its_share_and_no_more(model_bytes: int, gib: int, enough: bool) -> None:
+    command = [sys.executable, "-c", LIMITED.format(model_bytes=model_bytes, gib=gib)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ("there was enough" in done.stdout) == enough
+    assert ("MemoryError" in done.stderr) != enough

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sertag import model as model_module
 from sertag.errors import ModelError, SpecError
 from sertag.model import DEFAULT_MODEL, Model, bundled, load
 from sertag.records import Statistics
@@ -238,3 +240,62 @@ def test_an_input_of_another_shape_or_type_is_refused(tmp_path: Path, rank: int,
     path = tmp_path / "other.onnx"
     onnx.save(model, str(path))
     assert "expected float32 (windows, time, coefficients)" in refusal(path, ModelError, "bad_model")
+
+
+def test_what_could_do_harm_never_reaches_the_runtime(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tensor in another file; whether the runtime would read it depends on its version."""
+    proto = onnx.load(tiny_model)
+    weights = proto.graph.initializer[0]
+    (tmp_path / "secret.bin").write_bytes(weights.raw_data)
+    onnx.external_data_helper.set_external_data(weights, "secret.bin")
+    weights.ClearField("raw_data")
+    path = tmp_path / "pointing.onnx"
+    path.write_bytes(proto.SerializeToString())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", None)
+    assert "in other files, expected all in this one" in refusal(path, ModelError, "external_data")
+
+
+def endless(path: Path, tiny_model: Path) -> Path:
+    """A model that loops for ever before it answers."""
+    proto = onnx.load(tiny_model)
+    helper, types = onnx.helper, onnx.TensorProto
+    shapes = [("i", types.INT64, []), ("c", types.BOOL, []), ("v", types.FLOAT, ["w", 3])]
+    taken = [helper.make_tensor_value_info(*value) for value in shapes]
+    given_back = [helper.make_tensor_value_info(f"{name}2", kind, shape) for name, kind, shape in shapes[1:]]
+    nodes = [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["v"], ["v2"])]
+    body = helper.make_graph(nodes, "body", taken, given_back)
+    proto.graph.node[-1].output[0] = "before"
+    proto.graph.node.append(helper.make_node("Loop", ["count", "true", "before"], ["probabilities"], body=body))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array(1 << 62, np.int64), "count"))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "true"))
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_a_graph_that_never_answers_is_refused(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "_FIRST_WINDOW_S", 0.2)
+    message = refusal(endless(tmp_path / "endless.onnx", tiny_model), ModelError, "bad_model")
+    assert "cannot take what its specification describes, (1, 400, 13), within 0.2 s" in message
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_what_is_no_file_is_no_model(tmp_path: Path, kind: str) -> None:
+    """Reading could wait for ever, or never end."""
+    path = tmp_path / "odd.onnx"
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    assert "it is not a regular file" in refusal(path, ModelError, "no_model")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "vast.onnx"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert f"it has {1 << 40} bytes" in refusal(path, ModelError, "no_model")

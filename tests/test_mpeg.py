@@ -85,3 +85,20 @@ def test_id3_tags_are_passed() -> None:
     assert skip_id3(io.BytesIO(id3_tag(300) + id3_tag(5) + b"rest")) == 325
     footer = b"ID3\x04\x00\x10" + bytes([0, 0, 0, 4]) + bytes(4) + b"3DI" + bytes(7)
     assert skip_id3(io.BytesIO(footer + b"rest")) == 24
+
+
+def test_tags_without_end_are_not_followed() -> None:
+    tags = id3_tag(0) * 100_000
+    start_s = time.monotonic()
+    assert skip_id3(io.BytesIO(tags)) < len(tags)
+    assert time.monotonic() - start_s < 1
+
+
+def test_crumbs_are_no_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gap makes another run, and runs take memory."""
+    monkeypatch.setattr("sertag.mpeg._MOST_RUNS", 50)
+    crumb = frame(second=0xF3, third=0x18, size=36) * 4 + b"crumbs"
+    for count, found in ((50, True), (52, False)):
+        content = crumb * count
+        layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+        assert (layout is not None) == found

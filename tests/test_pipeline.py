@@ -332,6 +332,48 @@ def test_a_truncated_recording_is_scored_and_says_so(call: Path, model: Model, t
         assert row.problem.code == "truncated"
 
 
+@pytest.mark.parametrize("channels", ["split", "mix"])
+@pytest.mark.parametrize(("format", "says"), [("WAV", "announces 20 s"), ("MP3", "goes on after")])
+def test_a_recording_that_is_too_long_is_a_failure(
+    call: Path, model: Model, tmp_path: Path, format: str, channels: str, says: str
+) -> None:
+    samples, rate_hz = soundfile.read(call)
+    path = tmp_path / "long"
+    soundfile.write(path, samples, rate_hz, format=format)
+    row = only(tagged(path, model, max_duration_s=15.0, channels=channels))
+    assert (row.channel, row.status) == (None, Status.FAILED)
+    assert row.problem is not None
+    assert row.problem.code == "too_long"
+    assert says in row.problem.message
+    assert "expected 15 s at most" in row.problem.message
+    assert tagged(path, model, max_duration_s=21.0, channels=channels).status == Status.OK
+
+
+def test_days_of_silence_in_a_tiny_file_end_at_the_limit(model: Model, tmp_path: Path) -> None:
+    """The header does not say how long it is; FLAC keeps a constant in a few bytes a block."""
+    path = tmp_path / "bomb.flac"
+    soundfile.write(path, np.zeros(RATE_HZ * 1800, np.int16), RATE_HZ)
+    content = bytearray(path.read_bytes())
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])
+    path.write_bytes(content)
+    assert len(content) < 60_000
+    row = only(tagged(path, model, max_duration_s=100.0))
+    assert row.problem is not None
+    assert row.problem.code == "too_long"
+    assert "goes on after 11" in row.problem.message or "goes on after 10" in row.problem.message
+
+
+def test_too_little_memory_is_a_failure(call: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "detect", hungry)
+    row = only(tagged(call, model))
+    assert row.status == Status.FAILED
+    assert row.problem is not None
+    assert row.problem.code == "out_of_memory"
+
+
 def test_the_same_file_gives_the_same_row(call: Path, model: Model) -> None:
     assert tagged(call, model) == tagged(call, model)
 

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from sertag import progress
+from sertag.output import Output
 from sertag.progress import Progress, open_screen_table
 from sertag.records import AudioFile
 from sertag.summary import Tally, last_line
@@ -65,7 +66,7 @@ def test_line_in_a_file_comes_now_and_then(monkeypatch: pytest.MonkeyPatch, capl
 def test_table_for_eyes_shows_names_unharmed_and_harmless(tmp_path: Path) -> None:
     target = tmp_path / "table.txt"
     names = ["[bold]markup[/bold].wav", "\x1b[31mred.wav", "new\nline.wav"]
-    with open_screen_table(str(target)) as table:
+    with Output(str(target)) as output, open_screen_table(output) as table:
         table.add(ok(channels=2))
         for name in names:
             table.add(unreadable(name))
@@ -81,7 +82,7 @@ def test_table_for_eyes_shows_names_unharmed_and_harmless(tmp_path: Path) -> Non
 def test_table_for_eyes_is_set_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PAGE_ROWS", 2)
     target = tmp_path / "table.txt"
-    with open_screen_table(str(target)) as table:
+    with Output(str(target)) as output, open_screen_table(output) as table:
         for index in range(5):
             table.add(ok(f"{index}.wav"))
     text = target.read_text(encoding="utf-8")

@@ -35,6 +35,11 @@ def test_mp3_has_no_signature_and_is_looked_into() -> None:
 )
 def test_what_libsndfile_cannot_read_goes_to_pyav(head: bytes) -> None:
     assert sniff(head).decoder is Decoder.AV
+    assert sniff(head).format  # else FFmpeg would guess
+
+
+def test_a_mark_of_ogg_makes_no_ogg_of_a_text() -> None:
+    assert sniff(b"#EXTM3U".ljust(28) + b"Speex   http://somewhere").decoder is Decoder.NONE
 
 
 def test_text_is_no_mp3_even_where_it_begins_with_ones() -> None:

@@ -69,6 +69,18 @@ def test_a_fifo_is_refused_without_touching_its_writer(tmp_path: Path) -> None:
         writer.join(5)
 
 
+def test_a_fifo_that_took_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regular = os.stat(__file__)
+    os.mkfifo(tmp_path / "fifo.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda path: regular)  # what it was when it was looked at
+        with pytest.raises(DecodeError) as caught:
+            open_stream(str(tmp_path / "fifo.wav"))
+    assert caught.value.code == "not_a_file"
+
+
 def test_the_size_is_that_of_now(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"123")
     with open_stream(str(tmp_path / "a")) as stream:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sertag.errors import OutputError
 from sertag.formats import Format
+from sertag.output import Output
 from sertag.records import FileResult
 from sertag.rows import Origin
 from sertag.write import open_table, results_view, segments_view, write_json
@@ -41,7 +42,7 @@ ODD_NAMES = [
 
 def written(path: Path, results: list[FileResult], fmt: Format, *, segments: bool = False, bom: bool = False) -> bytes:
     view = segments_view(ORIGIN) if segments else results_view(ORIGIN)
-    with open_table(str(path), fmt=fmt, view=view, bom=bom) as table:
+    with Output(str(path)) as output, open_table(output, fmt=fmt, view=view, bom=bom) as table:
         for result in results:
             table.add(result)
     return path.read_bytes()
@@ -100,7 +101,7 @@ def test_numbers_are_not_guarded(tmp_path: Path) -> None:
 
 def test_surrogate_without_a_byte_is_spelled_out(tmp_path: Path) -> None:
     view = results_view(Origin(labels=LABELS, model="odd \ud800", model_sha256=""))
-    with open_table(str(tmp_path / "r.csv"), fmt="csv", view=view) as table:
+    with Output(str(tmp_path / "r.csv")) as output, open_table(output, fmt="csv", view=view) as table:
         table.add(ok())
     assert csv_rows((tmp_path / "r.csv").read_bytes())[0]["model"] == "odd \\ud800"
 
@@ -154,7 +155,7 @@ def test_failure_leaves_the_old_table_and_no_traces(tmp_path: Path) -> None:
 
 def test_table_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "r.csv"
-    with open_table(str(target), fmt="csv", view=results_view(ORIGIN)) as table:
+    with Output(str(target)) as output, open_table(output, fmt="csv", view=results_view(ORIGIN)) as table:
         table.add(ok())
         assert not target.exists()
     assert target.exists()
@@ -192,7 +193,8 @@ def test_target_that_cannot_be_written(tmp_path: Path, target: str) -> None:
 def test_full_disk_is_an_output_error() -> None:
     with (
         pytest.raises(OutputError, match="No space left"),
-        open_table("/dev/full", fmt="csv", view=results_view(ORIGIN)) as table,
+        Output("/dev/full") as output,
+        open_table(output, fmt="csv", view=results_view(ORIGIN)) as table,
     ):
         table.add(ok())
 
@@ -200,7 +202,8 @@ def test_full_disk_is_an_output_error() -> None:
 def test_errors_of_the_work_are_not_taken_for_output_errors(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError),
-        open_table(str(tmp_path / "r.csv"), fmt="csv", view=results_view(ORIGIN)),
+        Output(str(tmp_path / "r.csv")) as output,
+        open_table(output, fmt="csv", view=results_view(ORIGIN)),
     ):
         raise FileNotFoundError("a recording vanished")
 

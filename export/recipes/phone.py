@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from export.recipe import Recipe, Task
 from sertag.records import FloatArray
+from sertag.spec import FeatureSpec
 
 if TYPE_CHECKING:
     import keras
@@ -18,14 +20,11 @@ _SHRINK_FRAMES = 50.0  # half a second of speech weighs as much as the training 
 _LARGEST = 6.0  # standard deviations; digital silence lies far outside
 
 
-def build(*, frames: int, mean: FloatArray, std: FloatArray, labels: int) -> keras.Model:
+def build(task: Task) -> keras.Model:
     """Build the untrained network.
 
     Args:
-        frames: of one window, t.
-        mean: float32 (c,), of the training set's speech frames.
-        std: float32 (c,), likewise.
-        labels: k.
+        task: `mean` and `std` are those of the training set's speech frames.
 
     Returns:
         Inputs `features` (w, t, c), `channel_mean` (w, c), `channel_std` (w, c), `speech_frames` (w, 1), all float32;
@@ -33,14 +32,13 @@ def build(*, frames: int, mean: FloatArray, std: FloatArray, labels: int) -> ker
     """
     import keras
 
-    columns = len(mean)
     inputs = {
-        "features": keras.Input((frames, columns), name="features"),
-        "channel_mean": keras.Input((columns,), name="channel_mean"),
-        "channel_std": keras.Input((columns,), name="channel_std"),
+        "features": keras.Input((task.frames, task.columns), name="features"),
+        "channel_mean": keras.Input((task.columns,), name="channel_mean"),
+        "channel_std": keras.Input((task.columns,), name="channel_std"),
         "speech_frames": keras.Input((1,), name="speech_frames"),
     }
-    x = _normalise(inputs, mean=mean, std=std)
+    x = _normalise(inputs, mean=task.mean, std=task.std)
     for filters, kernel, stride in ((64, 7, 4), (96, 5, 2), (128, 3, 1)):
         x = keras.layers.Conv1D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)
@@ -50,7 +48,7 @@ def build(*, frames: int, mean: FloatArray, std: FloatArray, labels: int) -> ker
     x = keras.layers.Dropout(0.2)(x)
     x = keras.layers.Dropout(0.3)(_pool(x))
     x = keras.layers.Dropout(0.2)(keras.layers.Dense(64, activation="relu")(x))
-    probabilities = keras.layers.Dense(labels, activation="softmax", name="probabilities")(x)
+    probabilities = keras.layers.Dense(task.labels, activation="softmax", name="probabilities")(x)
     return keras.Model(inputs, probabilities, name="phone")
 
 
@@ -79,3 +77,31 @@ def _pool(x: keras.KerasTensor) -> keras.KerasTensor:
     weights = keras.layers.Softmax(axis=1)(score)  # (w, t, 1)
     attended = keras.ops.sum(x * weights, axis=1)
     return keras.layers.Concatenate()([attended, keras.layers.GlobalMaxPooling1D()(x)])
+
+
+RECIPE = Recipe(
+    name="phone",
+    model="convolutions 64, 96 and 128, bidirectional LSTM 64, attention, dense 64",
+    input="24 MFCC of 8 kHz, 4 s, normalised by the channel's speech; half through simulated telephone lines",
+    claim="",
+    build=build,
+    features=FeatureSpec(
+        kind="mfcc",
+        rate_hz=8000,
+        framing="channel",
+        n_fft=256,
+        win_length=256,
+        hop_length=80,
+        n_mels=40,
+        fmin_hz=100.0,
+        fmax_hz=3800.0,
+        floor_power=1e-9,  # -90 dB, over the rounding noise of 16-bit samples
+        n_mfcc=24,
+        normalisation="channel_speech",
+    ),
+    window_s=4.0,
+    offset_s=0.0,
+    epochs=14,
+    batch=128,
+    learning_rate=2e-3,
+)

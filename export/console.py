@@ -1,0 +1,118 @@
+"""What the commands of `python -m export` show: progress, refusals, tables; and the options that they share.
+
+Data goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from export.corpora import Corpus, described
+from export.labels import canonical
+from export.layouts import LAYOUTS
+from sertag.errors import SertagError
+from sertag.names import display_name
+
+Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
+
+_NEEDS = "tensorflow, keras, tf2onnx, librosa and matplotlib are needed: python -m pip install '.[export]'"
+
+data_option = click.option(
+    "--data",
+    "places",
+    multiple=True,
+    required=True,
+    metavar="DIR|NAME=DIR|NAME=FILE.csv",
+    help=f"A folder that holds folders named {', '.join(LAYOUTS)}; one of them by name; or, with another name, your "
+    "own recordings: a folder for each label, or a list with columns path, label, speaker. Repeatable.",
+)
+map_option = click.option(
+    "--map",
+    "renamed",
+    multiple=True,
+    metavar="FOUND=LABEL",
+    help="Count clips of label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
+)
+cache_option = click.option(
+    "--cache", type=click.Path(path_type=Path), help="Folder for features [default: OUT/cache]."
+)
+
+
+def wishes(renamed: Sequence[str]) -> dict[str, str]:
+    """The values of `--map` as label -> label.
+
+    >>> wishes(["Calm=neutral", "bored="])
+    {'calm': 'neutral', 'boredom': ''}
+    """
+    parts = [item.partition("=") for item in renamed]
+    for item, (found, equals, _) in zip(renamed, parts, strict=True):
+        if not found or not equals:
+            raise click.BadParameter(f"{item!r} is not FOUND=LABEL", param_hint="--map")
+    return {canonical(found): canonical(label) for found, _, label in parts}
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """What was refused on purpose ends in one line, not in a traceback."""
+    try:
+        yield
+    except SertagError as error:
+        raise click.ClickException(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}; {_NEEDS}") from error
+    except OSError as error:
+        named = "" if error.filename is None else f"{display_name(os.fsdecode(error.filename))}: "
+        raise click.ClickException(f"{named}{error.strerror or error}") from error
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A bar a task on a terminal; elsewhere a line for whatever has something to tell."""
+    what_is_done = TextColumn("{task.description}", markup=False)
+    columns = (what_is_done, BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, share: float) -> None:
+            name, _, told = what.partition(": ")
+            if name not in tasks:
+                tasks[name] = shown.add_task(what, total=1.0)
+            shown.update(tasks[name], description=what, completed=share)
+            if not console.is_terminal and (told or share >= 1):
+                print(f"{what} ({share:.0%})", file=sys.stderr, flush=True)
+
+        yield report
+
+
+def say(message: object) -> None:
+    """Something for people, on stderr; brackets in names of files are no markup."""
+    Console(stderr=True, markup=False, highlight=False).print(message, soft_wrap=True)
+
+
+def say_corpora(corpora: Sequence[Corpus], counts_as: Mapping[str, str | None]) -> None:
+    """Show what was found, what was left out and why, and what each label counts as."""
+    table = Table("corpus", "clips", "speakers", "left out")
+    for corpus in corpora:
+        people = {clip.speaker for clip in corpus.clips} - {""}
+        left_out = sum(corpus.counts.values())
+        table.add_row(corpus.name, str(len(corpus.clips)), str(len(people) or "unknown"), str(left_out))
+    say(table)
+    for corpus in corpora:
+        if corpus.skipped:
+            say(f"{corpus.name}: left out: {described(corpus.skipped)}")
+        if corpus.flawed:
+            say(f"{corpus.name}: kept all the same: {described(corpus.flawed)}")
+    changed = [f"{found} -> {label or 'left out'}" for found, label in counts_as.items() if found != label]
+    if changed:
+        say(f"labels: {', '.join(changed)}")

@@ -1,0 +1,112 @@
+"""Names of emotions, and which of a corpus' labels stands for which of a model's.
+
+Corpora, own folders and models name emotions differently. Every loader translates into the names below; `mapping` then
+says, label by label, what a model makes of them, so that no merge of classes happens silently.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from export.errors import ExportError
+
+LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+KNOWN = (*LABELS, "calm", "boredom")
+
+# What people call their folders, lower case.
+ALIASES = MappingProxyType(
+    {
+        "anger": "angry",
+        "disgusted": "disgust",
+        "fearful": "fear",
+        "happiness": "happy",
+        "joy": "happy",
+        "ps": "surprise",
+        "pleasant_surprise": "surprise",
+        "pleasant_surprised": "surprise",
+        "sadness": "sad",
+        "surprised": "surprise",
+        "bored": "boredom",
+    }
+)
+
+# RAVDESS' `calm` is the actors' second baseline; a calm caller is to be called neutral. Boredom has no counterpart.
+_MERGED = MappingProxyType({"calm": "neutral"})
+
+# Surprise says nothing of valence: astonishment at a bill is not a satisfied customer. GoEmotions (Demszky et al. 2020)
+# keeps it apart from positive and negative too.
+SENTIMENT = MappingProxyType(
+    {
+        "angry": "negative",
+        "disgust": "negative",
+        "fear": "negative",
+        "happy": "positive",
+        "neutral": "neutral",
+        "sad": "negative",
+        "surprise": "neutral",
+        "calm": "neutral",
+        "boredom": "negative",
+        "positive": "positive",
+        "negative": "negative",
+    }
+)
+SENTIMENTS = ("negative", "neutral", "positive")
+
+
+def canonical(name: str) -> str:
+    """The name used here for what somebody called an emotion; an unknown name only loses its case and spaces.
+
+    >>> canonical("Pleasant surprise"), canonical("Anger"), canonical("frustrated")
+    ('surprise', 'angry', 'frustrated')
+    """
+    composed = unicodedata.normalize("NFC", name.lower())  # file systems may hand out an umlaut as two characters
+    plain = "_".join(composed.replace("-", " ").replace("_", " ").split())
+    return ALIASES.get(plain, plain)
+
+
+def mapping(
+    found: Collection[str], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str | None]:
+    """What each label of some clips counts as.
+
+    Args:
+        found: labels of the clips.
+        onto: labels of the model.
+        renamed: the user's own wishes, which come first; an empty value leaves the label out.
+
+    Returns:
+        Label -> label of the model, or None where the model has no counterpart and the clips are left out; sorted.
+
+    Raises:
+        ExportError: a label that is neither the model's nor known here, or a wish for one that the model lacks.
+
+    >>> mapping({"calm", "angry", "boredom"}, onto=("angry", "neutral"))
+    {'angry': 'angry', 'boredom': None, 'calm': 'neutral'}
+    >>> mapping({"calm", "angry"}, onto=("negative", "neutral", "positive"))
+    {'angry': 'negative', 'calm': 'neutral'}
+    """
+    for name, wish in renamed.items():
+        if wish and wish not in onto:
+            raise _unknown(f"--map {name}={wish}: {wish!r}", onto)
+    return {label: _counterpart(label, onto, renamed) for label in sorted(found)}
+
+
+def _counterpart(label: str, onto: tuple[str, ...], renamed: Mapping[str, str]) -> str | None:
+    if label in renamed:
+        return renamed[label] or None
+    if label in onto:
+        return label
+    if _MERGED.get(label) in onto:
+        return _MERGED[label]
+    if set(onto) <= set(SENTIMENTS) and SENTIMENT.get(label) in onto:
+        return SENTIMENT[label]
+    if label in KNOWN:
+        return None
+    raise _unknown(f"label {label!r}", onto)
+
+
+def _unknown(what: str, onto: tuple[str, ...]) -> ExportError:
+    advice = "count it as one of them with --map FOUND=LABEL, leave it out with --map FOUND=, or train with --labels"
+    return ExportError(f"{what} is none of this model's labels, {', '.join(onto)}; {advice}", code="unknown_label")

@@ -1,0 +1,241 @@
+"""All recipes under all protocols, in pieces that are measured once and kept.
+
+A piece is one recipe, protocol, choice of corpora, tested fold and seed: one small file. The same command goes on where
+it stopped, and does again only what another recipe, other data or other rules would make different.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from export.benches import Bench, Trial, bench_for
+from export.calibration import scale
+from export.corpora import Clip, Corpus, relabel
+from export.dataset import Ints
+from export.describe import data_hash
+from export.errors import ExportError
+from export.fit import Scores
+from export.metrics import calibration_error
+from export.protocols import Protocol, Split, splits
+from export.recipe import Recipe, code_of
+from export.recipes import RECIPES
+from sertag.output import Output
+
+SEEDS = (1, 2, 3)
+ACROSS_SEEDS = (1,)  # across corpora, where a training takes longest
+_RULES = 1  # raised when a piece is measured otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pieces that share their clips: the folds of one recipe, protocol, choice of corpora and seed."""
+
+    recipe: str
+    protocol: Protocol
+    corpora: tuple[str, ...]
+    seed: int
+
+
+def plan(recipes: Sequence[str], protocols: Sequence[Protocol], available: Sequence[str]) -> list[Group]:
+    """Everything to measure, what is asked for first in front.
+
+    Args:
+        recipes: names.
+        protocols: which.
+        available: corpora that are there.
+    """
+    alone = [("tess",), ("ravdess",), ("emodb",)]
+    mixed = ("tess", "ravdess", "crema_d")  # what the authors of the augmented models mix
+    across = ("tess", "ravdess", "emodb", "emovo", "nemo")
+    wanted = [
+        Group(recipe, "random", corpora, seed)
+        for corpora in (*alone, mixed)
+        for seed in SEEDS
+        for recipe in recipes
+        if corpora != mixed or recipe.endswith("augmented")
+    ]
+    wanted += [Group(recipe, "speakers", corpora, seed) for corpora in alone for seed in SEEDS for recipe in recipes]
+    wanted += [Group(recipe, "corpora", across, seed) for seed in ACROSS_SEEDS for recipe in recipes]
+    return [group for group in wanted if group.protocol in protocols and set(group.corpora) <= set(available)]
+
+
+def measure(
+    groups: Sequence[Group],
+    corpora: Mapping[str, Corpus],
+    *,
+    place: Path,
+    cache: Path,
+    jobs: int,
+    report: Callable[[str, float], None] = lambda what, share: None,
+) -> None:
+    """Measure what is not there yet.
+
+    Args:
+        groups: what to measure, in this order.
+        corpora: by name, decodable clips with their own labels.
+        place: folder of the pieces, one folder a recipe.
+        cache: folder for features.
+        jobs: groups at a time, each on one thread.
+        report: called with what was measured, and the share of the groups that is done.
+
+    Raises:
+        ExportError: clips that cannot be split as a protocol wants, or features that cannot be kept.
+        OutputError: a piece cannot be written.
+    """
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
+    work = (
+        delayed(measure_group)(group, [corpora[name] for name in group.corpora], place=place, cache=cache)
+        for group in groups
+    )
+    for number, lines in enumerate(Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work), start=1):
+        for line in lines:
+            report(f"results: {line}", number / len(groups))
+    report("results", 1.0)
+
+
+def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
+    """Measure the folds of a group that are not there yet; returns what to tell of each."""
+    recipe = RECIPES[group.recipe]
+    clips = [clip for corpus in relabel(corpora, onto=recipe.labels) for clip in corpus.clips]
+    rules = _rules(recipe, clips)
+    told: list[str] = []
+    if all(_is_there(place / piece_name(group, split), rules) for split in _splits(clips, group)):
+        return told
+    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
+    found = _splits(bench.clips, group)
+    for split in found:
+        where = place / piece_name(group, split)
+        if _is_there(where, rules):
+            continue
+        began = time.monotonic()
+        trial = bench.run(split, seed=group.seed)
+        took_s = time.monotonic() - began
+        piece = _piece(group, split, trial, bench) | {
+            "folds": len(found),
+            "rules": rules,
+            "training_s": round(took_s, 1),
+            **_origin(),
+        }
+        _write(where, piece)
+        told.append(f"{where.parent.name}/{where.stem}: {_short(piece)}, {trial.epochs} epochs in {took_s:.0f} s")
+    return told
+
+
+def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
+    """UAR and accuracy of counted clips; those without an answer count as errors.
+
+    Args:
+        confusion: int64 (k, k), rows are truth.
+        unanswered: int64 (k,), of each class.
+
+    >>> merit(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
+    (0.625, 0.5833333333333334)
+    """
+    right, total = np.diag(confusion), confusion.sum(axis=1) + unanswered
+    occurs = total > 0
+    return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
+
+
+def _piece(group: Group, split: Split, trial: Trial, bench: Bench) -> dict[str, Any]:
+    people = {bench.clips[index].person for index in split.learn}
+    return {
+        **asdict(group),
+        "fold": split.name,
+        "leaking": split.leaking,
+        "inner_strangers": split.inner_strangers,
+        "labels": list(bench.recipe.labels),
+        "learnt": {"clips": len(split.learn), "speakers": len(people), "inner_clips": len(split.inner)},
+        "epochs": {"run": trial.epochs, "kept": trial.kept},
+        "temperature": round(trial.temperature, 4),
+        "conditions": {
+            name: _condition(scores, bench.truth[split.test], trial.temperature, len(bench.recipe.labels))
+            for name, scores in trial.scores.items()
+        },
+    }
+
+
+def _condition(scores: Scores, truth: Ints, temperature: float, labels: int) -> dict[str, Any]:
+    heard = scores.answered
+    probs = scale(scores.log_probs[heard], temperature=temperature)
+    confusion = np.zeros((labels, labels), dtype=np.int64)
+    np.add.at(confusion, (truth[heard], probs.argmax(axis=1)), 1)
+    unanswered = np.bincount(truth[~heard], minlength=labels)
+    uar, accuracy = merit(confusion, unanswered)
+    ece = calibration_error(probs, truth[heard], weights=np.ones(len(probs))) if heard.any() else 0.0
+    return {
+        "clips": len(truth),
+        "accuracy": round(accuracy, 4),
+        "uar": round(uar, 4),
+        "ece": round(ece, 4),
+        "unanswered": unanswered.tolist(),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _rules(recipe: Recipe, clips: Sequence[Clip]) -> str:
+    """What a piece depends on: the network's code, comments apart, its settings, the clips, the way of measuring."""
+    parts = [_RULES, code_of(recipe), data_hash(clips)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _splits(clips: Sequence[Clip], group: Group) -> list[Split]:
+    return splits(clips, protocol=group.protocol, seed=group.seed)
+
+
+def piece_name(group: Group, split: Split) -> str:
+    """Where a piece lies in the folder of the pieces."""
+    fold = re.sub(r"[^a-z0-9]+", "-", split.name.lower()).strip("-")
+    corpora = "all" if group.protocol == "corpora" else "+".join(group.corpora)
+    return f"{group.recipe}/{group.protocol}-{corpora}-{fold}-{group.seed}.json"
+
+
+def _is_there(place: Path, rules: str) -> bool:
+    return place.exists() and json.loads(place.read_text(encoding="utf-8"))["rules"] == rules
+
+
+def _write(place: Path, piece: dict[str, Any]) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{place.parent}: cannot keep what was measured: {error.strerror}; name another --out"
+        raise ExportError(message, code="cannot_write") from error
+    with Output(str(place)) as output:
+        output.write(json.dumps(piece).encode() + b"\n")
+
+
+def _short(piece: dict[str, Any]) -> str:
+    return ", ".join(f"{name} UAR {100 * found['uar']:.1f}" for name, found in piece["conditions"].items())
+
+
+def _origin() -> dict[str, str]:
+    import keras
+
+    backend = keras.backend.backend()
+    here = Path(__file__).parent
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)  # noqa: S603
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": told.stdout.strip(),
+        "python": sys.version.split()[0],
+        "keras": keras.__version__,
+        "backend": f"{backend} {importlib.import_module(backend).__version__}",
+        "numpy": version("numpy"),
+    }

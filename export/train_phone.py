@@ -1,0 +1,139 @@
+"""Training of the default model `phone`, from corpora to a measured, converted file.
+
+Every clip is scored once by a network that never heard its speaker; temperature, least confidence and figures come from
+these scores, and the network that ships is then trained on everything. What was finished lies in the output folder, and
+the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export import network_file
+from export.artefacts import Outcome, Scored, write_artefacts
+from export.batches import Statistics, statistics
+from export.convert import convert, example_inputs
+from export.corpora import Clip, Corpus
+from export.dataset import Dataset, Ints, Preparation, prepare
+from export.describe import describe, record
+from export.fit import Epoch, Fitted
+from export.fit_phone import Settings, fit_phone
+from export.folds import assign_folds
+from export.metrics import Probs
+from export.out_of_fold import Predictions, cross_fitted, load_predictions, measure, predict, save_predictions
+from export.protocols import refuse_unknown_speakers
+from export.recipes import phone
+from sertag.output import Output
+from sertag.parallel import usable_cpus
+from sertag.spec import ModelSpec
+
+Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
+
+
+def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, cache: Path, report: Report) -> Path:
+    """Cross-validate, train on everything, calibrate, convert.
+
+    Args:
+        corpora: what to learn from, with labels of `settings`.
+        settings: of the run.
+        out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`), all figures
+            (`phone.json`) and everything of `export.artefacts`.
+        cache: folder for frames.
+        report: of the progress.
+
+    Returns:
+        The model file.
+
+    Raises:
+        ExportError: unknown or too few speakers, an undecodable clip, a disk that is full, or a network that ONNX
+            Runtime does not reproduce.
+        OutputError: a file cannot be written.
+    """
+    refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
+    out.mkdir(parents=True, exist_ok=True)
+    dataset, sums = load_dataset(corpora, settings=settings, cache=cache, report=report)
+    folds = assign_folds(dataset.clips, folds=settings.folds, seed=settings.seed)
+    run = run_name(dataset.clips, settings)
+
+    def trained(name: str, members: Ints) -> Fitted:
+        place = out / f"training-{name.replace(' ', '-')}-{run}.npz"
+        tell = _teller(report, name, settings.epochs)
+        return fit_phone(dataset, sums, members, settings=settings, checkpoint=place, report=tell)
+
+    predicted: list[Predictions] = []
+    for fold in range(settings.folds):
+        place = out / f"fold-{fold}-{run}.npz"
+        if not place.exists():
+            model = trained(f"fold {fold}", np.flatnonzero(folds != fold)).model
+            tested = np.flatnonzero(folds == fold)
+            frames, hop = settings.window_frames, settings.hop_frames
+            save_predictions(place, predict(model, dataset, sums, tested, frames=frames, hop_frames=hop))
+        predicted.append(load_predictions(place))
+    results = measure(
+        predicted, dataset=dataset, folds=folds, labels=settings.labels, answers_right=settings.answers_right
+    )
+    fitted = trained("all speakers", np.arange(len(dataset.clips)))
+    spec = describe(results, corpora=corpora, settings=settings)
+    with Output(str(out / "phone.json")) as output:
+        output.write(record(results, spec=spec, settings=settings).encode())
+    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
+    write_artefacts(_outcome(probs, dataset, fitted, spec=spec), out=out)
+    examples = example_inputs(dataset.clips, spec=spec)
+    digests = [clip.digest for clip in dataset.clips]
+    network_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    return convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+
+
+def load_dataset(
+    corpora: Sequence[Corpus],
+    *,
+    settings: Settings,
+    cache: Path,
+    report: Report,
+) -> tuple[Dataset, tuple[Statistics, ...]]:
+    """Frames of all clips and the sums of their speech, version by version."""
+    dataset = prepare(
+        [clip for corpus in corpora for clip in corpus.clips],
+        preparation=Preparation(features=settings.features, seed=settings.seed),
+        cache=cache,
+        jobs=usable_cpus(),
+        report=lambda done, total: report("features", done / total),
+    )
+    return dataset, tuple(statistics(version, features=settings.features) for version in dataset.versions)
+
+
+def run_name(clips: Sequence[Clip], settings: Settings) -> str:
+    """What tells the files of this run from those of another one: settings, recipe and data."""
+    recipe = Path(phone.__file__).read_text(encoding="utf-8")
+    data = sorted(f"{clip.person} {clip.label} {clip.digest}" for clip in clips)
+    return hashlib.sha256(json.dumps([dataclasses.asdict(settings), recipe, data]).encode()).hexdigest()[:12]
+
+
+def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:
+    def tell(epoch: Epoch) -> None:
+        report(f"{name}: {epoch}", epoch.epoch / epochs)
+
+    return tell
+
+
+def _outcome(probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, spec: ModelSpec) -> Outcome:
+    """What strangers' clips were taken for, with the history of the network that ships."""
+    truth = np.array([spec.labels.index(clip.label) for clip in dataset.clips])
+    return Outcome(
+        title=f"{spec.name}, every clip scored by a network that never heard its speaker",
+        labels=spec.labels,
+        history=fitted.history,
+        kept=fitted.kept,
+        conditions={
+            "clean": Scored(probs["clean, one clip"], truth),
+            "phone": Scored(probs["phone, one clip"], truth),
+        },
+        leaking=False,
+        facts={"protocol": spec.metrics["protocol"], **spec.training, "libraries": dict(spec.libraries)},
+    )

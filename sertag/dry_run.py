@@ -1,0 +1,65 @@
+"""What a run would do, without doing it: names on standard output for the next program, the rest for people.
+
+Used by `run`. As with `rsync -n`, what would be left alone is listed only for `-v`, among the messages.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from logging import Logger
+
+from sertag import resume
+from sertag.exit_codes import Exit
+from sertag.inputs import inputs, nothing_found
+from sertag.journal import Journal
+from sertag.model_file import DEFAULT_MODEL, describe
+from sertag.names import display_name
+from sertag.output import Output
+from sertag.records import AudioFile
+from sertag.request import Request
+from sertag.summary import plural
+
+
+def dry_run(request: Request, logger: Logger) -> Exit:
+    """List what would be tagged, count what would be reused.
+
+    Args:
+        request: of the user.
+        logger: for messages.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ModelError: there is a journal, and the model whose rows it could hold cannot be used.
+        OutputError: standard output cannot be written, or the journal not be read.
+    """
+    journal = _journal(request, logger)
+    new = reused = 0
+    with Output("-") as output, journal or nullcontext():
+        for file in inputs(request):
+            if journal is not None and resume.is_known(file, journal):
+                reused += 1
+                logger.debug("%s: has not changed, would be reused", display_name(file.path))
+                continue
+            new += 1
+            _list(file, output, end=b"\0" if request.null else b"\n")
+            if file.problem is not None:
+                logger.warning("%s", file.problem.message, extra={"per_file": True, "path": file.path})
+    if new + reused == 0:
+        logger.error("%s", nothing_found(request))
+        return Exit.NOTHING_TAGGED
+    logger.info("%s would be tagged, %s reused", plural(new, "file"), f"{reused:,}")
+    return Exit.OK
+
+
+def _journal(request: Request, logger: Logger) -> Journal | None:
+    if request.journal is None or not os.path.exists(request.journal):  # then the model does not matter
+        return None
+    return resume.open_journal(request, model=describe(request.model or DEFAULT_MODEL), logger=logger)
+
+
+def _list(file: AudioFile, output: Output, *, end: bytes) -> None:
+    name = display_name(file.path) if output.terminal else file.path
+    output.write(name.encode("utf-8", "surrogateescape") + end)

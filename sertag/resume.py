@@ -1,0 +1,176 @@
+"""What is known is taken from the journal, what is new is tagged, and both come out in the order of the input.
+
+Used by `run`. A result is kept only if the recording was the same before and after it was read, and only if a later
+change would show: a file that was written a moment ago can be written again without another mtime (the "racy" rule of
+git). What failed is never kept, so it is tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from logging import Logger
+from typing import Any
+
+from sertag.journal import Journal, Key
+from sertag.model_file import ModelFile
+from sertag.names import display_name
+from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options
+from sertag.request import Request
+from sertag.spec import ModelSpec
+from sertag.stored import CHANNEL_FIELDS, SEGMENT_FIELDS
+from sertag.summary import plural
+
+LINE_VERSION = 1  # raised with every change of the code that changes a row of any recording
+
+_STDIN = "-"
+_COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
+_SECOND_NS = 1_000_000_000
+_MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
+
+
+def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
+    """What decides rows besides the recordings and the model file, with the model's defaults filled in."""
+    hop_s = spec.hop_s if options.hop_s is None else options.hop_s
+    floor = spec.min_confidence if options.min_confidence is None else options.min_confidence
+    return asdict(options) | {"hop_s": hop_s, "min_confidence": floor}
+
+
+def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journal | None:
+    """Open the journal of a run and say what is wrong with it.
+
+    Args:
+        request: of the user.
+        model: that makes the rows.
+        logger: for messages.
+
+    Returns:
+        The journal; None where the table is no file that stays.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    if request.journal is None:
+        return None
+    fingerprint = {
+        "schema": SCHEMA,
+        "line": LINE_VERSION,
+        "record": [CHANNEL_FIELDS, SEGMENT_FIELDS],
+        "model_sha256": model.sha256,
+        "parameters": parameters(request.options, model.spec),
+    }
+    path, name = request.journal, display_name(request.journal)
+    journal = Journal(path, fingerprint=fingerprint, folder=_folder(path), renew=not request.resume)
+    if journal.foreign:
+        message = "%s is no journal of this version of sertag; it is set aside as %s.foreign-1 or the next free number"
+        logger.warning(message, name, name)
+    if journal.damaged:
+        logger.warning("%s: %s cannot be read; their files are tagged again", name, plural(journal.damaged, "line"))
+    return journal
+
+
+def results(
+    files: Iterable[AudioFile],
+    *,
+    journal: Journal | None,
+    tag: Callable[[Iterable[AudioFile]], Iterator[FileResult]],
+) -> Iterator[tuple[FileResult, bool]]:
+    """The results of all files, from the journal where it has them.
+
+    Args:
+        files: read lazily.
+        journal: takes the new results; None for none.
+        tag: tags files lazily and yields their results in order.
+
+    Yields:
+        For each file in order: its result, and whether it is an old one.
+    """
+    if journal is None:
+        yield from ((result, False) for result in tag(files))
+        return
+    turns = (_turn(file, journal) for file in files)
+    for first in turns:
+        waiting: deque[_Turn] = deque()
+        for result in tag(_new(chain((first,), turns), waiting)):
+            yield from _known(waiting, journal)
+            _keep(waiting.popleft(), result, journal)
+            yield result, False
+        yield from _known(waiting, journal)
+
+
+def is_known(file: AudioFile, journal: Journal) -> bool:
+    """Whether the journal has the result of a file."""
+    return _turn(file, journal).place is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A file that waits for its turn to come out.
+
+    Attributes:
+        file: as discovered.
+        key: under which its result can be kept; None where it must not be.
+        place: of its result in the journal; None where it is new.
+    """
+
+    file: AudioFile
+    key: Key | None
+    place: int | None
+
+
+def _turn(file: AudioFile, journal: Journal) -> _Turn:
+    if file.problem is not None or file.path == _STDIN:
+        return _Turn(file, None, None)
+    now_ns = time.time_ns()
+    key = _key(file.path)
+    place = None if key is None else journal.find(key)
+    return _Turn(file, None if key is None or _is_fresh(key, now_ns) else key, place)
+
+
+def _new(turns: Iterable[_Turn], waiting: deque[_Turn]) -> Iterator[AudioFile]:
+    """The files that are new, until too many known ones wait behind them; all take their place in `waiting`."""
+    for turn in turns:
+        waiting.append(turn)
+        if turn.place is None:
+            yield turn.file
+        elif len(waiting) >= _MOST_WAITING:
+            return
+
+
+def _known(waiting: deque[_Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
+    """The results whose turn it is, up to the next new file."""
+    while waiting and waiting[0].place is not None:
+        yield FileResult(waiting[0].file.path, journal.read(waiting[0].place)), True
+        waiting.popleft()
+
+
+def _keep(turn: _Turn, result: FileResult, journal: Journal) -> None:
+    failed = any(channel.status in FAILURES for channel in result.channels)
+    if turn.key is not None and not failed and _key(turn.file.path) == turn.key:
+        journal.add(turn.key, result.channels)
+
+
+def _key(path: str) -> Key | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # gone since it was found, or no name at all; tagging it will say so
+        return None
+    return Key(path, found.st_size, found.st_mtime_ns)
+
+
+def _is_fresh(key: Key, now_ns: int) -> bool:
+    """Whether the file could be written once more and have the mtime that it has."""
+    grain_ns = _COARSE_NS if key.mtime_ns % _SECOND_NS == 0 else _FINE_NS
+    return key.mtime_ns + grain_ns > now_ns
+
+
+def _folder(journal_path: str) -> str:
+    """The working folder as seen from the journal."""
+    try:
+        return os.path.relpath(os.getcwd(), os.path.dirname(os.path.realpath(journal_path)))
+    except OSError:  # it was removed, so no relative path leads anywhere
+        return ""

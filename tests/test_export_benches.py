@@ -1,0 +1,168 @@
+"""Recipes on the bench: the same record whether a network looks at cut clips or is shown windows of calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.corpora import clips_of, emovo
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+
+import keras
+from keras import Input, Sequential, layers
+
+from export import benches
+from export.benches import ClipBench, PhoneBench, Trial, _trial, bench_for
+from export.calibration import fit_temperature, scale
+from export.clip_data import CONDITIONS
+from export.corpora import Clip
+from export.errors import ExportError
+from export.fit import Epoch, Fitted, Scores
+from export.protocols import Split, splits
+from export.recipe import Recipe, Task
+from export.recipes import RECIPES
+from sertag.spec import FeatureSpec
+from tests.training import untraced
+
+LABELS = ("angry", "happy", "neutral", "sad")
+SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
+
+
+def build(task: Task) -> keras.Model:
+    return Sequential(
+        [
+            Input((task.frames, task.columns), name="features"),
+            layers.Normalization(mean=task.mean, variance=np.square(task.std)),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(task.labels, activation="softmax"),
+        ]
+    )
+
+
+TINY = Recipe(
+    "tiny",
+    "",
+    "",
+    "",
+    build,
+    SEQUENCE,
+    window_s=1.0,
+    offset_s=0.2,
+    labels=LABELS,
+    epochs=2,
+    batch=4,
+    augmentations=("noise",),
+)
+PHONE = dataclasses.replace(RECIPES["phone"], labels=LABELS)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, ...]:
+    return clips_of(f"emovo={emovo(tmp_path_factory.mktemp('corpora') / 'emovo')}")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_the_framing_of_the_features_decides_the_bench(clips, cache):
+    assert isinstance(bench_for(clips, recipe=TINY, cache=cache, jobs=1), ClipBench)
+    told: list[tuple[int, int]] = []
+    found = bench_for(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
+    assert isinstance(found, PhoneBench)
+    assert told[-1] == (3, 3)  # calls, one a speaker
+
+
+@pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
+def test_clips_and_truth_belong_together(clips, cache, recipe):
+    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
+    assert sorted(bench.clips, key=lambda clip: clip.path) == sorted(clips, key=lambda clip: clip.path)
+    assert [LABELS[index] for index in bench.truth] == [clip.label for clip in bench.clips]
+    assert bench.spec.labels == LABELS
+    assert bench.spec.sentiment["happy"] == "positive"
+    assert (bench.spec.window_s, bench.spec.offset_s) == (recipe.window_s, recipe.offset_s)
+    assert bench.spec.features == recipe.features
+
+
+@pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
+def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path, recipe):
+    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
+    split = splits(bench.clips, protocol="speakers", seed=1)[1]
+    told: list[Epoch] = []
+    place = tmp_path / "t.npz"
+    with untraced():
+        trial = bench.run(split, seed=1, epochs=1, checkpoint=place, report=told.append)
+    assert (trial.epochs, trial.kept, trial.history) == (1, 1, tuple(told))
+    assert place.exists()
+    assert tuple(trial.scores) == CONDITIONS
+    for scores in trial.scores.values():
+        assert scores.log_probs.shape == (len(split.test), len(LABELS))
+        np.testing.assert_allclose(np.exp(scores.log_probs[scores.answered]).sum(axis=1), 1, atol=0.05)
+    assert 0.1 <= trial.temperature <= 10
+    assert 0 < trial.min_confidence <= 1
+    inner_looked_at = trial.history[0].val_loss is not None
+    assert inner_looked_at == (recipe is TINY)  # the length of the phone's training is fixed beforehand
+
+
+def test_as_many_windows_are_drawn_as_the_bundled_model_has_seen(clips, cache, monkeypatch):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    asked: list[object] = []
+
+    def note(*_: object, settings: object, **__: object) -> Fitted:
+        asked.append(settings)
+        raise InterruptedError
+
+    monkeypatch.setattr(benches, "fit_phone", note)
+    split = splits(bench.clips, protocol="random", seed=1)[0]
+    for epochs in (None, 3):
+        with pytest.raises(InterruptedError):
+            bench.run(dataclasses.replace(split, learn=np.arange(1000)), seed=7, epochs=epochs)
+    steps = -(-46 * 1000 // (14 * 128))
+    assert [(item.seed, item.epochs, item.steps, item.labels) for item in asked] == [
+        (7, 14, steps, LABELS),
+        (7, 3, steps, LABELS),
+    ]
+
+
+def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:
+    return Scores(np.log(np.array(log_probs)), np.array(answered))
+
+
+def test_calibration_is_that_of_the_inner_clips_with_an_answer():
+    sure, unsure = [0.9, 0.1], [0.6, 0.4]
+    inner = {
+        "clean": scores([sure, sure, unsure], [True, True, True]),
+        "phone": scores([unsure, sure, [1.0, 1e-9]], [True, True, False]),
+    }
+    truth = np.array([0, 1, 0])
+    test = {"clean": scores([sure], [True])}
+    fitted = Fitted(None, (Epoch(1, 1.0, 0.5), Epoch(2, 1.0, 0.5)), kept=2)
+    trial: Trial = _trial(fitted, inner=inner, inner_truth=truth, test=test)
+    log_probs, labels = np.log([sure, sure, unsure, unsure, sure]), np.array([0, 1, 0, 0, 1])
+    assert trial.temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
+    confidence = scale(log_probs, temperature=trial.temperature).max(axis=1)
+    assert trial.min_confidence in confidence
+    answered = confidence >= trial.min_confidence
+    assert (labels == 0)[answered].mean() >= 0.6 or answered.sum() == np.isclose(confidence, confidence.max()).sum()
+    assert (trial.epochs, trial.kept) == (2, 2)
+    assert trial.scores is test
+
+
+@pytest.mark.parametrize("learn", [[], [0]])
+def test_the_phone_refuses_to_learn_from_nothing(clips, cache, learn):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    bench._sums[0].count[0] = 3  # frames of speech: too few for a window
+    split = Split("x", np.array(learn, dtype=np.int64), np.array([1]), np.array([2]), False, False)
+    with pytest.raises(
+        ExportError, match=rf"none of {len(learn)} clips to learn from has 40 frames of speech"
+    ) as caught:
+        bench.run(split, seed=1)
+    assert caught.value.code == "no_data"

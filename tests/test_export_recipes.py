@@ -1,0 +1,368 @@
+"""Every recipe as its authors describe it, trained for one epoch, converted, and heard by sertag as it was trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from tests.corpora import emovo
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
+pytest.importorskip("librosa", reason="the extra `export` is not installed")
+
+import keras
+import onnx
+from keras import layers
+
+from export.answers import Line, tag_clip
+from export.batches import file_windows
+from export.benches import LINES_SEED, Bench, Trial, bench_for
+from export.calibration import scale
+from export.clip_data import CLEAN, PHONE, Job, prepare_clips
+from export.convert import convert, example_inputs
+from export.corpora import Clip, find_corpora, relabel
+from export.dataset import Preparation, prepare
+from export.fit import answers
+from export.labels import LABELS, SENTIMENTS
+from export.protocols import splits
+from export.recipe import Recipe, Task, code_of, teachable
+from export.recipes import RECIPES, bilstm, lstm_masked
+from sertag.model import Model, load
+from sertag.pipeline import tag_file
+from sertag.records import AudioFile, Options, Statistics
+from tests.training import untraced
+
+WHOLE_CLIP = Options("mix", min_confidence=0.0)
+CLOSE = 1e-4
+TEMPERATURE = 0.1  # makes much of little, so that a network of one epoch tells clips apart
+
+# What the network is made of, dropout and all, as the issue of each recipe and its docstring say.
+LAYERS = {
+    "lstm-mean-mfcc": "LSTM 256, Dropout 0.2, Dense 128, Dropout 0.2, Dense 64, Dropout 0.2, Dense 7",
+    "lstm-mean-mfcc-sentiment": "LSTM 256, Dropout 0.2, Dense 128, Dropout 0.2, Dense 64, Dropout 0.2, Dense 3",
+    "lstm-batchnorm": "LSTM 256, BatchNormalization, Dense 256, Dropout 0.2, Dense 128, Dropout 0.2, Dense 64, "
+    "Dropout 0.2, Dense 32, Dropout 0.2, Dense 7",
+    "bilstm": "Normalization, Bidirectional LSTM 64, Dropout 0.3, Bidirectional LSTM 32, Dropout 0.3, Dense 64, "
+    "Dense 6",
+    "lstm-masked": "Masking 0.0, LSTM 128, Dropout 0.3, Dense 7",
+    "cnn-augmented": "Normalization, Conv1D 128, MaxPooling1D, Dropout 0.2, Conv1D 128, MaxPooling1D, Dropout 0.2, "
+    "Conv1D 64, MaxPooling1D, Dropout 0.2, Flatten, Dense 32, Dropout 0.3, Dense 8",
+    "lstm-augmented": "Normalization, LSTM 128, Dropout 0.3, Dense 64, Dropout 0.3, Dense 8",
+    "phone": "Conv1D 64, BatchNormalization, ReLU, SpatialDropout1D 0.1, Conv1D 96, BatchNormalization, ReLU, "
+    "SpatialDropout1D 0.1, Conv1D 128, BatchNormalization, ReLU, SpatialDropout1D 0.1, Bidirectional LSTM 64, "
+    "Dropout 0.2, Dense 32, Dense 1, Softmax, GlobalMaxPooling1D, Concatenate, Dropout 0.3, Dense 64, Dropout 0.2, "
+    "Dense 7",
+}
+SEQUENCES = {"bilstm", "lstm-masked", "cnn-augmented", "lstm-augmented"}
+
+
+def told(layer: layers.Layer) -> str:
+    if isinstance(layer, layers.Bidirectional):
+        return f"Bidirectional {told(layer.forward_layer)}"
+    size = next(
+        (getattr(layer, name) for name in ("units", "filters", "rate", "mask_value") if hasattr(layer, name)), None
+    )
+    return type(layer).__name__ + ("" if size is None else f" {size}")
+
+
+def task_for(recipe: Recipe, *, frames: int, columns: int) -> Task:
+    ones = np.ones(columns, np.float32)
+    return Task(frames, columns, len(recipe.labels), mean=ones, std=2 * ones)
+
+
+def untrained(name: str) -> keras.Model:
+    recipe = RECIPES[name]
+    frames, columns = (40, 1) if recipe.features.pooling == "mean" else (65, 40)
+    return recipe.build(task_for(recipe, frames=frames, columns=columns))
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "phone"])
+def test_a_network_is_made_as_its_authors_describe_it(name):
+    model = untrained(name)
+    assert ", ".join(told(layer) for layer in model.layers) == LAYERS[name]
+    assert model.input_shape == ((None, 65, 40) if name in SEQUENCES else (None, 40, 1))
+    assert model.output_shape == (None, len(RECIPES[name].labels))
+
+
+def test_the_default_model_is_made_as_its_docstring_says():
+    recipe = RECIPES["phone"]
+    model = recipe.build(task_for(recipe, frames=400, columns=24))
+    known = [layer for layer in model.layers if type(layer).__module__.startswith("keras.src.layers") and layer.name]
+    found = [told(layer) for layer in known if not isinstance(layer, layers.InputLayer)]
+    assert [item for item in found if item in LAYERS["phone"].split(", ")] == LAYERS["phone"].split(", ")
+    shapes = {name: tensor.shape for name, tensor in model.input.items()}
+    assert shapes == {
+        "features": (None, 400, 24),
+        "channel_mean": (None, 24),
+        "channel_std": (None, 24),
+        "speech_frames": (None, 1),
+    }
+    assert model.output_shape == (None, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "labels"),
+    [
+        ("lstm-mean-mfcc", 64, LABELS),
+        ("lstm-mean-mfcc-sentiment", 64, SENTIMENTS),
+        ("lstm-batchnorm", 64, LABELS),
+        ("bilstm", 32, ("angry", "disgust", "fear", "happy", "neutral", "sad")),
+        ("lstm-masked", 32, LABELS),
+        ("cnn-augmented", 64, ("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")),
+        ("lstm-augmented", 64, ("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")),
+    ],
+)
+def test_settings_are_those_of_the_authors(name, batch, labels):
+    recipe = RECIPES[name]
+    assert (recipe.epochs, recipe.batch, recipe.labels, recipe.learning_rate) == (50, batch, labels, 1e-3)
+    assert (recipe.window_s, recipe.offset_s) == (3.0, 0.5)
+    own = recipe.features
+    assert (own.rate_hz, own.n_mfcc, own.framing, own.dynamic_range_db) == (22050, 40, "clip", 80.0)
+    assert own.pooling == ("none" if name in SEQUENCES else "mean")
+    augmented = ("noise", "shift", "pitch", "speed") if name.endswith("augmented") else ()
+    assert recipe.augmentations == augmented
+    assert all(recipe.sentiment[label] in SENTIMENTS for label in labels)
+
+
+def test_recipes_are_known_by_their_names():
+    assert all(name == recipe.name for name, recipe in RECIPES.items())
+    assert set(LAYERS) == set(RECIPES)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the tagger gave a model of one clip, and the row that it made of the answers.
+
+    `probs` is empty for a clip without enough speech.
+    """
+
+    clip: Clip
+    features: list[np.ndarray]
+    channels: list[Statistics | None]
+    probs: np.ndarray
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recipe that was trained for an epoch, the same network as sertag loads it, and what it tagged."""
+
+    bench: Bench
+    trial: Trial
+    model: Model
+    graph: onnx.GraphProto
+    heard: list[Heard]
+    cache: Path
+
+    @property
+    def by_windows(self) -> bool:
+        return self.bench.recipe.features.framing == "channel"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return emovo(tmp_path_factory.mktemp("corpora") / "emovo")
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    cache = corpus.parent / "cache"
+    (found,) = relabel(find_corpora([f"emovo={corpus}"]), onto=RECIPES[request.param].labels)
+    recipe = teachable(RECIPES[request.param], {clip.label for clip in found.clips})
+    bench = bench_for(found.clips, recipe=recipe, cache=cache, jobs=1)
+    split = splits(bench.clips, protocol="speakers", seed=1)[0]
+    with untraced(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("export.fit._PREDICT_ROWS", 16)  # all there are
+        trial = bench.run(split, seed=1, epochs=1)
+    spec = dataclasses.replace(bench.spec, temperature=TEMPERATURE)
+    network = recipe.ship(trial.model)
+    examples = example_inputs(bench.clips, spec=spec)
+    out = convert(network, spec=spec, examples=examples, out=tmp_path_factory.mktemp("model") / "m.onnx")
+    model = load(str(out))
+    heard = [hear(bench.clips[index], model) for index in split.test]
+    return Run(bench, trial, model, onnx.load(out).graph, heard, cache)
+
+
+def hear(clip: Clip, model: Model) -> Heard:
+    features: list[np.ndarray] = []
+    channels: list[Statistics | None] = []
+    original = model.run
+
+    def run(given: np.ndarray, *, statistics: Statistics | None = None) -> np.ndarray:
+        features.append(np.array(given))
+        channels.append(statistics)
+        return original(given, statistics=statistics)
+
+    model.run = run  # type: ignore[method-assign]
+    try:
+        (channel,) = tag_file(AudioFile(str(clip.path)), model=model, options=WHOLE_CLIP).channels
+    finally:
+        del model.run
+    return Heard(clip, features, channels, np.array(channel.probs))
+
+
+def windows_of(run: Run) -> list[np.ndarray]:
+    """What the network is trained and scored on, of each tested clip."""
+    bench = run.bench
+    if run.by_windows:
+        preparation = Preparation(bench.recipe.features, LINES_SEED)
+        dataset = prepare(bench.clips, preparation=preparation, cache=run.cache, jobs=1)
+        sizes = {"frames": bench.spec.window_frames, "hop_frames": bench.spec.window_frames // 2}
+        return [file_windows(dataset, 0, dataset.clips.index(heard.clip), **sizes)[0] for heard in run.heard]
+    clips = [heard.clip for heard in run.heard]
+    job = Job(bench.spec, LINES_SEED)
+    data = prepare_clips(clips, recipe=bench.recipe, job=job, cache=run.cache, jobs=1).versions[CLEAN]
+    return np.split(data.features, data.starts[1:-1])
+
+
+def test_features_agree(run):
+    compared = 0
+    for heard, windows in zip(run.heard, windows_of(run), strict=True):
+        if heard.features:
+            np.testing.assert_allclose(np.concatenate(heard.features), windows, atol=CLOSE)
+            compared += 1
+        else:  # too little speech; the phone's training scores it all the same
+            assert len(windows) == int(run.by_windows)
+    assert compared >= 3
+
+
+def answers_of(run: Run, heard: Heard) -> np.ndarray:
+    """What the network that was trained says of the very windows that the tagger cut."""
+    (features,), (statistics,) = heard.features, heard.channels
+    if statistics is None:
+        return answers(run.trial.model, features)
+    columns = {"channel_mean": statistics.mean, "channel_std": statistics.std}
+    columns["speech_frames"] = np.array([statistics.speech_frames], np.float32)
+    channel = {name: np.repeat(row[None], len(features), axis=0) for name, row in columns.items()}
+    return np.asarray(run.trial.model.predict({"features": features, **channel}, verbose=0))
+
+
+def test_probabilities_agree(run):
+    for heard in [heard for heard in run.heard if heard.features][:2]:
+        found = run.model.raw(heard.features[0], statistics=heard.channels[0])
+        np.testing.assert_allclose(found, answers_of(run, heard), atol=CLOSE)
+
+
+def test_rows_agree(run):
+    scores = run.trial.scores[CLEAN]
+    expected = scale(scores.log_probs, temperature=TEMPERATURE)
+    answered = [len(heard.probs) > 0 for heard in run.heard]
+    assert run.by_windows or answered == scores.answered.tolist()
+    rows = np.array([heard.probs for heard in run.heard if len(heard.probs)])
+    np.testing.assert_allclose(rows, expected[answered], atol=CLOSE)
+    assert np.ptp(rows, axis=0).max() > 10 * CLOSE  # clips differ, so a mix-up of clips would show
+    assert np.ptp(rows, axis=1).max() > 10 * CLOSE  # and of labels
+
+
+def test_rows_over_the_phone_agree(run):
+    if run.by_windows:
+        pytest.skip("is trained on lines of whole calls, not of single clips")
+    scores = run.trial.scores[PHONE]
+    expected = scale(scores.log_probs, temperature=TEMPERATURE)
+    for heard, answered, probs in zip(run.heard, scores.answered, expected, strict=True):
+        answer = tag_clip(heard.clip, model=run.model, line=Line(phone=True, seed=LINES_SEED))
+        assert bool(answer.probs) == answered
+        if answered:
+            np.testing.assert_allclose(answer.probs, probs, atol=CLOSE)
+
+
+def test_the_graph_is_fast_and_small(run):
+    kinds = {node.op_type for node in run.graph.node}
+    assert not kinds & {"Loop", "Scan", "If"}
+    recipe = run.bench.recipe
+    assert "LSTM" in kinds or recipe.name == "cnn-augmented"
+    assert run.model.spec.labels == recipe.labels == tuple(sorted(recipe.labels))
+
+
+def scaled_by(model: keras.Model) -> list[layers.Normalization]:
+    return [layer for layer in model.layers if isinstance(layer, layers.Normalization)]
+
+
+@pytest.mark.parametrize("name", ["bilstm", "cnn-augmented", "lstm-augmented"])
+def test_scaling_is_inside_the_graph(name):
+    recipe = RECIPES[name]
+    rng = np.random.default_rng(1)
+    mean, std = rng.uniform(-9, 9, 40).astype(np.float32), rng.uniform(1, 9, 40).astype(np.float32)
+    windows = rng.standard_normal((3, 16, 40)).astype(np.float32)
+    keras.utils.set_random_seed(1)
+    plain = recipe.build(Task(16, 40, 4, mean=0 * mean, std=np.ones_like(std)))
+    keras.utils.set_random_seed(1)
+    scaled = recipe.build(Task(16, 40, 4, mean=mean, std=std))
+    np.testing.assert_allclose(scaled(windows * std + mean), plain(windows), atol=1e-5)
+    assert len(scaled_by(scaled)) == 1
+
+
+def test_the_masked_recipe_ships_a_twin_that_answers_the_same():
+    keras.utils.set_random_seed(1)
+    model = untrained("lstm-masked")
+    windows = (np.random.default_rng(1).standard_normal((66, 65, 40)) * 20).astype(np.float32)
+    for length, window in enumerate(windows):  # from none to all of the frames
+        window[length:] = 0
+    windows[7, 3, :20] = 0  # a frame of a few zeros is heard all the same
+    twin = lstm_masked.unmasked(model)
+    expected = np.asarray(model(windows, training=False))
+    assert not any(isinstance(layer, layers.Masking) for layer in twin.layers)
+    np.testing.assert_allclose(np.asarray(twin(windows, training=False)), expected, atol=1e-5)
+    assert len(np.unique(expected.round(5), axis=0)) == 66  # each length has an answer of its own
+
+
+def module_with(tmp_path: Path, source: str) -> ModuleType:
+    place = tmp_path / "some_recipe.py"
+    place.write_text(source, encoding="utf-8")
+    module = ModuleType("some_recipe")
+    module.__file__ = str(place)
+    exec(compile(source, str(place), "exec"), module.__dict__)  # noqa: S102
+    return module
+
+
+SOURCE = '"""Words."""\nUNITS = 3\n\ndef build(task):\n    """More words."""\n    return UNITS\n'
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    def of(source: str = SOURCE, **changes: object) -> str:
+        module = module_with(tmp_path, source)
+        monkeypatch.setitem(sys.modules, "some_recipe", module)
+        return code_of(dataclasses.replace(bilstm.RECIPE, build=module.build, **changes))
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SOURCE.replace("More words", "Other words"),
+        SOURCE.replace("return UNITS", "return UNITS  # why"),
+        SOURCE.replace('    """More words."""\n', ""),
+        SOURCE.replace('"""Words."""', '"""Other words."""\n\nimport os'),
+    ],
+)
+def test_words_do_not_decide_figures(code, source):
+    assert code(source) == code()
+    assert code(name="other", claim="99 %", model="x", input="y") == code()
+
+
+@pytest.mark.parametrize("source", [SOURCE.replace("3", "4"), SOURCE.replace("return UNITS", "return UNITS + 1")])
+def test_code_decides_figures(code, source):
+    assert code(source) != code()
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 9}, {"batch": 9}, {"labels": ("a", "b")}, {"augmentations": ("noise",)}, {"window_s": 2.0}]
+)
+def test_settings_decide_figures(code, change):
+    assert code(**change) != code()
+
+
+def test_labels_without_clips_are_not_taught():
+    assert teachable(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")

@@ -1,0 +1,367 @@
+"""The default model's training, tiny but real: corpora to a model file that sertag runs, and the commands around it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.corpora import emovo, own
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
+pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
+
+import keras
+
+from export.__main__ import main
+from export.card import card
+from export.convert import convert, example_inputs, to_onnx
+from export.corpora import Corpus, find_corpora
+from export.dataset import Dataset
+from export.errors import ExportError
+from export.fit import Epoch
+from export.fit_phone import Settings, fit_phone
+from export.labels import LABELS
+from export.out_of_fold import Predictions, load_predictions
+from export.recipe import Task
+from export.recipes import phone
+from export.train_phone import load_dataset, run_name, train_phone
+from export.trained_on import read_trained_on
+from sertag.model import load
+from sertag.pipeline import tag_file
+from sertag.probe import check
+from sertag.records import AudioFile, Options, Statistics
+from tests.training import untraced
+
+SMALL: dict[str, Any] = {"steps": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
+TINY = Settings(folds=2, epochs=2, **SMALL)
+CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("export.train_phone.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    with untraced():
+        yield
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EMOVO's layout with two invented speakers and one clip an emotion."""
+    root = tmp_path_factory.mktemp("corpora")
+    emovo(root / "emovo", speakers=("f1", "m1"), codes=CODES)
+    return root
+
+
+@pytest.fixture(scope="module")
+def corpora(corpus: Path) -> tuple[Corpus, ...]:
+    return find_corpora([str(corpus)])
+
+
+def train(corpora: tuple[Corpus, ...], out: Path, *, report: Any = lambda what, share: None) -> Path:
+    cache = corpora[0].clips[0].path.parents[2] / "cache"
+    return train_phone(corpora, settings=TINY, out=out, cache=cache, report=report)
+
+
+@pytest.fixture(scope="module")
+def trained(corpora: tuple[Corpus, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patched, untraced():
+        patched.setattr("export.train_phone.usable_cpus", lambda: 1)
+        return train(corpora, tmp_path_factory.mktemp("run"))
+
+
+def test_the_file_describes_itself_and_answers_its_probe(trained):
+    model = load(str(trained))
+    assert model.spec.labels == LABELS
+    assert check(model) == []
+    training = model.spec.training
+    assert training["corpora"][0]["clips"] == 14
+    assert (training["recipe"], training["leaking"], training["counts_as"]) == ("phone", False, {})
+    assert set(model.spec.metrics["conditions"]) >= {"clean, one clip", "phone, in a call"}
+    assert {"keras", "tf2onnx", "onnxruntime"} <= set(model.spec.libraries)
+
+
+def test_everything_of_a_training_is_written(trained):
+    files = {place.name for place in trained.parent.iterdir()}
+    assert {"model.onnx", "model.keras", "phone.json", "metrics.json", "report.csv", "history.csv"} < files
+    assert {"training.png", "confusion-clean.png", "confusion-phone.png"} < files
+    found = json.loads((trained.parent / "metrics.json").read_text())
+    assert (found["leaking"], found["epochs"], found["kept_epoch"]) == (False, 2, 2)
+    assert found["labels"] == list(LABELS)
+    for condition in ("clean", "phone"):
+        assert found["conditions"][condition]["clips"] == 14
+
+
+def test_the_results_say_who_was_tested_in_which_fold(trained):
+    document = json.loads((trained.parent / "phone.json").read_text())
+    folds = document["results"]["speakers_by_fold"]
+    assert sorted(speaker for fold in folds for speaker in fold) == ["emovo/f1", "emovo/m1"]
+    assert document["results"]["conditions"]["clean, one clip"]["corpora"]["emovo"]["clips"] == 14
+
+
+def test_sertag_tags_a_call_with_it(trained, call):
+    result = tag_file(AudioFile(str(call)), model=load(str(trained)), options=Options(min_confidence=0.0))
+    assert [len(channel.probs) for channel in result.channels] == [len(LABELS)] * 2
+
+
+def test_all_speakers_are_known_to_have_been_learnt_from(trained, corpora):
+    known = read_trained_on(str(trained))
+    assert known is not None
+    assert all(clip.digest in known for clip in corpora[0].clips)
+
+
+def test_the_same_command_goes_on_where_it_stopped(trained, corpora, tmp_path, monkeypatch):
+    for place in trained.parent.glob("*.npz"):
+        (tmp_path / place.name).write_bytes(place.read_bytes())
+    stored = sorted(tmp_path.glob("fold-*.npz"))
+    assert len(stored) == 2
+    assert len(list(tmp_path.glob("training-*.npz"))) == 3  # each fold, and all speakers
+    stored[0].unlink()  # as if the run had been stopped there
+    before = stored[1].stat().st_mtime_ns
+    monkeypatch.setattr("export.fit_phone.Sampler", lambda *_, **__: pytest.fail("an epoch was run"))
+    again = train(corpora, tmp_path)
+    assert stored[0].exists()
+    assert stored[1].stat().st_mtime_ns == before
+    assert (tmp_path / "metrics.json").read_text() == (trained.parent / "metrics.json").read_text()
+    windows = np.zeros((1, 100, 24), np.float32)
+    heard = Statistics(np.zeros(24, np.float32), np.ones(24, np.float32), 100)
+    np.testing.assert_array_equal(
+        load(str(again)).run(windows, statistics=heard), load(str(trained)).run(windows, statistics=heard)
+    )
+
+
+class StopError(Exception):
+    """Somebody pulled the plug."""
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(corpora, trained, tmp_path):
+    cache = corpora[0].clips[0].path.parents[2] / "cache"
+    dataset, sums = load_dataset(corpora, settings=TINY, cache=cache, report=lambda what, share: None)
+    members = np.arange(len(dataset.clips))
+    told: list[Epoch] = []
+
+    def report(epoch: Epoch) -> None:
+        told.append(epoch)
+        if len(told) == 1:
+            raise StopError
+
+    fit = functools.partial(fit_phone, dataset, sums, members, settings=TINY)
+    with pytest.raises(StopError):
+        fit(checkpoint=tmp_path / "t.npz", report=report)
+    resumed = fit(checkpoint=tmp_path / "t.npz", report=report)
+    undisturbed = fit()
+    assert resumed.history == undisturbed.history
+    assert resumed.kept == 2
+    for one, other in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ExportError, match="cannot keep the training: No such file or directory"):
+        fit(checkpoint=tmp_path / "none" / "t.npz")
+
+
+def test_nobody_is_scored_by_a_network_that_heard_them(trained, corpora, tmp_path, monkeypatch):
+    """Folds by speaker, as they are used."""
+    heard: list[set[str]] = []
+    scored: list[set[str]] = []
+
+    def people(dataset: Dataset, members: np.ndarray) -> set[str]:
+        return {dataset.clips[index].person for index in members}
+
+    def fit(dataset: Dataset, sums: Any, members: np.ndarray, **_: Any) -> Any:
+        heard.append(people(dataset, members))
+        if len(heard) == 3:
+            raise StopError  # the last network is what ships
+        return SimpleNamespace(model=None)  # that is all a fold is asked for
+
+    def predict(model: Any, dataset: Dataset, sums: Any, members: np.ndarray, **_: Any) -> Predictions:
+        scored.append(people(dataset, members))
+        return load_predictions(sorted(trained.parent.glob("fold-*.npz"))[len(scored) - 1])
+
+    monkeypatch.setattr("export.train_phone.fit_phone", fit)
+    monkeypatch.setattr("export.train_phone.predict", predict)
+    with pytest.raises(StopError):
+        train(corpora, tmp_path)
+    everyone = {"emovo/f1", "emovo/m1"}
+    assert [one | other for one, other in zip(heard, scored, strict=False)] == [everyone] * 2
+    assert not any(one & other for one, other in zip(heard, scored, strict=False))
+    assert heard[2] == everyone
+
+
+def test_every_epoch_draws_windows_of_its_own(corpora, monkeypatch):
+    cache = corpora[0].clips[0].path.parents[2] / "cache"
+    dataset, sums = load_dataset(corpora, settings=TINY, cache=cache, report=lambda what, share: None)
+    seeds: list[Any] = []
+
+    def sampler(*_: Any, seed: Any, **__: Any) -> None:
+        seeds.append(seed)
+        raise StopError
+
+    monkeypatch.setattr("export.fit_phone.Sampler", sampler)
+    monkeypatch.setattr(
+        "export.fit_phone.run_epochs", lambda model, run_epoch, **_: [call_off(run_epoch, number) for number in (1, 2)]
+    )
+    for seed in (1, 2):
+        fit_phone(dataset, sums, np.arange(14), settings=dataclasses.replace(TINY, seed=seed))
+    assert seeds == [[1, 1], [1, 2], [2, 1], [2, 2]]
+
+
+def call_off(run_epoch: Callable[[int], Epoch], number: int) -> None:
+    with pytest.raises(StopError):
+        run_epoch(number)
+
+
+def test_other_settings_or_data_do_not_reuse_it(corpora):
+    clips = corpora[0].clips
+    names = {
+        run_name(clips, TINY),
+        run_name(clips, dataclasses.replace(TINY, seed=2)),
+        run_name(clips[1:], TINY),
+        run_name([dataclasses.replace(clips[0], label="sad"), *clips[1:]], TINY),
+    }
+    assert len(names) == 4
+    assert run_name(clips[::-1], TINY) in names
+
+
+def network() -> keras.Model:
+    columns = TINY.features.n_coefficients
+    mean, std = np.zeros(columns, np.float32), np.full(columns, 10, np.float32)
+    return phone.build(Task(TINY.window_frames, columns, len(LABELS), mean, std))
+
+
+def test_the_graph_has_the_fused_lstm_and_any_number_of_windows(trained):
+    kinds = {node.op_type for node in to_onnx(network()).graph.node}
+    assert "LSTM" in kinds
+    assert not kinds & {"Loop", "Scan", "If"}
+    model = load(str(trained))
+    sizes = [model.spec.window_frames, model.spec.features.n_coefficients]
+    heard = Statistics(np.zeros(sizes[1], np.float32), np.ones(sizes[1], np.float32), 100)
+    for count in (1, 3):
+        assert model.run(np.zeros((count, *sizes), np.float32), statistics=heard).shape == (count, len(LABELS))
+
+
+def test_little_speech_is_drawn_to_the_training_set():
+    columns = TINY.features.n_coefficients
+    rng = np.random.default_rng(1)
+    inputs = {
+        "features": rng.standard_normal((1, TINY.window_frames, columns)).astype(np.float32) * 10,
+        "channel_mean": np.full((1, columns), 5, np.float32),
+        "channel_std": np.full((1, columns), 20, np.float32),
+    }
+    model = network()
+
+    def answer(frames: float, **changes: np.ndarray) -> np.ndarray:
+        return np.asarray(model({**inputs, **changes, "speech_frames": np.array([[frames]], np.float32)}))
+
+    typical = {"channel_mean": np.zeros((1, columns), np.float32), "channel_std": np.full((1, columns), 10, np.float32)}
+    np.testing.assert_allclose(answer(0), answer(1e9, **typical), atol=1e-5)
+    assert np.abs(answer(0) - answer(1e6)).max() > 1e-4
+
+
+def test_a_conversion_that_answers_otherwise_is_not_written(trained, corpora, tmp_path, monkeypatch):
+    spec = load(str(trained)).spec
+    examples = example_inputs(corpora[0].clips, spec=spec)
+    other = to_onnx(network())
+    monkeypatch.setattr("export.convert.to_onnx", lambda model: other)  # another network's graph
+    out = tmp_path / "wrong.onnx"
+    with pytest.raises(ExportError, match="Keras and ONNX Runtime differ by"):
+        convert(network(), spec=spec, examples=examples, out=out)
+    assert not out.exists()
+
+
+def test_card_names_data_and_figures(trained):
+    text = card(load(str(trained)).spec)
+    assert "| emovo | 2 | 14 |" in text
+    assert "Article 5(1)(f)" in text
+    assert "phone, in a call" in text
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_convert_command_makes_the_same_model(trained, corpus, tmp_path):
+    out = tmp_path / "again.onnx"
+    done = run("convert", str(trained.parent / "model.keras"), "-o", str(out))
+    assert done.exit_code == 0, done.output
+    assert check(load(str(out))) == []
+    assert load(str(out)).spec.metrics == load(str(trained)).spec.metrics
+    assert len(read_trained_on(str(out)) or ()) == 14
+
+
+def test_evaluate_command_refuses_clips_that_it_learnt_from(trained, corpus):
+    options = ["evaluate", str(trained), "--data", f"emovo={corpus / 'emovo'}", "--phone", "--format", "json"]
+    done = run(*options)
+    assert done.exit_code == 1
+    assert "was trained on 14 of these 14 clips" in done.stderr
+    done = run(*options, "--allow-seen")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["emovo"]
+    assert (found["clips"], found["overlap"]) == (14, "seen in training")
+    assert np.sum(found["confusion"]) == 14
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands train as little as the tests above."""
+    monkeypatch.setattr("export.fit_phone.Settings", functools.partial(Settings, **SMALL))
+    monkeypatch.setattr("export.benches.Settings", functools.partial(Settings, batch=4))
+
+
+@pytest.mark.usefixtures("small")
+def test_train_phone_on_ones_own_labels(tmp_path):
+    folder = own(tmp_path / "mine", labels=("angry", "calm", "keen"), speakers=("ann", "bob"))
+    options = ["--labels", "angry,neutral,sad,keen:positive", "--folds", "2", "--epochs", "1"]
+    done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
+    assert done.exit_code == 0, done.output
+    assert "labels: calm -> neutral" in done.stderr
+    assert "fold 1: epoch 1: loss" in done.stderr
+    assert "all speakers: epoch 1: loss" in done.stderr
+    spec = load(done.stdout.strip()).spec
+    assert dict(spec.sentiment) == {"angry": "negative", "keen": "positive", "neutral": "neutral"}
+    assert spec.training["counts_as"] == {"calm": "neutral"}
+    assert spec.licence == "mine: not stated"
+
+
+@pytest.mark.usefixtures("small")
+def test_train_phone_on_one_side_of_a_split(corpus, tmp_path):
+    options = ["--protocol", "random", "--epochs", "1"]
+    done = run("train", "phone", "--data", f"emovo={corpus / 'emovo'}", "-o", str(tmp_path / "out"), *options)
+    assert done.exit_code == 0, done.output
+    spec = load(done.stdout.strip()).spec
+    training = spec.training
+    assert (training["protocol"], training["leaking"], training["epochs"]) == ("random", True, 1)
+    assert spec.labels == LABELS
+
+
+@pytest.mark.parametrize(
+    ("speakers", "options", "message"),
+    [
+        (("",), [], "clips have no speaker, "),
+        (
+            ("ann", "bob"),
+            [],
+            "4 folds with 2 speakers: expected one speaker or more in each of two or more folds; take fewer",
+        ),
+        (("ann",), [], "4 folds with 1 speakers"),
+        (("ann",), ["--protocol", "speakers"], "only one speaker, ann"),
+    ],
+)
+def test_too_few_speakers_are_one_line(tmp_path, speakers, options, message):
+    folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=speakers)
+    done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
+    assert done.exit_code == 1
+    assert message in done.stderr.splitlines()[-1]
+    assert isinstance(done.exception, SystemExit)
+    assert not (tmp_path / "out" / "model.onnx").exists()

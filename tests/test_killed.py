@@ -1,0 +1,227 @@
+"""Runs that are killed, stopped, started twice or short of disk: real processes, and the cron line of the README."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import speech_like
+
+ROOT = Path(__file__).parents[1]
+LONG_AGO_NS = 1_772_442_061_123_456_789
+FILES = 160
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Recordings of four lengths, one of which is no audio."""
+    folder = tmp_path_factory.mktemp("sounds")
+    for number in range(3):
+        samples = np.stack([speech_like(10 + 9 * number, seed=number), speech_like(10 + 9 * number, seed=9)], axis=1)
+        soundfile.write(folder / f"{number}.wav", samples, 8000, subtype="ULAW")
+    (folder / "3.wav").write_text("no audio")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def calls(tmp_path: Path, sounds: list[Path]) -> Path:
+    """A folder of many recordings."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for number in range(FILES):
+        path = folder / f"{number:03d}.wav"
+        shutil.copy(sounds[number % 4], path)
+        os.utime(path, ns=(LONG_AGO_NS + number, LONG_AGO_NS + number))
+    return folder
+
+
+@pytest.fixture
+def env(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SERTAG_", "COV"))}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"PYTHONPATH": paths, "XDG_CONFIG_HOME": str(tmp_path / "no-config"), "SERTAG_MODEL": str(tiny_model)}
+    return clean | own
+
+
+@pytest.fixture
+def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `sertag` in the test's folder, in a session of its own that is ended with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "sertag", *arguments]
+        process = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def finished(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    said = process.communicate(timeout=120)[1]
+    return process.returncode, said.decode()
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"not reached: {what}"
+        time.sleep(0.005)
+
+
+def kept(folder: Path, out: str) -> int:
+    """Results in the journal."""
+    journal = folder / f"{out}.journal"
+    return journal.read_bytes().count(b"]]]\n") if journal.exists() else 0
+
+
+@pytest.mark.parametrize(("suffix", "jobs"), [("csv", "1"), ("jsonl", "2")])
+def test_killed_again_and_again_the_result_is_that_of_an_undisturbed_run(
+    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path, suffix: str, jobs: str
+) -> None:
+    arguments = ["calls", "--roles", "agent,customer", "-j", jobs]
+    assert finished(start(*arguments, "-o", f"fresh.{suffix}", "--segments", "fresh-s.csv"))[0] == 1
+    out = f"r.{suffix}"
+    (tmp_path / out).write_text("old")
+    for wanted in (0, 5, 17):
+        process = start(*arguments, "-o", out, "--segments", "s.csv")
+        until(lambda wanted=wanted: kept(tmp_path, out) >= wanted, f"{wanted} results are kept")  # type: ignore[misc]
+        before = kept(tmp_path, out)
+        process.kill()
+        process.communicate(timeout=30)
+        assert before <= kept(tmp_path, out) < FILES * 3 / 4
+        assert (tmp_path / out).read_text() == "old"
+    reused = kept(tmp_path, out) * 2  # two channels
+    code, said = finished(start(*arguments, "-o", out, "--segments", "s.csv"))
+    assert code == 1
+    assert f", {reused} reused; " in said
+    assert (tmp_path / out).read_bytes() == (tmp_path / f"fresh.{suffix}").read_bytes()
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "fresh-s.csv").read_bytes()
+    fresh = {f"fresh.{suffix}", f"fresh.{suffix}.journal", "fresh-s.csv"}
+    assert set(os.listdir(tmp_path)) - fresh == {"calls", out, f"{out}.journal", "s.csv"}  # no lock, no leftovers
+
+
+def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path) -> None:
+    process = start("calls", "-o", "r.csv", "-j", "2")
+    until(lambda: kept(tmp_path, "r.csv") >= 5, "5 results are kept")
+    process.terminate()
+    code, said = finished(process)
+    assert code == 143
+    assert "stopped by SIGTERM; the output files are as they were; the same command goes on from here" in said
+    assert sorted(os.listdir(tmp_path)) == ["calls", "r.csv.journal"]
+    reused = kept(tmp_path, "r.csv")
+    assert 5 <= reused < FILES * 3 / 4
+    code, said = finished(start("calls", "-o", "r.csv", "-j", "2"))
+    assert (code, f", {reused * 2} reused; " in said) == (1, True)
+
+
+def test_second_run_of_the_same_table_is_75_at_once(
+    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link.csv").symlink_to("r.csv")
+    first = start("calls", "-o", "r.csv", "-j", "1")
+    until(lambda: kept(tmp_path, "r.csv") >= 1, "the first has begun")
+    first.send_signal(signal.SIGSTOP)
+    code, said = finished(start("calls", "-o", "link.csv"))
+    first.send_signal(signal.SIGCONT)
+    assert code == 75
+    assert re.fullmatch(
+        rf"error: link\.csv is being written by process {first.pid} on \S+ since 2\S+Z; wait .*\n", said
+    )
+    assert finished(first)[0] == 1
+    assert finished(start("calls", "-o", "r.csv"))[0] == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_disk(start: Callable[..., subprocess.Popen[bytes]], calls: Path, small_disk: Path) -> None:
+    (small_disk / "r.csv").write_text("old")
+    code, said = finished(start("calls", "-o", "disk/r.csv", "-j", "1"))
+    assert code == 5
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+    assert (small_disk / "r.csv").read_text() == "old"
+    assert sorted(os.listdir(small_disk)) == ["r.csv", "r.csv.journal"]
+    assert kept(small_disk, "r.csv") > 0
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small_disk)], check=True)
+    reused = kept(small_disk, "r.csv")
+    code, said = finished(start("calls", "-o", "disk/r.csv", "-j", "1"))
+    assert (code, f", {reused * 2} reused; " in said) == (1, True)
+
+
+def cron_line() -> str:
+    """The command of the README's recipe, without the time."""
+    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("    30 2 * * * "))
+    return line.split(None, 5)[5]
+
+
+@pytest.fixture
+def cron(env: dict[str, str], tmp_path: Path, calls: Path) -> Callable[[], tuple[int, str]]:
+    """Run the recipe with the folders and the programs of this test: exit code, and what was mailed."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    mail = f'#!/bin/sh\necho "$@" > {tmp_path}/mailed\ncat >> {tmp_path}/mailed\n'
+    sertag = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m sertag "$@"\n'
+    for name, script in (("mail", mail), ("sertag", sertag)):
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
+    line = cron_line()
+    for place in ("/rec", "/srv", "/var/log"):
+        assert place in line
+        (tmp_path / place.strip("/").replace("/", "-")).mkdir()
+        line = line.replace(f"{place}/", f"{tmp_path / place.strip('/').replace('/', '-')}/")
+    line = line.replace(" /rec ", f" {calls} ")
+
+    def run() -> tuple[int, str]:
+        (tmp_path / "mailed").unlink(missing_ok=True)
+        cron_env = env | {"PATH": f"{programs}:/usr/bin:/bin"}
+        done = subprocess.run(["/bin/sh", "-c", line], cwd="/", env=cron_env, capture_output=True, timeout=120)
+        mailed = tmp_path / "mailed"
+        return done.returncode, mailed.read_text() if mailed.exists() else ""
+
+    return run
+
+
+def test_cron_line_of_the_readme(cron: Callable[[], tuple[int, str]], calls: Path, tmp_path: Path) -> None:
+    """It mails when something failed, and only then; does what is new; and does nothing beside another run."""
+    assert cron()[1].startswith("-s sertag: 1 ")
+    bad = [path for number, path in enumerate(sorted(calls.iterdir())) if number % 4 == 3]
+    for path in bad:
+        path.unlink()
+    assert cron() == (0, "")
+    log = (tmp_path / "var-log" / "sertag.log").read_text()
+    assert f"{FILES - len(bad)} files" in log.splitlines()[-1]
+    assert "nothing new" in log.splitlines()[-1]
+    table = (tmp_path / "srv" / "results.csv").read_bytes()
+    lock = tmp_path / "srv" / "results.csv.lock"
+    with subprocess.Popen(["flock", str(lock), "sh", "-c", "echo held; sleep 30"], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        mailed = cron()[1]
+        holder.terminate()
+    assert "-s sertag: 75 " in mailed
+    assert (tmp_path / "srv" / "results.csv").read_bytes() == table

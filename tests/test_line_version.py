@@ -1,0 +1,79 @@
+"""Rows of fixed recordings, so that a change of the line that changes rows is noticed and raises `LINE_VERSION`.
+
+Else rows of before and after would stand side by side in the tables of those who upgrade. After a change on purpose:
+raise `LINE_VERSION` in sertag/resume.py, then
+
+    python -m tests.test_line_version
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from sertag.model import load
+from sertag.pipeline import tag_file
+from sertag.records import AudioFile, Options
+from sertag.resume import LINE_VERSION
+from sertag.rows import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+from tests.conftest import speech_like
+from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
+
+GOLDEN = Path(__file__).with_name("line_version.json")
+# Processors and versions of libraries differ by less, changes of the line by more.
+TOLERANCE = {"probability": 0.002, "seconds": 0.05, "percent": 0.3, "level": 0.1}
+# What only names things, and what a tie between labels would turn over.
+LEFT_OUT = re.compile(
+    r"path|role|error.*|emotion|sentiment|confidence|margin|frac_.*|trend_label|peak_start_s|model.*|schema"
+)
+SPECS = tiny_spec(), tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper")
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Rows of a call, a short clip and silence by a model for calls and one for clips."""
+    stereo = np.stack([speech_like(30, seed=1), speech_like(30, seed=2)], axis=1)
+    sounds = {"call": stereo, "clip": speech_like(3, seed=3)[:, None], "silence": np.zeros((16000, 1))}
+    found = []
+    for spec in SPECS:
+        model = load(str(write_model(folder / "model.onnx", spec)))
+        origin = Origin(labels=spec.labels, model="", model_sha256="")
+        for name, samples in sounds.items():
+            soundfile.write(folder / f"{name}.wav", samples, 8000, subtype="ULAW")
+            result = tag_file(AudioFile(str(folder / f"{name}.wav")), model=model, options=Options())
+            found += [named(row, result_columns(spec.labels)) for row in result_rows(result, origin=origin)]
+            found += [named(row, segment_columns(spec.labels)) for row in segment_rows(result, origin=origin)]
+    return found
+
+
+def named(row: Row, columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {c.name: cell for c, cell in zip(columns, row, strict=True) if not LEFT_OUT.fullmatch(c.name)}
+
+
+def test_rows_are_those_of_this_version_of_the_line(tmp_path: Path) -> None:
+    golden = json.loads(GOLDEN.read_text())
+    advice = "rows have changed: raise LINE_VERSION in sertag/resume.py, then run `python -m tests.test_line_version`"
+    labels = SPECS[0].labels
+    tolerance = {c.name: TOLERANCE.get(c.kind, 0) for c in (*result_columns(labels), *segment_columns(labels))}
+    found = rows(tmp_path)
+    assert len(found) == len(golden["rows"]), advice
+    for row, expected in zip(found, golden["rows"], strict=True):
+        assert list(row) == list(expected), advice
+        for name, wanted in expected.items():
+            is_number = isinstance(wanted, float)
+            assert row[name] == (pytest.approx(wanted, abs=tolerance[name]) if is_number else wanted), (name, advice)
+    assert golden["line_version"] == LINE_VERSION, "run `python -m tests.test_line_version`"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        lines = ",\n".join(json.dumps(row) for row in rows(Path(folder)))
+    GOLDEN.write_text(f'{{"line_version": {LINE_VERSION}, "rows": [\n{lines}\n]}}\n')
+    sys.stdout.write(f"{GOLDEN.name}: rows of version {LINE_VERSION}\n")

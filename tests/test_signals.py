@@ -1,0 +1,239 @@
+"""Ctrl-C and its like, at any moment and more than once: an exit code, no traceback, a sound terminal, nobody left."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import RATE_HZ, speech_like
+
+ROOT = Path(__file__).parents[1]
+HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"  # the cursor
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tiny_model: Path, tmp_path: Path) -> Start:
+    """Start a program in a folder with many recordings, in a session of its own."""
+    (tmp_path / "many").mkdir()
+    soundfile.write(tmp_path / "call.wav", np.tile(speech_like(20, seed=1), 12), RATE_HZ)
+    for number in range(2000):
+        (tmp_path / "many" / f"{number:04}.wav").symlink_to("../call.wav")
+    (tmp_path / "r.csv").write_text("old")
+    own = {"PYTHONPATH": str(ROOT), "SERTAG_MODEL": str(tiny_model), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "xterm"}
+
+    def run(*arguments: str, program: str = "", stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        how = ["-c", program] if program else ["-m", "sertag"]
+        return subprocess.Popen(
+            [sys.executable, *how, *arguments],
+            cwd=tmp_path,
+            env=os.environ | own,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    return run
+
+
+def members(session: int) -> list[str]:
+    """Live processes of a session."""
+    listed = subprocess.run(["ps", "-e", "-o", "sess=,stat=,args="], capture_output=True, text=True, check=True)
+    lines = (line.split(None, 2) for line in listed.stdout.splitlines())
+    return [line[-1] for line in lines if line[0] == str(session) and not line[1].startswith("Z")]
+
+
+def read_all(descriptor: int) -> bytes:
+    """What a terminal shows until nobody writes to it any more."""
+    shown = b""
+    while select.select([descriptor], [], [], 60)[0]:
+        try:
+            piece = os.read(descriptor, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(descriptor)
+    return shown
+
+
+def listens(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the command itself, and no longer the interpreter that loads it, takes care of signals."""
+    blocked = Path(f"/proc/{process.pid}/status")
+    if not blocked.exists():
+        pytest.skip("no /proc tells what a process does about signals")
+    while not int(blocked.read_text().split("SigBlk:")[1].split()[0], 16) >> signal.SIGINT - 1 & 1:
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.05, 0.15, 0.3, 1])
+def test_pressed_twice_at_any_moment_on_a_terminal(start: Start, tmp_path: Path, delay_s: float) -> None:
+    ours, theirs = pty.openpty()
+    process = start("many", "-o", "r.csv", "-j", "2", stderr=theirs)
+    os.close(theirs)
+    listens(process)
+    time.sleep(delay_s)
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        time.sleep(0.05)
+    pressed_s = time.monotonic()
+    shown = read_all(ours)
+    assert process.wait(30) == 130, shown
+    assert time.monotonic() - pressed_s < 5  # 2 s by contract; more for a machine that is busy with other tests
+    assert b"Traceback" not in shown
+    assert b"Exception ignored" not in shown
+    assert shown.rfind(SHOW) >= shown.rfind(HIDE)
+    assert (tmp_path / "r.csv").read_text() == "old"
+    deadline_s = time.monotonic() + 10
+    while left := members(process.pid):  # a worker that was being born sees by itself that it is alone
+        assert time.monotonic() < deadline_s, f"left: {left}"
+        time.sleep(0.05)
+
+
+def test_a_display_that_is_interrupted_at_its_start_shows_the_cursor_again(start: Start) -> None:
+    program = """
+import rich.live, signal, os, time
+hide = rich.live.Live.refresh
+def refresh(self):
+    hide(self)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+rich.live.Live.refresh = refresh
+from sertag.__main__ import main
+main()
+"""
+    ours, theirs = pty.openpty()
+    process = start("many", "-o", "r.csv", "-j", "1", program=program, stderr=theirs)
+    os.close(theirs)
+    shown = read_all(ours)
+    assert process.wait(30) == 143
+    assert HIDE in shown
+    assert shown.rfind(SHOW) > shown.rfind(HIDE)
+
+
+def test_pressed_while_modules_are_loaded(start: Start) -> None:
+    program = """
+import os, signal, sys, time
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "sertag.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+sys.meta_path.insert(0, Interrupting())
+from sertag.__main__ import main
+main()
+"""
+    process = start(program=program)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == -signal.SIGINT
+    assert said == b""
+
+
+def test_pressed_while_outputs_are_moved_into_place_it_is_too_late(start: Start, tmp_path: Path) -> None:
+    program = """
+import os, time
+replace = os.replace
+def slowly(*arguments, **more):
+    open("moving", "w").close()
+    time.sleep(0.5)
+    replace(*arguments, **more)
+os.replace = slowly
+from sertag.__main__ import main
+main()
+"""
+    process = start("call.wav", "-o", "r.csv", "-q", program=program)
+    while not (tmp_path / "moving").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said) == (0, b"")
+    assert (tmp_path / "r.csv").read_text() != "old"
+
+
+def test_what_was_ignored_at_the_start_stays_ignored(start: Start, tmp_path: Path) -> None:
+    program = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+from sertag.__main__ import main
+main()
+"""
+    process = start("many", "-o", "r.csv", "-j", "2", program=program)
+    listens(process)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+
+
+SWALLOWED = """
+import os, signal, time
+from sertag import signals
+signals._AGAIN_S = 100  # that it is lost is seen, not waited for
+signals.install()
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+try:
+    Finalised()  # what is raised in there is lost
+    try:
+        time.sleep(5)
+    except BaseException:
+        pass  # as a careless library does
+    time.sleep(5)
+except signals.Stopped as stop:
+    print("arrived", stop.exit_code)
+"""
+UNWINDING = """
+import os, signal, time
+from sertag import signals
+signals.install()
+try:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    finally:
+        time.sleep(0.6)
+        print("ended in order")
+except signals.Stopped as stop:
+    signals.ignore()
+    print("arrived", stop.exit_code)
+"""
+STRANGER = """
+import os, signal, time
+from sertag import signals
+signals.install()
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(0.1)
+print("nothing happened")
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (SWALLOWED, "arrived 143\n"),
+        (UNWINDING, "ended in order\narrived 143\n"),
+        (STRANGER, "nothing happened\n"),
+    ],
+)
+def test_the_exception_arrives_and_is_not_raised_again_on_its_way(program: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
