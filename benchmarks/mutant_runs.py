@@ -115,7 +115,9 @@ def _decoder_lines(folder: Path, first: str) -> Iterator[dict[str, Any]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0) as process:  # noqa: S603
         if process.stdout is None:
             raise TypeError("stdout is a pipe")
-        while select.select([process.stdout], [], [], HANG_S)[0]:
+        waiting = select.poll()
+        waiting.register(process.stdout, select.POLLIN)
+        while waiting.poll(1000 * HANG_S):
             line = process.stdout.readline()
             if not line:
                 if process.wait() != 0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import soxr
 from joblib import Parallel, delayed
 
+from export.array_file import cache_arrays, make_cache
 from export.corpora import Clip
 from export.errors import ExportError
 from export.telephone import draw_line, level_dbfs, transmit
@@ -120,7 +120,7 @@ def prepare(
     Raises:
         ExportError: a clip cannot be decoded, or the cache cannot be written.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_cache(cache)
     calls = group_calls(clips, seed=preparation.seed)
     work = (delayed(_cached_call)(call, preparation, cache) for call in calls)
     parts: list[list[list[FloatArray]]] = []  # call, version, clip
@@ -194,10 +194,7 @@ def _cached_call(call: list[Clip], preparation: Preparation, cache: Path) -> lis
     if not place.exists():
         made = list(_make_call(call, preparation, name))
         lengths = [len(frames) for frames in made]
-        unfinished = place.with_suffix(f".{os.getpid()}.tmp")
-        with unfinished.open("wb") as file:
-            np.savez(file, frames=np.concatenate(made), lengths=np.array(lengths))
-        unfinished.replace(place)
+        cache_arrays(place, {"frames": np.concatenate(made), "lengths": np.array(lengths)})
     with np.load(place) as stored:
         frames, lengths = stored["frames"], stored["lengths"]
     pieces = np.split(frames, np.cumsum(lengths)[:-1])

@@ -113,7 +113,7 @@ def describe_trial(
                 ),
                 "conditions": {
                     name: _plain_condition(scored.probs, scored.truth, bench.recipe.labels)
-                    for name, scored in tested(trial, bench=bench, split=split).items()
+                    for name, scored in scored_clips(trial, bench=bench, split=split).items()
                 },
             }
         ),
@@ -139,7 +139,7 @@ def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: TrainSettin
     }
 
 
-def tested(trial: Trial, *, bench: Bench, split: Split) -> dict[str, Scored]:
+def scored_clips(trial: Trial, *, bench: Bench, split: Split) -> dict[str, Scored]:
     """Calibrated probabilities of the tested clips by condition; one without an answer has a wrong one."""
     return {name: _scored(scores, bench.truth[split.test], trial.temperature) for name, scores in trial.scores.items()}
 

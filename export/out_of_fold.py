@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from export.array_file import keep_progress
 from export.batches import Statistics, file_windows
 from export.calibration import (
     Answered,
@@ -200,11 +201,12 @@ def cross_fitted(
 
 
 def save_predictions(place: Path, predictions: Predictions) -> None:
-    """Write the scores of a fold in one step, so that an interrupted run finds all of them or none."""
-    unfinished = place.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
-        np.savez(file, members=predictions.members, **predictions.log_probs)  # type: ignore[arg-type]
-    unfinished.replace(place)
+    """Write the scores of a fold in one step, so that an interrupted run finds all of them or none.
+
+    Raises:
+        ExportError: the file cannot be written.
+    """
+    keep_progress(place, {"members": predictions.members, **predictions.log_probs})
 
 
 def load_predictions(place: Path) -> Predictions:

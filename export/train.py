@@ -16,7 +16,7 @@ from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.convert import convert, example_inputs
 from export.corpora import Corpus
-from export.describe import data_hash, describe_trial, run_facts, tested, versions
+from export.describe import data_hash, describe_trial, run_facts, scored_clips, versions
 from export.errors import ExportError
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of, teachable
@@ -122,7 +122,7 @@ def _outcome(bench: Bench, split: Split, trial: Trial, *, settings: Settings) ->
         labels=bench.recipe.labels,
         history=trial.history,
         kept=trial.kept,
-        conditions=tested(trial, bench=bench, split=split),
+        conditions=scored_clips(trial, bench=bench, split=split),
         leaking=split.leaking,
         facts={
             "recipe": bench.recipe.name,

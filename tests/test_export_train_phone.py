@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +35,7 @@ from export.errors import ExportError
 from export.fit import Epoch
 from export.fit_phone import Settings, fit_phone
 from export.labels import LABELS
-from export.out_of_fold import Predictions, load_predictions
+from export.out_of_fold import Predictions, load_predictions, save_predictions
 from export.recipe import Task
 from export.recipes import phone
 from export.train_phone import load_dataset, run_name, train_phone
@@ -345,16 +346,32 @@ def test_train_phone_on_one_side_of_a_split(corpus, tmp_path):
     assert spec.labels == LABELS
 
 
+@pytest.mark.parametrize("size", [0, 3000])
+def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, trained, tmp_path, size):
+    (fold, *_) = trained.parent.glob("fold-*.npz")
+    predictions = load_predictions(fold)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        with pytest.raises(ExportError, match=r"cannot keep features: .*another folder with --cache"):
+            load_dataset(corpora, settings=TINY, cache=tmp_path / "cache", report=lambda what, share: None)
+        with pytest.raises(ExportError, match=r"cannot keep the training: .*make room or name another --out"):
+            save_predictions(tmp_path / "fold.npz", dataclasses.replace(predictions, members=np.arange(size)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [place for place in tmp_path.rglob("*") if place.is_file()] == []
+
+
 @pytest.mark.parametrize(
     ("speakers", "options", "message"),
     [
         (("",), [], "clips have no speaker, "),
         (
             ("ann", "bob"),
-            [],
+            ["--folds", "4"],
             "4 folds with 2 speakers: expected one speaker or more in each of two or more folds; take fewer",
         ),
-        (("ann",), [], "4 folds with 1 speakers"),
+        (("ann",), [], "2 folds with 1 speakers"),
         (("ann",), ["--protocol", "speakers"], "only one speaker, ann"),
     ],
 )

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sertag import parallel, pipeline
+from sertag import crew, parallel, pipeline
 from sertag.errors import ModelError
 from sertag.model import Model, load
 from sertag.parallel import FEW_FILES, start, stop, tag_all, usable_cpus
@@ -80,7 +80,10 @@ def test_nothing_is_done_in_this_process(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_the_list_of_files_is_read_as_the_work_goes_on(model: Model, jobs: int) -> None:
+def test_the_list_of_files_is_read_as_the_work_goes_on(
+    model: Model, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "_MOST_WAITING", 10)
     taken: list[int] = []
 
     def endless() -> Iterator[AudioFile]:
@@ -90,7 +93,7 @@ def test_the_list_of_files_is_read_as_the_work_goes_on(model: Model, jobs: int) 
 
     results = tag_all(endless(), model=model, options=OPTIONS, jobs=jobs)
     assert next(results).path == "gone.wav"
-    assert len(taken) <= FEW_FILES + 16 * 2 * jobs
+    assert len(taken) <= FEW_FILES + 16 * 10
     results.close()  # type: ignore[attr-defined]
 
 

@@ -59,7 +59,9 @@ def members(session: int) -> list[str]:
 def read_all(descriptor: int) -> bytes:
     """What a terminal shows until nobody writes to it any more."""
     shown = b""
-    while select.select([descriptor], [], [], 60)[0]:
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    while waiting.poll(60_000):
         try:
             piece = os.read(descriptor, 65536)
         except OSError:  # how Linux says that the other end is closed
