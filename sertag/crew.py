@@ -10,7 +10,7 @@ import itertools
 import selectors
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sertag.errors import SertagError
@@ -95,7 +95,13 @@ class Crew:
     """All workers of a run and what they are at."""
 
     def __init__(
-        self, workers: Iterable[Worker], files: Iterable[AudioFile], *, setup: Setup, timeout_s: float | None
+        self,
+        workers: Iterable[Worker],
+        files: Iterable[AudioFile],
+        *,
+        setup: Setup,
+        timeout_s: float | None,
+        done: Callable[[FileResult], None] | None,
     ) -> None:
         """Tell the workers what the run is about.
 
@@ -105,8 +111,9 @@ class Crew:
             setup: of the run.
             timeout_s: longest time for one file, None for any. Time in which this process stood still (stopped by
                 Ctrl-Z, or asleep) or did not listen does not count.
+            done: called with each result that a worker gives, as soon as it is there; None for nobody.
         """
-        self._setup, self._timeout_s = setup, timeout_s
+        self._setup, self._timeout_s, self._done = setup, timeout_s, done
         self._look_up_s = min(_LOOK_UP_S, timeout_s or _LOOK_UP_S)
         self._source = _batches(files)
         self._order: deque[_Batch] = deque()  # all that are not passed on, in the order of the input
@@ -187,6 +194,8 @@ class Crew:
         if isinstance(answer, Exception):
             raise answer
         seat.hear(answer)
+        if answer is not None and self._done is not None:
+            self._done(answer)
 
     def _replace(self, seat: _Seat, *, late: bool) -> None:
         """End what is left of a worker, start another one, and see to it that its files are done."""

@@ -7,7 +7,7 @@ done in workers, with one job too: whatever a recording does to the process that
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from sertag.crew import Crew
@@ -35,7 +35,13 @@ class ModelFile(Protocol):
 
 
 def tag_all(
-    files: Iterable[AudioFile], *, model: ModelFile, options: Options, jobs: int, timeout_s: float | None = None
+    files: Iterable[AudioFile],
+    *,
+    model: ModelFile,
+    options: Options,
+    jobs: int,
+    timeout_s: float | None = None,
+    done: Callable[[FileResult], None] | None = None,
 ) -> Iterator[FileResult]:
     """Tag recordings, `jobs` at a time.
 
@@ -45,6 +51,7 @@ def tag_all(
         options: of the run.
         jobs: worker processes; fewer are used where one more would take longer to start than to work.
         timeout_s: longest time for one file, None for any. Time in which the whole run stood still does not count.
+        done: called in this process with each result that a worker gives, as soon as it is there, whatever its turn.
 
     Yields:
         One result a file, in the order of `files`. A file that crashes the process that reads it, has it killed for
@@ -61,7 +68,7 @@ def tag_all(
     start(first, jobs=jobs)
     workers = [_ahead.pop() for _ in range(len(_ahead))]
     setup = Setup(model.path, model.sha256, options)
-    crew = Crew(workers, itertools.chain(first, files), setup=setup, timeout_s=timeout_s)
+    crew = Crew(workers, itertools.chain(first, files), setup=setup, timeout_s=timeout_s, done=done)
     try:
         yield from crew.results()
     finally:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from logging import Logger
 from typing import Any
@@ -77,27 +78,28 @@ def results(
     files: Iterable[AudioFile],
     *,
     journal: Journal | None,
-    tag: Callable[[Iterable[AudioFile]], Iterator[FileResult]],
+    tag: Callable[[Iterable[AudioFile], Callable[[FileResult], None]], Iterator[FileResult]],
 ) -> Iterator[tuple[FileResult, bool]]:
     """The results of all files, from the journal where it has them.
 
     Args:
-        files: read lazily.
+        files: read lazily; no path comes twice.
         journal: takes the new results; None for none.
-        tag: tags files lazily and yields their results in order.
+        tag: tags files lazily and yields their results in order. What it is given besides the files, it calls with each
+            result as soon as that is there, so that nothing finished is lost while it waits behind a long recording.
 
     Yields:
         For each file in order: its result, and whether it is an old one.
     """
     if journal is None:
-        yield from ((result, False) for result in tag(files))
+        yield from ((result, False) for result in tag(files, lambda result: None))
         return
     turns = (_turn(file, journal) for file in files)
     for first in turns:
-        waiting: deque[_Turn] = deque()
-        for result in tag(_new(chain((first,), turns), waiting)):
+        waiting: OrderedDict[str, _Turn] = OrderedDict()
+        for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
             yield from _known(waiting, journal)
-            _keep(waiting.popleft(), result, journal)
+            waiting.popitem(last=False)
             yield result, False
         yield from _known(waiting, journal)
 
@@ -131,24 +133,25 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
     return _Turn(file, None if key is None or _is_fresh(key, now_ns) else key, place)
 
 
-def _new(turns: Iterable[_Turn], waiting: deque[_Turn]) -> Iterator[AudioFile]:
+def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[AudioFile]:
     """The files that are new, until too many known ones wait behind them; all take their place in `waiting`."""
     for turn in turns:
-        waiting.append(turn)
+        waiting[turn.file.path] = turn
         if turn.place is None:
             yield turn.file
         elif len(waiting) >= _MOST_WAITING:
             return
 
 
-def _known(waiting: deque[_Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
+def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
     """The results whose turn it is, up to the next new file."""
-    while waiting and waiting[0].place is not None:
-        yield FileResult(waiting[0].file.path, journal.read(waiting[0].place)), True
-        waiting.popleft()
+    while (turn := next(iter(waiting.values()), None)) is not None and turn.place is not None:
+        waiting.popitem(last=False)
+        yield FileResult(turn.file.path, journal.read(turn.place)), True
 
 
-def _keep(turn: _Turn, result: FileResult, journal: Journal) -> None:
+def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) -> None:
+    turn = waiting[result.path]
     failed = any(channel.status in FAILURES for channel in result.channels)
     if turn.key is not None and not failed and _key(turn.file.path) == turn.key:
         journal.add(turn.key, result.channels)

@@ -6,7 +6,7 @@ Used by `cli`. At its end, first every output is brought to the disk, then all a
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -198,9 +198,9 @@ def _progress(run: _Run) -> Iterator[Any]:
 def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[FileResult, bool]]]:
     """Yields the results; whatever ends the block early ends the work."""
 
-    def tag(new: Iterable[AudioFile]) -> Iterator[FileResult]:
+    def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
         options, timeout_s = run.request.options, run.request.timeout
-        return parallel.tag_all(new, model=run.model, options=options, jobs=run.jobs, timeout_s=timeout_s)
+        return parallel.tag_all(new, model=run.model, options=options, jobs=run.jobs, timeout_s=timeout_s, done=done)
 
     results = resume.results(files, journal=run.journal, tag=tag)
     try:

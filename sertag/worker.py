@@ -4,7 +4,7 @@ Used by `parallel`, which has as many of them as there are jobs. Whatever a reco
 happens in here: a decoder that crashes or never returns costs the process that called it, and that is this one.
 
 The two ends talk through a socket. The parent sends one `Setup`, then lists of files; the worker answers with one
-`None` when it is ready, then with one result a file, or with an exception where it cannot go on. A worker does not
+`None` when it is ready, or with an exception where it cannot be, then with one result a file. A worker does not
 outlive its parent: however that ends, the kernel closes its end of the socket, and a thread of the worker waits for it.
 """
 
@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any
 
 from sertag import signals
 from sertag.errors import ModelError, SertagError
@@ -61,7 +63,7 @@ class Worker:
     def __init__(self) -> None:
         """Start the process."""
         self.connection, theirs = Pipe()
-        self._said = tempfile.TemporaryFile()  # of decoders, which a terminal must not see, and of a crash
+        self._said = _notebook()
         command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
         with theirs, signals.blocked():  # a Ctrl-C in the terminal is for the parent alone
             self._process = subprocess.Popen(  # noqa: S603 - this very program
@@ -86,7 +88,7 @@ class Worker:
         """
         try:
             answer: Answer = self.connection.recv()
-        except OSError as error:
+        except (OSError, pickle.UnpicklingError) as error:  # it broke off in the middle of a word
             raise EOFError from error
         return answer
 
@@ -114,11 +116,26 @@ def main(descriptor: int) -> None:
     inbox: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), name="sertag-parent", daemon=True).start()
     try:
-        _work(connection, inbox)
+        tag = _prepared(inbox.get)
     except SertagError as error:
         connection.send(error)
+        return
     except Exception:
-        connection.send(RuntimeError(f"a worker process cannot go on: {traceback.format_exc()}"))
+        connection.send(RuntimeError(f"a worker process cannot begin: {traceback.format_exc()}"))
+        return
+    connection.send(None)
+    while True:  # an exception in here is the end of this process, which costs one file and not the run
+        for file in inbox.get():
+            _forget_last_words()
+            connection.send(tag(file))
+
+
+def _notebook() -> IO[bytes]:
+    """Where decoders may complain, which a terminal must not see, and where a crash leaves its traceback."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:  # no space for temporary files; there is none for complaints then
+        return open(os.devnull, "r+b")
 
 
 def _listen(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
@@ -130,24 +147,21 @@ def _listen(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
         os._exit(1)
 
 
-def _work(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
+def _prepared(hear: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:
+    """Load everything; the line for one file."""
     from sertag.memory import keep_freed_memory, limit_memory
     from sertag.model import load
     from sertag.pipeline import tag_file
 
     keep_freed_memory()
-    setup: Setup = inbox.get()
+    setup = hear()
     limit_memory(model_bytes=_size_bytes(setup.model_path))
     model = load(setup.model_path)
     if model.sha256 != setup.model_sha256:
         found = f"({setup.model_sha256[:12]} became {model.sha256[:12]})"
         message = f"{setup.model_path}: the model file changed during the run {found}; run again"
         raise ModelError(message, code="model_changed")
-    connection.send(None)
-    while True:
-        for file in inbox.get():
-            _forget_last_words()
-            connection.send(tag_file(file, model=model, options=setup.options))
+    return partial(tag_file, model=model, options=setup.options)
 
 
 def _size_bytes(path: str) -> int:
@@ -156,11 +170,13 @@ def _size_bytes(path: str) -> int:
 
 def _forget_last_words() -> None:
     """What was said about one file must neither be taken for another's nor fill the disk."""
-    os.ftruncate(_STDERR, 0)
-    os.lseek(_STDERR, 0, os.SEEK_SET)
+    with suppress(OSError):  # it is no file
+        os.ftruncate(_STDERR, 0)
+        os.lseek(_STDERR, 0, os.SEEK_SET)
 
 
 def _reason(code: int | None) -> str:
     if code is None:
         return "does not end"
-    return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+    names = {int(known): known.name for known in signal.Signals}
+    return f"ended with {code}" if code >= 0 else f"was ended by {names.get(-code, f'signal {-code}')}"

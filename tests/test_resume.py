@@ -55,12 +55,15 @@ class Runs:
         with pytest.raises(signals.Stopped):
             self(*arguments)
 
-    def tag_all(self, files: Iterable[AudioFile], *, options: Options, **_: Any) -> Iterator[FileResult]:
+    def tag_all(
+        self, files: Iterable[AudioFile], *, options: Options, done: Callable[[FileResult], None], **_: Any
+    ) -> Iterator[FileResult]:
         for file in files:
             self.before(file)
             self.tagged.append(os.path.basename(file.path))
             result = self.result(file, options)
             self.after(file)
+            done(result)
             yield result
 
     def write(self, name: str, content: str = "", *, mtime_ns: int = LONG_AGO_NS) -> Path:
@@ -546,10 +549,12 @@ def test_any_mixture_of_known_and_new_files_comes_out_in_order(
         Path(file.path).write_text(file.path)
         os.utime(file.path, ns=(LONG_AGO_NS, LONG_AGO_NS))
 
-    def tag(new: Iterable[AudioFile]) -> Iterator[FileResult]:
+    def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
         new = iter(new)
-        while ahead := [file for _, file in zip(range(batch), new, strict=False)]:
-            yield from (made_up(file, Options()) for file in ahead)
+        while ahead := [made_up(file, Options()) for _, file in zip(range(batch), new, strict=False)]:
+            for result in reversed(ahead):
+                done(result)
+            yield from ahead
 
     (tmp_path / "journal").unlink(missing_ok=True)
     with Journal(str(tmp_path / "journal"), fingerprint=1, folder="") as journal:
@@ -583,8 +588,31 @@ def test_files_are_found_while_the_work_goes_on(tmp_path: Path, monkeypatch: pyt
     assert len(taken) <= 40
 
 
-def tag_in_order(files: Iterable[AudioFile]) -> Iterator[FileResult]:
-    return (made_up(file, Options()) for file in files)
+def tag_in_order(files: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
+    for file in files:
+        done(made_up(file, Options()))
+        yield made_up(file, Options())
+
+
+def test_what_is_finished_is_kept_before_its_turn_comes(tmp_path: Path) -> None:
+    """The first recording is a very long one, and the run is stopped before it is done."""
+    files = [AudioFile(str(tmp_path / f"{number}.wav")) for number in range(4)]
+    for file in files:
+        Path(file.path).write_text("a")
+        os.utime(file.path, ns=(LONG_AGO_NS, LONG_AGO_NS))
+
+    def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
+        _, *others = new
+        for file in others:
+            done(made_up(file, Options()))
+        raise signals.Stopped(signal.SIGTERM)
+        yield  # a generator
+
+    with Journal(str(tmp_path / "journal"), fingerprint=1, folder="") as journal:
+        with pytest.raises(signals.Stopped):
+            list(resume.results(files, journal=journal, tag=tag))
+    with Journal(str(tmp_path / "journal"), fingerprint=1, folder="") as journal:
+        assert [resume.is_known(file, journal) for file in files] == [False, True, True, True]
 
 
 def test_nothing_new_starts_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: Runs) -> None:

@@ -93,6 +93,18 @@ def test_modules_beside_recordings_are_not_loaded(
     assert one.receive() is None
 
 
+@pytest.mark.parametrize(
+    ("signum", "how"),
+    [(signal.SIGKILL, "was ended by SIGKILL"), (signal.SIGRTMIN + 1, f"was ended by signal {signal.SIGRTMIN + 1}")],
+)
+def test_it_says_which_signal_ended_it(started: Callable[[], Worker], signum: int, how: str) -> None:
+    one = started()
+    os.kill(one._process.pid, signum)
+    with pytest.raises(EOFError):
+        one.receive()
+    assert one.end()[0] == how
+
+
 def test_it_says_what_a_crash_was(
     started: Callable[[], Worker], setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +121,23 @@ def test_it_says_what_a_crash_was(
     assert "Segmentation fault" in last_words
     assert "in _crashes" in last_words
     assert "complains" not in last_words
+
+
+def test_without_space_for_temporary_files_it_works_all_the_same(
+    started: Callable[[], Worker], setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    monkeypatch.setattr(worker, "_PROGRAM", WITH_FAULTS)
+    one = started()
+    one.send(setup)
+    assert one.receive() is None
+    one.send([sound(tmp_path, "shouts.wav"), sound(tmp_path)])
+    assert isinstance(one.receive(), FileResult)
+    assert isinstance(one.receive(), FileResult)
+    assert one.end() == ("was ended by SIGKILL", "")
 
 
 PARENT = """
