@@ -126,7 +126,7 @@ def start_up(bench: Bench, *, times: int) -> Report:
     """Wall and processor seconds of whole processes that have next to nothing to do, medians."""
     commands = {
         "sertag --help": [sys.executable, "-m", "sertag", "--help"],
-        "one clip of 3 s": bench.sertag("--jobs", "1", next((bench.folder / "short").iterdir())),
+        "one clip of 3 s": bench.sertag("--jobs", "1", "--no-resume", next((bench.folder / "short").iterdir())),
     }
     runs = {name: [measure(command) for _ in range(times)] for name, command in commands.items()}
     return {

@@ -8,6 +8,12 @@ Names are loaded when they are first used, so that the command line starts fast.
 
 from __future__ import annotations
 
+import os
+
+# Newer builds of ONNX Runtime tell their makers how they are used, from their import on, unless this is set before.
+# Nothing that sertag does may leave the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 TYPE_CHECKING = False  # that of `typing`, whose loading would be most of what this takes
 if TYPE_CHECKING:
     from typing import Any

@@ -5,11 +5,12 @@ happens in here: a decoder that crashes or never returns costs the process that 
 
 The two ends talk through a socket. The parent sends one `Setup`, then lists of files; the worker answers with one
 `None` when it is ready, or with an exception where it cannot be, then with one result a file. A worker does not
-outlive its parent: however that ends, the kernel closes its end of the socket, and a thread of the worker waits for it.
+outlive its parent: however that ends, the kernel closes its end of the socket, which a thread of the worker waits for.
 """
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import os
 import pickle
@@ -40,6 +41,7 @@ _PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from sertag.worker import ma
 # The numerical libraries would start a thread for each processor in each worker.
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _STDERR = 2
+_PR_SET_PDEATHSIG = 1  # prctl(2); it is the thread that counts, so one that ends early costs a start of workers
 _LAST_WORDS_BYTES = 4096
 _DYING_S = 2.0  # a process that hangs inside the kernel takes longer, and is not waited for
 
@@ -112,6 +114,7 @@ def main(descriptor: int) -> None:
         descriptor: of the socket.
     """
     faulthandler.enable()  # the traceback of a crash, for `Worker.end`
+    _die_with_parent()
     connection: Connection[Any, Any] = Connection(descriptor)
     inbox: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), name="sertag-parent", daemon=True).start()
@@ -145,6 +148,12 @@ def _listen(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
             inbox.put(connection.recv())
     except (EOFError, OSError):
         os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel see to it, where it can: a decoder that hangs may let no thread run."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prepared(hear: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:

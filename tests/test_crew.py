@@ -96,13 +96,14 @@ def test_every_fault_is_one_row(tag: Tag, jobs: int) -> None:
         "kills.wav": ("worker_died", "was ended by SIGKILL"),
         "crashes.wav": ("worker_died", "was ended by SIGSEGV"),
         "leaves.wav": ("worker_died", "ended with 3"),
+        "chokes.wav": ("worker_died", "ended with 1"),
         "hangs.wav": ("timeout", "was given up after 1.5 s"),
         "loops.wav": ("timeout", "--timeout can be longer"),
         "stops.wav": ("timeout", "was given up after 1.5 s"),
         "raises.wav": ("internal_error", r"ZeroDivisionError: nobody \x1b[31m foresaw this; this is a fault of sertag"),
         "eats.wav": ("out_of_memory", "takes more memory than there is"),
     }
-    names = sound_names(40)
+    names = sound_names(45)
     for place, fault in enumerate(faults):
         names.insert(4 + 5 * place, fault)
     results = {Path(result.path).name: result for result in tag(names, jobs=jobs, timeout_s=1.5)}
@@ -114,6 +115,7 @@ def test_every_fault_is_one_row(tag: Tag, jobs: int) -> None:
         assert name in found.message
         assert found.message.isprintable()
     assert "Segmentation fault" in (results["crashes.wav"].crash or "")
+    assert "MemoryError: no room for the answer" in (results["chokes.wav"].crash or "")
     assert "tests/faults.py" in (results["raises.wav"].crash or "")
     assert "\x1b" not in (results["raises.wav"].crash or "")
 

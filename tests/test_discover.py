@@ -100,8 +100,10 @@ def test_two_links_to_one_directory_are_two_places(tree: Path) -> None:
 def test_a_very_deep_directory_does_not_exhaust_the_stack(tree: Path) -> None:
     descriptors = [os.open(".", os.O_RDONLY)]
     for _ in range(1100):  # one by one, because the whole name is longer than one call takes
-        os.mkdir("d", dir_fd=descriptors[-1])
-        descriptors.append(os.open("d", os.O_RDONLY, dir_fd=descriptors.pop()))
+        above = descriptors.pop()
+        os.mkdir("d", dir_fd=above)
+        descriptors.append(os.open("d", os.O_RDONLY, dir_fd=above))
+        os.close(above)
     os.close(descriptors.pop())
     found = paths("d", "calls/a.wav")
     for depth in range(1100, 0, -1):  # what cleans up after tests is recursive

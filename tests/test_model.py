@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +301,13 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(1 << 40)
     assert f"it has {1 << 40} bytes" in refusal(path, ModelError, "no_model")
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path, call: Path) -> None:
+    """Where it does, it keeps what it is going to send, and an identity, in the user's cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_", "CI"))}
+    command = [sys.executable, "-m", "sertag", str(call), "--jobs", "1", "--out", str(tmp_path / "r.csv")]
+    subprocess.run(command, env={**kept, "HOME": str(home)}, check=True, capture_output=True)
+    assert list(home.rglob("*")) == []
