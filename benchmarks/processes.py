@@ -66,6 +66,7 @@ class Command:
     ) -> None:
         """Start it."""
         _adopt_orphans()
+        self._others = frozenset(_children(os.getpid()))  # that are none of the command's, and may live on
         self.largest_mb: float | None = None
         self.together_mb: float | None = None
         self._command = command
@@ -98,7 +99,7 @@ class Command:
         if code not in ok:
             self._errors.seek(0)
             raise RuntimeError(f"{' '.join(self._command)} ended with {code}: {self._errors.read()[-2000:]}")
-        return wall_s, usage.ru_utime + usage.ru_stime + _orphans_cpu_s()
+        return wall_s, usage.ru_utime + usage.ru_stime + _orphans_cpu_s(self._others)
 
     def __enter__(self) -> Command:
         return self
@@ -127,25 +128,27 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _orphans_cpu_s() -> float:
-    """Processor seconds of processes that outlived the command, such as joblib's resource tracker."""
+def _orphans_cpu_s(others: frozenset[int]) -> float:
+    """Processor seconds of processes that outlived the command, such as a resource tracker."""
     total = 0.0
-    while True:
-        try:
-            _, _, usage = os.wait4(-1, 0)
-        except ChildProcessError:
-            return total
-        total += usage.ru_utime + usage.ru_stime
+    while orphans := set(_children(os.getpid())) - others:
+        for pid in orphans:
+            _, _, usage = os.wait4(pid, 0)
+            total += usage.ru_utime + usage.ru_stime
+    return total
 
 
 def _family(pid: int) -> list[int]:
     """A process and all its descendants."""
+    return [pid, *(member for child in _children(pid) for member in _family(child))]
+
+
+def _children(pid: int) -> list[int]:
     try:
         tasks = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:  # it has ended, or there is no /proc
         return []
-    children = [int(child) for text in tasks for child in text.split()]
-    return [pid, *(member for child in children for member in _family(child))]
+    return [int(child) for text in tasks for child in text.split()]
 
 
 def _resident_bytes(pid: int) -> int:
