@@ -116,7 +116,7 @@ class Command:
     def _watch(self) -> None:
         while not self._ended.wait(_INTERVAL_S):
             family = _family(self._process.pid)
-            largest = max((_peak_bytes(pid) for pid in family), default=0) / 1e6
+            largest = max((peak_bytes(pid) for pid in family), default=0) / 1e6
             together = sum(_resident_bytes(pid) for pid in family) / 1e6
             if largest:
                 self.largest_mb = max(self.largest_mb or 0.0, largest)
@@ -158,7 +158,8 @@ def _resident_bytes(pid: int) -> int:
         return 0
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int | str = "self") -> int:
+    """Highest resident memory of a process so far; 0 where it is not known."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

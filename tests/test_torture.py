@@ -59,6 +59,12 @@ def test_mutants_have_one_row_each_and_break_nothing(tmp_path: Path, capsys: pyt
     assert "outcomes" in capsys.readouterr().out
 
 
+def test_memory_is_the_decoders_own_and_not_that_of_who_started_it(tmp_path: Path, among: list[Source]) -> None:
+    ballast = b"x" * 700_000_000
+    (tmp_path / "a.wav").write_bytes(among[0].content)
+    assert 10 < mutant_runs.decoded(tmp_path)["largest_mb"] < len(ballast) / 1e6 - 200
+
+
 def test_other_seeds_begin_anew(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         found = part("mutants", tmp_path / "r.json", "--count", "5", "--chunk", "5", "--seed", seed)
