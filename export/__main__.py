@@ -25,6 +25,7 @@ from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.protocols import PROTOCOLS, Protocol
 from export.recipe import Recipe, teachable
 from export.recipes import RECIPES
+from export.report import Report
 from sertag.model import load
 from sertag.parallel import usable_cpus
 
@@ -302,7 +303,7 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
 
 
 def _usable(
-    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: console.Report
+    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: Report
 ) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
     """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
     found = find_corpora(places)
@@ -314,7 +315,7 @@ def _usable(
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)
 
 
-def _decodable(corpora: Sequence[Corpus], cache: Path, least_s: float, report: console.Report) -> tuple[Corpus, ...]:
+def _decodable(corpora: Sequence[Corpus], cache: Path, least_s: float, report: Report) -> tuple[Corpus, ...]:
     from export.usable import drop_unusable
 
     return drop_unusable(corpora, cache=cache, jobs=usable_cpus(), least_s=least_s, report=report)

@@ -6,23 +6,21 @@ order or the workers, so figures on a part of a corpus agree with figures on the
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 from joblib import Parallel, delayed
 
+from export.clip_file import WHOLE_CLIP, clip_file
 from export.corpora import Clip
 from export.dataset import read_clip
 from export.errors import ExportError
 from export.telephone import RATE_HZ, over_a_line
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
-from sertag.records import FAILURES, AudioFile, Options
+from sertag.records import FAILURES, AudioFile
 
-_WHOLE_CLIP = Options(channels="mix", min_confidence=0.0)
 _CHUNK_CLIPS = 64  # of one task of a worker, which loads the model anew for each
 
 
@@ -83,10 +81,8 @@ def tag_clip(clip: Clip, *, model: Model, line: Line) -> Answer:
         samples = read_clip(clip.path, rate_hz=RATE_HZ)
     except ExportError as error:
         return Answer(problem=str(error))
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "call.wav"
-        sent = over_a_line(samples, digest=clip.digest, seed=line.seed)
-        soundfile.write(place, sent, RATE_HZ, subtype="PCM_16")
+    sent = over_a_line(samples, digest=clip.digest, seed=line.seed)
+    with clip_file(sent, rate_hz=RATE_HZ, subtype="PCM_16") as place:
         answer = _tag(place, model=model)
     return Answer(answer.probs, answer.problem and f"{clip.path}, over a line: {answer.problem}")
 
@@ -98,7 +94,7 @@ def _tag_chunk(clips: Sequence[Clip], model_path: str, line: Line) -> list[Answe
 
 
 def _tag(place: Path, *, model: Model) -> Answer:
-    channel = tag_file(AudioFile(str(place)), model=model, options=_WHOLE_CLIP).channels[0]
+    channel = tag_file(AudioFile(str(place)), model=model, options=WHOLE_CLIP).channels[0]
     if channel.status in FAILURES and channel.problem is not None:
         return Answer(problem=channel.problem.message)
     return Answer(channel.probs)

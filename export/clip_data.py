@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from types import MappingProxyType
 from typing import cast
 
 import numpy as np
-import soundfile
 from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
 from export.augment import augment
+from export.clip_file import WHOLE_CLIP, clip_file
 from export.corpora import Clip
 from export.dataset import Ints, read_clip
 from export.errors import ExportError
@@ -31,14 +30,13 @@ from export.recipe import Recipe
 from export.telephone import RATE_HZ, over_a_line
 from sertag.model import Model
 from sertag.pipeline import tag_file
-from sertag.records import AudioFile, FloatArray, Options, Statistics
+from sertag.records import AudioFile, FloatArray, Statistics
 from sertag.spec import ModelSpec
 
 CLEAN, PHONE = "clean", "phone"
 CONDITIONS = (CLEAN, PHONE)
 
 _CACHE_VERSION = 1  # raised when a version of a clip is made otherwise
-_WHOLE_CLIP = Options("mix", (), None, None, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:
         ExportError: the recording cannot be decoded.
     """
     listener = _Listener(spec)
-    result = tag_file(AudioFile(str(path)), model=cast(Model, listener), options=_WHOLE_CLIP)
+    result = tag_file(AudioFile(str(path)), model=cast(Model, listener), options=WHOLE_CLIP)
     channel = result.channels[0]
     if channel.channel is None and channel.problem is not None:
         raise ExportError(result.crash or channel.problem.message, code=channel.problem.code)
@@ -177,13 +175,12 @@ def _make(clip: Clip, name: str, job: Job) -> tuple[FloatArray, Probs]:
     rate_hz = RATE_HZ if name == PHONE else job.spec.features.rate_hz
     samples = read_clip(clip.path, rate_hz=rate_hz)
     if name == PHONE:
-        changed, subtype = over_a_line(samples, digest=clip.digest, seed=job.seed), "PCM_16"
+        sent = over_a_line(samples, digest=clip.digest, seed=job.seed)
+        version = clip_file(sent, rate_hz=rate_hz, subtype="PCM_16")
     else:
         rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), len(name)])
-        changed, subtype = augment(samples, kind=name, rate_hz=rate_hz, rng=rng), "FLOAT"
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "clip.wav"
-        soundfile.write(place, changed, rate_hz, subtype=subtype)
+        version = clip_file(augment(samples, kind=name, rate_hz=rate_hz, rng=rng), rate_hz=rate_hz, subtype="FLOAT")
+    with version as place:
         return tagged_windows(place, spec=job.spec)
 
 

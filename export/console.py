@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from rich.table import Table
 from export.corpora import Corpus, described
 from export.labels import canonical
 from export.layouts import LAYOUTS
+from export.report import Report
 from sertag.errors import SertagError
 from sertag.names import display_name
-
-Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
 
 _NEEDS = "tensorflow, keras, tf2onnx, librosa and matplotlib are needed: python -m pip install '.[export]'"
 

@@ -79,15 +79,15 @@ def to_onnx(model: keras.Model) -> Any:
 
     signature = [tf.TensorSpec((None, *shape), tf.float32, name=name) for name, shape in _input_shapes(model).items()]
 
-    @tf.function(input_signature=signature)
     def answer(*inputs: Any) -> dict[str, Any]:
         named = {item.name: value for item, value in zip(signature, inputs, strict=True)}
         return {"probabilities": _answer(model, named)}
 
-    traced = answer.get_concrete_function()
+    function = tf.function(answer, input_signature=signature)
+    traced = function.get_concrete_function()
     captured = zip(traced.inputs[len(signature) :], traced.captured_inputs, strict=True)
     constants = {inner.name: outer.numpy() for inner, outer in captured if inner.dtype != tf.resource}
-    proto, _ = tf2onnx.convert.from_function(answer, input_signature=signature, opset=OPSET)
+    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     _put_back(proto, constants)
     return proto
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from export.errors import ExportError
-from export.labels import KNOWN, canonical, mapping
+from export.labels import KNOWN, canonical, mapping, refuse_idle
 from export.layouts import LAYOUTS, Layout
 from sertag.decode import open_audio
 from sertag.discover import AUDIO_SUFFIXES, discover
@@ -232,10 +232,7 @@ def relabel(
         ExportError: a label that is not known, a wish for one that no clip has, a corpus without any clip left, or one
             class only.
     """
-    there = {clip.label for corpus in corpora for clip in corpus.clips}
-    if unknown := sorted(renamed.keys() - there):
-        message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(there))}"
-        raise ExportError(message, code="unknown_label")
+    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
     found = tuple(_relabelled(corpus, onto, renamed) for corpus in corpora)
     labels = {clip.label for corpus in found for clip in corpus.clips}
     if len(labels) == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -19,14 +19,13 @@ from export.answers import Answer, Line, tag_clips
 from export.corpora import Clip, Corpus
 from export.dataset import Ints
 from export.errors import ExportError
-from export.labels import SENTIMENTS, mapping
+from export.labels import SENTIMENTS, mapping, refuse_idle
 from export.metrics import Figures, Probs, calibration_error, figures
+from export.report import Report
 from export.trained_on import TrainedOn, read_trained_on
 from sertag.model import Model
 from sertag.records import BoolArray
 from sertag.spec import ModelSpec
-
-Report = Callable[[str, float], None]
 
 # Whether clips of the corpus were trained on; files that do not say it leave it unknown.
 Overlap = Literal["none", "seen in training", "unknown"]
@@ -136,7 +135,7 @@ def evaluate(
             the model was trained on.
     """
     labels = model.spec.labels
-    _check_renamed(renamed, corpora)
+    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
     tasks = [_task(corpus, labels=labels, renamed=renamed) for corpus in corpora]
     trained_on = read_trained_on(model.path)
     if trained_on is not None and not allow_seen:
@@ -149,14 +148,6 @@ def evaluate(
             report(task.name, len(answers) / len(task.clips))
         found[task.name] = _evaluation(task, answers, spec=model.spec, overlap=_overlap(task, trained_on))
     return found
-
-
-def _check_renamed(renamed: Mapping[str, str], corpora: Sequence[Corpus]) -> None:
-    there = {clip.label for corpus in corpora for clip in corpus.clips}
-    unknown = sorted(set(renamed) - there)
-    if unknown:
-        message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(there))}"
-        raise ExportError(message, code="unknown_label")
 
 
 def _task(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]) -> _Task:

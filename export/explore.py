@@ -16,7 +16,8 @@ from export.corpora import Corpus
 from export.dataset import read_clip
 from export.explore_page import Chapter, Example, page
 from export.pictures import durations, label_counts, waveform_and_spectrogram
-from export.survey import Report, Sound, Survey, survey
+from export.report import Report
+from export.survey import Sound, Survey, survey
 from export.tables import Cell, write_csv
 from sertag.names import display_name
 from sertag.output import Output

@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,9 @@ from types import MappingProxyType
 from export.corpora import Corpus, load
 from export.errors import ExportError
 from export.layouts import LAYOUTS
+from export.report import Report
 from sertag.discover import AUDIO_SUFFIXES
 from sertag.names import display_name
-
-Report = Callable[[str, float], None]
 
 _KAGGLE = "https://www.kaggle.com"
 _TIMEOUT_S = (5.0, 15.0)  # to connect, and between two bytes; what kagglehub itself takes for its downloads

@@ -79,7 +79,7 @@ class Scores:
 class _Material:
     """Training clips in all their versions, and the inner clips, which have one."""
 
-    versions: tuple[FloatArray, ...]  # (n, t, c) each
+    versions: FloatArray  # (versions, n, t, c)
     has_version: BoolArray  # (versions, n)
     truth: Ints
     inner: FloatArray
@@ -219,7 +219,7 @@ def _material(data: ClipData, split: Split, *, truth: Ints, recipe: Recipe) -> _
         version[rows] = first
         versions.append(version)
         there.append(rows)
-    return _Material(tuple(versions), np.stack(there), truth[heard], inner, truth[inner_heard])
+    return _Material(np.stack(versions), np.stack(there), truth[heard], inner, truth[inner_heard])
 
 
 def _task(material: _Material, recipe: Recipe) -> Task:
@@ -247,7 +247,7 @@ def _run_epoch(model: keras.Model, material: _Material, *, recipe: Recipe, numbe
     chosen = rng.random(material.has_version.shape).argsort(axis=0)  # (versions, n), each column a random order
     ranked = np.take_along_axis(material.has_version, chosen, axis=0)
     version_of = chosen[ranked.argmax(axis=0), np.arange(count)]  # the first of the order that is there
-    features = np.stack(material.versions)[version_of[order], order]
+    features = material.versions[version_of[order], order]
     told = model.fit(features, material.truth[order], batch_size=batch, shuffle=False, verbose=0).history
     probs = answers(model, material.inner)
     own = probs[np.arange(len(probs)), material.inner_truth]

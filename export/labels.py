@@ -93,6 +93,21 @@ def mapping(
     return {label: _counterpart(label, onto, renamed) for label in sorted(found)}
 
 
+def refuse_idle(renamed: Collection[str], *, found: Collection[str]) -> None:
+    """Stop where somebody wishes something for a label that no clip has.
+
+    Args:
+        renamed: labels of the wishes.
+        found: labels of the clips.
+
+    Raises:
+        ExportError: there is such a wish.
+    """
+    if unknown := sorted(set(renamed) - set(found)):
+        message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(found))}"
+        raise ExportError(message, code="unknown_label")
+
+
 def _counterpart(label: str, onto: tuple[str, ...], renamed: Mapping[str, str]) -> str | None:
     if label in renamed:
         return renamed[label] or None

@@ -160,23 +160,19 @@ def measure(
         Temperature and least confidence fitted on everything, and figures in which every fold is judged with values
         fitted on the others.
     """
-    log_probs = _in_order(predicted)
     truth = _truth(dataset, folds=folds, labels=labels)
-    times = len(CONDITIONS)
-    weights = np.tile(equal_weights(truth.corpus_of), times)
-    stacked = np.concatenate(list(log_probs.values()))
-    label_of, fold_of = np.tile(truth.label_of, times), np.tile(folds, times)
-    by_condition = cross_fitted(predicted, dataset=dataset, folds=folds, labels=labels)
-    probs = np.concatenate(list(by_condition.values()))
-    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == label_of
-    floors = cross_thresholds(confidence, right, folds=fold_of, accuracy=answers_right, weights=weights)
+    pooled = _pooled(predicted, truth)
+    probs = pooled.cross_fitted()
+    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == pooled.label_of
+    floors = cross_thresholds(confidence, right, folds=pooled.fold_of, accuracy=answers_right, weights=pooled.weights)
     floor = floors[: len(folds)]  # the same in every condition
+    by_condition = _by_condition(probs)
     people = [
         {clip.person for clip, own in zip(dataset.clips, folds, strict=True) if own == fold} for fold in set(folds)
     ]
     return Results(
-        temperature=fit_temperature(stacked, label_of, weights=weights),
-        min_confidence=choose_threshold(confidence, right, accuracy=answers_right, weights=weights),
+        temperature=fit_temperature(pooled.log_probs, pooled.label_of, weights=pooled.weights),
+        min_confidence=choose_threshold(confidence, right, accuracy=answers_right, weights=pooled.weights),
         speakers_by_fold=[sorted(persons) for persons in people],
         conditions={name: _measure_condition(own, truth, floor) for name, own in by_condition.items()},
         rows=_measure_rows(by_condition[ROWS_CONDITION], truth, floor),
@@ -190,14 +186,7 @@ def cross_fitted(
 
     Each fold has the temperature of the others, one for all conditions.
     """
-    log_probs = _in_order(predicted)
-    truth = _truth(dataset, folds=folds, labels=labels)
-    times = len(CONDITIONS)
-    weights = np.tile(equal_weights(truth.corpus_of), times)
-    stacked = np.concatenate(list(log_probs.values()))
-    label_of, fold_of = np.tile(truth.label_of, times), np.tile(folds, times)
-    probs = cross_fit(stacked, label_of, folds=fold_of, weights=weights)
-    return dict(zip(CONDITIONS, np.split(probs, times), strict=True))
+    return _by_condition(_pooled(predicted, _truth(dataset, folds=folds, labels=labels)).cross_fitted())
 
 
 def save_predictions(place: Path, predictions: Predictions) -> None:
@@ -213,12 +202,6 @@ def load_predictions(place: Path) -> Predictions:
     """Read what `save_predictions` wrote."""
     with np.load(place) as stored:
         return Predictions(stored["members"], {name: stored[name] for name in CONDITIONS})
-
-
-def _in_order(predicted: Sequence[Predictions]) -> dict[str, Probs]:
-    """Scores of all clips by condition, in the order of the dataset."""
-    order = np.argsort(np.concatenate([part.members for part in predicted]))
-    return {name: np.concatenate([part.log_probs[name] for part in predicted])[order] for name in CONDITIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +226,41 @@ def _truth(dataset: Dataset, *, folds: Ints, labels: tuple[str, ...]) -> _Truth:
         labels=labels,
         corpora=corpora,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pooled:
+    """All clips in every condition, one condition behind the other, m rows in all; the corpora weigh the same.
+
+    Attributes:
+        log_probs: float64 (m, k).
+        label_of, fold_of: int64 (m,).
+        weights: float64 (m,).
+    """
+
+    log_probs: Probs
+    label_of: Ints
+    fold_of: Ints
+    weights: Probs
+
+    def cross_fitted(self) -> Probs:
+        """Probabilities (m, k), each fold with the temperature of the others."""
+        return cross_fit(self.log_probs, self.label_of, folds=self.fold_of, weights=self.weights)
+
+
+def _pooled(predicted: Sequence[Predictions], truth: _Truth) -> _Pooled:
+    order = np.argsort(np.concatenate([part.members for part in predicted]))
+    times = len(CONDITIONS)
+    return _Pooled(
+        np.concatenate([np.concatenate([part.log_probs[name] for part in predicted])[order] for name in CONDITIONS]),
+        np.tile(truth.label_of, times),
+        np.tile(truth.fold_of, times),
+        np.tile(equal_weights(truth.corpus_of), times),
+    )
+
+
+def _by_condition(pooled: Probs) -> dict[str, Probs]:
+    return dict(zip(CONDITIONS, np.split(pooled, len(CONDITIONS)), strict=True))
 
 
 def _measure_condition(probs: Probs, truth: _Truth, floor: Probs) -> Measured:

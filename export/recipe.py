@@ -96,17 +96,7 @@ MEAN_MFCC = FeatureSpec(
 )
 
 # The same frames in a row, every second one: an LSTM's cost is its number of steps.
-MFCC_SEQUENCE = FeatureSpec(
-    rate_hz=22050,
-    framing="clip",
-    n_fft=2048,
-    win_length=2048,
-    hop_length=1024,
-    n_mels=128,
-    fmax_hz=11025.0,
-    dynamic_range_db=80.0,
-    n_mfcc=40,
-)
+MFCC_SEQUENCE = replace(MEAN_MFCC, hop_length=1024, pooling="none")
 
 
 def teachable(recipe: Recipe, found: Collection[str]) -> Recipe:

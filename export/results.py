@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +35,7 @@ from export.metrics import calibration_error
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of
 from export.recipes import RECIPES
+from export.report import Report
 from sertag.output import Output
 
 SEEDS = (1, 2, 3)
@@ -82,7 +83,7 @@ def measure(
     place: Path,
     cache: Path,
     jobs: int,
-    report: Callable[[str, float], None] = lambda what, share: None,
+    report: Report = lambda what, share: None,
 ) -> None:
     """Measure what is not there yet.
 

@@ -7,20 +7,18 @@ it, mixed down to one channel. Levels are dBFS of the mean square, offsets share
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from export.corpora import Clip, Corpus
+from export.report import Report
 from export.telephone import level_dbfs
 from sertag.decode import open_audio
 from sertag.errors import DecodeError
 
 QUIET_DBFS = -50.0  # an eighth of RAVDESS is under it, no clip of TESS or EmoDB
 OFFSET = 0.01  # of full scale: a constant as strong as speech at -40 dBFS
-
-Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sertag.output import Output
+from sertag.write import plain_text
 
 Cell = str | int | float | None
-
-_FORMULA = re.compile(r"'*[=+\-@\t]")
 
 
 def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -44,5 +42,5 @@ def _written(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return f"'{cell}" if _FORMULA.match(cell) else cell
+        return plain_text(cell)
     return f"{cell:.6g}" if isinstance(cell, float) else str(cell)

@@ -7,7 +7,7 @@ command goes on from there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,7 @@ from export.describe import data_hash, describe_trial, run_facts, scored_clips, 
 from export.errors import ExportError
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of, teachable
-
-Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
+from export.report import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,19 +21,19 @@ from export.batches import Statistics, statistics
 from export.convert import convert, example_inputs
 from export.corpora import Clip, Corpus
 from export.dataset import Dataset, Ints, Preparation, prepare
-from export.describe import describe, record
+from export.describe import data_hash, describe, record
 from export.fit import Epoch, Fitted
 from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
 from export.out_of_fold import Predictions, cross_fitted, load_predictions, measure, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
-from export.recipes import phone
+from export.recipe import code_of
+from export.recipes.phone import RECIPE
+from export.report import Report
 from sertag.output import Output
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
-
-Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
 
 
 def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, cache: Path, report: Report) -> Path:
@@ -110,9 +110,8 @@ def load_dataset(
 
 def run_name(clips: Sequence[Clip], settings: Settings) -> str:
     """What tells the files of this run from those of another one: settings, recipe and data."""
-    recipe = Path(phone.__file__).read_text(encoding="utf-8")
-    data = sorted(f"{clip.person} {clip.label} {clip.digest}" for clip in clips)
-    return hashlib.sha256(json.dumps([dataclasses.asdict(settings), recipe, data]).encode()).hexdigest()[:12]
+    parts = [dataclasses.asdict(settings), code_of(RECIPE), data_hash(clips)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:

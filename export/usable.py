@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from joblib import Parallel, delayed
 import sertag
 from export.corpora import Corpus, described
 from export.errors import ExportError
+from export.report import Report
 from sertag.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.names import display_name
@@ -30,8 +31,6 @@ TRUNCATED = "truncated, what is left of it is used"
 
 _EMPTY = frozenset({"empty_file", "no_samples"})
 _FEW = 200  # clips that are decoded before workers have started
-
-Report = Callable[[str, float], None]  # what is being done, and the share of it that is done
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,15 @@ class Table(Protocol):
         """Write what stands after the last row."""
 
 
+def plain_text(text: str) -> str:
+    """A text cell of CSV or TSV that no spreadsheet takes for a formula.
+
+    >>> plain_text("=1+1"), plain_text("call-1.wav")
+    ("'=1+1", 'call-1.wav')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
 def results_view(origin: Origin) -> View:
     """The result table: one row a channel, one JSON object a file."""
     return View(
@@ -163,7 +172,7 @@ class _Delimited:
         if column.kind != "text":
             return f"{cell:.{DECIMALS[column.kind]}f}" if column.kind in DECIMALS else str(cell)
         text = display_name(str(cell)) if self._output.terminal else str(cell)
-        return f"'{text}" if _FORMULA.match(text) else text
+        return plain_text(text)
 
     def _encoded(self, cells: list[str]) -> bytes:
         self._line.seek(0)

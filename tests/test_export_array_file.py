@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import pytest
 
 from export.array_file import cache_arrays, keep_progress, make_cache
 from export.errors import ExportError
+from tests.limits import largest_file
 
 ARRAYS = {"long": np.arange(9000.0), "text": np.array("some words")}
 WRITERS = pytest.mark.parametrize(
@@ -22,17 +20,6 @@ WRITERS = pytest.mark.parametrize(
         (cache_arrays, "cannot_cache", "make room and run the same command again, or name another folder with --cache"),
     ],
 )
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Writes fail in the middle of a file, as on a disk that fills up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @WRITERS

@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +23,7 @@ from sertag.pipeline import tag_file
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
 from tests.conftest import RATE_HZ, speech_like
+from tests.limits import largest_file
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
 
 SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
@@ -185,17 +183,6 @@ def test_a_clip_that_cannot_be_decoded_is_named(tmp_path):
 
 def files_under(folder: Path) -> list[Path]:
     return [place for place in folder.rglob("*") if not place.is_dir()]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Writes fail in the middle of a file, as on a disk that fills up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 100, 2000])

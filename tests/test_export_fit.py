@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 from types import MappingProxyType
 
 import numpy as np
@@ -23,6 +22,7 @@ from export.fit import Epoch, Fitted, answers, fit, run_epochs, score
 from export.protocols import Split
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
+from tests.limits import largest_file
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
 CLIPS = 40
@@ -314,15 +314,13 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
     place = tmp_path / "training.npz"
     train(epochs=1, checkpoint=place)
     before = place.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
-    try:
-        with pytest.raises(
+    with (
+        largest_file(len(before) // 2),
+        pytest.raises(
             ExportError, match=r"training.npz: cannot keep the training: .*make room or name another --out"
-        ) as caught:
-            train(epochs=4, checkpoint=place)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        ) as caught,
+    ):
+        train(epochs=4, checkpoint=place)
     assert caught.value.code == "cannot_write"
     assert place.read_bytes() == before
     assert list(tmp_path.iterdir()) == [place]

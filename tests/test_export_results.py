@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -37,6 +36,7 @@ from export.recipes import RECIPES
 from export.results import SEEDS, Group, _condition, measure, measure_group, merit, plan
 from sertag.errors import OutputError
 from sertag.spec import FeatureSpec
+from tests.limits import largest_file
 from tests.training import untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -237,13 +237,8 @@ def test_groups_are_measured_one_after_another(tmp_path, corpora, cache):
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_piece(tmp_path, corpora, cache):
     measure_group(Group("bilstm", "random", ("tess",), 1), [corpora["tess"]], place=tmp_path / "full", cache=cache)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
-    try:
-        with pytest.raises(OutputError, match=r"cannot write .*random-tess"):
-            measure_group(Group("bilstm", "random", ("tess",), 1), [corpora["tess"]], place=tmp_path / "a", cache=cache)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with largest_file(50), pytest.raises(OutputError, match=r"cannot write .*random-tess"):
+        measure_group(Group("bilstm", "random", ("tess",), 1), [corpora["tess"]], place=tmp_path / "a", cache=cache)
     assert list((tmp_path / "a" / "bilstm").iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot keep what was measured: Not a directory; name another --out"):

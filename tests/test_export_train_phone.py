@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import json
 import os
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +43,7 @@ from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.probe import check
 from sertag.records import AudioFile, Options, Statistics
+from tests.limits import largest_file
 from tests.training import untraced
 
 SMALL: dict[str, Any] = {"steps": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
@@ -350,15 +350,11 @@ def test_train_phone_on_one_side_of_a_split(corpus, tmp_path):
 def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, trained, tmp_path, size):
     (fold, *_) = trained.parent.glob("fold-*.npz")
     predictions = load_predictions(fold)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
+    with largest_file(size):
         with pytest.raises(ExportError, match=r"cannot keep features: .*another folder with --cache"):
             load_dataset(corpora, settings=TINY, cache=tmp_path / "cache", report=lambda what, share: None)
         with pytest.raises(ExportError, match=r"cannot keep the training: .*make room or name another --out"):
             save_predictions(tmp_path / "fold.npz", dataclasses.replace(predictions, members=np.arange(size)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []
 
 

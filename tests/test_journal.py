@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from sertag import appended
 from sertag.errors import OutputError
 from sertag.journal import Journal, Key
 from sertag.records import ChannelResult
+from tests.limits import largest_file
 from tests.results import no_speech, ok
 
 Channels = tuple[ChannelResult, ...]
@@ -241,17 +241,6 @@ def test_journal_that_was_removed_meanwhile_is_missed(tmp_path: Path) -> None:
 # Full and failing disks
 
 
-@contextmanager
-def room(size_bytes: int) -> Iterator[None]:
-    """Files cannot grow beyond a size, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_full_disk_at_any_byte_loses_only_what_did_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     wanted = filled(path, 3)
@@ -259,7 +248,7 @@ def test_full_disk_at_any_byte_loses_only_what_did_not_fit(tmp_path: Path) -> No
     ends = [end for end in range(len(content) + 1) if content[:end].endswith(b"\n")]
     for size in range(0, len(content), 7):
         path.unlink()
-        with room(size), pytest.raises(OutputError, match="File too large"):
+        with largest_file(size), pytest.raises(OutputError, match="File too large"):
             filled(path, 3)
         kept = max(0, sum(end <= size for end in ends) - 1)
         assert path.read_bytes() == content[: max((end for end in ends if end <= size), default=0)]  # whole lines
@@ -384,7 +373,7 @@ def test_tidying_on_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path) -> 
     before = path.read_bytes()
     with opened(path) as journal:
         journal.read(journal.find(wanted[3]) or 0)
-        with room(100), pytest.raises(OutputError):
+        with largest_file(100), pytest.raises(OutputError):
             journal.tidy()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

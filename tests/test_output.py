@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from sertag.errors import OutputError
 from sertag.formats import Format
 from sertag.output import Output
 from sertag.write import finish_json, open_table, results_view, segments_view
+from tests.limits import largest_file
 from tests.results import ORIGIN, ok, unreadable
 
 ROOT = Path(__file__).parents[1]
@@ -55,17 +55,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@contextmanager
-def room(size_bytes: int) -> Iterator[None]:
-    """Files cannot grow beyond a size, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("fmt", ["csv", "json", "jsonl", "parquet"])
 def test_full_disk_at_any_byte_leaves_every_old_output(tmp_path: Path, fmt: Format) -> None:
     write_all(tmp_path, fmt)
@@ -75,7 +64,7 @@ def test_full_disk_at_any_byte_leaves_every_old_output(tmp_path: Path, fmt: Form
         (tmp_path / name).write_bytes(content)
     largest = max(len(content) for content in new.values())
     for size in [*range(0, largest - 1, max(1, largest // 60)), largest - 1]:
-        with room(size), pytest.raises(OutputError, match="File too large"):
+        with largest_file(size), pytest.raises(OutputError, match="File too large"):
             write_all(tmp_path, fmt)
         assert contents(tmp_path) == old, size
     write_all(tmp_path, fmt)

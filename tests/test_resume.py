@@ -7,11 +7,9 @@ import hashlib
 import io
 import json
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from sertag.cli import cli
 from sertag.errors import OutputError
 from sertag.journal import Journal
 from sertag.records import AudioFile, FileResult, Options, Status
+from tests.limits import largest_file
 from tests.onnx_models import tiny_spec, write_model
 from tests.results import ok, unreadable
 
@@ -489,17 +488,6 @@ def test_runs_over_the_same_recordings_with_other_tables_do_not_meet(runs: Runs)
     assert runs.table() == runs.table("other.csv")
 
 
-@contextmanager
-def room(size_bytes: int) -> Iterator[None]:
-    """Files cannot grow beyond a size, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_full_disk_is_5_loses_nothing_and_the_same_command_goes_on(runs: Runs) -> None:
     for name in ("d.wav", "e.wav"):
         runs.write(name)
@@ -508,7 +496,7 @@ def test_full_disk_is_5_loses_nothing_and_the_same_command_goes_on(runs: Runs) -
     arguments = ("calls", "-o", "r.csv", "--segments", "s.csv", "--summary", "run.json")
     for size in range(0, 3000, 150):
         done = runs.lines()
-        with room(size):
+        with largest_file(size):
             result = runs(*arguments, code=5)
         assert "error: cannot write" in result.output
         assert "Traceback" not in result.output
