@@ -97,11 +97,15 @@ def explore(places: tuple[str, ...], out: Path) -> None:
     help="Labels of your own instead of the recipe's; sentiment is positive, neutral or negative.",
 )
 @map_option
+@click.option("--name", help="Of the model, as rows will show it.  [default: the recipe's]")
+@click.option("--model-version", default="1", show_default=True, help="Of the model, in its file and card.")
 @cache_option
 def train(
     recipe: str,
     places: tuple[str, ...],
     out: Path,
+    name: str | None,
+    model_version: str,
     protocol: str | None,
     fold: int,
     folds: int | None,
@@ -116,12 +120,13 @@ def train(
     Writes model.keras, model.onnx, metrics.json, report.csv, history.csv and pictures into the out folder. The same
     command goes on where it was stopped.
     """
+    from export.describe import Title
     from export.fit_phone import Settings as PhoneSettings
     from export.train import Settings
     from export.train import train as train_recipe
     from export.train_phone import train_phone
 
-    chosen, cache = RECIPES[recipe], cache or out / "cache"
+    chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
     by_windows = chosen.features.framing == "channel"
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
     if protocol == CROSS_VALIDATED and not by_windows:
@@ -137,11 +142,11 @@ def train(
             phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
             people = len({clip.person for corpus in corpora for clip in corpus.clips})
             phone = replace(phone, folds=folds or max(2, min(phone.folds, people)), epochs=epochs or phone.epochs)
-            model = train_phone(corpora, settings=phone, out=out, cache=cache, report=report)
+            model = train_phone(corpora, settings=phone, title=title, out=out, cache=cache, report=report)
         else:
             settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
             model = train_recipe(
-                chosen, corpora, settings=settings, out=out, cache=cache, jobs=usable_cpus(), report=report
+                chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
             )
     click.echo(str(model))
 

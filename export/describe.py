@@ -32,16 +32,24 @@ if TYPE_CHECKING:
     from export.fit_phone import Settings
     from export.train import Settings as TrainSettings
 
-VERSION = "0.1.0"
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
 LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
 
 
-def describe(results: Results, *, corpora: tuple[Corpus, ...], settings: Settings) -> ModelSpec:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Title:
+    """Name of a model, which rows show, and its version; not what it is, so another title trains nothing anew."""
+
+    name: str
+    version: str = "1"
+
+
+def describe(results: Results, *, corpora: tuple[Corpus, ...], settings: Settings, title: Title) -> ModelSpec:
     """Specification of the model, probe apart."""
+    public = all(corpus.name in LAYOUTS for corpus in corpora)
     return ModelSpec(
-        name=RECIPE.name,
-        version=VERSION,
+        name=title.name,
+        version=title.version,
         features=settings.features,
         window_s=settings.window_s,
         hop_s=settings.hop_s,
@@ -50,9 +58,9 @@ def describe(results: Results, *, corpora: tuple[Corpus, ...], settings: Setting
         sentiment=MappingProxyType(dict(zip(settings.labels, settings.sentiment, strict=True))),
         temperature=round(results.temperature, 4),
         min_confidence=round(results.min_confidence, 4),
-        licence=LICENCE if all(corpus.name in LAYOUTS for corpus in corpora) else _licences(corpora),
+        licence=LICENCE if public else _licences(corpora),
         training=MappingProxyType(_training(corpora, settings)),
-        metrics=MappingProxyType(_metrics(results, settings)),
+        metrics=MappingProxyType(_metrics(results, settings, developed=public)),
         libraries=MappingProxyType(versions()),
     )
 
@@ -73,7 +81,7 @@ def record(results: Results, *, spec: ModelSpec, settings: Settings) -> str:
 
 
 def describe_trial(
-    trial: Trial, *, bench: Bench, split: Split, corpora: Sequence[Corpus], settings: TrainSettings
+    trial: Trial, *, bench: Bench, split: Split, corpora: Sequence[Corpus], settings: TrainSettings, title: Title
 ) -> ModelSpec:
     """Specification of a model that was trained on one side of a split, probe apart.
 
@@ -83,11 +91,13 @@ def describe_trial(
         split: of the clips.
         corpora: where the clips are from.
         settings: of the run.
+        title: of the model.
     """
     inner = "of other speakers" if split.inner_strangers else "of the same speakers"
     return dataclasses.replace(
         bench.spec,
-        version="1",
+        name=title.name,
+        version=title.version,
         temperature=round(trial.temperature, 4),
         min_confidence=round(trial.min_confidence, 4),
         licence=_licences(corpora),
@@ -213,19 +223,23 @@ def _training(corpora: tuple[Corpus, ...], settings: Settings) -> dict[str, obje
     }
 
 
-def _metrics(results: Results, settings: Settings) -> dict[str, object]:
+def _metrics(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
+    """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
+    first_fold = " settings were compared on the speakers of the first fold, so uar_undeveloped leaves it out;"
     return {
         "protocol": (
             f"{settings.folds} folds by speaker over all corpora; every clip scored once by a network that never heard "
-            "its speaker; length of training fixed beforehand; settings were compared on the speakers of the first "
-            "fold, so uar_undeveloped leaves it out; temperature and least confidence of a fold from the other folds"
+            f"its speaker; length of training fixed beforehand;{first_fold if developed else ''} temperature and least "
+            "confidence of a fold from the other folds"
         ),
         "min_confidence": (
             f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen speakers "
             "are right, corpora weighted equally, all conditions together"
         ),
         "rows": results.rows and _rows(results.rows),
-        "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},
+        "conditions": {
+            name: _condition(measured, developed=developed) for name, measured in results.conditions.items()
+        },
     }
 
 
@@ -239,10 +253,10 @@ def _rows(rows: Rows) -> dict[str, object]:
     }
 
 
-def _condition(measured: Measured) -> dict[str, object]:
+def _condition(measured: Measured, *, developed: bool) -> dict[str, object]:
     return {
         "uar": round(measured.uar, 4),
-        "uar_undeveloped": round(measured.uar_undeveloped, 4),
+        **({"uar_undeveloped": round(measured.uar_undeveloped, 4)} if developed else {}),
         "accuracy": round(measured.accuracy, 4),
         "ece": round(measured.ece, 4),
         "coverage": round(measured.answered.coverage, 4),

@@ -16,7 +16,7 @@ from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.convert import convert, example_inputs
 from export.corpora import Corpus
-from export.describe import data_hash, describe_trial, run_facts, scored_clips, versions
+from export.describe import Title, data_hash, describe_trial, run_facts, scored_clips, versions
 from export.errors import ExportError
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of, teachable
@@ -47,6 +47,7 @@ def train(
     corpora: Sequence[Corpus],
     *,
     settings: Settings,
+    title: Title,
     out: Path,
     cache: Path,
     jobs: int,
@@ -58,6 +59,7 @@ def train(
         recipe: what to train.
         corpora: decodable clips with the recipe's labels.
         settings: of the run.
+        title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.artefacts`.
         cache: folder for features.
@@ -88,7 +90,7 @@ def train(
     )
     report("training", 1.0)
     write_artefacts(_outcome(bench, split, trial, settings=settings), out=out)
-    spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings)
+    spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings, title=title)
     network = recipe.ship(trial.model)
     examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
     digests = [bench.clips[index].digest for index in (*split.learn, *split.inner)]

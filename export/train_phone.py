@@ -21,7 +21,7 @@ from export.batches import Statistics, statistics
 from export.convert import convert, example_inputs
 from export.corpora import Clip, Corpus
 from export.dataset import Dataset, Ints, Preparation, prepare
-from export.describe import data_hash, describe, record
+from export.describe import Title, data_hash, describe, record
 from export.fit import Epoch, Fitted
 from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
@@ -36,12 +36,15 @@ from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 
 
-def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, cache: Path, report: Report) -> Path:
+def train_phone(
+    corpora: tuple[Corpus, ...], *, settings: Settings, title: Title, out: Path, cache: Path, report: Report
+) -> Path:
     """Cross-validate, train on everything, calibrate, convert.
 
     Args:
         corpora: what to learn from, with labels of `settings`.
         settings: of the run.
+        title: of the model.
         out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`), all figures
             (`phone.json`) and everything of `export.artefacts`.
         cache: folder for frames.
@@ -79,7 +82,7 @@ def train_phone(corpora: tuple[Corpus, ...], *, settings: Settings, out: Path, c
         predicted, dataset=dataset, folds=folds, labels=settings.labels, answers_right=settings.answers_right
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
-    spec = describe(results, corpora=corpora, settings=settings)
+    spec = describe(results, corpora=corpora, settings=settings, title=title)
     with Output(str(out / "phone.json")) as output:
         output.write(record(results, spec=spec, settings=settings).encode())
     probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)

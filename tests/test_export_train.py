@@ -34,6 +34,7 @@ from export.__main__ import main
 from export.benches import Bench, bench_for
 from export.card import card
 from export.corpora import Corpus, find_corpora
+from export.describe import Title
 from export.errors import ExportError
 from export.labels import SENTIMENT
 from export.recipe import Recipe, Task
@@ -112,7 +113,8 @@ def corpora(root: Path) -> tuple[Corpus, ...]:
 
 def run(corpora: tuple[Corpus, ...], out: Path, *, report: Report = lambda what, share: None, **settings: Any) -> Path:
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    return train(TINY, corpora, settings=Settings(**settings), out=out, cache=cache, jobs=1, report=report)
+    title = Title("bilstm")
+    return train(TINY, corpora, settings=Settings(**settings), title=title, out=out, cache=cache, jobs=1, report=report)
 
 
 @pytest.fixture(scope="module")
@@ -407,10 +409,12 @@ def test_train_and_tag_as_the_readme_says(tmp_path):
         assert "Traceback" not in done.stderr
         return done.stdout
 
-    told = python("export", "train", "lstm-mean-mfcc", "--data", "mine=mine", "--out", "run", "--epochs", "1")
+    options = ("--data", "mine=mine", "--out", "run", "--epochs", "1", "--name", "ours", "--model-version", "2.1")
+    told = python("export", "train", "lstm-mean-mfcc", *options)
     assert told == f"{Path('run/model.onnx')}\n"
     rows = list(csv.DictReader(python("sertag", "mine", "--model", "run/model.onnx", "-j", "1").splitlines()))
     assert len(rows) == 12
     assert {f"p_{label}" for label in LABELS} <= set(rows[0])
+    assert {row["model"] for row in rows} == {"ours"}
     assert all(SENTIMENT[row["emotion"]] == row["sentiment"] for row in rows if row["emotion"])
-    assert "# Model `lstm-mean-mfcc`" in python("export", "card", "run/model.onnx")
+    assert "# Model `ours` 2.1" in python("export", "card", "run/model.onnx")

@@ -30,6 +30,7 @@ from export.card import card
 from export.convert import convert, example_inputs, to_onnx
 from export.corpora import Corpus, find_corpora
 from export.dataset import Dataset
+from export.describe import Title
 from export.errors import ExportError
 from export.fit import Epoch
 from export.fit_phone import Settings, fit_phone
@@ -74,7 +75,7 @@ def corpora(corpus: Path) -> tuple[Corpus, ...]:
 
 def train(corpora: tuple[Corpus, ...], out: Path, *, report: Any = lambda what, share: None) -> Path:
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    return train_phone(corpora, settings=TINY, out=out, cache=cache, report=report)
+    return train_phone(corpora, settings=TINY, title=Title("phone"), out=out, cache=cache, report=report)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,8 @@ def test_the_file_describes_itself_and_answers_its_probe(trained):
     assert (training["recipe"], training["leaking"], training["counts_as"]) == ("phone", False, {})
     assert set(model.spec.metrics["conditions"]) >= {"clean, one clip", "phone, in a call"}
     assert {"keras", "tf2onnx", "onnxruntime"} <= set(model.spec.libraries)
+    assert "settings were compared on the speakers of the first fold" in model.spec.metrics["protocol"]
+    assert "uar_undeveloped" in model.spec.metrics["conditions"]["phone, in a call"]
 
 
 def test_everything_of_a_training_is_written(trained):
@@ -323,7 +326,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_train_phone_on_ones_own_labels(tmp_path):
     folder = own(tmp_path / "mine", labels=("angry", "calm", "keen"), speakers=("ann", "bob"))
-    options = ["--labels", "angry,neutral,sad,keen:positive", "--folds", "2", "--epochs", "1"]
+    options = ["--labels", "angry,neutral,sad,keen:positive", "--folds", "2", "--epochs", "1", "--name", "ours"]
     done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 0, done.output
     assert "labels: calm -> neutral" in done.stderr
@@ -333,6 +336,8 @@ def test_train_phone_on_ones_own_labels(tmp_path):
     assert dict(spec.sentiment) == {"angry": "negative", "keen": "positive", "neutral": "neutral"}
     assert spec.training["counts_as"] == {"calm": "neutral"}
     assert spec.licence == "mine: not stated"
+    assert (spec.name, spec.version) == ("ours", "1")
+    assert "uar_undeveloped" not in json.dumps(spec.metrics["conditions"]) + str(spec.metrics["protocol"])
 
 
 @pytest.mark.usefixtures("small")
