@@ -31,6 +31,7 @@ _TAGS = (b"ID3", b"TAG", b"APE")  # what lies between recordings that were joine
 
 _WINDOW_BYTES = 1 << 20
 _SEARCH_BYTES = 1 << 16  # how far the first frame may lie behind the start, or behind the tags in front
+_HEAD_BYTES = 64  # where a Xing tag lies: header, CRC and side information before it take at most 38
 _MOST_TAGS, _MOST_RUNS = 1000, 100_000  # more than any file has that somebody can listen to
 _PROOF_FRAMES = 3  # consecutive headers that agree; by chance less than once in 10^11 places
 
@@ -160,9 +161,9 @@ def _frame_by_fields(second: int, third: int, mono: bool) -> tuple[int, int]:
 def _with_xing(window: _Window, runs: list[range], count: int) -> tuple[tuple[range | bytes, ...], float]:
     """The runs with a Xing tag that tells their true size, and how many times the frames found it promised."""
     start = runs[0].start
-    head = window.at(start, 64)
+    head = window.at(start, min(_HEAD_BYTES, len(runs[0])))
     tag = max(head.find(b"Xing"), head.find(b"Info"))
-    if tag < 0 or head[tag + 7] & 3 != 3:
+    if tag < 0 or tag + 16 > len(head) or head[tag + 7] & 3 != 3:  # name, flags, frames, bytes: of four bytes each
         return tuple(runs), 1.0
     frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
     true_size = sum(len(run) for run in runs)

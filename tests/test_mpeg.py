@@ -102,3 +102,14 @@ def test_crumbs_are_no_recording(monkeypatch: pytest.MonkeyPatch) -> None:
         content = crumb * count
         layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
         assert (layout is not None) == found
+
+
+@pytest.mark.parametrize("place", [*range(36, 64)])
+@pytest.mark.parametrize("size", [24, 48])
+def test_a_tag_without_room_is_none(place: int, size: int) -> None:
+    """As a fuzzer wrote one: behind the place where tags are, or in a recording that ends in it."""
+    third = {24: 0x14, 48: 0x34}[size]  # MPEG-2 layer III, 8 and 24 kbit/s, 24 kHz
+    content = bytearray(frame(second=0xF3, third=third, size=size) * 4)
+    content[place : place + 16] = (b"Xing" + bytes([0, 0, 0, 3]) + bytes([0, 0, 0, 9]) * 2)[: len(content) - place]
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is None or sum(len(piece) for piece in layout.pieces) <= len(content)
