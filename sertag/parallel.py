@@ -7,6 +7,7 @@ done in workers, with one job too: whatever a recording does to the process that
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -18,8 +19,6 @@ from sertag.worker import Setup, Worker
 FEW_FILES = 64  # how many are looked at to know whether a second one is worth it
 
 _LITTLE_AUDIO_BYTES = 16_000_000
-
-_ahead: list[Worker] = []  # started by `start`, for the next `tag_all`
 
 
 class ModelFile(Protocol):
@@ -39,9 +38,10 @@ def tag_all(
     *,
     model: ModelFile,
     options: Options,
-    jobs: int,
+    jobs: int | None,
     timeout_s: float | None = None,
     done: Callable[[FileResult], None] | None = None,
+    ahead: list[Worker] | None = None,
 ) -> Iterator[FileResult]:
     """Tag recordings, `jobs` at a time.
 
@@ -49,9 +49,11 @@ def tag_all(
         files: read lazily.
         model: workers load the file themselves.
         options: of the run.
-        jobs: worker processes; fewer are used where one more would take longer to start than to work.
+        jobs: worker processes, None for as many as there are processors; fewer are used where one more would take
+            longer to start than to work.
         timeout_s: longest time for one file, None for any. Time in which the whole run stood still does not count.
         done: called in this process with each result that a worker gives, as soon as it is there, whatever its turn.
+        ahead: workers that `start` has started; they are taken out of the list.
 
     Yields:
         One result a file, in the order of `files`. A file that crashes the process that reads it, has it killed for
@@ -65,46 +67,48 @@ def tag_all(
     first = list(itertools.islice(files, FEW_FILES))
     if not first:
         return
-    start(first, jobs=jobs)
-    workers = [_ahead.pop() for _ in range(len(_ahead))]
+    ahead = [] if ahead is None else ahead
+    start(first, jobs=jobs, ahead=ahead)
     setup = Setup(model.path, model.sha256, options)
-    crew = Crew(workers, itertools.chain(first, files), setup=setup, timeout_s=timeout_s, done=done)
+    crew = Crew(ahead, itertools.chain(first, files), setup=setup, timeout_s=timeout_s, done=done)
+    ahead.clear()
     try:
         yield from crew.results()
     finally:
         crew.end()
 
 
-def start(first: list[AudioFile], *, jobs: int) -> bool:
+def start(first: list[AudioFile], *, jobs: int | None, ahead: list[Worker]) -> None:
     """Start workers ahead of `tag_all`, while this process is still loading what it needs itself.
 
     Args:
         first: the first `FEW_FILES` files, fewer only if there are no more.
         jobs: as for `tag_all`.
-
-    Returns:
-        Whether there are workers now. `tag_all` takes them over; if it does not come to that, `stop` ends them.
+        ahead: gets the workers that it lacks. Who never comes to `tag_all` has to `end` them.
     """
-    while len(_ahead) < _wanted(first, jobs):
-        _ahead.append(Worker())
-    return bool(_ahead)
+    if first and not ahead:
+        ahead.append(Worker())  # it loads while processors are counted
+    while len(ahead) < _worthwhile(first, jobs):
+        ahead.append(Worker())
 
 
-def stop() -> None:
-    """End the workers that nobody has taken over."""
-    while _ahead:
-        _ahead.pop().end()
+def end(ahead: list[Worker]) -> None:
+    """End workers that nobody has taken over."""
+    while ahead:
+        ahead.pop().end()
 
 
 def usable_cpus() -> int:
     """Processors that this process may use: affinity and cgroup limits respected."""
-    import joblib
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about semaphores, which nobody needs to count
+        import joblib
 
     return int(joblib.cpu_count())
 
 
-def _wanted(first: list[AudioFile], jobs: int) -> int:
+def _worthwhile(first: list[AudioFile], jobs: int | None) -> int:
     """How many workers are worth their start, if these are all the files or the first `FEW_FILES` of more."""
     size_bytes = sum(file.size_bytes or 0 for file in first)
     little = len(first) < FEW_FILES and size_bytes < _LITTLE_AUDIO_BYTES
-    return min(1 if little else jobs, len(first))
+    return min(1 if little else jobs or usable_cpus(), len(first))

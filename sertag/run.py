@@ -29,6 +29,7 @@ from sertag.remarks import Remarks
 from sertag.request import Request, RequestError, check, segments_format, table_format
 from sertag.rows import Origin
 from sertag.summary import Tally, document, last_line
+from sertag.worker import Worker
 from sertag.write import Table, finish_json, open_table, results_view, segments_view
 
 _CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
@@ -88,7 +89,7 @@ class _Run:
         logger: for messages.
         model: its file; workers load it.
         journal: None where the table is no file that stays.
-        jobs: worker processes.
+        ahead: workers that are loading already.
         tally: of what has come out.
     """
 
@@ -97,8 +98,12 @@ class _Run:
     logger: Logger
     model: ModelFile
     journal: Journal | None
-    jobs: int
+    ahead: list[Worker]
     tally: Tally
+
+    @property
+    def jobs(self) -> int:
+        return self.request.jobs or parallel.usable_cpus()
 
     @property
     def origin(self) -> Origin:
@@ -117,13 +122,13 @@ def _tag(request: Request, logger: Logger) -> Exit:
             return Exit.NOTHING_TAGGED
         model = describe(request.model or DEFAULT_MODEL)
         journal = resume.open_journal(request, model=model, logger=logger)
-        jobs = request.jobs or parallel.usable_cpus()
-        held.callback(parallel.stop)
-        if journal is None or journal.is_empty:
-            parallel.start(first, jobs=jobs)  # ahead of what follows; else nobody knows yet how many files are new
+        ahead: list[Worker] = []
+        held.callback(parallel.end, ahead)
+        if journal is None or journal.is_empty:  # else nobody knows yet how many files are new
+            parallel.start(first, jobs=request.jobs, ahead=ahead)
         if journal is not None:
             held.enter_context(journal)
-        run = _Run(request, formats, logger, model, journal, jobs, Tally(failures=_failures(request)))
+        run = _Run(request, formats, logger, model, journal, ahead, Tally(failures=_failures(request)))
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -199,8 +204,16 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
     """Yields the results; whatever ends the block early ends the work."""
 
     def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
-        options, timeout_s = run.request.options, run.request.timeout
-        return parallel.tag_all(new, model=run.model, options=options, jobs=run.jobs, timeout_s=timeout_s, done=done)
+        request = run.request
+        return parallel.tag_all(
+            new,
+            model=run.model,
+            options=request.options,
+            jobs=request.jobs,
+            timeout_s=request.timeout,
+            done=done,
+            ahead=run.ahead,
+        )
 
     results = resume.results(files, journal=run.journal, tag=tag)
     try:

@@ -589,7 +589,7 @@ def faked(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> 
 
     def run(results: Callable[..., Any], *arguments: str) -> Result:
         monkeypatch.setattr("sertag.parallel.tag_all", results)
-        monkeypatch.setattr("sertag.parallel.start", lambda first, *, jobs: False)
+        monkeypatch.setattr("sertag.parallel.start", lambda first, *, jobs, ahead: None)
         files = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
         for file in files:
             Path(file).write_text("")

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sertag import crew, parallel, pipeline
 from sertag.errors import ModelError
 from sertag.model import Model, load
-from sertag.parallel import FEW_FILES, start, stop, tag_all, usable_cpus
+from sertag.parallel import FEW_FILES, end, start, tag_all, usable_cpus
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FileResult, Options, Problem, Status
+from sertag.worker import Worker
 from tests.conftest import RATE_HZ, speech_like
 from tests.onnx_models import tiny_spec, write_model
 
@@ -141,18 +142,34 @@ def test_a_worker_starts_where_there_is_work_for_it(
 ) -> None:
     monkeypatch.setattr(parallel, "Worker", FakeWorker)
     first = [AudioFile(f"{number}.wav", size_bytes=size) for number, size in enumerate(sizes)]
-    assert start(first, jobs=jobs) == bool(workers)
-    assert FakeWorker.alive == workers
-    stop()
-    assert FakeWorker.alive == 0
+    ahead: list[Worker] = []
+    start(first, jobs=jobs, ahead=ahead)
+    assert FakeWorker.alive == len(ahead) == workers
+    end(ahead)
+    assert FakeWorker.alive == len(ahead) == 0
+
+
+def test_without_a_number_of_jobs_processors_are_counted_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "Worker", FakeWorker)
+    monkeypatch.setattr(parallel, "usable_cpus", lambda: 3)
+    ahead: list[Worker] = []
+    start([AudioFile(f"{number}.wav", size_bytes=1000) for number in range(FEW_FILES)], jobs=None, ahead=ahead)
+    assert len(ahead) == 3
+    end(ahead)
+    monkeypatch.setattr(parallel, "usable_cpus", lambda: pytest.fail("they were counted for a single clip"))
+    start([AudioFile("a.wav", size_bytes=1000)], jobs=None, ahead=ahead)
+    assert len(ahead) == 1
+    end(ahead)
 
 
 def test_workers_that_were_started_ahead_do_the_work(
     files: list[AudioFile], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(files, jobs=1)
+    ahead: list[Worker] = []
+    start(files, jobs=1, ahead=ahead)
     monkeypatch.setattr(parallel, "Worker", None)
-    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=1))) == len(files)
+    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=1, ahead=ahead))) == len(files)
+    assert ahead == []
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity can be set on Linux only")

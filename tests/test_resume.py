@@ -99,7 +99,7 @@ def runs(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> R
     monkeypatch.chdir(tmp_path)
     runs = Runs(tmp_path, tiny_model)
     monkeypatch.setattr(parallel, "tag_all", runs.tag_all)
-    monkeypatch.setattr(parallel, "start", lambda first, *, jobs: False)
+    monkeypatch.setattr(parallel, "start", lambda first, *, jobs, ahead: None)
     for name in ("a.wav", "b.wav", "c.wav"):
         runs.write(name)
     return runs
