@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +118,38 @@ def speed() -> str:
     return _load("benchmarks/results/tag.json")["readme"]
 
 
+def reliability() -> str:
+    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.resume`."""
+    torture, resume = _load("benchmarks/results/torture.json"), _load("benchmarks/results/resume.json")
+    kills, mutants, fuzz = (torture[part]["figures"] for part in ("kills", "mutants", "fuzz"))
+    decoder, command = mutants["decoder"], mutants["command"]
+    overhead = [f"{_cost(run['overhead_pct_of_cpu'])} for {name}" for name, run in resume["overhead"].items()]
+    formats, jobs = zip(*(kind.removesuffix(" worker(s)").split(", ") for kind in kills["by"]), strict=True)
+    largest_mb = max(decoder["largest_mb"], command["largest_mb"])
+    known = resume["known_files"]
+    per_100_000_s = known["cpu_s"] * 100_000 / known["files"]
+    lines = [
+        f"killed by SIGKILL {kills['kills']:,} times in {kills['rounds']} rounds, at random moments, and called again: "
+        f"{kills['identical']} of {kills['rounds']} tables byte for byte that of an undisturbed run "
+        f"({_and(formats)}, {_and(jobs)} workers), {kills['files_left_behind']} files left behind;",
+        f"{mutants['files']:,} recordings of all formats, broken by flipped bits, cuts, splices and lying headers: "
+        f"{command['lost']} without a row, {command['crashes']} crashes, {command['hangs']} hangs, largest process "
+        f"{largest_mb:.0f} MB, the slowest decoded in {decoder['slowest_s']:.1f} s;",
+        f"{fuzz['executions']:,} inputs in {fuzz['seconds'] / 60:.0f} minutes of a fuzzer that is guided by the code "
+        f"that it reaches: {fuzz['crashes']} crashes, {fuzz['hangs']} hangs, {fuzz['out_of_memory']} out of memory;",
+        f"of the processor time of a run the journal costs {' and '.join(overhead)}; {known['files']:,} known files "
+        f"take {per_100_000_s:.0f} s per 100,000 and {known['peak_mb']:.0f} MB.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "example": example,
     "help": help_text,
     "accuracy": accuracy,
     "recipes": recipes,
     "speed": speed,
+    "reliability": reliability,
 }
 
 
@@ -149,6 +175,14 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
     shown = "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()).strip("\n")
     return f"```text\n{shown}\n```"
+
+
+def _cost(percent: float) -> str:
+    return f"{percent:.1f} %" if percent > 0 else "nothing that can be measured"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(sorted(set(names)))
 
 
 def _percent(share: float) -> str:

@@ -158,7 +158,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.resume", description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=2000, help="clips of 3 s for the overhead (2000)")
     parser.add_argument("--hours", type=float, default=1.0, help="of stereo calls for the overhead (1)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns with and without a journal (5)")
+    parser.add_argument("--rounds", type=int, default=15, help="turns with and without a journal (15)")
     parser.add_argument("--known", type=int, default=200_000, help="known files (200000)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON (benchmarks/results/resume.json)")
     args = parser.parse_args()
