@@ -291,6 +291,47 @@ def results(
     click.echo(str(page))
 
 
+@main.command()
+@click.argument("model", type=click.Choice(["phone"]))
+@data_option
+@click.option("--calls", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real calls, unlabelled.")
+@click.option("--test", "names", multiple=True, metavar="NAME", help="Repeatable.  [default: all]")
+@click.option("--seed", "seeds", multiple=True, type=int, help="Repeatable.  [default: 1, 2 and 3]")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder for pieces and figures.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Trainings at a time.  [default: usable processors]")
+def protocol(
+    model: str,
+    places: tuple[str, ...],
+    calls: Path | None,
+    names: tuple[str, ...],
+    seeds: tuple[int, ...],
+    out: Path,
+    cache: Path,
+    jobs: int | None,
+) -> None:
+    """Test the recipe of the default MODEL on strangers, other corpora, telephones and distortions.
+
+    Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
+    """
+    from export.phone_protocol import QUESTIONS, SEEDS, measure, measure_calls
+    from export.phone_summary import write_summary
+
+    known = {question.name: question for question in QUESTIONS}
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--test")
+    chosen = [known[name] for name in names or known]
+    with console.errors(), console.progress() as report:
+        corpora = {corpus.name: corpus for corpus in _decodable(find_corpora(places), cache, 0.1, report)}
+        pieces = out / "protocol"
+        cores = jobs or usable_cpus()
+        measure(chosen, corpora, place=pieces, cache=cache, jobs=cores, seeds=seeds or SEEDS, report=report)
+        if calls is not None:
+            measure_calls(calls, list(corpora.values()), model=model, place=pieces, report=report)
+        page = write_summary(pieces, out)
+    click.echo(str(page))
+
+
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
     """The recipe with labels of the user's own."""
     if labels is None:

@@ -7,7 +7,7 @@ with the same record, so everything behind them is one line: figures, tables, mo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -179,8 +179,14 @@ class PhoneBench:
         cache: Path,
         jobs: int,
         report: Callable[[int, int], None] = lambda done, total: None,
+        conditions: Mapping[str, str] = _PHONE_CONDITIONS,
     ) -> None:
-        """Make or load the frames of all clips; arguments and errors as of `bench_for`."""
+        """Make or load the frames of all clips.
+
+        Args and errors as of `bench_for`; `conditions` names what is scored, and which of `out_of_fold.CONDITIONS` that
+        is.
+        """
+        self._conditions = conditions
         self.recipe = recipe
         sentiment = tuple(recipe.sentiment[label] for label in recipe.labels)
         self._settings = Settings(labels=recipe.labels, sentiment=sentiment)
@@ -190,6 +196,7 @@ class PhoneBench:
         self._dataset = prepare(clips, preparation=preparation, cache=cache, jobs=jobs, report=report)
         self._sums = tuple(statistics(version, features=recipe.features) for version in self._dataset.versions)
         self.clips = self._dataset.clips
+        self.seconds = np.diff(self._dataset.versions[0].starts) / recipe.features.frame_rate_hz  # (n,), as recorded
         self.truth = _truth(self.clips, recipe)
 
     def run(
@@ -213,7 +220,7 @@ class PhoneBench:
             frames, hop = settings.window_frames, settings.hop_frames
             found = predict(fitted.model, self._dataset, self._sums, members, frames=frames, hop_frames=hop)
             heard = np.ones(len(members), dtype=bool)
-            return {name: Scores(found.log_probs[own], heard) for name, own in _PHONE_CONDITIONS.items()}
+            return {name: Scores(found.log_probs[own], heard) for name, own in self._conditions.items()}
 
         return _trial(fitted, inner=scored(split.inner), inner_truth=self.truth[split.inner], test=scored(split.test))
 

@@ -20,7 +20,7 @@ def clip_file(samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "
     """Write a clip to a WAV file that is gone afterwards.
 
     Args:
-        samples: float32 (n,).
+        samples: float32 (n,) or (n, channels).
         rate_hz: of the samples.
         subtype: what telephones give, or what loses nothing.
     """

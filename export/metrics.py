@@ -9,6 +9,7 @@ that was never predicted. F1 is 2 TP / (2 TP + FP + FN), so a class that occurs 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +96,42 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     gaps = np.bincount(bins, weights=weights * (confidence - right), minlength=_BINS)
     return float(np.abs(gaps).sum() / weights.sum())
+
+
+def area_under_curve(scores: Probs, positive: npt.NDArray[np.bool_]) -> float:
+    """Share of the pairs of a positive and another clip in which the positive one scores higher; ties count half.
+
+    Args:
+        scores: float64 (n,).
+        positive: bool (n,), with both kinds.
+
+    >>> area_under_curve(np.array([0.9, 0.4, 0.4, 0.1]), np.array([True, True, False, False]))
+    0.875
+    """
+    import scipy.stats
+
+    ranks = scipy.stats.rankdata(scores)[positive].sum()
+    count = int(positive.sum())
+    return float((ranks - count * (count + 1) / 2) / (count * (len(scores) - count)))
+
+
+def false_alarms(scores: Probs, positive: npt.NDArray[np.bool_], calm: npt.NDArray[np.bool_], *, found: float) -> float:
+    """Share of calm clips that score as high as it takes to find a share of the positive ones.
+
+    Args:
+        scores: float64 (n,).
+        positive: bool (n,), with some clips.
+        calm: likewise.
+        found: share of the positive ones, over 0 and up to 1.
+
+    >>> false_alarms(
+    ...     np.array([0.9, 0.4, 0.5, 0.1]), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1], bool), found=1.0
+    ... )
+    0.5
+    """
+    ranked = np.sort(scores[positive])[::-1]
+    threshold = ranked[math.ceil(found * len(ranked)) - 1]
+    return float((scores[calm] >= threshold).mean())
 
 
 def _by_label(values: Probs, members: Ints, labels: tuple[str, ...]) -> dict[str, float]:

@@ -75,6 +75,30 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
     return found
 
 
+def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> list[Split]:
+    """Each speaker of one corpus is tested once; learnt from are its other speakers and all other corpora.
+
+    Args:
+        clips: of several corpora.
+        corpus: whose speakers are tested; none of them is among the inner clips.
+        seed: of the dealing of inner clips.
+
+    Raises:
+        ExportError: see `splits`.
+    """
+    refuse_unknown_speakers(clips)
+    rng = np.random.default_rng(seed)
+    people = sorted({clip.person for clip in clips if clip.corpus == corpus})
+    tests = {person: [index for index, clip in enumerate(clips) if clip.person == person] for person in people}
+    found = [
+        _split(clips, person, np.array(test, dtype=np.int64), rng, never_inner=frozenset(people))
+        for person, test in tests.items()
+    ]
+    for split in found:
+        _refuse_overlap(clips, split)
+    return found
+
+
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
     """Folds by speaker need to know all of them: two clips without a name may be of one person, or of two.
 
@@ -108,16 +132,27 @@ def _by(clips: Sequence[Clip], groups: list[str], what: str) -> dict[str, Ints]:
     return {name: np.flatnonzero(chosen == name) for name in names}
 
 
-def _split(clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generator) -> Split:
+def _split(
+    clips: Sequence[Clip],
+    name: str,
+    test: Ints,
+    rng: np.random.Generator,
+    *,
+    never_inner: frozenset[str] = frozenset(),
+) -> Split:
     rest = np.setdiff1d(np.arange(len(clips)), test)
     people = sorted({clips[index].person for index in rest})
     tested = {clips[index].person for index in test}
     strangers = len(people) >= 3 and all(clip.speaker for clip in clips) and not tested & set(people)
+    eligible = [index for index in rest if clips[index].person not in never_inner]
+    if not eligible:
+        raise ExportError(f"{name}: nobody is left to choose by; give other corpora too", code="one_group")
     if strangers:
-        kept = set(rng.permutation(people)[: max(1, round(INNER_SHARE * len(people)))])
+        order = rng.permutation(sorted({clips[index].person for index in eligible}))
+        kept = set(order[: max(1, round(INNER_SHARE * len(people)))])
         inner = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
-        inner = np.sort(rng.permutation(rest)[: max(1, round(INNER_SHARE * len(rest)))])
+        inner = np.sort(rng.permutation(eligible)[: max(1, round(INNER_SHARE * len(rest)))])
     return Split(
         name=name,
         learn=np.setdiff1d(rest, inner),

@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from export.markdown import filled, table
+from export.pieces import Piece
 from export.recipes import RECIPES
 from export.results import merit
 from sertag.output import Output
-
-Piece = dict[str, Any]
 
 _PROTOCOLS = MappingProxyType(
     {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}

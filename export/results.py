@@ -6,18 +6,13 @@ it stopped, and does again only what another recipe, other data or other rules w
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import importlib
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +24,13 @@ from export.calibration import scale
 from export.corpora import Clip, Corpus, relabel
 from export.dataset import Ints
 from export.describe import data_hash
-from export.errors import ExportError
 from export.fit import Scores
 from export.metrics import calibration_error
+from export.pieces import Piece, is_there, keep, origin
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of
 from export.recipes import RECIPES
 from export.report import Report
-from sertag.output import Output
 
 SEEDS = (1, 2, 3)
 ACROSS_SEEDS = (1,)  # across corpora, where a training takes longest
@@ -117,13 +111,13 @@ def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache
     clips = [clip for corpus in relabel(corpora, onto=recipe.labels) for clip in corpus.clips]
     rules = _rules(recipe, clips)
     told: list[str] = []
-    if all(_is_there(place / piece_name(group, split), rules) for split in _splits(clips, group)):
+    if all(is_there(place / piece_name(group, split), rules) for split in _splits(clips, group)):
         return told
     bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
     found = _splits(bench.clips, group)
     for split in found:
         where = place / piece_name(group, split)
-        if _is_there(where, rules):
+        if is_there(where, rules):
             continue
         began = time.monotonic()
         trial = bench.run(split, seed=group.seed)
@@ -132,9 +126,9 @@ def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache
             "folds": len(found),
             "rules": rules,
             "training_s": round(took_s, 1),
-            **_origin(),
+            **origin(),
         }
-        _write(where, piece)
+        keep(where, piece)
         told.append(f"{where.parent.name}/{where.stem}: {_short(piece)}, {trial.epochs} epochs in {took_s:.0f} s")
     return told
 
@@ -154,7 +148,7 @@ def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
     return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
 
 
-def _piece(group: Group, split: Split, trial: Trial, bench: Bench) -> dict[str, Any]:
+def _piece(group: Group, split: Split, trial: Trial, bench: Bench) -> Piece:
     people = {bench.clips[index].person for index in split.learn}
     return {
         **asdict(group),
@@ -207,36 +201,5 @@ def piece_name(group: Group, split: Split) -> str:
     return f"{group.recipe}/{group.protocol}-{corpora}-{fold}-{group.seed}.json"
 
 
-def _is_there(place: Path, rules: str) -> bool:
-    return place.exists() and json.loads(place.read_text(encoding="utf-8"))["rules"] == rules
-
-
-def _write(place: Path, piece: dict[str, Any]) -> None:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{place.parent}: cannot keep what was measured: {error.strerror}; name another --out"
-        raise ExportError(message, code="cannot_write") from error
-    with Output(str(place)) as output:
-        output.write(json.dumps(piece).encode() + b"\n")
-
-
-def _short(piece: dict[str, Any]) -> str:
+def _short(piece: Piece) -> str:
     return ", ".join(f"{name} UAR {100 * found['uar']:.1f}" for name, found in piece["conditions"].items())
-
-
-def _origin() -> dict[str, str]:
-    import keras
-
-    backend = keras.backend.backend()
-    here = Path(__file__).parent
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    told = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)  # noqa: S603
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": told.stdout.strip(),
-        "python": sys.version.split()[0],
-        "keras": keras.__version__,
-        "backend": f"{backend} {importlib.import_module(backend).__version__}",
-        "numpy": version("numpy"),
-    }

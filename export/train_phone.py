@@ -46,7 +46,7 @@ def train_phone(
         settings: of the run.
         title: of the model.
         out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`), all figures
-            (`phone.json`) and everything of `export.artefacts`.
+            (`training.json`) and everything of `export.artefacts`.
         cache: folder for frames.
         report: of the progress.
 
@@ -83,7 +83,7 @@ def train_phone(
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
     spec = describe(results, corpora=corpora, settings=settings, title=title)
-    with Output(str(out / "phone.json")) as output:
+    with Output(str(out / "training.json")) as output:
         output.write(record(results, spec=spec, settings=settings).encode())
     probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
     write_artefacts(_outcome(probs, dataset, fitted, spec=spec), out=out)

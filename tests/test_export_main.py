@@ -25,7 +25,7 @@ from tests.corpora import own
 from tests.test_export_corpora import make_files
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results")
+COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results", "protocol")
 PHONE = str(resources.files("sertag") / "models" / "phone.onnx")
 
 
@@ -215,3 +215,27 @@ def test_fetch_knows_its_corpora(tmp_path):
     result = run("fetch", "emodb", "-o", str(tmp_path))
     assert result.exit_code == 2
     assert "'tess', 'ravdess'" in result.stderr
+
+
+def test_protocol_knows_its_model_and_its_tests(tmp_path):
+    folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
+    places = ["--data", f"mine={folder}", "-o", str(tmp_path), "--cache", str(tmp_path / "cache")]
+    result = run("protocol", "phone", *places, "--test", "tess", "--test", "nobody")
+    assert result.exit_code == 2
+    assert "Invalid value for --test: 'nobody' is none of ravdess, emodb, tess," in result.stderr
+    result = run("protocol", "lstm", *places)
+    assert result.exit_code == 2
+    assert "'lstm' is not 'phone'" in result.stderr
+
+
+@pytest.mark.usefixtures("alone")
+def test_protocol_says_which_corpora_are_missing_and_what_to_do(tmp_path):
+    folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
+    out = tmp_path / "out"
+    result = run("protocol", "phone", "--data", f"mine={folder}", "-o", str(out), "--cache", str(tmp_path / "cache"))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: the protocol needs emodb, emovo, nemo, ravdess, tess, found mine; "
+        "add --data NAME=DIR, or choose tests with --test"
+    )
+    assert not out.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
 from export.corpora import Clip
 from export.dataset import Dataset
-from export.metrics import calibration_error, figures
+from export.metrics import area_under_curve, calibration_error, false_alarms, figures
 from export.out_of_fold import CONDITIONS, Predictions, measure
 from sertag.spec import FeatureSpec
 
@@ -145,3 +146,49 @@ def test_rows_are_merged_as_windows_become_a_row():
     assert (found.rows.rows, found.rows.accuracy) == (4, 1.0)
     assert found.conditions["clean, one clip"].uar == 1.0
     assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
+
+
+SCORED = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("angry", "calm", "other"))), min_size=2, max_size=40)
+
+
+def scored(clips: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores with many ties, and who is angry and who calm."""
+    kinds = np.array([kind for _, kind in clips])
+    return np.array([score / 9 for score, _ in clips]), kinds == "angry", kinds == "calm"
+
+
+@given(clips=SCORED.filter(lambda clips: {"angry"} < {kind for _, kind in clips}))
+@settings(max_examples=100, deadline=None)
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(clips):
+    scores, angry, _ = scored(clips)
+    pairs = [(one > other) + (one == other) / 2 for one in scores[angry] for other in scores[~angry]]
+    assert area_under_curve(scores, angry) == pytest.approx(np.mean(pairs))
+    assert area_under_curve(-scores, angry) == pytest.approx(1 - np.mean(pairs))
+
+
+@given(
+    clips=SCORED.filter(lambda clips: {"angry", "calm"} <= {kind for _, kind in clips}),
+    found=st.sampled_from((Fraction(1, 2), Fraction(4, 5), Fraction(1))),
+)
+@settings(max_examples=100, deadline=None)
+def test_false_alarms_are_those_of_the_highest_threshold_that_finds_enough(clips, found):
+    scores, angry, calm = scored(clips)
+    enough = [t for t in set(scores) if (scores[angry] >= t).sum() >= found * int(angry.sum())]
+    expected = (scores[calm] >= max(enough)).mean()
+    assert false_alarms(scores, angry, calm, found=float(found)) == pytest.approx(expected)
+
+
+def test_clips_that_are_neither_angry_nor_calm_raise_no_alarm():
+    scores, angry, calm = scored([(9, "angry"), (5, "angry"), (7, "other"), (6, "calm"), (4, "calm")])
+    assert false_alarms(scores, angry, calm, found=0.5) == 0.0
+    assert false_alarms(scores, angry, calm, found=1.0) == 0.5
+
+
+@pytest.mark.parametrize("count", [*range(1, 60), 1000])
+def test_exactly_as_many_are_found_as_were_asked_for(count):
+    scores = np.linspace(1, 0, count, endpoint=False)
+    both = np.append(scores, scores)
+    angry = np.arange(2 * count) < count
+    for found in (Fraction(1, 2), Fraction(4, 5)):
+        needed = -(-found.numerator * count // found.denominator)
+        assert false_alarms(both, angry, ~angry, found=float(found)) == pytest.approx(needed / count)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from export.corpora import Clip, load
 from export.errors import ExportError
-from export.protocols import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, splits
+from export.protocols import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
 
 
 def clip(corpus: str, speaker: str, number: int) -> Clip:
@@ -181,3 +181,44 @@ def test_the_same_recording_on_both_sides_is_refused(protocol):
     ) as caught:
         splits([*clips, *copies], protocol=protocol, seed=1)
     assert caught.value.code == "overlap"
+
+
+@settings(deadline=None)
+@given(
+    tested=st.integers(2, 4),
+    sizes=st.lists(st.integers(3, 12), min_size=1, max_size=3),
+    each=st.integers(1, 3),
+    seed=SEEDS,
+)
+def test_among_others_each_speaker_is_tested_and_none_of_the_corpus_calibrates(tested, sizes, each, seed):
+    others = [item for number, size in enumerate(sizes) for item in crowd("abc"[number], size, each)]
+    clips = [*others, *crowd("tess", tested, each)]
+    found = speakers_among_others(clips, corpus="tess", seed=seed)
+    assert [split.name for split in found] == [f"tess/{number:02}" for number in range(1, tested + 1)]
+    everybody = people(clips, np.arange(len(clips)))
+    for split in found:
+        assert sorted(np.concatenate([split.learn, split.inner, split.test])) == list(range(len(clips)))
+        assert people(clips, split.test) == {split.name}
+        assert people(clips, split.learn) | people(clips, split.inner) == everybody - {split.name}
+        inner = people(clips, split.inner)
+        assert len(inner) == max(1, round(INNER_SHARE * (len(everybody) - 1)))
+        assert not inner & people(clips, split.learn)
+        assert not any(person.startswith("tess/") for person in inner)
+        assert (split.leaking, split.inner_strangers) == (False, True)
+    assert same(found, speakers_among_others(clips, corpus="tess", seed=seed))
+
+
+def test_among_others_another_seed_calibrates_on_others():
+    clips = [*crowd("a", 30), *crowd("tess", 2)]
+    one, other = (speakers_among_others(clips, corpus="tess", seed=seed) for seed in (1, 2))
+    assert not same(one, other)
+    assert [split.name for split in one] == [split.name for split in other]
+
+
+def test_among_others_nobody_may_be_unknown_or_on_both_sides():
+    clips = [*crowd("a", 4), *crowd("tess", 2)]
+    with pytest.raises(ExportError, match="1 of 19 clips have no speaker"):
+        speakers_among_others([*clips, clip("a", "", 1)], corpus="tess", seed=1)
+    copy = Clip(Path("copy.wav"), "a", "01", "sad", "", "", "", clips[-1].digest)
+    with pytest.raises(ExportError, match=r"recordings are in the test half and outside it"):
+        speakers_among_others([*clips, copy], corpus="tess", seed=1)

@@ -100,7 +100,7 @@ def test_the_file_describes_itself_and_answers_its_probe(trained):
 
 def test_everything_of_a_training_is_written(trained):
     files = {place.name for place in trained.parent.iterdir()}
-    assert {"model.onnx", "model.keras", "phone.json", "metrics.json", "report.csv", "history.csv"} < files
+    assert {"model.onnx", "model.keras", "training.json", "metrics.json", "report.csv", "history.csv"} < files
     assert {"training.png", "confusion-clean.png", "confusion-phone.png"} < files
     found = json.loads((trained.parent / "metrics.json").read_text())
     assert (found["leaking"], found["epochs"], found["kept_epoch"]) == (False, 2, 2)
@@ -110,7 +110,7 @@ def test_everything_of_a_training_is_written(trained):
 
 
 def test_the_results_say_who_was_tested_in_which_fold(trained):
-    document = json.loads((trained.parent / "phone.json").read_text())
+    document = json.loads((trained.parent / "training.json").read_text())
     folds = document["results"]["speakers_by_fold"]
     assert sorted(speaker for fold in folds for speaker in fold) == ["emovo/f1", "emovo/m1"]
     assert document["results"]["conditions"]["clean, one clip"]["corpora"]["emovo"]["clips"] == 14

@@ -1,0 +1,344 @@
+"""How the default model is tested: on strangers, on other corpora, over telephones, under distortions.
+
+Fixed before anything was tuned. Everything that a training chooses (temperature, least confidence) it chooses on inner
+speakers of the training side. Each test, fold and seed is a piece, measured once for the same code, settings and clips;
+`phone_summary` makes figures of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from export import (
+    batches,
+    benches,
+    calibration,
+    dataset,
+    distortions,
+    fit,
+    fit_phone,
+    metrics,
+    out_of_fold,
+    protocols,
+    surety,
+    survival,
+    telephone,
+)
+from export.benches import PhoneBench, Trial
+from export.calibration import scale
+from export.convert import convert, example_inputs
+from export.corpora import Clip, Corpus, relabel
+from export.dataset import Ints, read_clip
+from export.describe import data_hash
+from export.distortions import LINE_HZ, talk_at_once
+from export.errors import ExportError
+from export.labels import LABELS
+from export.metrics import Probs, area_under_curve, false_alarms, figures
+from export.pieces import Piece, code_of_modules, is_there, keep, origin
+from export.protocols import Split, speakers_among_others, splits
+from export.recipe import Recipe, code_of
+from export.recipes.phone import RECIPE
+from export.report import Report
+from export.survival import Survival, survivals
+from sertag.model import load
+from sertag.records import FloatArray
+
+SEEDS = (1, 2, 3)
+FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")
+CONDITIONS = MappingProxyType(
+    {
+        "clean": "clean, one clip",
+        "phone": "phone, one clip",
+        "clean, in a call": "clean, in a call",
+        "phone, in a call": "phone, in a call",
+    }
+)
+FOUND = (0.5, 0.8)  # shares of the angry clips at which false alarms are counted
+CALLS = "calls"  # the piece of real calls
+ANGRY, CALM = "angry", ("neutral", "calm")
+_SURVIVORS = 150  # clips of a fold that go through every distortion
+_RULES = 1  # raised when a piece is measured otherwise
+_DECIDING = (
+    *(batches, benches, calibration, dataset, distortions, fit, fit_phone, metrics, out_of_fold, protocols, surety),
+    *(survival, telephone),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about strangers.
+
+    Attributes:
+        name: of its pieces.
+        title: for people.
+        corpora: what is learnt from and tested.
+        labels: of the network.
+        split: `speakers` and `corpora` as in `export.protocols`; `among others`: each speaker of the first corpus is
+            tested, the other corpora are learnt from too.
+        distorted: labels of tested clips are followed through distortions.
+    """
+
+    name: str
+    title: str
+    corpora: tuple[str, ...]
+    labels: tuple[str, ...]
+    split: Literal["speakers", "corpora", "among others"]
+    distorted: bool = False
+
+
+QUESTIONS = (
+    Question(
+        "ravdess",
+        "RAVDESS, 8 classes, six folds by actor number modulo 6",
+        ("ravdess",),
+        tuple(sorted((*LABELS, "calm"))),
+        "speakers",
+    ),
+    Question(
+        "emodb",
+        "EmoDB, 7 classes, one speaker out",
+        ("emodb",),
+        ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
+        "speakers",
+    ),
+    Question("tess", "TESS, the other speaker", ("tess",), LABELS, "speakers"),
+    Question("tess-among-others", "TESS, the other speaker, beside four other corpora", FIVE, LABELS, "among others"),
+    Question("corpora", "an unseen corpus out of five", FIVE, LABELS, "corpora", distorted=True),
+)
+
+
+def measure(
+    tests: Sequence[Question],
+    corpora: Mapping[str, Corpus],
+    *,
+    place: Path,
+    cache: Path,
+    jobs: int,
+    seeds: Sequence[int] = SEEDS,
+    report: Report = lambda what, share: None,
+) -> None:
+    """Measure the pieces that are not there yet.
+
+    Args:
+        tests: which, in this order; those of which a corpus is missing are refused.
+        corpora: by name, decodable clips with their own labels.
+        place: folder of the pieces.
+        cache: folder for features.
+        jobs: trainings at a time, each on one thread.
+        seeds: of splits and trainings.
+        report: of the progress.
+
+    Raises:
+        ExportError: a corpus is missing, clips that cannot be split, or features that cannot be kept.
+        OutputError: a piece cannot be written.
+    """
+    missing = sorted({name for test in tests for name in test.corpora} - set(corpora))
+    if missing:
+        message = f"the protocol needs {', '.join(missing)}, found {', '.join(sorted(corpora)) or 'nothing'}"
+        raise ExportError(f"{message}; add --data NAME=DIR, or choose tests with --test", code="no_data")
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
+    rounds = [(test, seed) for seed in seeds for test in tests]
+    work = (
+        delayed(measure_round)(test, seed, [corpora[name] for name in test.corpora], place=place, cache=cache)
+        for test, seed in rounds
+    )
+    for number, lines in enumerate(Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work), start=1):
+        for line in lines:
+            report(f"protocol: {line}", number / len(rounds))
+    report("protocol", 1.0)
+
+
+def measure_round(test: Question, seed: int, corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
+    """Measure the folds of a test and seed that are not there yet; returns what to tell of each."""
+    recipe = recipe_of(test)
+    clips = [clip for corpus in relabel(corpora, onto=test.labels) for clip in corpus.clips]
+    rules = rules_of(test, recipe, clips)
+    if all(is_there(place / piece_name(test, split, seed), rules) for split in splits_of(test, clips, seed=seed)):
+        return []
+    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
+    told: list[str] = []
+    found = splits_of(test, bench.clips, seed=seed)
+    for split in found:
+        where = place / piece_name(test, split, seed)
+        if is_there(where, rules):
+            continue
+        began = time.monotonic()
+        trial = bench.run(split, seed=seed)
+        piece = _piece(test, seed, split, trial, bench) | {"folds": len(found), "rules": rules}
+        if test.distorted:
+            piece["survival"] = _survival(split, trial, bench, seed=seed)
+        took_s = time.monotonic() - began
+        keep(where, piece | {"took_s": round(took_s, 1), **origin()})
+        told.append(f"{where.stem}: {_short(piece)}, in {took_s:.0f} s")
+    return told
+
+
+def splits_of(test: Question, clips: Sequence[Clip], *, seed: int) -> list[Split]:
+    """The folds of a test."""
+    if test.split == "among others":
+        return speakers_among_others(clips, corpus=test.corpora[0], seed=seed)
+    return splits(clips, protocol=test.split, seed=seed)
+
+
+def recipe_of(test: Question) -> Recipe:
+    """The default model's recipe with the labels of a test."""
+    return dataclasses.replace(RECIPE, labels=test.labels)
+
+
+def rules_of(test: Question, recipe: Recipe, clips: Sequence[Clip]) -> str:
+    """What a piece depends on: code, settings, clips and the question itself."""
+    asked = repr(dataclasses.replace(test, title=""))
+    parts = [_RULES, asked, code_of(recipe), code_of_modules(_DECIDING), data_hash(clips)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def piece_name(test: Question, split: Split, seed: int) -> str:
+    """Where a piece lies in the folder of the pieces."""
+    fold = re.sub(r"[^a-z0-9]+", "-", split.name.lower()).strip("-")
+    return f"{test.name}-{fold}-{seed}.json"
+
+
+def measure_calls(
+    folder: Path, corpora: Sequence[Corpus], *, model: str, place: Path, report: Report = lambda what, share: None
+) -> None:
+    """Follow the labels of real calls through distortions, unless that was done before.
+
+    Args:
+        folder: with recordings that nobody has labelled and no model has learnt from.
+        corpora: whose clips babble is made of.
+        model: name or path of the one that is shipped.
+        place: folder of the pieces.
+        report: of the progress.
+
+    Raises:
+        ExportError: a recording cannot be decoded or tagged, or there is none.
+        OutputError: the piece cannot be written.
+    """
+    shipped = load(model)
+    calls = sorted(path for path in folder.iterdir() if path.is_file())
+    voices = [clip for corpus in corpora for clip in corpus.clips]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in calls]
+    parts = [_RULES, shipped.sha256, digests, data_hash(voices), code_of_modules((survival, distortions))]
+    rules = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    where = place / f"{CALLS}.json"
+    if is_there(where, rules):
+        return
+    if not calls:
+        raise ExportError(f"{folder}: no recording; expected real calls", code="no_data")
+    babble = _babble(voices, seed=SEEDS[0])
+    try:
+        found = survivals(
+            calls,
+            model=shipped,
+            babble=babble,
+            seed=SEEDS[0],
+            report=lambda done, total: report("calls", done / total),
+        )
+    except ExportError as error:
+        raise ExportError(f"{error}; take it out of {folder}", code=error.code) from error
+    piece = {"test": CALLS, "model_sha256": shipped.sha256, "calls": len(calls), "survival": _plain(found)}
+    keep(where, piece | {"rules": rules, **origin()})
+
+
+def _piece(test: Question, seed: int, split: Split, trial: Trial, bench: PhoneBench) -> Piece:
+    people = {bench.clips[index].person for index in split.learn}
+    return {
+        "test": test.name,
+        "fold": split.name,
+        "seed": seed,
+        "labels": list(test.labels),
+        "learnt": {"clips": len(split.learn), "speakers": len(people), "inner_clips": len(split.inner)},
+        "temperature": round(trial.temperature, 4),
+        "min_confidence": round(trial.min_confidence, 4),
+        "conditions": {
+            name: _condition(
+                scale(scores.log_probs, temperature=trial.temperature),
+                bench.truth[split.test],
+                recipe=bench.recipe,
+                seconds=bench.seconds[split.test],
+            )
+            for name, scores in trial.scores.items()
+        },
+    }
+
+
+def _condition(probs: Probs, truth: Ints, *, recipe: Recipe, seconds: Probs) -> dict[str, Any]:
+    found = figures(probs, truth, labels=recipe.labels)
+    return {
+        "clips": found.clips,
+        "uar": round(found.uar, 4),
+        "accuracy": round(found.accuracy, 4),
+        "ece": round(found.ece, 4),
+        "sentiment_uar": round(_sentiment_uar(probs, truth, recipe), 4),
+        "confusion": found.confusion,
+        "surety": surety.to_plain(surety.surety(probs, truth)),
+        "anger": _anger(probs, truth, recipe.labels, seconds),
+    }
+
+
+def _sentiment_uar(probs: Probs, truth: Ints, recipe: Recipe) -> float:
+    """UAR of the sentiment that rows have: the one of the most likely label."""
+    names = tuple(sorted(set(recipe.sentiment.values())))
+    of_label = np.array([names.index(recipe.sentiment[label]) for label in recipe.labels])
+    return figures(np.eye(len(names))[of_label[probs.argmax(axis=1)]], of_label[truth], labels=names).uar
+
+
+def _anger(probs: Probs, truth: Ints, labels: tuple[str, ...], seconds: Probs) -> dict[str, Any] | None:
+    """How well anger is told from the rest, and what it costs in calm speech; None where nobody is angry, or calm."""
+    angry = truth == labels.index(ANGRY)
+    calm = np.isin(truth, [labels.index(name) for name in CALM if name in labels])
+    if not angry.any() or not calm.any():
+        return None
+    scores = probs[:, labels.index(ANGRY)]
+    an_hour = 3600 * calm.sum() / seconds[calm].sum()  # clips of calm speech
+    return {
+        "auc": round(area_under_curve(scores, angry), 4),
+        "false_alarms_an_hour": {
+            f"{share:.0%}": round(an_hour * false_alarms(scores, angry, calm, found=share), 1) for share in FOUND
+        },
+    }
+
+
+def _survival(split: Split, trial: Trial, bench: PhoneBench, *, seed: int) -> Piece:
+    """Tested clips through every distortion, tagged by the model file that the training gives."""
+    rng = np.random.default_rng(seed)
+    chosen = [bench.clips[index] for index in rng.permutation(split.test)[:_SURVIVORS]]
+    others = [bench.clips[index] for index in split.learn]
+    spec = dataclasses.replace(bench.spec, temperature=round(trial.temperature, 4))
+    with tempfile.TemporaryDirectory() as folder:
+        examples = example_inputs(others, spec=spec)
+        path = convert(trial.model, spec=spec, examples=examples, digests=[], out=Path(folder) / "model.onnx")
+        model = load(str(path))
+        return _plain(
+            survivals([clip.path for clip in chosen], model=model, babble=_babble(others, seed=seed), seed=seed)
+        )
+
+
+def _babble(voices: Sequence[Clip], *, seed: int) -> FloatArray:
+    """Many of the clips one after another, by several people at once."""
+    order = np.random.default_rng(seed).permutation(len(voices))[:80]
+    samples = [read_clip(voices[index].path, rate_hz=LINE_HZ) for index in order]
+    return talk_at_once([np.concatenate(samples[start::8]) for start in range(min(8, len(samples)))])
+
+
+def _plain(found: Mapping[str, Survival]) -> Piece:
+    return {name: {"windows": own.windows, "same": own.same} for name, own in found.items()}
+
+
+def _short(piece: Piece) -> str:
+    return ", ".join(f"{name} {100 * found['uar']:.1f}" for name, found in piece["conditions"].items())

@@ -1,0 +1,72 @@
+"""Measured figures in small files, each written once it is known, so that hours of measuring fit into any sittings.
+
+A piece says under `rules` what it depends on. Where that is still the same, it is not measured again.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from export.errors import ExportError
+from sertag.output import Output
+
+Piece = dict[str, Any]
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+def is_there(place: Path, rules: str) -> bool:
+    """Whether a piece was measured by the same rules."""
+    return place.exists() and bool(json.loads(place.read_text(encoding="utf-8"))["rules"] == rules)
+
+
+def keep(place: Path, piece: Piece) -> None:
+    """Write a piece in one step.
+
+    Raises:
+        ExportError: its folder cannot be made.
+        OutputError: the file cannot be written.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{place.parent}: cannot keep what was measured: {error.strerror}; name another --out"
+        raise ExportError(message, code="cannot_write") from error
+    with Output(str(place)) as output:
+        output.write(json.dumps(piece).encode() + b"\n")
+
+
+def origin() -> dict[str, str]:
+    """When and with what a piece is measured."""
+    import keras
+
+    backend = keras.backend.backend()
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)  # noqa: S603
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": told.stdout.strip(),
+        "python": sys.version.split()[0],
+        "keras": keras.__version__,
+        "backend": f"{backend} {importlib.import_module(backend).__version__}",
+        "numpy": version("numpy"),
+    }
+
+
+def code_of_modules(modules: Iterable[ModuleType]) -> str:
+    """The code that figures come from, without comments and docstrings, which decide nothing."""
+    trees = [ast.parse(Path(module.__file__ or "").read_text(encoding="utf-8")) for module in modules]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return "\n".join(ast.unparse(tree) for tree in trees)

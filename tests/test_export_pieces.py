@@ -1,0 +1,124 @@
+"""Figures in small files: measured by the same rules or not, written whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from export.errors import ExportError
+from export.pieces import code_of_modules, is_there, keep, origin
+from sertag.errors import OutputError
+from tests.limits import largest_file
+
+CODE = '''"""What it is."""
+
+LIMIT = 3
+
+
+class Thing:
+    """A thing."""
+
+    size = 2
+
+    def grow(self, by):
+        """Grow."""
+        return self.size + by
+
+
+def empty():
+    """Nothing."""
+'''
+SAME = [
+    ('"""What it is."""', '"""Other words\n\nin two paragraphs."""'),
+    ('"""What it is."""\n', ""),
+    ('"""A thing."""', '"""The thing."""  # a comment'),
+    ("        return", "        # why\n        return"),
+    ('        """Grow."""\n', ""),
+    ("LIMIT = 3", "\n\nLIMIT   =   3  # of things"),
+    ('"""Nothing."""', '"""Nothing at all."""'),
+]
+OTHER = [
+    ("LIMIT = 3", "LIMIT = 4"),
+    ("LIMIT = 3", "LIMIT = 3.0"),
+    ("size = 2", 'size = "2"'),
+    ("self.size + by", "self.size - by"),
+    ("grow(self, by)", "grow(self, by=1)"),
+    ('"""Nothing."""', "return 1"),
+    ("class Thing", "class Something"),
+]
+
+
+@pytest.fixture
+def module(tmp_path):
+    def made(code: str) -> ModuleType:
+        place = tmp_path / f"m{len(list(tmp_path.iterdir()))}.py"
+        place.write_text(code, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location(place.stem, place)
+        assert spec is not None
+        return importlib.util.module_from_spec(spec)
+
+    return made
+
+
+@pytest.mark.parametrize(("old", "new"), SAME)
+def test_comments_and_docstrings_are_no_code(module, old, new):
+    assert old in CODE
+    assert code_of_modules([module(CODE.replace(old, new))]) == code_of_modules([module(CODE)])
+
+
+@pytest.mark.parametrize(("old", "new"), OTHER)
+def test_everything_else_is(module, old, new):
+    assert old in CODE
+    assert code_of_modules([module(CODE.replace(old, new))]) != code_of_modules([module(CODE)])
+
+
+def test_all_modules_count(module):
+    one, other = module("A = 1\n"), module("B = 2\n")
+    assert code_of_modules([one, other]) == "A = 1\nB = 2"
+    assert code_of_modules([]) == ""
+
+
+def test_a_piece_is_there_when_it_was_measured_by_the_same_rules(tmp_path):
+    place = tmp_path / "new" / "folder" / "a.json"
+    assert not is_there(place, "abc")
+    keep(place, {"rules": "abc", "uar": 0.5, "of": "Zoë"})
+    assert is_there(place, "abc")
+    assert not is_there(place, "abd")
+    assert json.loads(place.read_text(encoding="utf-8")) == {"rules": "abc", "uar": 0.5, "of": "Zoë"}
+    keep(place, {"rules": "abd"})
+    assert is_there(place, "abd")
+    assert [file.name for file in place.parent.iterdir()] == ["a.json"]
+
+
+def test_a_disk_that_fills_up_leaves_the_old_piece(tmp_path):
+    place = tmp_path / "a.json"
+    keep(place, {"rules": "abc"})
+    with largest_file(30), pytest.raises(OutputError, match=rf"cannot write .*{re.escape(place.name)}"):
+        keep(place, {"rules": "abd", "much": "x" * 100})
+    assert is_there(place, "abc")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    message = r"file/protocol: cannot keep what was measured: Not a directory; name another --out"
+    with pytest.raises(ExportError, match=message) as caught:
+        keep(tmp_path / "file" / "protocol" / "a.json", {"rules": "abc"})
+    assert caught.value.code == "cannot_write"
+
+
+def test_a_piece_says_when_and_with_what_it_was_measured():
+    keras = pytest.importorskip("keras", reason="the extra `export` is not installed")
+    found = origin()
+    assert set(found) == {"date", "commit", "python", "keras", "backend", "numpy"}
+    assert found["date"] == datetime.date.today().isoformat()
+    assert found["keras"] == keras.__version__
+    assert re.fullmatch(r"tensorflow [\d.]+.*", found["backend"])
+    if (Path(__file__).parents[1] / ".git").exists():
+        assert re.fullmatch(r"[0-9a-f]{7,40}", found["commit"])
