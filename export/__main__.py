@@ -17,8 +17,9 @@ from rich.table import Column, Table
 
 from export import console
 from export.card import card as write_card
+from export.clips import Corpus
 from export.console import cache_option, data_option, map_option, wishes
-from export.corpora import Corpus, find_corpora, relabel
+from export.corpora import find_corpora, relabel
 from export.errors import ExportError
 from export.fetch import SOURCES
 from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
@@ -314,7 +315,8 @@ def protocol(
 
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
-    from export.phone_protocol import QUESTIONS, SEEDS, measure, measure_calls
+    from export.phone_protocol import measure, measure_calls
+    from export.phone_questions import QUESTIONS, SEEDS
     from export.phone_summary import write_summary
 
     known = {question.name: question for question in QUESTIONS}

@@ -13,7 +13,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from export.clip_file import WHOLE_CLIP, clip_file
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import read_clip
 from export.errors import ExportError
 from export.telephone import RATE_HZ, over_a_line

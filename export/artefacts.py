@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from export.dataset import Ints
+from export.epochs import Epoch
 from export.errors import ExportError
-from export.fit import Epoch
 from export.metrics import Figures, Probs, figures
 from export.pictures import confusion_matrix, training_curves
 from export.tables import Cell, write_csv

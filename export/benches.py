@@ -18,11 +18,12 @@ import numpy as np
 from export.batches import LEAST_SPEECH_FRAMES, statistics
 from export.calibration import choose_threshold, fit_temperature, scale
 from export.clip_data import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Ints, Preparation, prepare
-from export.fit import Epoch, Fitted, Scores, fit, score
+from export.epochs import Epoch, Fitted
+from export.fit import Scores, fit, score
 from export.fit_phone import Settings, fit_phone
-from export.out_of_fold import predict
+from export.predictions import predict
 from export.protocols import Split
 from export.recipe import Recipe
 from sertag.spec import ModelSpec
@@ -183,7 +184,7 @@ class PhoneBench:
     ) -> None:
         """Make or load the frames of all clips.
 
-        Args and errors as of `bench_for`; `conditions` names what is scored, and which of `out_of_fold.CONDITIONS` that
+        Args and errors as of `bench_for`; `conditions` names what is scored, and which of `predictions.CONDITIONS` that
         is.
         """
         self._conditions = conditions

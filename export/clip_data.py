@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 from export.array_file import cache_arrays, make_cache
 from export.augment import augment
 from export.clip_file import WHOLE_CLIP, clip_file
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Ints, read_clip
 from export.errors import ExportError
 from export.metrics import Probs

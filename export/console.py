@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from export.corpora import Corpus, described
+from export.clips import Corpus, described
 from export.labels import canonical
 from export.layouts import LAYOUTS
 from export.report import Report

@@ -14,7 +14,7 @@ import numpy as np
 
 from export.batches import Inputs, file_windows, statistics
 from export.clip_data import tagged_windows
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import VARIANTS, Dataset, as_version, log_mel, read_clip
 from export.errors import ExportError
 from export.trained_on import TRAINED_ON_KEY, pack

@@ -7,137 +7,20 @@ First station of the line: **corpora** -> usable -> dataset. `export.layouts` sa
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from export.clips import Clip, Corpus, described
 from export.errors import ExportError
+from export.harvest import Harvest, files_of
 from export.labels import KNOWN, canonical, mapping, refuse_idle
 from export.layouts import LAYOUTS, Layout
-from sertag.decode import open_audio
-from sertag.discover import AUDIO_SUFFIXES, discover
-from sertag.errors import DecodeError
 from sertag.names import display_name
-
-NO_AUDIO = "no audio suffix"
 
 _NAMED_PLACE = re.compile(r"(?P<name>\w[\w.-]*)=(?P<place>.+)", re.DOTALL)
 _LOSSLESS = frozenset({".wav", ".flac", ".aif", ".aiff"})
-_SHOWN = 3  # names in a message
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
-
-    `speaker`, `sentence` and `intensity` are empty where they are not known.
-    """
-
-    path: Path
-    corpus: str
-    speaker: str
-    label: str
-    sentence: str
-    intensity: str
-    licence: str
-    digest: str
-
-    @property
-    def person(self) -> str:
-        """Corpus and speaker: what no split may have on both sides."""
-        return f"{self.corpus}/{self.speaker}"
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """The usable clips of one corpus, and what was left out.
-
-    Attributes:
-        name: of the corpus.
-        licence: of its recordings.
-        clips: sorted by path.
-        skipped: reason -> names of what is no clip here.
-        flawed: what is wrong -> names of clips that stayed all the same.
-    """
-
-    name: str
-    licence: str
-    clips: tuple[Clip, ...]
-    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Reason -> how many were skipped."""
-        return MappingProxyType({reason: len(names) for reason, names in self.skipped.items()})
-
-    def without(self, reasons: Mapping[Path, str]) -> Corpus:
-        """The same corpus less some clips.
-
-        Args:
-            reasons: path of a clip -> why it is left out.
-        """
-        skipped = {reason: list(names) for reason, names in self.skipped.items()}
-        for clip in self.clips:
-            if clip.path in reasons:
-                skipped.setdefault(reasons[clip.path], []).append(str(clip.path))
-        clips = tuple(clip for clip in self.clips if clip.path not in reasons)
-        return dataclasses.replace(self, clips=clips, skipped=_frozen(skipped))
-
-
-class Harvest:
-    """Clips of one corpus while they are collected: each recording once, and never under two labels."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._clips: list[Clip] = []
-        self._skipped: dict[str, list[str]] = {}
-        self._seen: dict[str, tuple[Clip, str]] = {}  # digest -> first clip, and where that is said
-
-    def skip(self, name: str, *, reason: str) -> None:
-        """Count and name what is no clip."""
-        self._skipped.setdefault(reason, []).append(name)
-
-    def take(self, clip: Clip, *, said_in: str = "") -> bool:
-        """Take a clip, unless it is empty, cannot be read, or was taken already.
-
-        Args:
-            clip: without its digest, which is made here.
-            said_in: where its label stands, if not in its path.
-
-        Returns:
-            Whether it was taken; else it is counted and named.
-
-        Raises:
-            ExportError: the same recording has another label elsewhere.
-        """
-        try:
-            content = clip.path.read_bytes()
-        except OSError as error:
-            self.skip(str(clip.path), reason=f"cannot be read ({error.strerror})")
-            return False
-        if not content:
-            self.skip(str(clip.path), reason="empty")
-            return False
-        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        where = said_in or display_name(str(clip.path))
-        first, first_where = self._seen.setdefault(digest, (clip, where))
-        if first is clip:
-            self._clips.append(dataclasses.replace(clip, digest=digest))
-            return True
-        if first.label != clip.label and _is_recording(clip.path):
-            found = f"{first_where} is {first.label} and {where} is {clip.label}, but the recording is the same"
-            raise ExportError(f"{found}; keep the one whose label is right", code="mixed_labels")
-        self.skip(str(clip.path), reason="identical recording" if first.label == clip.label else "no recording")
-        return False
-
-    def corpus(self, name: str, *, licence: str) -> Corpus:
-        """What was collected; it may be nothing."""
-        clips = tuple(sorted(self._clips, key=lambda clip: clip.path))
-        return Corpus(name, licence, clips, skipped=_frozen(self._skipped))
 
 
 def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
@@ -204,17 +87,6 @@ def load(root: Path, *, name: str) -> Corpus:
     return corpus
 
 
-def files_of(root: Path, harvest: Harvest) -> Iterator[Path]:
-    """The files under a folder that are audio by suffix; all others are left out of the harvest with a reason."""
-    for file in discover([str(root)], include=("*",)):
-        if file.problem is not None:
-            harvest.skip(file.path, reason=f"cannot be read ({file.problem.code})")
-        elif Path(file.path).suffix.lower() not in AUDIO_SUFFIXES:
-            harvest.skip(file.path, reason=NO_AUDIO)
-        else:
-            yield Path(file.path)
-
-
 def relabel(
     corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Corpus, ...]:
@@ -240,32 +112,6 @@ def relabel(
         advice = f"expected two or more of {', '.join(onto)}; add clips of others"
         raise ExportError(f"{message}, {advice}", code="one_class")
     return found
-
-
-def described(skipped: Mapping[str, tuple[str, ...]]) -> str:
-    """What was left out, for a message: counts, reasons and some names.
-
-    >>> described({"no audio suffix": ("a/readme.txt", "a/notes.txt")})
-    '2 no audio suffix (a/readme.txt, a/notes.txt)'
-    """
-    parts = []
-    for reason, names in skipped.items():
-        shown = ", ".join(display_name(name) for name in names[:_SHOWN])
-        parts.append(f"{len(names)} {reason} ({shown}{', ...' if len(names) > _SHOWN else ''})")
-    return "; ".join(parts) or "nothing"
-
-
-def _is_recording(path: Path) -> bool:
-    """False for headers without samples and saved error pages, which are the same under any label."""
-    try:
-        open_audio(str(path)).close()
-    except DecodeError:
-        return False
-    return True
-
-
-def _frozen(skipped: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
-    return MappingProxyType({reason: tuple(names) for reason, names in skipped.items()})
 
 
 def _expand(place: str) -> list[tuple[str, Path]]:

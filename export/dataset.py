@@ -20,7 +20,7 @@ import soxr
 from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
-from export.corpora import Clip
+from export.clips import Clip
 from export.errors import ExportError
 from export.telephone import draw_line, level_dbfs, transmit
 from sertag.decode import open_audio

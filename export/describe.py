@@ -18,7 +18,7 @@ import export.batches
 from export.artefacts import Scored
 from export.benches import ANSWERS_RIGHT, Bench, Trial
 from export.calibration import scale
-from export.corpora import Clip, Corpus
+from export.clips import Clip, Corpus
 from export.dataset import Ints
 from export.fit import Scores
 from export.layouts import LAYOUTS

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from export.answers import Answer, Line, tag_clips
-from export.corpora import Clip, Corpus
+from export.clips import Clip, Corpus
 from export.dataset import Ints
 from export.errors import ExportError
 from export.labels import SENTIMENTS, mapping, refuse_idle

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
-from export.corpora import Corpus
+from export.clips import Corpus
 from export.dataset import read_clip
 from export.explore_page import Chapter, Example, page
 from export.pictures import durations, label_counts, waveform_and_spectrogram

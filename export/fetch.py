@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from export.corpora import Corpus, load
+from export.clips import Corpus
+from export.corpora import load
 from export.errors import ExportError
 from export.layouts import LAYOUTS
 from export.report import Report

@@ -1,6 +1,6 @@
 """The training of one network of the default model: windows of calls, drawn afresh for every batch.
 
-Station of the line: dataset -> batches -> **fit_phone** -> out_of_fold. The length is fixed beforehand and nobody looks
+Station of the line: dataset -> batches -> **fit_phone** -> predictions. The length is fixed beforehand and nobody looks
 at a validation set, so nothing is picked on the speakers that are tested.
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from export.batches import LEAST_SPEECH_FRAMES, Mixture, Sampler, Statistics
 from export.dataset import Dataset, Ints
+from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
-from export.fit import Epoch, Fitted, run_epochs
 from export.recipe import Task
 from export.recipes.phone import RECIPE
 from sertag.records import FloatArray

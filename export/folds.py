@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Ints
 from export.errors import ExportError
 

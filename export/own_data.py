@@ -13,8 +13,9 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.corpora import NO_AUDIO, Clip, Corpus, Harvest, described, files_of
+from export.clips import Clip, Corpus, described
 from export.errors import ExportError
+from export.harvest import NO_AUDIO, Harvest, files_of
 from export.labels import canonical
 from sertag.discover import AUDIO_SUFFIXES
 from sertag.names import display_name

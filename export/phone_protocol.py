@@ -10,18 +10,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from export import (
     batches,
@@ -29,10 +26,11 @@ from export import (
     calibration,
     dataset,
     distortions,
+    epochs,
     fit,
     fit_phone,
     metrics,
-    out_of_fold,
+    predictions,
     protocols,
     surety,
     survival,
@@ -40,16 +38,17 @@ from export import (
 )
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
+from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
-from export.corpora import Clip, Corpus, relabel
+from export.corpora import relabel
 from export.dataset import Ints, read_clip
 from export.describe import data_hash
 from export.distortions import LINE_HZ, talk_at_once
 from export.errors import ExportError
-from export.labels import LABELS
 from export.metrics import Probs, area_under_curve, false_alarms, figures
-from export.pieces import Piece, code_of_modules, is_there, keep, origin
-from export.protocols import Split, speakers_among_others, splits
+from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, splits_of
+from export.pieces import Piece, code_of_modules, do_all, is_there, keep, origin
+from export.protocols import Split
 from export.recipe import Recipe, code_of
 from export.recipes.phone import RECIPE
 from export.report import Report
@@ -57,67 +56,12 @@ from export.survival import Survival, survivals
 from sertag.model import load
 from sertag.records import FloatArray
 
-SEEDS = (1, 2, 3)
-FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")
-CONDITIONS = MappingProxyType(
-    {
-        "clean": "clean, one clip",
-        "phone": "phone, one clip",
-        "clean, in a call": "clean, in a call",
-        "phone, in a call": "phone, in a call",
-    }
-)
-FOUND = (0.5, 0.8)  # shares of the angry clips at which false alarms are counted
-CALLS = "calls"  # the piece of real calls
 ANGRY, CALM = "angry", ("neutral", "calm")
 _SURVIVORS = 150  # clips of a fold that go through every distortion
 _RULES = 1  # raised when a piece is measured otherwise
 _DECIDING = (
-    *(batches, benches, calibration, dataset, distortions, fit, fit_phone, metrics, out_of_fold, protocols, surety),
-    *(survival, telephone),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question about strangers.
-
-    Attributes:
-        name: of its pieces.
-        title: for people.
-        corpora: what is learnt from and tested.
-        labels: of the network.
-        split: `speakers` and `corpora` as in `export.protocols`; `among others`: each speaker of the first corpus is
-            tested, the other corpora are learnt from too.
-        distorted: labels of tested clips are followed through distortions.
-    """
-
-    name: str
-    title: str
-    corpora: tuple[str, ...]
-    labels: tuple[str, ...]
-    split: Literal["speakers", "corpora", "among others"]
-    distorted: bool = False
-
-
-QUESTIONS = (
-    Question(
-        "ravdess",
-        "RAVDESS, 8 classes, six folds by actor number modulo 6",
-        ("ravdess",),
-        tuple(sorted((*LABELS, "calm"))),
-        "speakers",
-    ),
-    Question(
-        "emodb",
-        "EmoDB, 7 classes, one speaker out",
-        ("emodb",),
-        ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
-        "speakers",
-    ),
-    Question("tess", "TESS, the other speaker", ("tess",), LABELS, "speakers"),
-    Question("tess-among-others", "TESS, the other speaker, beside four other corpora", FIVE, LABELS, "among others"),
-    Question("corpora", "an unseen corpus out of five", FIVE, LABELS, "corpora", distorted=True),
+    *(batches, benches, calibration, dataset, distortions, epochs, fit, fit_phone, metrics, predictions, protocols),
+    *(surety, survival, telephone),
 )
 
 
@@ -150,17 +94,12 @@ def measure(
     if missing:
         message = f"the protocol needs {', '.join(missing)}, found {', '.join(sorted(corpora)) or 'nothing'}"
         raise ExportError(f"{message}; add --data NAME=DIR, or choose tests with --test", code="no_data")
-    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
-    rounds = [(test, seed) for seed in seeds for test in tests]
-    work = (
+    work = [
         delayed(measure_round)(test, seed, [corpora[name] for name in test.corpora], place=place, cache=cache)
-        for test, seed in rounds
-    )
-    for number, lines in enumerate(Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work), start=1):
-        for line in lines:
-            report(f"protocol: {line}", number / len(rounds))
-    report("protocol", 1.0)
+        for seed in seeds
+        for test in tests
+    ]
+    do_all(work, jobs=jobs, report=report, what="protocol")
 
 
 def measure_round(test: Question, seed: int, corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
@@ -186,13 +125,6 @@ def measure_round(test: Question, seed: int, corpora: Sequence[Corpus], *, place
         keep(where, piece | {"took_s": round(took_s, 1), **origin()})
         told.append(f"{where.stem}: {_short(piece)}, in {took_s:.0f} s")
     return told
-
-
-def splits_of(test: Question, clips: Sequence[Clip], *, seed: int) -> list[Split]:
-    """The folds of a test."""
-    if test.split == "among others":
-        return speakers_among_others(clips, corpus=test.corpora[0], seed=seed)
-    return splits(clips, protocol=test.split, seed=seed)
 
 
 def recipe_of(test: Question) -> Recipe:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from export.markdown import filled, table
-from export.phone_protocol import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
+from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
 from export.pieces import Piece
 from export.results import merit

@@ -9,15 +9,19 @@ import ast
 import datetime
 import importlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from joblib import Parallel
+
 from export.errors import ExportError
+from export.report import Report
 from sertag.output import Output
 
 Piece = dict[str, Any]
@@ -61,6 +65,24 @@ def origin() -> dict[str, str]:
         "backend": f"{backend} {importlib.import_module(backend).__version__}",
         "numpy": version("numpy"),
     }
+
+
+def do_all(work: Sequence[Any], *, jobs: int, report: Report, what: str) -> None:
+    """Measure, several things at a time, each on one thread.
+
+    Args:
+        work: of `joblib.delayed`; each returns lines to tell.
+        jobs: at a time.
+        report: of the progress.
+        what: is measured, in a word.
+    """
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
+    done = Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work)
+    for number, lines in enumerate(done, start=1):
+        for line in lines:
+            report(f"{what}: {line}", number / len(work))
+    report(what, 1.0)
 
 
 def code_of_modules(modules: Iterable[ModuleType]) -> str:

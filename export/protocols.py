@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Ints
 from export.errors import ExportError
 from export.folds import assign_folds

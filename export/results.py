@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -17,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from export.benches import Bench, Trial, bench_for
 from export.calibration import scale
-from export.corpora import Clip, Corpus, relabel
+from export.clips import Clip, Corpus
+from export.corpora import relabel
 from export.dataset import Ints
 from export.describe import data_hash
 from export.fit import Scores
 from export.metrics import calibration_error
-from export.pieces import Piece, is_there, keep, origin
+from export.pieces import Piece, do_all, is_there, keep, origin
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of
 from export.recipes import RECIPES
@@ -93,16 +93,11 @@ def measure(
         ExportError: clips that cannot be split as a protocol wants, or features that cannot be kept.
         OutputError: a piece cannot be written.
     """
-    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
-    work = (
+    work = [
         delayed(measure_group)(group, [corpora[name] for name in group.corpora], place=place, cache=cache)
         for group in groups
-    )
-    for number, lines in enumerate(Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work), start=1):
-        for line in lines:
-            report(f"results: {line}", number / len(groups))
-    report("results", 1.0)
+    ]
+    do_all(work, jobs=jobs, report=report, what="results")
 
 
 def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from export import network_file
 from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
+from export.clips import Corpus
 from export.convert import convert, example_inputs
-from export.corpora import Corpus
 from export.describe import Title, data_hash, describe_trial, run_facts, scored_clips, versions
 from export.errors import ExportError
 from export.protocols import Protocol, Split, splits

@@ -18,15 +18,16 @@ import numpy as np
 from export import network_file
 from export.artefacts import Outcome, Scored, write_artefacts
 from export.batches import Statistics, statistics
+from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
-from export.corpora import Clip, Corpus
 from export.dataset import Dataset, Ints, Preparation, prepare
 from export.describe import Title, data_hash, describe, record
-from export.fit import Epoch, Fitted
+from export.epochs import Epoch, Fitted
 from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
-from export.out_of_fold import Predictions, cross_fitted, load_predictions, measure, predict, save_predictions
+from export.out_of_fold import cross_fitted, measure
+from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
 from export.recipe import code_of
 from export.recipes.phone import RECIPE

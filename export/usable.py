@@ -19,7 +19,7 @@ from types import MappingProxyType
 from joblib import Parallel, delayed
 
 import sertag
-from export.corpora import Corpus, described
+from export.clips import Corpus, described
 from export.errors import ExportError
 from export.report import Report
 from sertag.decode import open_audio

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import soundfile
 
-from export.corpora import Clip, find_corpora
+from export.clips import Clip
+from export.corpora import find_corpora
 from tests.conftest import RATE_HZ, speech_like
 
 EMOVO_CODES = ("rab", "gio", "neu", "tri")  # angry, happy, neutral, sad

@@ -14,8 +14,8 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from export import artefacts
 from export.artefacts import MACRO, Outcome, Scored, write_artefacts
+from export.epochs import Epoch
 from export.errors import ExportError
-from export.fit import Epoch
 from export.metrics import figures
 
 LABELS = ("angry", "fear", "happy", "sad")

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from export.batches import LEAST_SPEECH_FRAMES, Mixture, Sampler, file_windows, statistics
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Dataset, Variant, as_version, log_mel, read_clip
 from sertag.features import coefficients
 from sertag.model import load

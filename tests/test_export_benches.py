@@ -22,9 +22,10 @@ from export import benches
 from export.benches import ClipBench, PhoneBench, Trial, _trial, bench_for
 from export.calibration import fit_temperature, scale
 from export.clip_data import CONDITIONS
-from export.corpora import Clip
+from export.clips import Clip
+from export.epochs import Epoch, Fitted
 from export.errors import ExportError
-from export.fit import Epoch, Fitted, Scores
+from export.fit import Scores
 from export.protocols import Split, splits
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES

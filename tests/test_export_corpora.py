@@ -13,7 +13,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.corpora import Clip, Corpus, find_corpora, load, relabel
+from export.clips import Clip, Corpus
+from export.corpora import find_corpora, load, relabel
 from export.dataset import log_mel, read_clip
 from export.errors import ExportError
 from export.labels import KNOWN, LABELS

@@ -17,8 +17,9 @@ import keras
 from keras import Input, Sequential, layers
 
 from export.clip_data import CLEAN, PHONE, ClipData, Windows
+from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
-from export.fit import Epoch, Fitted, answers, fit, run_epochs, score
+from export.fit import answers, fit, score
 from export.protocols import Split
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES

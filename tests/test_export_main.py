@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from export import console
 from export.__main__ import main
-from export.corpora import Clip, Corpus
+from export.clips import Clip, Corpus
 from export.errors import ExportError
 from export.recipes import RECIPES
 from sertag.model import load

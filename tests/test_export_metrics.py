@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
-from export.corpora import Clip
+from export.clips import Clip
 from export.dataset import Dataset
 from export.metrics import area_under_curve, calibration_error, false_alarms, figures
-from export.out_of_fold import CONDITIONS, Predictions, measure
+from export.out_of_fold import measure
+from export.predictions import CONDITIONS, Predictions
 from sertag.spec import FeatureSpec
 
 LABELS = ("angry", "happy", "sad")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.corpora import Corpus
+from export.clips import Corpus
 from export.errors import ExportError
 from export.own_data import load
 from tests.audio_files import encoded, tones

@@ -31,7 +31,8 @@ from export import benches, phone_protocol
 from export.__main__ import main
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
-from export.corpora import Corpus, find_corpora
+from export.clips import Corpus
+from export.corpora import find_corpora
 from export.dataset import read_clip
 from export.distortions import NAMES
 from export.errors import ExportError
@@ -39,11 +40,7 @@ from export.fit import Scores
 from export.fit_phone import Settings
 from export.labels import LABELS as ALL_LABELS
 from export.metrics import figures
-from export.out_of_fold import Predictions
 from export.phone_protocol import (
-    CONDITIONS,
-    QUESTIONS,
-    Question,
     _anger,
     _babble,
     _sentiment_uar,
@@ -52,8 +49,9 @@ from export.phone_protocol import (
     measure_round,
     recipe_of,
     rules_of,
-    splits_of,
 )
+from export.phone_questions import CONDITIONS, QUESTIONS, Question, splits_of
+from export.predictions import Predictions
 from export.protocols import Split, splits
 from export.recipe import Task
 from export.recipes.phone import RECIPE
@@ -492,7 +490,7 @@ def test_a_folder_without_calls_is_one_error(corpora, tiny_model, tmp_path):
 @pytest.fixture
 def asked(monkeypatch) -> None:
     """The command asks the tiny questions."""
-    for module in ("phone_protocol", "phone_summary"):
+    for module in ("phone_questions", "phone_summary"):
         monkeypatch.setattr(f"export.{module}.QUESTIONS", TINY[:2])
 
 

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from export import phone_summary
 from export.metrics import figures
-from export.phone_protocol import CONDITIONS, Question, _condition
+from export.phone_protocol import _condition
+from export.phone_questions import CONDITIONS, Question
 from export.phone_summary import as_markdown, read_pieces, sum_of, summarise, write_summary
 from export.pieces import keep
 from export.recipe import Recipe

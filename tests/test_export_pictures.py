@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import matplotlib
 from matplotlib.figure import Figure
 
-from export.fit import Epoch
+from export.epochs import Epoch
 from export.pictures import (
     _envelope,
     confusion_matrix,

@@ -30,8 +30,9 @@ from export.batches import file_windows
 from export.benches import LINES_SEED, Bench, Trial, bench_for
 from export.calibration import scale
 from export.clip_data import CLEAN, PHONE, Job, prepare_clips
+from export.clips import Clip
 from export.convert import convert, example_inputs
-from export.corpora import Clip, find_corpora, relabel
+from export.corpora import find_corpora, relabel
 from export.dataset import Preparation, prepare
 from export.fit import answers
 from export.labels import LABELS, SENTIMENTS

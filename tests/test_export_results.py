@@ -27,7 +27,8 @@ from keras import Input, Sequential, layers
 
 from export.__main__ import main
 from export.benches import ClipBench, Trial
-from export.corpora import Corpus, find_corpora
+from export.clips import Corpus
+from export.corpora import find_corpora
 from export.errors import ExportError
 from export.fit import Scores
 from export.protocols import PROTOCOLS, Split

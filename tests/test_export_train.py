@@ -33,7 +33,8 @@ from export import network_file
 from export.__main__ import main
 from export.benches import Bench, bench_for
 from export.card import card
-from export.corpora import Corpus, find_corpora
+from export.clips import Corpus
+from export.corpora import find_corpora
 from export.describe import Title
 from export.errors import ExportError
 from export.labels import SENTIMENT

@@ -27,15 +27,16 @@ import keras
 
 from export.__main__ import main
 from export.card import card
+from export.clips import Corpus
 from export.convert import convert, example_inputs, to_onnx
-from export.corpora import Corpus, find_corpora
+from export.corpora import find_corpora
 from export.dataset import Dataset
 from export.describe import Title
+from export.epochs import Epoch
 from export.errors import ExportError
-from export.fit import Epoch
 from export.fit_phone import Settings, fit_phone
 from export.labels import LABELS
-from export.out_of_fold import Predictions, load_predictions, save_predictions
+from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipe import Task
 from export.recipes import phone
 from export.train_phone import load_dataset, run_name, train_phone

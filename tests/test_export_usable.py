@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import sertag
-from export.corpora import Clip, Corpus, load
+from export.clips import Clip, Corpus
+from export.corpora import load
 from export.dataset import read_clip
 from export.errors import ExportError
 from export.usable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine

@@ -1,0 +1,78 @@
+"""What is asked of the default model: on which strangers it is tested, and which clips it may learn from.
+
+Fixed before anything was tuned; `phone_protocol` measures the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from export.clips import Clip
+from export.labels import LABELS
+from export.protocols import Split, speakers_among_others, splits
+
+SEEDS = (1, 2, 3)
+FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")
+CONDITIONS = MappingProxyType(
+    {
+        "clean": "clean, one clip",
+        "phone": "phone, one clip",
+        "clean, in a call": "clean, in a call",
+        "phone, in a call": "phone, in a call",
+    }
+)
+FOUND = (0.5, 0.8)  # shares of the angry clips at which false alarms are counted
+CALLS = "calls"  # the piece of real calls
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about strangers.
+
+    Attributes:
+        name: of its pieces.
+        title: for people.
+        corpora: what is learnt from and tested.
+        labels: of the network.
+        split: `speakers` and `corpora` as in `export.protocols`; `among others`: each speaker of the first corpus is
+            tested, the other corpora are learnt from too.
+        distorted: labels of tested clips are followed through distortions.
+    """
+
+    name: str
+    title: str
+    corpora: tuple[str, ...]
+    labels: tuple[str, ...]
+    split: Literal["speakers", "corpora", "among others"]
+    distorted: bool = False
+
+
+QUESTIONS = (
+    Question(
+        "ravdess",
+        "RAVDESS, 8 classes, six folds by actor number modulo 6",
+        ("ravdess",),
+        tuple(sorted((*LABELS, "calm"))),
+        "speakers",
+    ),
+    Question(
+        "emodb",
+        "EmoDB, 7 classes, one speaker out",
+        ("emodb",),
+        ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
+        "speakers",
+    ),
+    Question("tess", "TESS, the other speaker", ("tess",), LABELS, "speakers"),
+    Question("tess-among-others", "TESS, the other speaker, beside four other corpora", FIVE, LABELS, "among others"),
+    Question("corpora", "an unseen corpus out of five", FIVE, LABELS, "corpora", distorted=True),
+)
+
+
+def splits_of(test: Question, clips: Sequence[Clip], *, seed: int) -> list[Split]:
+    """The folds of a test."""
+    if test.split == "among others":
+        return speakers_among_others(clips, corpus=test.corpora[0], seed=seed)
+    return splits(clips, protocol=test.split, seed=seed)
