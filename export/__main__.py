@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 from rich.console import Console
@@ -29,6 +29,9 @@ from export.recipes import RECIPES
 from export.report import Report
 from sertag.model import load
 from sertag.parallel import usable_cpus
+
+if TYPE_CHECKING:
+    from export.phone_questions import Question
 
 CROSS_VALIDATED = "cross-validated"
 RESULTS = Path(__file__).parent / "results"
@@ -316,13 +319,10 @@ def protocol(
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
     from export.phone_protocol import measure, measure_calls
-    from export.phone_questions import QUESTIONS, SEEDS
+    from export.phone_questions import SEEDS
     from export.phone_summary import write_summary
 
-    known = {question.name: question for question in QUESTIONS}
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--test")
-    chosen = [known[name] for name in names or known]
+    chosen = _questions(names)
     with console.errors(), console.progress() as report:
         corpora = {corpus.name: corpus for corpus in _decodable(find_corpora(places), cache, 0.1, report)}
         pieces = out / "protocol"
@@ -332,6 +332,48 @@ def protocol(
             measure_calls(calls, list(corpora.values()), model=model, place=pieces, report=report)
         page = write_summary(pieces, out)
     click.echo(str(page))
+
+
+@main.command()
+@click.argument("model", type=click.Choice(["phone"]))
+@data_option
+@click.option("--test", "name", required=True, metavar="NAME", help="Of `protocol`, whose tested clips are left alone.")
+@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is left alone.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--set", "changes", multiple=True, metavar="SETTING=VALUE", help="Repeatable.  [default: as it is]")
+@click.option("--note", default="", help="What is tried.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS / "search.jsonl", help="Of all trials.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
+def search(
+    model: str,
+    places: tuple[str, ...],
+    name: str,
+    fold: int,
+    seed: int,
+    changes: tuple[str, ...],
+    note: str,
+    out: Path,
+    cache: Path,
+) -> None:
+    """Try one configuration of the default MODEL on inner speakers, and write down what it reaches."""
+    from export.search import try_out
+
+    (question,) = _questions([name])
+    wanted = dict(console.pairs(changes, option="--set", form="SETTING=VALUE"))
+    with console.errors(), console.progress() as report:
+        corpora = {corpus.name: corpus for corpus in _decodable(find_corpora(places), cache, 0.1, report)}
+        line = try_out(question, corpora, fold=fold, seed=seed, changes=wanted, note=note, cache=cache, log=out)
+    click.echo(json.dumps(line))
+
+
+def _questions(names: Sequence[str]) -> list[Question]:
+    """The questions of these names, or all of them."""
+    from export.phone_questions import QUESTIONS
+
+    known = {question.name: question for question in QUESTIONS}
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(known)}", param_hint="--test")
+    return [known[name] for name in names or known]
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
 _PHONE_CONDITIONS = MappingProxyType({CLEAN: "clean, one clip", PHONE: "phone, one clip"})
-_WINDOWS_A_CLIP = 46  # that are drawn in a training, as many as the bundled model has seen of each clip
 ANSWERS_RIGHT = 0.6  # share of the answers to inner clips that the least confidence is to make right
 MIN_SPEECH_S = 0.1  # authors score every clip; a tenth of a second of speech is the least to have an opinion on
 
@@ -181,16 +180,17 @@ class PhoneBench:
         jobs: int,
         report: Callable[[int, int], None] = lambda done, total: None,
         conditions: Mapping[str, str] = _PHONE_CONDITIONS,
+        settings: Settings | None = None,
     ) -> None:
         """Make or load the frames of all clips.
 
         Args and errors as of `bench_for`; `conditions` names what is scored, and which of `predictions.CONDITIONS` that
-        is.
+        is; of `settings`, seed, length and labels come from elsewhere.
         """
         self._conditions = conditions
         self.recipe = recipe
         sentiment = tuple(recipe.sentiment[label] for label in recipe.labels)
-        self._settings = Settings(labels=recipe.labels, sentiment=sentiment)
+        self._settings = replace(settings or Settings(), labels=recipe.labels, sentiment=sentiment)
         least_s = LEAST_SPEECH_FRAMES / recipe.features.frame_rate_hz
         self.spec = _bare_spec(recipe, hop_s=self._settings.hop_s, min_speech_s=least_s)
         preparation = Preparation(recipe.features, seed=LINES_SEED)
@@ -211,7 +211,8 @@ class PhoneBench:
     ) -> Trial:
         """See `Bench.run`; the length is fixed beforehand, and the inner clips only calibrate."""
         epochs = epochs or self.recipe.epochs
-        steps = math.ceil(_WINDOWS_A_CLIP * len(split.learn) / (self.recipe.epochs * self.recipe.batch))
+        windows = self._settings.windows_a_clip * len(split.learn)
+        steps = math.ceil(windows / (self.recipe.epochs * self.recipe.batch))
         settings = replace(self._settings, seed=seed, epochs=epochs, steps=steps)
         fitted = fit_phone(
             self._dataset, self._sums, split.learn, settings=settings, checkpoint=checkpoint, report=report

@@ -53,11 +53,17 @@ def wishes(renamed: Sequence[str]) -> dict[str, str]:
     >>> wishes(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
-    parts = [item.partition("=") for item in renamed]
-    for item, (found, equals, _) in zip(renamed, parts, strict=True):
-        if not found or not equals:
-            raise click.BadParameter(f"{item!r} is not FOUND=LABEL", param_hint="--map")
-    return {canonical(found): canonical(label) for found, _, label in parts}
+    found = pairs(renamed, option="--map", form="FOUND=LABEL")
+    return {canonical(name): canonical(label) for name, label in found}
+
+
+def pairs(items: Sequence[str], *, option: str, form: str) -> list[tuple[str, str]]:
+    """What stands before and behind the `=` of each value of an option; the form is for the message."""
+    parts = [item.partition("=") for item in items]
+    for item, (name, equals, _) in zip(items, parts, strict=True):
+        if not name or not equals:
+            raise click.BadParameter(f"{item!r} is not {form}", param_hint=option)
+    return [(name, value) for name, _, value in parts]
 
 
 @contextmanager

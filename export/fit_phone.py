@@ -37,6 +37,8 @@ class Settings:
         labels, sentiment: in the order of the network's output.
         counts_as: what each label of the corpora became, for the model's history.
         epochs, steps: of training, `steps` batches an epoch; fixed beforehand, so nothing is picked on a test speaker.
+        windows_a_clip: that are drawn in a training of which nothing else says how long it is; as many as the bundled
+            model has seen of each clip.
         batch: windows.
         learning_rate: at its peak; warms up over one epoch and falls to 0 as a cosine.
         weight_decay: of AdamW.
@@ -54,6 +56,7 @@ class Settings:
     sentiment: tuple[str, ...] = tuple(RECIPE.sentiment[label] for label in RECIPE.labels)
     epochs: int = RECIPE.epochs
     steps: int = 250
+    windows_a_clip: int = 46
     batch: int = RECIPE.batch
     learning_rate: float = RECIPE.learning_rate
     weight_decay: float = 2e-3

@@ -46,7 +46,7 @@ from export.describe import data_hash
 from export.distortions import LINE_HZ, talk_at_once
 from export.errors import ExportError
 from export.metrics import Probs, area_under_curve, false_alarms, figures
-from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, splits_of
+from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, refuse_missing, splits_of
 from export.pieces import Piece, code_of_modules, do_all, is_there, keep, origin
 from export.protocols import Split
 from export.recipe import Recipe, code_of
@@ -90,10 +90,7 @@ def measure(
         ExportError: a corpus is missing, clips that cannot be split, or features that cannot be kept.
         OutputError: a piece cannot be written.
     """
-    missing = sorted({name for test in tests for name in test.corpora} - set(corpora))
-    if missing:
-        message = f"the protocol needs {', '.join(missing)}, found {', '.join(sorted(corpora)) or 'nothing'}"
-        raise ExportError(f"{message}; add --data NAME=DIR, or choose tests with --test", code="no_data")
+    refuse_missing(tests, corpora)
     work = [
         delayed(measure_round)(test, seed, [corpora[name] for name in test.corpora], place=place, cache=cache)
         for seed in seeds

@@ -5,12 +5,13 @@ Fixed before anything was tuned; `phone_protocol` measures the answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from export.clips import Clip
+from export.clips import Clip, Corpus
+from export.errors import ExportError
 from export.labels import LABELS
 from export.protocols import Split, speakers_among_others, splits
 
@@ -69,6 +70,18 @@ QUESTIONS = (
     Question("tess-among-others", "TESS, the other speaker, beside four other corpora", FIVE, LABELS, "among others"),
     Question("corpora", "an unseen corpus out of five", FIVE, LABELS, "corpora", distorted=True),
 )
+
+
+def refuse_missing(questions: Sequence[Question], corpora: Mapping[str, Corpus]) -> None:
+    """Stop where questions are about corpora that are not there.
+
+    Raises:
+        ExportError: all that are missing.
+    """
+    missing = sorted({name for question in questions for name in question.corpora} - set(corpora))
+    if missing:
+        message = f"the protocol needs {', '.join(missing)}, found {', '.join(sorted(corpora)) or 'nothing'}"
+        raise ExportError(f"{message}; add --data NAME=DIR, or choose tests with --test", code="no_data")
 
 
 def splits_of(test: Question, clips: Sequence[Clip], *, seed: int) -> list[Split]:

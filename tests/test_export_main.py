@@ -25,7 +25,7 @@ from tests.corpora import own
 from tests.test_export_corpora import make_files
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results", "protocol")
+COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results", "protocol", "search")
 PHONE = str(resources.files("sertag") / "models" / "phone.onnx")
 
 

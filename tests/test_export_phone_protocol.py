@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,6 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
-import keras
-from keras import layers
 
 from export import benches, phone_protocol
 from export.__main__ import main
@@ -37,7 +34,6 @@ from export.dataset import read_clip
 from export.distortions import NAMES
 from export.errors import ExportError
 from export.fit import Scores
-from export.fit_phone import Settings
 from export.labels import LABELS as ALL_LABELS
 from export.metrics import figures
 from export.phone_protocol import (
@@ -53,7 +49,6 @@ from export.phone_protocol import (
 from export.phone_questions import CONDITIONS, QUESTIONS, Question, splits_of
 from export.predictions import Predictions
 from export.protocols import Split, splits
-from export.recipe import Task
 from export.recipes.phone import RECIPE
 from export.results import merit
 from export.surety import from_plain, surety
@@ -61,7 +56,7 @@ from sertag.errors import OutputError
 from tests.conftest import RATE_HZ, speech_like
 from tests.limits import largest_file
 from tests.onnx_models import tiny_spec, write_model
-from tests.training import untraced
+from tests.training import small_phone, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SPEAKERS = Question("tess", "TESS, the other speaker", ("tess",), LABELS, "speakers")
@@ -70,33 +65,10 @@ ACROSS = Question("corpora", "an unseen corpus out of two", ("tess", "emovo"), L
 TINY = (SPEAKERS, AMONG, ACROSS)
 
 
-def build(task: Task) -> keras.Model:
-    """A network with the inputs of the real one; whether that can be converted is a matter of its training's tests."""
-    shapes = {
-        "features": (task.frames, task.columns),
-        "channel_mean": (task.columns,),
-        "channel_std": (task.columns,),
-        "speech_frames": (1,),
-    }
-    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
-    mean = layers.GlobalAveragePooling1D()(inputs["features"])
-    heard = layers.Rescaling(1e-3)(inputs["speech_frames"])
-    known = layers.Concatenate()([mean - inputs["channel_mean"], inputs["channel_std"], heard])
-    return keras.Model(inputs, layers.Dense(task.labels, activation="softmax")(known))
-
-
-def make_small(patched: pytest.MonkeyPatch) -> None:
-    """One step of four windows of a second, and two clips through the distortions."""
-    patched.setattr("export.fit_phone.RECIPE", dataclasses.replace(RECIPE, build=build))
-    patched.setattr(phone_protocol, "RECIPE", dataclasses.replace(RECIPE, epochs=1, window_s=1.0))
-    patched.setattr(benches, "Settings", functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5))
-    patched.setattr(benches, "_WINDOWS_A_CLIP", 1)
-    patched.setattr(phone_protocol, "_SURVIVORS", 2)
-
-
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    make_small(monkeypatch)
+    small_phone(monkeypatch)
+    monkeypatch.setattr(phone_protocol, "_SURVIVORS", 2)
     monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
     with untraced():
         yield
@@ -130,7 +102,8 @@ def tested(corpora, cache, tmp_path_factory) -> SimpleNamespace:
     place = tmp_path_factory.mktemp("pieces")
     found = SimpleNamespace(place=place, told=[], survivors=[], splits=[])
     with pytest.MonkeyPatch.context() as patched, untraced():
-        make_small(patched)
+        small_phone(patched)
+        patched.setattr(phone_protocol, "_SURVIVORS", 2)
         true_survivals, true_run = phone_protocol.survivals, PhoneBench.run
 
         def survivals(recordings: Sequence[Path], *, model: Any, **options: Any) -> Any:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import keras
+
+    from export.recipe import Task
 
 
 @contextmanager
@@ -19,3 +29,33 @@ def untraced() -> Iterator[None]:
             yield
     finally:
         tf.config.run_functions_eagerly(False)
+
+
+def small_phone(patched: pytest.MonkeyPatch) -> None:
+    """The default model's recipe with a small network, of which a training is one step of four windows of a second."""
+    from export import benches, phone_protocol
+    from export.fit_phone import Settings
+    from export.recipes.phone import RECIPE
+
+    small = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows_a_clip=1, epochs=1)
+    patched.setattr("export.fit_phone.RECIPE", dataclasses.replace(RECIPE, build=small_network))
+    patched.setattr(phone_protocol, "RECIPE", dataclasses.replace(RECIPE, epochs=1, window_s=1.0))
+    patched.setattr(benches, "Settings", small)
+
+
+def small_network(task: Task) -> keras.Model:
+    """The inputs of the default model's network; whether it can be converted is a matter of its training's tests."""
+    import keras
+    from keras import layers
+
+    shapes = {
+        "features": (task.frames, task.columns),
+        "channel_mean": (task.columns,),
+        "channel_std": (task.columns,),
+        "speech_frames": (1,),
+    }
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    mean = layers.GlobalAveragePooling1D()(inputs["features"])
+    heard = layers.Rescaling(1e-3)(inputs["speech_frames"])
+    known = layers.Concatenate()([mean - inputs["channel_mean"], inputs["channel_std"], heard])
+    return keras.Model(inputs, layers.Dense(task.labels, activation="softmax")(known))

@@ -1,0 +1,166 @@
+"""Configurations of the default model, each tried on inner speakers and written down, whatever came of it.
+
+The clips that `phone_protocol` tests in a fold are left alone here: all other speakers of the fold are dealt over inner
+folds, and each is scored by a network that has not heard them. One line of JSON a trial, appended, so that nobody
+chooses among more configurations than are written down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.benches import PhoneBench
+from export.calibration import scale
+from export.clips import Corpus
+from export.corpora import relabel
+from export.dataset import Ints
+from export.errors import ExportError
+from export.fit_phone import Settings
+from export.folds import assign_folds
+from export.metrics import Probs, figures
+from export.phone_protocol import recipe_of, rules_of
+from export.phone_questions import CONDITIONS, Question, refuse_missing, splits_of
+from export.pieces import origin
+
+INNER_FOLDS = 3
+
+
+def try_out(
+    question: Question,
+    corpora: Mapping[str, Corpus],
+    *,
+    fold: int,
+    seed: int,
+    changes: Mapping[str, str],
+    note: str,
+    cache: Path,
+    log: Path,
+) -> dict[str, Any]:
+    """Train one configuration and score it on the inner speakers of a fold, unless that was done before.
+
+    Args:
+        question: whose clips are split.
+        corpora: by name, decodable clips with their own labels.
+        fold: which of the question's folds is left out, counted from 0.
+        seed: of the split and the training.
+        changes: name of a setting of `fit_phone.Settings`, or of its `mixture` behind a dot -> value.
+        note: what is tried, in words; changes of the code are told by their hash alone.
+        cache: folder for features.
+        log: the file that the trial is appended to.
+
+    Returns:
+        The line.
+
+    Raises:
+        ExportError: no such fold or setting, too few speakers, or a log that cannot be written.
+    """
+    settings = changed(Settings(), changes)
+    recipe = dataclasses.replace(recipe_of(question), epochs=settings.epochs, batch=settings.batch)
+    refuse_missing([question], corpora)
+    own = [corpora[name] for name in question.corpora]
+    clips = [clip for corpus in relabel(own, onto=question.labels) for clip in corpus.clips]
+    what = {
+        "test": question.name,
+        "fold": fold,
+        "seed": seed,
+        "inner_folds": INNER_FOLDS,
+        "changes": dict(changes),
+        "rules": rules_of(question, recipe, clips),
+    }
+    for line in read_log(log):
+        if what.items() <= line.items():
+            return line
+    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS, settings=settings)
+    began = time.monotonic()
+    inner = _inner(bench, question, fold=fold, seed=seed)
+    line = {**what, "note": note, "inner": inner, "took_s": round(time.monotonic() - began, 1), **origin()}
+    _append(log, line)
+    return line
+
+
+def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
+    """Settings with some of them changed.
+
+    Args:
+        settings: to begin with.
+        changes: see `try_out`.
+
+    Raises:
+        ExportError: no such setting, or no value of its kind.
+
+    >>> changed(Settings(), {"epochs": "20", "mixture.clean": "0.3"}).mixture.clean
+    0.3
+    """
+    for name, value in changes.items():
+        part, _, own = name.rpartition(".")
+        if part == "mixture":
+            settings = dataclasses.replace(settings, mixture=_with(settings.mixture, own, value, name=name))
+        elif not part:
+            settings = _with(settings, own, value, name=name)
+        else:
+            raise _no_setting(name, settings)
+    return settings
+
+
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """The trials so far."""
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+
+
+def _inner(bench: PhoneBench, question: Question, *, fold: int, seed: int) -> dict[str, dict[str, float]]:
+    """What the speakers outside the fold were taken for by networks that had not heard them."""
+    found = splits_of(question, bench.clips, seed=seed)
+    if fold >= len(found):
+        raise ExportError(f"there is no fold {fold}; {question.name} has {len(found)}, from 0 on", code="bad_fold")
+    rest = np.setdiff1d(np.arange(len(bench.clips)), found[fold].test)
+    inner_fold = assign_folds([bench.clips[index] for index in rest], folds=INNER_FOLDS, seed=seed)
+    probs: dict[str, list[Probs]] = {name: [] for name in CONDITIONS}
+    truth: list[Ints] = []
+    for number in range(INNER_FOLDS):
+        scored, learnt = rest[inner_fold == number], rest[inner_fold != number]
+        split = dataclasses.replace(found[fold], learn=learnt, inner=scored, test=scored)
+        trial = bench.run(split, seed=seed)
+        truth.append(bench.truth[scored])
+        for name, scores in trial.scores.items():
+            probs[name].append(scale(scores.log_probs, temperature=1.0))
+    pooled = {name: (np.concatenate(parts), np.concatenate(truth)) for name, parts in probs.items()}
+    return {name: _figures(*own, labels=bench.recipe.labels) for name, own in pooled.items()}
+
+
+def _figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> dict[str, float]:
+    found = figures(probs, truth, labels=labels)
+    return {"uar": round(found.uar, 4), "accuracy": round(found.accuracy, 4)}
+
+
+def _append(log: Path, line: Mapping[str, Any]) -> None:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+    except OSError as error:
+        message = f"{log}: cannot write down what was tried: {error.strerror}; name another --out"
+        raise ExportError(message, code="cannot_write") from error
+
+
+def _with(target: Any, own: str, value: str, *, name: str) -> Any:
+    """A record with one of its numbers changed."""
+    before = getattr(target, own, None)
+    if not isinstance(before, int | float) or own not in {item.name for item in dataclasses.fields(target)}:
+        raise _no_setting(name, target)
+    try:
+        return dataclasses.replace(target, **{own: type(before)(value)})
+    except ValueError as error:
+        kind = type(before).__name__
+        raise ExportError(f"--set {name}={value}: expected {kind}, such as {before}", code="bad_setting") from error
+
+
+def _no_setting(name: str, target: Any) -> ExportError:
+    own = [item.name for item in dataclasses.fields(target) if isinstance(getattr(target, item.name), int | float)]
+    return ExportError(f"--set {name}: no such number; expected one of {', '.join(own)}", code="bad_setting")
