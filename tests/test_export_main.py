@@ -23,6 +23,7 @@ from export.recipes import RECIPES
 from sertag.model import load
 from tests.corpora import own
 from tests.test_export_corpora import make_files
+from tests.training import one_process
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results", "protocol", "search")
@@ -102,7 +103,7 @@ def test_clips_that_are_no_audio_are_one_line(tmp_path, tiny_model):
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    one_process(monkeypatch)
 
 
 @pytest.mark.usefixtures("alone")

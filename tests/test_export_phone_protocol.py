@@ -56,7 +56,7 @@ from sertag.errors import OutputError
 from tests.conftest import RATE_HZ, speech_like
 from tests.limits import largest_file
 from tests.onnx_models import tiny_spec, write_model
-from tests.training import small_phone, untraced
+from tests.training import one_process, small_phone, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SPEAKERS = Question("tess", "TESS, the other speaker", ("tess",), LABELS, "speakers")
@@ -69,7 +69,7 @@ TINY = (SPEAKERS, AMONG, ACROSS)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     small_phone(monkeypatch)
     monkeypatch.setattr(phone_protocol, "_SURVIVORS", 2)
-    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    one_process(monkeypatch)
     with untraced():
         yield
 

@@ -28,7 +28,7 @@ from export.fit_phone import Settings
 from export.phone_questions import CONDITIONS, Question, splits_of
 from export.search import changed, read_log, try_out
 from tests.limits import largest_file
-from tests.training import small_phone, untraced
+from tests.training import one_process, small_phone, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 QUESTION = Question("emovo", "EMOVO", ("emovo",), LABELS, "speakers")
@@ -39,7 +39,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     small_phone(monkeypatch)
     few = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows_a_clip=1, epochs=1)
     monkeypatch.setattr(search, "Settings", few)
-    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    one_process(monkeypatch)
     with untraced():
         yield
 

@@ -47,7 +47,7 @@ from sertag.pipeline import tag_file
 from sertag.probe import check
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
-from tests.training import untraced
+from tests.training import one_process, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
@@ -92,8 +92,8 @@ TINY = Recipe(
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.__main__.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
-    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.commands.training.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
+    one_process(monkeypatch)
     monkeypatch.setattr("export.fit._PREDICT_ROWS", 16)
     with untraced():
         yield

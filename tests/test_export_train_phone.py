@@ -46,7 +46,7 @@ from sertag.pipeline import tag_file
 from sertag.probe import check
 from sertag.records import AudioFile, Options, Statistics
 from tests.limits import largest_file
-from tests.training import untraced
+from tests.training import one_process, untraced
 
 SMALL: dict[str, Any] = {"steps": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
 TINY = Settings(folds=2, epochs=2, **SMALL)
@@ -56,7 +56,7 @@ CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("export.train_phone.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.__main__.usable_cpus", lambda: 1)
+    one_process(monkeypatch)
     with untraced():
         yield
 

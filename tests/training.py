@@ -31,6 +31,12 @@ def untraced() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
+def one_process(patched: pytest.MonkeyPatch) -> None:
+    """Commands do their work in the process of the test, where it can be watched."""
+    for module in ("training", "models", "measuring"):
+        patched.setattr(f"export.commands.{module}.usable_cpus", lambda: 1)
+
+
 def small_phone(patched: pytest.MonkeyPatch) -> None:
     """The default model's recipe with a small network, of which a training is one step of four windows of a second."""
     from export import benches, phone_protocol

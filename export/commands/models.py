@@ -1,0 +1,102 @@
+"""`evaluate`, `convert` and `card`: model files that are there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from export import console
+from export.card import card as write_card
+from export.console import data_option, map_option, wishes
+from export.corpora import find_corpora
+from sertag.model import load
+from sertag.parallel import usable_cpus
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@data_option
+@map_option
+@click.option("--phone", is_flag=True, help="Send every clip over a simulated telephone line first.")
+@click.option("--allow-seen", "seen", is_flag=True, help="Measure on clips of its training, too; marked.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the lines.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def evaluate(
+    model: str, places: tuple[str, ...], renamed: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
+) -> None:
+    """Measure MODEL on whole corpora, through the very path that sertag uses.
+
+    Clips that the model was trained on are refused. Whether it was trained on the same speakers tells its card.
+    """
+    from export.evaluate import evaluate as evaluate_model
+
+    with console.errors(), console.progress() as report:
+        found = evaluate_model(
+            load(model),
+            find_corpora(places),
+            phone=phone,
+            seed=seed,
+            jobs=usable_cpus(),
+            report=report,
+            renamed=wishes(renamed),
+            allow_seen=seen,
+        )
+    if form == "json":
+        click.echo(json.dumps({name: item.as_dict() for name, item in found.items()}, indent=1))
+        return
+    table = Table("corpus", "clips", "no answer", "chance %", "UAR %", "accuracy %", "F1 %", "ECE", "sentiment UAR %")
+    for name, item in found.items():
+        own = item.figures
+        shares = (f"{100 * value:.1f}" for value in (own.chance, own.uar, own.accuracy, own.macro_f1))
+        sentiment = "" if item.sentiment_uar is None else f"{100 * item.sentiment_uar:.1f}"
+        table.add_row(name, str(own.clips), str(item.unanswered), *shares, f"{own.ece:.3f}", sentiment)
+    Console().print(table)
+    for name, item in found.items():
+        for note in item.notes():
+            console.say(f"{name}: {note}")
+
+
+@click.command()
+@click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
+@click.option(
+    "--like",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Model file whose specification to take, for a network that was not trained here.",
+)
+@click.option("--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare on, with --like.")
+def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
+    """Convert NETWORK.keras to a model file; refused where ONNX Runtime answers otherwise on real windows."""
+    from export import network_file
+    from export.convert import convert as write_model
+    from export.convert import example_inputs
+
+    with console.errors():
+        if like is None:
+            found = network_file.load(network)
+            write_model(found.model, spec=found.spec, examples=found.examples, digests=found.digests, out=out)
+        elif not places:
+            raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
+        else:
+            spec = network_file.spec_like(load(like).spec, name=out.stem)
+            clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
+            examples = example_inputs(clips, spec=spec)
+            write_model(network_file.load_model(network), spec=spec, examples=examples, out=out)
+    click.echo(str(out))
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
+def card(model: str, out: Path | None) -> None:
+    """Write the model card of MODEL from its metadata."""
+    with console.errors():
+        text = write_card(load(model).spec)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")

@@ -1,0 +1,145 @@
+"""`recipes` and `train`: from corpora to a measured model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from export import console
+from export.clips import Corpus
+from export.console import cache_option, data_option, map_option, wishes
+from export.corpora import find_corpora, relabel
+from export.errors import ExportError
+from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
+from export.protocols import PROTOCOLS, Protocol
+from export.recipe import Recipe, teachable
+from export.recipes import RECIPES
+from export.report import Report
+from export.usable import drop_unusable
+from sertag.parallel import usable_cpus
+
+CROSS_VALIDATED = "cross-validated"
+
+
+@click.command()
+def recipes() -> None:
+    """Show the recipes that `train` knows."""
+    head = (Column("recipe", no_wrap=True), "network", "input", "labels", "claimed by its authors")
+    table = Table(*head, show_lines=True)
+    for recipe in RECIPES.values():
+        labels = f"{len(recipe.labels)}: {', '.join(recipe.labels)}"
+        table.add_row(recipe.name, recipe.model, recipe.input, labels, recipe.claim or "-")
+    Console().print(table)
+
+
+@click.command()
+@click.argument("recipe", type=click.Choice(list(RECIPES)))
+@data_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for everything written.")
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
+    help="speakers: nobody who is tested was learnt from. corpora: no corpus that is tested was. random: clips split "
+    "at random, the same speakers on both sides; figures say nothing of strangers. cross-validated: every speaker is "
+    "tested by a network that never heard them, then one network learns from all (phone only).  "
+    "[default: speakers; cross-validated for phone]",
+)
+@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
+@click.option("--folds", type=click.IntRange(min=2), help="Of the cross-validation.  [default: 4, or one a speaker]")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), help="Most of them.  [default: the recipe's]")
+@click.option(
+    "--labels",
+    metavar="NAME[:SENTIMENT],…",
+    help="Labels of your own instead of the recipe's; sentiment is positive, neutral or negative.",
+)
+@map_option
+@click.option("--name", help="Of the model, as rows will show it.  [default: the recipe's]")
+@click.option("--model-version", default="1", show_default=True, help="Of the model, in its file and card.")
+@cache_option
+def train(
+    recipe: str,
+    places: tuple[str, ...],
+    out: Path,
+    name: str | None,
+    model_version: str,
+    protocol: str | None,
+    fold: int,
+    folds: int | None,
+    seed: int,
+    epochs: int | None,
+    labels: str | None,
+    renamed: tuple[str, ...],
+    cache: Path | None,
+) -> None:
+    """Train RECIPE, measure it on clips it did not learn from, and convert it.
+
+    Writes model.keras, model.onnx, metrics.json, report.csv, history.csv and pictures into the out folder. The same
+    command goes on where it was stopped.
+    """
+    from export.describe import Title
+    from export.fit_phone import Settings as PhoneSettings
+    from export.train import Settings
+    from export.train import train as train_recipe
+    from export.train_phone import train_phone
+
+    chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
+    by_windows = chosen.features.framing == "channel"
+    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
+    if protocol == CROSS_VALIDATED and not by_windows:
+        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
+    if fold if protocol == CROSS_VALIDATED else folds:
+        raise click.UsageError(f"--folds belongs to --protocol {CROSS_VALIDATED}, --fold to the others")
+    with console.errors(), console.progress() as report:
+        chosen = _with_labels(chosen, labels)
+        corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
+        if protocol == CROSS_VALIDATED:
+            chosen = teachable(chosen, {clip.label for corpus in corpora for clip in corpus.clips})
+            sentiment = tuple(chosen.sentiment[label] for label in chosen.labels)
+            phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
+            people = len({clip.person for corpus in corpora for clip in corpus.clips})
+            phone = replace(phone, folds=folds or max(2, min(phone.folds, people)), epochs=epochs or phone.epochs)
+            model = train_phone(corpora, settings=phone, title=title, out=out, cache=cache, report=report)
+        else:
+            settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
+            model = train_recipe(
+                chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
+            )
+    click.echo(str(model))
+
+
+def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
+    """The recipe with labels of the user's own."""
+    if labels is None:
+        return recipe
+    parts = [item.partition(":") for item in labels.split(",")]
+    own = {canonical(name): wish.strip() for name, _, wish in parts}
+    sentiment = {name: wish or SENTIMENT.get(name, "") for name, wish in own.items()}
+    unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
+    if unknown:
+        message = (
+            f"--labels: the sentiment of {', '.join(unknown)} is not known; expected NAME:SENTIMENT, SENTIMENT one"
+        )
+        raise ExportError(f"{message} of {', '.join(SENTIMENTS)}", code="unknown_label")
+    return replace(recipe, labels=tuple(sorted(sentiment)), sentiment=MappingProxyType(sentiment))
+
+
+def _usable(
+    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: Report
+) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
+    """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
+    found = find_corpora(places)
+    labels = {clip.label for corpus in found for clip in corpus.clips}
+    counts_as = mapping(labels, onto=recipe.labels, renamed=renamed)
+    frame_s = recipe.features.win_length / recipe.features.rate_hz
+    known = relabel(found, onto=recipe.labels, renamed=renamed)
+    corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+    console.say_corpora(corpora, counts_as)
+    return corpora, tuple((name, label) for name, label in counts_as.items() if label)
