@@ -12,7 +12,9 @@ from typing import Any
 from sertag.records import FloatArray
 from sertag.streams import Spliced
 
-_CLOSED = (("protocol_whitelist", "none"),)  # no container may open a file or an address that stands in it
+# No container may open a file or an address that stands in it. As `options`, which are for streams too, PyAV before
+# 17.1 crashes on the FLV whose streams come behind its header.
+_CLOSED = (("protocol_whitelist", "none"),)
 _TOLERANCE_S = 0.25  # containers round and count what codecs drop at both ends
 
 
@@ -28,7 +30,7 @@ class AvReader:
         self._av, self._damaged_packets = av, 0
         stream.seek(0)
         try:
-            self._container = av.open(stream, mode="r", format=format, options=dict(_CLOSED), **_tolerant(av))
+            self._container = av.open(stream, mode="r", format=format, container_options=dict(_CLOSED), **_tolerant(av))
             self._frames = self._decoded()
             first = next(self._frames, None)
         except _failures(av) as error:
