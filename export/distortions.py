@@ -128,7 +128,7 @@ def _through(samples: FloatArray, form: str, subtype: str, level: float | None) 
 
 
 def _resampled(samples: FloatArray, rate_hz: int, to_hz: int) -> FloatArray:
-    changed = soxr.resample(samples.T, rate_hz, to_hz).T
+    changed = soxr.resample(np.ascontiguousarray(samples.T), rate_hz, to_hz).T
     return np.asarray(changed if changed.shape[1] else samples[:, :1], dtype=np.float32)  # nothing is no recording
 
 
