@@ -220,11 +220,16 @@ class PhoneBench:
 
         def scored(members: Ints) -> dict[str, Scores]:
             frames, hop = settings.window_frames, settings.hop_frames
-            found = predict(fitted.model, self._dataset, self._sums, members, frames=frames, hop_frames=hop)
+            asked = self._conditions.values()
+            found = predict(
+                fitted.model, self._dataset, self._sums, members, frames=frames, hop_frames=hop, conditions=asked
+            )
             heard = np.ones(len(members), dtype=bool)
             return {name: Scores(found.log_probs[own], heard) for name, own in self._conditions.items()}
 
-        return _trial(fitted, inner=scored(split.inner), inner_truth=self.truth[split.inner], test=scored(split.test))
+        inner = scored(split.inner)
+        test = inner if split.test is split.inner else scored(split.test)  # a search has no clips beyond the inner ones
+        return _trial(fitted, inner=inner, inner_truth=self.truth[split.inner], test=test)
 
 
 def _trial(fitted: Fitted, *, inner: dict[str, Scores], inner_truth: Ints, test: dict[str, Scores]) -> Trial:

@@ -23,7 +23,7 @@ _GAIN_DB = 12.0
 _SHIFT_S = 0.25
 _LOST = 0.02  # share of the packets
 _PACKET_S = 0.02  # of an RTP stream
-_BABBLE_VOICES = 8
+BABBLE_VOICES = 8
 _OPUS_LEVEL = 0.98  # libsndfile's compression level at which a channel takes about 12 kbit/s
 
 
@@ -66,7 +66,7 @@ def talk_at_once(voices: Sequence[FloatArray]) -> FloatArray:
     >>> talk_at_once([np.ones(5, np.float32), np.ones(3, np.float32)]).shape
     (3,)
     """
-    chosen = [voice / max(1e-6, _rms(voice)) for voice in voices[:_BABBLE_VOICES]]
+    chosen = [voice / max(1e-6, _rms(voice)) for voice in voices[:BABBLE_VOICES]]
     length = min(len(voice) for voice in chosen)
     return np.asarray(np.sum([voice[:length] for voice in chosen], axis=0), dtype=np.float32)
 

@@ -20,7 +20,7 @@ from export.clips import Clip, Corpus
 from export.dataset import Ints
 from export.errors import ExportError
 from export.labels import SENTIMENTS, mapping, refuse_idle
-from export.metrics import Figures, Probs, calibration_error, figures
+from export.metrics import Figures, Probs, calibration_error, figures, sentiment_uar
 from export.report import Report
 from export.trained_on import TrainedOn, read_trained_on
 from sertag.model import Model
@@ -196,9 +196,11 @@ def _evaluation(task: _Task, answers: Sequence[Answer], *, spec: ModelSpec, over
     truth = np.array([spec.labels.index(clip.label) for clip, _ in heard])
     answered = np.array([bool(answer.probs) for _, answer in heard])
     probs = np.array([answer.probs or _wrong(clip, spec.labels) for clip, answer in heard])
+    sentiments = [spec.sentiment[label] for label in spec.labels]
+    finer = len(spec.labels) > len(SENTIMENTS)  # or the sentiment is the label, and its UAR no other figure
     return Evaluation(
         figures=_figures(probs, truth, answered, spec.labels),
-        sentiment_uar=_sentiment_uar(probs, truth, answered, spec) if len(spec.labels) > len(SENTIMENTS) else None,
+        sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
         unanswered=int((~answered).sum()),
         undecodable=undecodable,
         counts_as=task.counts_as,
@@ -220,11 +222,3 @@ def _figures(probs: Probs, truth: Ints, answered: BoolArray, labels: tuple[str, 
     weights = answered.astype(np.float64)
     ece = calibration_error(probs, truth, weights=weights) if answered.any() else 0.0
     return dataclasses.replace(measured, ece=ece)
-
-
-def _sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, spec: ModelSpec) -> float:
-    """Of the sentiment of the most probable label, which is what a row says."""
-    sentiment_of = np.array([SENTIMENTS.index(spec.sentiment[label]) for label in spec.labels])
-    right = sentiment_of[truth]
-    told = np.where(answered, sentiment_of[probs.argmax(axis=1)], (right + 1) % len(SENTIMENTS))
-    return figures(np.eye(len(SENTIMENTS))[told], right, labels=SENTIMENTS).uar

@@ -10,6 +10,7 @@ that was never predicted. F1 is 2 TP / (2 TP + FP + FN), so a class that occurs 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +61,7 @@ def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
     >>> figures(np.eye(2), np.array([0, 1]), labels=("sad", "happy")).uar
     1.0
     """
-    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    np.add.at(confusion, (truth, probs.argmax(axis=1)), 1)
+    confusion = count_confusion(probs.argmax(axis=1), truth, classes=len(labels))
     right, actual, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     occurs, named = np.flatnonzero(actual), np.flatnonzero(predicted)
     recall = right[occurs] / actual[occurs]
@@ -78,6 +78,52 @@ def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
         f1=_by_label(f1, occurs, labels),
         macro_f1=float(f1.mean()),
     )
+
+
+def count_confusion(predicted: Ints, truth: Ints, *, classes: int) -> Ints:
+    """Count clips, int64 (classes, classes): rows are truth, columns prediction.
+
+    >>> count_confusion(np.array([1, 1]), np.array([0, 1]), classes=2).tolist()
+    [[0, 1], [0, 1]]
+    """
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+    return confusion
+
+
+def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
+    """UAR and accuracy of counted clips; those without an answer count as errors.
+
+    Args:
+        confusion: int64 (k, k), rows are truth.
+        unanswered: int64 (k,), of each class.
+
+    >>> merit(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
+    (0.625, 0.5833333333333334)
+    """
+    right, total = np.diag(confusion), confusion.sum(axis=1) + unanswered
+    occurs = total > 0
+    return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
+
+
+def sentiment_uar(probs: Probs, truth: Ints, answered: npt.NDArray[np.bool_], *, sentiments: Sequence[str]) -> float:
+    """UAR of the sentiment that rows have, which is that of the most probable label.
+
+    Args:
+        probs: float64 (n, k).
+        truth: int64 (n,).
+        answered: bool (n,); what has no answer counts as an error.
+        sentiments: k of them, of each label.
+
+    >>> told = np.array([[0.6, 0.4, 0.0], [0.0, 0.0, 1.0]])
+    >>> sentiment_uar(told, np.array([1, 0]), np.ones(2, bool), sentiments=("negative", "negative", "positive"))
+    0.5
+    """
+    names = sorted(set(sentiments))
+    of_label = np.array([names.index(sentiment) for sentiment in sentiments])
+    told, right = of_label[probs.argmax(axis=1)], of_label[truth]
+    confusion = count_confusion(told[answered], right[answered], classes=len(names))
+    return merit(confusion, np.bincount(right[~answered], minlength=len(names)))[0]
 
 
 def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:

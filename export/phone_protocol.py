@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -43,16 +41,16 @@ from export.convert import convert, example_inputs
 from export.corpora import relabel
 from export.dataset import Ints, read_clip
 from export.describe import data_hash
-from export.distortions import LINE_HZ, talk_at_once
+from export.distortions import BABBLE_VOICES, LINE_HZ, talk_at_once
 from export.errors import ExportError
-from export.metrics import Probs, area_under_curve, false_alarms, figures
+from export.metrics import Probs, area_under_curve, false_alarms, figures, sentiment_uar
 from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, refuse_missing, splits_of
-from export.pieces import Piece, code_of_modules, do_all, is_there, keep, origin
+from export.pieces import Piece, code_of_modules, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Split
 from export.recipe import Recipe, code_of
 from export.recipes.phone import RECIPE
 from export.report import Report
-from export.survival import Survival, survivals
+from export.survival import survivals
 from sertag.model import load
 from sertag.records import FloatArray
 
@@ -132,14 +130,12 @@ def recipe_of(test: Question) -> Recipe:
 def rules_of(test: Question, recipe: Recipe, clips: Sequence[Clip]) -> str:
     """What a piece depends on: code, settings, clips and the question itself."""
     asked = repr(dataclasses.replace(test, title=""))
-    parts = [_RULES, asked, code_of(recipe), code_of_modules(_DECIDING), data_hash(clips)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    return fingerprint([_RULES, asked, code_of(recipe), code_of_modules(_DECIDING), data_hash(clips)])
 
 
 def piece_name(test: Question, split: Split, seed: int) -> str:
     """Where a piece lies in the folder of the pieces."""
-    fold = re.sub(r"[^a-z0-9]+", "-", split.name.lower()).strip("-")
-    return f"{test.name}-{fold}-{seed}.json"
+    return f"{test.name}-{slug(split.name)}-{seed}.json"
 
 
 def measure_calls(
@@ -162,8 +158,8 @@ def measure_calls(
     calls = sorted(path for path in folder.iterdir() if path.is_file())
     voices = [clip for corpus in corpora for clip in corpus.clips]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in calls]
-    parts = [_RULES, shipped.sha256, digests, data_hash(voices), code_of_modules((survival, distortions))]
-    rules = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    deciding = code_of_modules((survival, distortions))
+    rules = fingerprint([_RULES, shipped.sha256, digests, data_hash(voices), deciding])
     where = place / f"{CALLS}.json"
     if is_there(where, rules):
         return
@@ -180,7 +176,8 @@ def measure_calls(
         )
     except ExportError as error:
         raise ExportError(f"{error}; take it out of {folder}", code=error.code) from error
-    piece = {"test": CALLS, "model_sha256": shipped.sha256, "calls": len(calls), "survival": _plain(found)}
+    survived = {name: dataclasses.asdict(own) for name, own in found.items()}
+    piece = {"test": CALLS, "model_sha256": shipped.sha256, "calls": len(calls), "survival": survived}
     keep(where, piece | {"rules": rules, **origin()})
 
 
@@ -208,23 +205,18 @@ def _piece(test: Question, seed: int, split: Split, trial: Trial, bench: PhoneBe
 
 def _condition(probs: Probs, truth: Ints, *, recipe: Recipe, seconds: Probs) -> dict[str, Any]:
     found = figures(probs, truth, labels=recipe.labels)
+    sentiments = [recipe.sentiment[label] for label in recipe.labels]
+    answered = np.ones(len(truth), dtype=bool)
     return {
         "clips": found.clips,
         "uar": round(found.uar, 4),
         "accuracy": round(found.accuracy, 4),
         "ece": round(found.ece, 4),
-        "sentiment_uar": round(_sentiment_uar(probs, truth, recipe), 4),
+        "sentiment_uar": round(sentiment_uar(probs, truth, answered, sentiments=sentiments), 4),
         "confusion": found.confusion,
         "surety": surety.to_plain(surety.surety(probs, truth)),
         "anger": _anger(probs, truth, recipe.labels, seconds),
     }
-
-
-def _sentiment_uar(probs: Probs, truth: Ints, recipe: Recipe) -> float:
-    """UAR of the sentiment that rows have: the one of the most likely label."""
-    names = tuple(sorted(set(recipe.sentiment.values())))
-    of_label = np.array([names.index(recipe.sentiment[label]) for label in recipe.labels])
-    return figures(np.eye(len(names))[of_label[probs.argmax(axis=1)]], of_label[truth], labels=names).uar
 
 
 def _anger(probs: Probs, truth: Ints, labels: tuple[str, ...], seconds: Probs) -> dict[str, Any] | None:
@@ -253,20 +245,17 @@ def _survival(split: Split, trial: Trial, bench: PhoneBench, *, seed: int) -> Pi
         examples = example_inputs(others, spec=spec)
         path = convert(trial.model, spec=spec, examples=examples, digests=[], out=Path(folder) / "model.onnx")
         model = load(str(path))
-        return _plain(
-            survivals([clip.path for clip in chosen], model=model, babble=_babble(others, seed=seed), seed=seed)
-        )
+        babble = _babble(others, seed=seed)
+        found = survivals([clip.path for clip in chosen], model=model, babble=babble, seed=seed)
+    return {name: dataclasses.asdict(own) for name, own in found.items()}
 
 
 def _babble(voices: Sequence[Clip], *, seed: int) -> FloatArray:
     """Many of the clips one after another, by several people at once."""
-    order = np.random.default_rng(seed).permutation(len(voices))[:80]
+    order = np.random.default_rng(seed).permutation(len(voices))[: 10 * BABBLE_VOICES]
     samples = [read_clip(voices[index].path, rate_hz=LINE_HZ) for index in order]
-    return talk_at_once([np.concatenate(samples[start::8]) for start in range(min(8, len(samples)))])
-
-
-def _plain(found: Mapping[str, Survival]) -> Piece:
-    return {name: {"windows": own.windows, "same": own.same} for name, own in found.items()}
+    count = min(BABBLE_VOICES, len(samples))
+    return talk_at_once([np.concatenate(samples[start::count]) for start in range(count)])
 
 
 def _short(piece: Piece) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from export.markdown import filled, table
+from export.metrics import merit
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
 from export.pieces import Piece
-from export.results import merit
 from export.surety import Surety, from_plain
 from sertag.output import Output
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import datetime
+import hashlib
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -27,6 +29,24 @@ from sertag.output import Output
 Piece = dict[str, Any]
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+def fingerprint(parts: Any) -> str:
+    """What tells one set of code, settings and clips from another: 12 digits of a hash over plain objects.
+
+    >>> fingerprint([1, "phone"]) == fingerprint([1, "phone"]) != fingerprint([2, "phone"])
+    True
+    """
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def slug(name: str) -> str:
+    """A name as a part of a file's name.
+
+    >>> slug("TESS: speaker OAF")
+    'tess-speaker-oaf'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def is_there(place: Path, rules: str) -> bool:

@@ -5,6 +5,7 @@ Station of the line: fit_phone -> **predictions** -> out_of_fold.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -52,8 +53,9 @@ def predict(
     *,
     frames: int,
     hop_frames: int,
+    conditions: Collection[str] = tuple(CONDITIONS),
 ) -> Predictions:
-    """Score clips as files in every condition of `CONDITIONS`.
+    """Score clips as files.
 
     Args:
         model: a trained network.
@@ -62,12 +64,14 @@ def predict(
         members: int64 (n,), the clips to score.
         frames: of one window.
         hop_frames: from one window to the next.
+        conditions: names out of `CONDITIONS`.
 
     Returns:
         Of each clip and condition the mean of its windows' log-probabilities, weighted by their seconds of speech.
     """
     scored = {}
-    for condition, (version, whole_call) in CONDITIONS.items():
+    for condition in conditions:
+        version, whole_call = CONDITIONS[condition]
         parts, weights = [], []
         for index in members:
             windows, seconds = file_windows(dataset, version, int(index), frames=frames, hop_frames=hop_frames)

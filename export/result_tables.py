@@ -16,9 +16,9 @@ from types import MappingProxyType
 import numpy as np
 
 from export.markdown import filled, table
+from export.metrics import merit
 from export.pieces import Piece
 from export.recipes import RECIPES
-from export.results import merit
 from sertag.output import Output
 
 _PROTOCOLS = MappingProxyType(

@@ -6,9 +6,6 @@ it stopped, and does again only what another recipe, other data or other rules w
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,8 +22,8 @@ from export.corpora import relabel
 from export.dataset import Ints
 from export.describe import data_hash
 from export.fit import Scores
-from export.metrics import calibration_error
-from export.pieces import Piece, do_all, is_there, keep, origin
+from export.metrics import calibration_error, count_confusion, merit
+from export.pieces import Piece, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of
 from export.recipes import RECIPES
@@ -128,21 +125,6 @@ def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache
     return told
 
 
-def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
-    """UAR and accuracy of counted clips; those without an answer count as errors.
-
-    Args:
-        confusion: int64 (k, k), rows are truth.
-        unanswered: int64 (k,), of each class.
-
-    >>> merit(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
-    (0.625, 0.5833333333333334)
-    """
-    right, total = np.diag(confusion), confusion.sum(axis=1) + unanswered
-    occurs = total > 0
-    return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
-
-
 def _piece(group: Group, split: Split, trial: Trial, bench: Bench) -> Piece:
     people = {bench.clips[index].person for index in split.learn}
     return {
@@ -164,8 +146,7 @@ def _piece(group: Group, split: Split, trial: Trial, bench: Bench) -> Piece:
 def _condition(scores: Scores, truth: Ints, temperature: float, labels: int) -> dict[str, Any]:
     heard = scores.answered
     probs = scale(scores.log_probs[heard], temperature=temperature)
-    confusion = np.zeros((labels, labels), dtype=np.int64)
-    np.add.at(confusion, (truth[heard], probs.argmax(axis=1)), 1)
+    confusion = count_confusion(probs.argmax(axis=1), truth[heard], classes=labels)
     unanswered = np.bincount(truth[~heard], minlength=labels)
     uar, accuracy = merit(confusion, unanswered)
     ece = calibration_error(probs, truth[heard], weights=np.ones(len(probs))) if heard.any() else 0.0
@@ -181,8 +162,7 @@ def _condition(scores: Scores, truth: Ints, temperature: float, labels: int) -> 
 
 def _rules(recipe: Recipe, clips: Sequence[Clip]) -> str:
     """What a piece depends on: the network's code, comments apart, its settings, the clips, the way of measuring."""
-    parts = [_RULES, code_of(recipe), data_hash(clips)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    return fingerprint([_RULES, code_of(recipe), data_hash(clips)])
 
 
 def _splits(clips: Sequence[Clip], group: Group) -> list[Split]:
@@ -191,9 +171,8 @@ def _splits(clips: Sequence[Clip], group: Group) -> list[Split]:
 
 def piece_name(group: Group, split: Split) -> str:
     """Where a piece lies in the folder of the pieces."""
-    fold = re.sub(r"[^a-z0-9]+", "-", split.name.lower()).strip("-")
     corpora = "all" if group.protocol == "corpora" else "+".join(group.corpora)
-    return f"{group.recipe}/{group.protocol}-{corpora}-{fold}-{group.seed}.json"
+    return f"{group.recipe}/{group.protocol}-{corpora}-{slug(split.name)}-{group.seed}.json"
 
 
 def _short(piece: Piece) -> str:

@@ -8,8 +8,6 @@ the same command goes on from there.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
 from export.out_of_fold import cross_fitted, measure
+from export.pieces import fingerprint
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
 from export.recipe import code_of
@@ -114,8 +113,7 @@ def load_dataset(
 
 def run_name(clips: Sequence[Clip], settings: Settings) -> str:
     """What tells the files of this run from those of another one: settings, recipe and data."""
-    parts = [dataclasses.asdict(settings), code_of(RECIPE), data_hash(clips)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+    return fingerprint([dataclasses.asdict(settings), code_of(RECIPE), data_hash(clips)])
 
 
 def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:

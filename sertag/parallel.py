@@ -88,8 +88,7 @@ def start(first: list[AudioFile], *, jobs: int | None, ahead: list[Worker]) -> N
     """
     if first and not ahead:
         ahead.append(Worker())  # it loads while processors are counted
-    while len(ahead) < _worthwhile(first, jobs):
-        ahead.append(Worker())
+    ahead.extend(Worker() for _ in range(_worthwhile(first, jobs) - len(ahead)))
 
 
 def end(ahead: list[Worker]) -> None:

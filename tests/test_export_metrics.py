@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
 from export.clips import Clip
 from export.dataset import Dataset
-from export.metrics import area_under_curve, calibration_error, false_alarms, figures
+from export.metrics import (
+    area_under_curve,
+    calibration_error,
+    count_confusion,
+    false_alarms,
+    figures,
+    merit,
+    sentiment_uar,
+)
 from export.out_of_fold import measure
 from export.predictions import CONDITIONS, Predictions
 from sertag.spec import FeatureSpec
@@ -193,3 +201,46 @@ def test_exactly_as_many_are_found_as_were_asked_for(count):
     for found in (Fraction(1, 2), Fraction(4, 5)):
         needed = -(-found.numerator * count // found.denominator)
         assert false_alarms(both, angry, ~angry, found=float(found)) == pytest.approx(needed / count)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=3, max_size=3))
+def test_merit_counts_clips_without_an_answer_as_errors(counts):
+    confusion, unanswered = np.array(counts)[:, :3], np.array(counts)[:, 3]
+    if not np.array(counts).sum():
+        return
+    pairs = [(row, column) for row in range(3) for column in range(3) for _ in range(confusion[row, column])]
+    pairs += [(row, -1) for row in range(3) for _ in range(unanswered[row])]
+    recalls = [
+        np.mean([told == row for truth, told in pairs if truth == row])
+        for row in range(3)
+        if any(truth == row for truth, _ in pairs)
+    ]
+    accuracy = np.mean([truth == told for truth, told in pairs])
+    assert merit(confusion, unanswered) == pytest.approx((np.mean(recalls), accuracy))
+
+
+SENTIMENTS = ("negative", "positive", "neutral", "negative")  # of angry, happy, neutral and sad
+
+
+def test_the_sentiment_is_that_of_the_most_likely_label():
+    truth = np.array([0, 3, 1, 2])
+    probs = np.array([[0.3, 0.4, 0.1, 0.2], [0.9, 0, 0.1, 0], [0.1, 0.8, 0, 0.1], [0.2, 0.2, 0.4, 0.2]])
+    expected = (1 / 2 + 1 + 1) / 3  # sad for angry is right
+    assert sentiment_uar(probs, truth, np.ones(4, bool), sentiments=SENTIMENTS) == pytest.approx(expected)
+
+
+def test_a_clip_without_an_answer_has_the_wrong_sentiment():
+    probs, truth = np.eye(4)[[0, 1, 2, 3]], np.array([0, 1, 2, 3])
+    heard = np.array([True, True, True, False])
+    assert sentiment_uar(probs, truth, heard, sentiments=SENTIMENTS) == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert sentiment_uar(probs, truth, ~heard, sentiments=SENTIMENTS) == pytest.approx((1 / 2 + 0 + 0) / 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=20))
+def test_a_confusion_has_truth_in_its_rows(pairs):
+    told, truth = np.array([pair[0] for pair in pairs], int), np.array([pair[1] for pair in pairs], int)
+    confusion = count_confusion(told, truth, classes=3)
+    assert confusion.sum() == len(pairs)
+    for row in range(3):
+        for column in range(3):
+            assert confusion[row, column] == pairs.count((column, row))

@@ -35,11 +35,10 @@ from export.distortions import NAMES
 from export.errors import ExportError
 from export.fit import Scores
 from export.labels import LABELS as ALL_LABELS
-from export.metrics import figures
+from export.metrics import figures, merit
 from export.phone_protocol import (
     _anger,
     _babble,
-    _sentiment_uar,
     measure,
     measure_calls,
     measure_round,
@@ -50,7 +49,6 @@ from export.phone_questions import CONDITIONS, QUESTIONS, Question, splits_of
 from export.predictions import Predictions
 from export.protocols import Split, splits
 from export.recipes.phone import RECIPE
-from export.results import merit
 from export.surety import from_plain, surety
 from sertag.errors import OutputError
 from tests.conftest import RATE_HZ, speech_like
@@ -375,13 +373,6 @@ def test_anger_is_told_from_all_others_and_alarms_are_counted_by_the_hour_of_cal
 @pytest.mark.parametrize("truth", [[0, 0, 2], [1, 3, 2], [2, 2, 2]])
 def test_where_nobody_is_angry_or_calm_there_is_no_figure_of_anger(truth):
     assert _anger(np.eye(4)[[0, 1, 2]], np.array(truth), ("angry", "calm", "happy", "neutral"), np.ones(3)) is None
-
-
-def test_the_sentiment_is_that_of_the_most_likely_label():
-    recipe = dataclasses.replace(RECIPE, labels=LABELS)
-    truth = np.array([0, 3, 1, 2])
-    probs = np.array([[0.3, 0.4, 0.1, 0.2], [0.9, 0, 0.1, 0], [0.1, 0.8, 0, 0.1], [0.2, 0.2, 0.4, 0.2]])
-    assert _sentiment_uar(probs, truth, recipe) == pytest.approx((1 / 2 + 1 + 1) / 3)  # sad for angry is right
 
 
 def test_babble_is_of_several_people_and_the_seed_chooses(corpora):

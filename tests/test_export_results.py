@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.corpora import emovo, tess
 
@@ -31,10 +29,11 @@ from export.clips import Corpus
 from export.corpora import find_corpora
 from export.errors import ExportError
 from export.fit import Scores
+from export.metrics import merit
 from export.protocols import PROTOCOLS, Split
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
-from export.results import SEEDS, Group, _condition, measure, measure_group, merit, plan
+from export.results import SEEDS, Group, _condition, measure, measure_group, plan
 from sertag.errors import OutputError
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
@@ -244,22 +243,6 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_piece(tmp_path, cor
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot keep what was measured: Not a directory; name another --out"):
         measure_group(Group("bilstm", "random", ("tess",), 1), [corpora["tess"]], place=tmp_path / "file", cache=cache)
-
-
-@given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=3, max_size=3))
-def test_merit_counts_clips_without_an_answer_as_errors(counts):
-    confusion, unanswered = np.array(counts)[:, :3], np.array(counts)[:, 3]
-    if not np.array(counts).sum():
-        return
-    pairs = [(row, column) for row in range(3) for column in range(3) for _ in range(confusion[row, column])]
-    pairs += [(row, -1) for row in range(3) for _ in range(unanswered[row])]
-    recalls = [
-        np.mean([told == row for truth, told in pairs if truth == row])
-        for row in range(3)
-        if any(truth == row for truth, _ in pairs)
-    ]
-    accuracy = np.mean([truth == told for truth, told in pairs])
-    assert merit(confusion, unanswered) == pytest.approx((np.mean(recalls), accuracy))
 
 
 def test_where_nobody_got_an_answer_there_are_figures_all_the_same():

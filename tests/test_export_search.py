@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 from collections.abc import Iterator
@@ -37,8 +36,6 @@ QUESTION = Question("emovo", "EMOVO", ("emovo",), LABELS, "speakers")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     small_phone(monkeypatch)
-    few = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows_a_clip=1, epochs=1)
-    monkeypatch.setattr(search, "Settings", few)
     one_process(monkeypatch)
     with untraced():
         yield
