@@ -14,9 +14,10 @@ from joblib import Parallel, delayed
 
 from export.clip_file import WHOLE_CLIP, clip_file
 from export.clips import Clip
+from export.codecs import LINE_HZ
 from export.dataset import read_clip
 from export.errors import ExportError
-from export.telephone import RATE_HZ, over_a_line
+from export.telephone import over_a_line
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import FAILURES, AudioFile
@@ -78,11 +79,11 @@ def tag_clip(clip: Clip, *, model: Model, line: Line) -> Answer:
     if not line.phone:
         return _tag(clip.path, model=model)
     try:
-        samples = read_clip(clip.path, rate_hz=RATE_HZ)
+        samples = read_clip(clip.path, rate_hz=LINE_HZ)
     except ExportError as error:
         return Answer(problem=str(error))
     sent = over_a_line(samples, digest=clip.digest, seed=line.seed)
-    with clip_file(sent, rate_hz=RATE_HZ, subtype="PCM_16") as place:
+    with clip_file(sent, rate_hz=LINE_HZ, subtype="PCM_16") as place:
         answer = _tag(place, model=model)
     return Answer(answer.probs, answer.problem and f"{clip.path}, over a line: {answer.problem}")
 

@@ -64,6 +64,7 @@ class Mixture:
         follow: pieces of a call in which another clip follows.
         time_masks, time_mask_frames: SpecAugment (Park et al. 2019), most frames of one mask. Masked features take the
             channel's mean, which the graph turns into 0.
+        mixup: of a window's share in itself, the parameter of a beta distribution (Zhang et al. 2018); 0 for none.
         band_masks, band_mask_bands: the same over columns; harmful to cepstra, where no column is a band.
     """
 
@@ -73,6 +74,7 @@ class Mixture:
     follow: float = 0.7
     time_masks: int = 2
     time_mask_frames: int = 25
+    mixup: float = 0.0
     band_masks: int = 0
     band_mask_bands: int = 5
 
@@ -118,9 +120,10 @@ class Sampler:
         self._dataset, self._sums, self._mixture = dataset, sums, mixture
         self._frames, self._features, self._labels = frames, dataset.features, labels
         self._rng = np.random.default_rng(seed)
-        self._clean = [index for index, version in enumerate(dataset.versions) if not version.variant.phone]
-        self._phone = [index for index, version in enumerate(dataset.versions) if version.variant.phone]
-        heard = [index for index in members if min(s.count[index] for s in sums) >= LEAST_SPEECH_FRAMES]
+        heard = [int(index) for index in members if sums[0].count[index] >= LEAST_SPEECH_FRAMES]
+        self._versions = {
+            phone: {index: self._heard_in(index, phone=phone) for index in heard} for phone in (False, True)
+        }
         self._by_label: dict[str, dict[str, list[int]]] = {}
         self._calls: dict[int, list[int]] = {}
         for index in heard:
@@ -142,7 +145,7 @@ class Sampler:
         parts: list[Inputs] = []
         for row, target in zip(frames, targets, strict=True):
             index = self._draw_clip()
-            version = self._pick(self._clean if self._rng.random() < self._mixture.clean else self._phone)
+            version = self._pick(self._versions[self._rng.random() >= self._mixture.clean][index])
             self._fill(row, index, self._dataset.versions[version])
             parts.append(self._sums[version].over(self._draw_channel(index)))
             target[self._labels.index(self._dataset.clips[index].label)] = 1
@@ -150,7 +153,16 @@ class Sampler:
         features = _all_coefficients(frames, self._features)
         for window, mean in zip(features, inputs["channel_mean"], strict=True):
             self._mask(window, mean)
-        return {"features": features, **inputs}, targets
+        return self._mix({"features": features, **inputs}, targets)
+
+    def _heard_in(self, index: int, *, phone: bool) -> list[int]:
+        """The versions of a clip, by phone or not, that have enough of its speech; as it is where noise buried it."""
+        enough = [
+            number
+            for number, (own, version) in enumerate(zip(self._sums, self._dataset.versions, strict=True))
+            if version.variant.phone == phone and own.count[index] >= LEAST_SPEECH_FRAMES
+        ]
+        return enough or [0]
 
     def _draw_clip(self) -> int:
         by_label = self._pick(list(self._by_label.values()))
@@ -174,7 +186,7 @@ class Sampler:
             length = min(len(row), len(clip))
             row[:length], row[length:] = clip[:length], _silence_db(self._features)
             return
-        row[:] = self._line_noise(clip, len(row))
+        row[:] = self._line_noise(version.quiet[index], len(row))
         first = self._draw_start(speech, len(row))
         _lay(row, clip, first)
         end = first + len(clip) + int(self._rng.integers(0, 60))
@@ -193,13 +205,12 @@ class Sampler:
         low, high = (earliest, latest) if self._rng.random() < 0.3 else inside
         return int(self._rng.integers(low, max(low, high) + 1))
 
-    def _line_noise(self, clip: FloatArray, frames: int) -> FloatArray:
+    def _line_noise(self, quiet: FloatArray, frames: int) -> FloatArray:
         """What is heard when nobody speaks: the clip's faintest level in each band, unsteady, or digital silence."""
         if self._rng.random() < 0.3:
-            return np.full((frames, clip.shape[1]), _silence_db(self._features), dtype=np.float32)
-        quiet = np.percentile(clip, 5, axis=0)
-        noise = quiet + 3.0 * self._rng.standard_normal((frames, len(quiet)), dtype=np.float32)
-        return np.maximum(noise, _silence_db(self._features)).astype(np.float32)
+            return np.full((frames, len(quiet)), _silence_db(self._features), dtype=np.float32)
+        noise = quiet + np.float32(3.0) * self._rng.standard_normal((frames, len(quiet)), dtype=np.float32)
+        return np.asarray(np.maximum(noise, np.float32(_silence_db(self._features))))
 
     def _mask(self, row: FloatArray, mean: FloatArray) -> None:
         for _ in range(self._mixture.time_masks):
@@ -210,6 +221,19 @@ class Sampler:
             width = int(self._rng.integers(self._mixture.band_mask_bands + 1))
             start = int(self._rng.integers(row.shape[1] - width + 1))
             row[:, start : start + width] = mean[start : start + width]
+
+    def _mix(self, inputs: Inputs, targets: FloatArray) -> tuple[Inputs, FloatArray]:
+        """Give each window a share of another one, statistics and label alike."""
+        if not self._mixture.mixup:
+            return inputs, targets
+        own = self._rng.beta(self._mixture.mixup, self._mixture.mixup, len(targets)).astype(np.float32)
+        own, other = np.maximum(own, 1 - own), self._rng.permutation(len(targets))
+
+        def mixed(values: FloatArray) -> FloatArray:
+            share = own.reshape(-1, *[1] * (values.ndim - 1))
+            return share * values + (1 - share) * values[other]
+
+        return {name: mixed(values) for name, values in inputs.items()}, mixed(targets)
 
 
 def file_windows(

@@ -23,11 +23,12 @@ from export.array_file import cache_arrays, make_cache
 from export.augment import augment
 from export.clip_file import WHOLE_CLIP, clip_file
 from export.clips import Clip
+from export.codecs import LINE_HZ
 from export.dataset import Ints, read_clip
 from export.errors import ExportError
 from export.metrics import Probs
 from export.recipe import Recipe
-from export.telephone import RATE_HZ, over_a_line
+from export.telephone import over_a_line
 from sertag.model import Model
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
@@ -172,7 +173,7 @@ def _cached(clip: Clip, name: str, job: Job, place: Path) -> tuple[FloatArray, P
 def _make(clip: Clip, name: str, job: Job) -> tuple[FloatArray, Probs]:
     if name == CLEAN:
         return tagged_windows(clip.path, spec=job.spec)
-    rate_hz = RATE_HZ if name == PHONE else job.spec.features.rate_hz
+    rate_hz = LINE_HZ if name == PHONE else job.spec.features.rate_hz
     samples = read_clip(clip.path, rate_hz=rate_hz)
     if name == PHONE:
         sent = over_a_line(samples, digest=clip.digest, seed=job.seed)

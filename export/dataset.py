@@ -1,8 +1,8 @@
-"""Clips to log-mel frames, clean and over telephone lines, made as the tagger makes them and kept on disk.
+"""Clips to log-mel frames, clean, over telephone lines and in noise, made as the tagger makes them and kept on disk.
 
-Station of the line: telephone -> **dataset** -> batches. Clips of one speaker are grouped into simulated calls, which
-share line and speed in every version. Frames are float32 (t, m) in dB, those of all clips of a version one after
-another.
+Station of the line: surroundings, telephone -> **dataset** -> batches. Clips of one speaker are grouped into simulated
+calls, which share place, line and speed in every version. Frames are float32 (t, m) in dB, those of all clips of a
+version one after another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
 from export.clips import Clip
+from export.codecs import recode
 from export.errors import ExportError
+from export.surroundings import draw_surroundings, surround
 from export.telephone import draw_line, level_dbfs, transmit
 from sertag.decode import open_audio
 from sertag.errors import DecodeError
@@ -34,7 +36,7 @@ Ints = npt.NDArray[np.int64]
 
 CALL_CLIPS = 24  # about a minute of speech, a short call
 SPEEDS = (0.88, 1.14)
-_CACHE_VERSION = 2  # raised when the telephone changes, so that no older frames are taken for new ones
+_CACHE_VERSION = 3  # raised when the telephone changes, so that no older frames are taken for new ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,24 @@ class Variant:
         phone: sends each call over a line of its own.
         speed: plays each call faster or slower, by a factor between `SPEEDS`, which gives its speaker another pitch and
             vocal tract (Ko et al. 2015).
+        noisy: puts each call into surroundings and an archive of its own.
     """
 
     phone: bool
     speed: bool
+    noisy: bool = False
 
 
 # The first two are also what is scored: recordings as they are, and over a line.
-VARIANTS = (Variant(False, False), Variant(True, False), Variant(True, True), Variant(True, True), Variant(False, True))
+VARIANTS = (
+    Variant(phone=False, speed=False),
+    Variant(phone=True, speed=False),
+    Variant(phone=True, speed=True),
+    Variant(phone=True, speed=True),
+    Variant(phone=False, speed=True),
+    Variant(phone=False, speed=True, noisy=True),
+    Variant(phone=True, speed=True, noisy=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +76,14 @@ class Version:
         variant: which.
         starts: int64 (clips + 1,), where each clip begins and where the last one ends.
         speech: bool (t,).
+        quiet: float32 (clips, m), dB, the faintest level of each clip in each band: what is heard when nobody speaks.
     """
 
     frames: FloatArray
     variant: Variant
     starts: Ints
     speech: BoolArray
+    quiet: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +195,21 @@ def as_version(clips: list[FloatArray], *, variant: Variant, features: FeatureSp
     """Lay the frames of clips, each float32 (t, m), one after another and find their speech."""
     starts = np.concatenate([[0], np.cumsum([len(frames) for frames in clips])]).astype(np.int64)
     speech = np.concatenate([detect(frames, spec=features) for frames in clips])
-    return Version(frames=np.concatenate(clips), variant=variant, starts=starts, speech=speech)
+    quiet = np.array([np.percentile(frames, 5, axis=0) for frames in clips], dtype=np.float32)
+    return Version(frames=np.concatenate(clips), variant=variant, starts=starts, speech=speech, quiet=quiet)
 
 
 def _cached_call(call: list[Clip], preparation: Preparation, cache: Path) -> list[list[FloatArray]]:
     """Frames by version and clip, from the cache where they are there."""
-    name = json.dumps(
-        [_CACHE_VERSION, dataclasses.asdict(preparation), [[clip.digest, clip.person] for clip in call]], sort_keys=True
-    )
+    who = [[clip.digest, clip.person] for clip in call]
+    spec = _of_frames(preparation.features)
+    name = json.dumps([_CACHE_VERSION, preparation.seed, dataclasses.asdict(spec), who], sort_keys=True)
     place = cache / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
     count = len(call)
     if not place.exists():
-        made = list(_make_call(call, preparation, name))
+        drawn = hashlib.sha256(json.dumps([preparation.seed, who]).encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(drawn[:8], "big"))  # the same lines whatever the frames
+        made = list(_make_call(call, spec, rng))
         lengths = [len(frames) for frames in made]
         cache_arrays(place, {"frames": np.concatenate(made), "lengths": np.array(lengths)})
     with np.load(place) as stored:
@@ -201,15 +218,24 @@ def _cached_call(call: list[Clip], preparation: Preparation, cache: Path) -> lis
     return [pieces[index : index + count] for index in range(0, len(pieces), count)]
 
 
-def _make_call(call: list[Clip], preparation: Preparation, name: str) -> Iterator[FloatArray]:
-    spec = preparation.features
+def _of_frames(features: FeatureSpec) -> FeatureSpec:
+    """The part of a recipe that frames depend on; what is made of them is made anew each time."""
+    plain = FeatureSpec(kind="log_mel")
+    later = ("n_mfcc", "lifter", "delta_order", "delta_width", "normalisation")
+    return dataclasses.replace(features, kind="log_mel", **{name: getattr(plain, name) for name in later})
+
+
+def _make_call(call: list[Clip], spec: FeatureSpec, rng: np.random.Generator) -> Iterator[FloatArray]:
     samples = [read_clip(clip.path, rate_hz=spec.rate_hz) for clip in call]
     speech_dbfs = float(np.median([level_dbfs(clip) for clip in samples]))
-    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
     for variant in VARIANTS:
         line, speed = draw_line(rng), float(rng.uniform(*SPEEDS))
-        for clip in samples:
-            changed = soxr.resample(clip, spec.rate_hz * speed, spec.rate_hz) if variant.speed else clip
-            if variant.phone:
-                changed = transmit(changed, line=line, speech_dbfs=speech_dbfs, rng=rng)
-            yield log_mel(changed, spec=spec)
+        place = draw_surroundings(rng) if variant.noisy else None
+        heard = [soxr.resample(clip, spec.rate_hz * speed, spec.rate_hz) if variant.speed else clip for clip in samples]
+        if place is not None:
+            heard = surround(heard, place=place, speech_dbfs=speech_dbfs, rng=rng)
+        if variant.phone:
+            heard = [transmit(clip, line=line, speech_dbfs=speech_dbfs, rng=rng) for clip in heard]
+        if place is not None and place.stored_as is not None:
+            heard = [recode(clip, codec=place.stored_as) for clip in heard]
+        yield from (log_mel(clip, spec=spec) for clip in heard)

@@ -160,9 +160,8 @@ def _batches(sampler: Sampler, settings: Settings) -> Any:
 
 
 def _refuse_silence(sums: tuple[Statistics, ...], members: Ints) -> None:
-    heard = np.min([own.count[members] for own in sums], axis=0) >= LEAST_SPEECH_FRAMES
-    if not heard.any():
-        found = f"none of {len(members)} clips to learn from has {LEAST_SPEECH_FRAMES} frames of speech in all versions"
+    if not (sums[0].count[members] >= LEAST_SPEECH_FRAMES).any():
+        found = f"none of {len(members)} clips to learn from has {LEAST_SPEECH_FRAMES} frames of speech"
         raise ExportError(f"{found}; give more data, or longer and louder clips", code="no_data")
 
 
@@ -174,6 +173,8 @@ def _typical(sums: tuple[Statistics, ...], members: Ints) -> tuple[FloatArray, F
     centres, spreads = [], []
     for own in sums:
         heard = members[own.count[members] >= LEAST_SPEECH_FRAMES]
+        if not len(heard):
+            continue  # noise has buried all of them
         mean = own.total[heard] / own.count[heard, None]
         centres.append(mean.mean(axis=0))
         spreads.append((own.squares[heard] / own.count[heard, None] - mean**2).mean(axis=0))

@@ -22,28 +22,32 @@ from export import (
     batches,
     benches,
     calibration,
+    codecs,
     dataset,
     distortions,
     epochs,
     fit,
     fit_phone,
     metrics,
+    noise,
     predictions,
     protocols,
     surety,
+    surroundings,
     survival,
     telephone,
 )
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
 from export.clips import Clip, Corpus
+from export.codecs import LINE_HZ
 from export.convert import convert, example_inputs
 from export.corpora import relabel
 from export.dataset import Ints, read_clip
 from export.describe import data_hash
-from export.distortions import BABBLE_VOICES, LINE_HZ, talk_at_once
 from export.errors import ExportError
 from export.metrics import Probs, area_under_curve, false_alarms, figures, sentiment_uar
+from export.noise import BABBLE_VOICES, talk_at_once
 from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, refuse_missing, splits_of
 from export.pieces import Piece, code_of_modules, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Split
@@ -59,7 +63,7 @@ _SURVIVORS = 150  # clips of a fold that go through every distortion
 _RULES = 1  # raised when a piece is measured otherwise
 _DECIDING = (
     *(batches, benches, calibration, dataset, distortions, epochs, fit, fit_phone, metrics, predictions, protocols),
-    *(surety, survival, telephone),
+    *(codecs, noise, surety, surroundings, survival, telephone),
 )
 
 
@@ -158,7 +162,7 @@ def measure_calls(
     calls = sorted(path for path in folder.iterdir() if path.is_file())
     voices = [clip for corpus in corpora for clip in corpus.clips]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in calls]
-    deciding = code_of_modules((survival, distortions))
+    deciding = code_of_modules((survival, distortions, codecs, noise))
     rules = fingerprint([_RULES, shipped.sha256, digests, data_hash(voices), deciding])
     where = place / f"{CALLS}.json"
     if is_there(where, rules):

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from export.clip_file import clip_file
-from export.distortions import LINE_HZ, NAMES, distort
+from export.codecs import LINE_HZ
+from export.distortions import NAMES, distort
 from export.errors import ExportError
 from export.metrics import Probs
 from sertag.decode import open_audio

@@ -7,18 +7,16 @@ a channel mean something only if the line stays the same.
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-import soundfile
 
+from export.codecs import LINE_HZ, recode
 from sertag.records import FloatArray
 
-RATE_HZ = 8000
-CODECS = ("ULAW", "ALAW", "GSM610")  # ITU-T G.711, both laws, and GSM 06.10 full rate
+LINE_CODECS = ("µ-law", "A-law", "GSM 06.10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Line:
         snr_db: speech over noise.
         noise_slope_db: colour of the noise per octave: 0 white, -3 pink, -6 brown.
         hum_db: level of 100 Hz hum and its harmonics over the noise; its upper harmonics pass the band.
-        codec: one of `CODECS`.
+        codec: one of `LINE_CODECS`.
     """
 
     low_hz: float
@@ -58,7 +56,7 @@ def draw_line(rng: np.random.Generator) -> Line:
         snr_db=float(rng.uniform(32, 50) if rng.random() < 0.5 else rng.uniform(8, 32)),
         noise_slope_db=float(rng.uniform(-6, 1)),
         hum_db=float(rng.uniform(-30, 6)),
-        codec=str(rng.choice(CODECS, p=(0.4, 0.3, 0.3))),
+        codec=str(rng.choice(LINE_CODECS, p=(0.4, 0.3, 0.3))),
     )
 
 
@@ -82,7 +80,7 @@ def transmit(samples: FloatArray, *, line: Line, speech_dbfs: float, rng: np.ran
     gain = 10 ** ((line.level_dbfs - speech_dbfs) / 20)
     noise_rms = 10 ** ((line.level_dbfs - line.snr_db) / 20)
     received = samples * gain + _noise(len(samples), line, rng) * noise_rms
-    return _encode(_pass_band(received, line), line.codec)
+    return recode(_pass_band(received, line), codec=line.codec)
 
 
 def over_a_line(samples: FloatArray, *, digest: str, seed: int) -> FloatArray:
@@ -109,28 +107,19 @@ def _noise(count: int, line: Line, rng: np.random.Generator) -> FloatArray:
     """Coloured noise with hum, mean square 1 before the hum."""
     size = scipy.fft.next_fast_len(count, real=True)
     spectrum = scipy.fft.rfft(rng.standard_normal(size))
-    octaves = np.log2(np.maximum(scipy.fft.rfftfreq(size, 1 / RATE_HZ), 50.0) / 1000)
+    octaves = np.log2(np.maximum(scipy.fft.rfftfreq(size, 1 / LINE_HZ), 50.0) / 1000)
     noise = scipy.fft.irfft(spectrum * 10 ** (line.noise_slope_db * octaves / 20), size)[:count]
     noise /= max(1e-9, float(np.sqrt(np.mean(noise**2))))
-    time_s = np.arange(count) / RATE_HZ
+    time_s = np.arange(count) / LINE_HZ
     hum = sum(np.sin(2 * np.pi * 100 * k * time_s + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 8))
     return np.asarray(noise + hum * 10 ** (line.hum_db / 20), dtype=np.float32)
 
 
 def _pass_band(samples: FloatArray, line: Line) -> FloatArray:
-    size = scipy.fft.next_fast_len(len(samples) + RATE_HZ // 10, real=True)  # 100 ms of zeros against wrapping round
-    freqs_hz = np.maximum(scipy.fft.rfftfreq(size, 1 / RATE_HZ), 1.0)
+    size = scipy.fft.next_fast_len(len(samples) + LINE_HZ // 10, real=True)  # 100 ms of zeros against wrapping round
+    freqs_hz = np.maximum(scipy.fft.rfftfreq(size, 1 / LINE_HZ), 1.0)
     low = 1 / np.sqrt(1 + (line.low_hz / freqs_hz) ** (2 * line.order))
     high = 1 / np.sqrt(1 + (freqs_hz / line.high_hz) ** (4 * line.order))
     tilt = 10 ** (line.tilt_db * np.log2(np.maximum(freqs_hz, 100.0) / 1000) / 20)
     spectrum = scipy.fft.rfft(samples, size) * (low * high * tilt)
     return np.asarray(scipy.fft.irfft(spectrum, size)[: len(samples)], dtype=np.float32)
-
-
-def _encode(samples: FloatArray, codec: str) -> FloatArray:
-    memory = io.BytesIO()
-    clipped = np.clip(samples, -1, 1).astype(np.float32)
-    soundfile.write(memory, clipped, RATE_HZ, format="WAV", subtype=codec)
-    memory.seek(0)
-    decoded, _ = soundfile.read(memory, dtype="float32")
-    return np.ascontiguousarray(decoded[: len(samples)])  # GSM fills up its last block of 320 samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,48 @@ def test_every_training_window_holds_speech(dataset):
     speech_level = np.median([sums[0].total[index, 0] / sums[0].count[index] for index in range(12)])
     loud = (windows[:, :, 0] > speech_level - 60).sum(axis=1)
     assert loud.min() >= LEAST_SPEECH_FRAMES // 2
+
+
+def noisy_dataset(*, buried: set[int]) -> Dataset:
+    """Clean, by phone and in noise, where some clips are no longer heard; a version's frames tell which it is."""
+    plain = [log_mel(speech_like(2.5, seed=seed), spec=CALL_FEATURES) for seed in range(6)]
+    silence = np.full_like(plain[0], -90.0)
+    variants = (Variant(False, False), Variant(True, False), Variant(False, True, True), Variant(True, True, True))
+    versions = tuple(
+        as_version(
+            [silence if variant.noisy and index in buried else frames for index, frames in enumerate(plain)],
+            variant=variant,
+            features=CALL_FEATURES,
+        )
+        for variant in variants
+    )
+    return dataclasses.replace(dataset_of([speech_like(2.5, seed=seed) for seed in range(6)]), versions=versions)
+
+
+def test_a_clip_that_noise_has_buried_is_still_learnt_from_without_it():
+    found = noisy_dataset(buried={0, 1, 2})
+    inputs, targets = sampler_of(found).batch(300)
+    assert (inputs["speech_frames"] >= LEAST_SPEECH_FRAMES).all()
+    assert set(targets.argmax(axis=1)) == {0, 1, 2}
+
+
+def test_mixup_mixes_windows_statistics_and_labels_alike(dataset):
+    mixture = Mixture(mixup=0.5)
+    sums = tuple(statistics(version, features=dataset.features) for version in dataset.versions)
+    plain, mixing = (
+        Sampler(dataset, sums, members=np.arange(12), frames=FRAMES, labels=LABELS, mixture=own, seed=3)
+        for own in (Mixture(), mixture)
+    )
+    (before, hot), (after, soft) = plain.batch(32), mixing.batch(32)
+    np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-6)
+    assert (soft.max(axis=1) >= 0.5 - 1e-6).all()  # a window stays what it mostly is
+    np.testing.assert_array_equal(
+        soft.argmax(axis=1)[soft.max(axis=1) > 0.51], hot.argmax(axis=1)[soft.max(axis=1) > 0.51]
+    )
+    for row in np.flatnonzero(soft.max(axis=1) < 0.95)[:5]:
+        share = soft[row].max()
+        others = np.flatnonzero(hot.argmax(axis=1) == np.argsort(soft[row])[-2])
+        expected = {name: share * value[row] + (1 - share) * value[others] for name, value in before.items()}
+        for name, value in expected.items():
+            distance = np.abs(value - after[name][row]).reshape(len(others), -1).max(axis=1)
+            assert distance.min() < 1e-2 * np.abs(after[name][row]).max(), name

@@ -9,7 +9,9 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.distortions import BABBLE, LINE_HZ, NAMES, SNR_DB, distort, talk_at_once
+from export.codecs import LINE_HZ
+from export.distortions import BABBLE, NAMES, SNR_DB, distort
+from export.noise import talk_at_once
 from tests.conftest import speech_like
 
 VOICES = [speech_like(3.0, seed=seed) for seed in range(20, 28)]
@@ -155,7 +157,7 @@ def test_opus_has_12_kbit_a_second(monkeypatch):
         sizes.append(len(memory.getvalue()))
         return read(memory, **options)
 
-    monkeypatch.setattr("export.distortions.soundfile.read", noted)
+    monkeypatch.setattr("export.codecs.soundfile.read", noted)
     changed(CALL, "Opus")
     assert [8 * size / 4 / 1000 for size in sizes] == pytest.approx([12, 12], abs=2.5)
 

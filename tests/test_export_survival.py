@@ -11,8 +11,10 @@ import soundfile
 from onnx import numpy_helper
 
 from export import survival
-from export.distortions import LINE_HZ, NAMES, talk_at_once
+from export.codecs import LINE_HZ
+from export.distortions import NAMES
 from export.errors import ExportError
+from export.noise import talk_at_once
 from export.survival import Survival, _same, read_channels, survivals
 from sertag.model import Model, load
 from sertag.pipeline import tag_file

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from export.telephone import CODECS, RATE_HZ, Line, draw_line, level_dbfs, transmit
+from export.codecs import LINE_HZ
+from export.telephone import LINE_CODECS, Line, draw_line, level_dbfs, transmit
 
 PLAIN = Line(
     low_hz=300,
@@ -18,19 +19,19 @@ PLAIN = Line(
     snr_db=60,
     noise_slope_db=0,
     hum_db=-60,
-    codec="ULAW",
+    codec="µ-law",
 )
 
 
 def tone(freq_hz: float, seconds: float = 1.0) -> np.ndarray:
-    return (0.1 * np.sin(2 * np.pi * freq_hz * np.arange(round(seconds * RATE_HZ)) / RATE_HZ)).astype(np.float32)
+    return (0.1 * np.sin(2 * np.pi * freq_hz * np.arange(round(seconds * LINE_HZ)) / LINE_HZ)).astype(np.float32)
 
 
 def send(samples: np.ndarray, line: Line, *, seed: int = 1) -> np.ndarray:
     return transmit(samples, line=line, speech_dbfs=level_dbfs(samples), rng=np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", LINE_CODECS)
 @pytest.mark.parametrize("count", [1, 319, 321, 8000])
 def test_every_codec_keeps_length_and_range(codec, count):
     rng = np.random.default_rng(3)
@@ -58,7 +59,7 @@ def test_soft_and_loud_clips_of_a_call_keep_their_distance():
 
 def test_noise_has_the_level_of_the_line():
     noisy = dataclasses.replace(PLAIN, snr_db=10, low_hz=150, high_hz=3700)
-    silence = np.zeros(RATE_HZ, np.float32)
+    silence = np.zeros(LINE_HZ, np.float32)
     sent = transmit(silence, line=noisy, speech_dbfs=-30, rng=np.random.default_rng(1))
     assert level_dbfs(sent) == pytest.approx(-30, abs=1.5)
 
