@@ -2,8 +2,8 @@
 
 Read here are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`, `leaking`,
 `counts_as` (label of a corpus -> label of the model, where they differ), `share_through_telephone`, `calibrated_on` (in
-words); of `spec.metrics`: `protocol` and `min_confidence` (in words), `conditions`, `rows`. What a file does not say is
-left out or called unknown.
+words); of `spec.metrics`: `protocol` and `min_confidence` (in words), `conditions`, `rows`, `strangers`. What a file
+does not say is left out or called unknown.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from export.card_figures import confidence, recalls, uar
 from export.card_limits import lawful_use, limits
 from export.markdown import filled, table
+from export.phone_page import card_section
 from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
 
 # The file of `phone` 0.1.0 was written before these keys were.
@@ -46,6 +47,7 @@ def card(spec: ModelSpec) -> str:
         uar(spec, training),
         recalls(spec),
         confidence(spec, training),
+        card_section(spec.metrics.get("strangers", {})),
         limits(spec, training),
         lawful_use(training),
     )

@@ -7,10 +7,10 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,8 +44,23 @@ class Title:
     version: str = "1"
 
 
-def describe(results: Results, *, corpora: tuple[Corpus, ...], settings: Settings, title: Title) -> ModelSpec:
-    """Specification of the model, probe apart."""
+def describe(
+    results: Results,
+    *,
+    corpora: tuple[Corpus, ...],
+    settings: Settings,
+    title: Title,
+    strangers: Mapping[str, Any] = MappingProxyType({}),
+) -> ModelSpec:
+    """Specification of the model, probe apart.
+
+    Args:
+        results: of the cross-validation.
+        corpora: what was learnt from.
+        settings: of the run.
+        title: of the model.
+        strangers: figures of its protocol, if there are any; see `export.phone_figures`.
+    """
     public = all(corpus.name in LAYOUTS for corpus in corpora)
     return ModelSpec(
         name=title.name,
@@ -60,7 +75,9 @@ def describe(results: Results, *, corpora: tuple[Corpus, ...], settings: Setting
         min_confidence=round(results.min_confidence, 4),
         licence=LICENCE if public else _licences(corpora),
         training=MappingProxyType(_training(corpora, settings)),
-        metrics=MappingProxyType(_metrics(results, settings, developed=public)),
+        metrics=MappingProxyType(
+            _metrics(results, settings, developed=public) | ({"strangers": dict(strangers)} if strangers else {})
+        ),
         libraries=MappingProxyType(versions()),
     )
 

@@ -110,14 +110,15 @@ def measure_round(test: Question, seed: int, corpora: Sequence[Corpus], *, place
         return []
     bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
     told: list[str] = []
-    found = splits_of(test, bench.clips, seed=seed)
+    code, found = code_of_training(), splits_of(test, bench.clips, seed=seed)
     for split in found:
         where = place / piece_name(test, split, seed)
         if is_there(where, rules):
             continue
         began = time.monotonic()
         trial = bench.run(split, seed=seed)
-        piece = _piece(test, seed, split, trial, bench) | {"folds": len(found), "rules": rules}
+        said = {"folds": len(found), "rules": rules, "code": code}
+        piece = _piece(test, seed, split, trial, bench) | said
         if test.distorted:
             piece["survival"] = _survival(split, trial, bench, seed=seed)
         took_s = time.monotonic() - began
@@ -135,6 +136,11 @@ def rules_of(test: Question, recipe: Recipe, clips: Sequence[Clip]) -> str:
     """What a piece depends on: code, settings, clips and the question itself."""
     asked = repr(dataclasses.replace(test, title=""))
     return fingerprint([_RULES, asked, code_of(recipe), code_of_modules(_DECIDING), data_hash(clips)])
+
+
+def code_of_training() -> str:
+    """What the figures of any test come from, whatever the clips: the recipe, its settings and the code around it."""
+    return fingerprint([_RULES, code_of(RECIPE), code_of_modules(_DECIDING)])
 
 
 def piece_name(test: Question, split: Split, seed: int) -> str:

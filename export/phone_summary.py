@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from export.markdown import filled, table
 from export.metrics import merit
+from export.phone_page import as_markdown
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
 from export.pieces import Piece
 from export.surety import Surety, from_plain
 from sertag.output import Output
 
-_IN_PERCENT = ("uar", "accuracy", "sentiment_uar", "gain_of_the_surest_half")
 _HALF = 0.5  # of the clips, those that the model is surest of
 _PICTURED = "phone, in a call"
 
@@ -75,18 +74,8 @@ def summarise(pieces: dict[str, list[Piece]]) -> dict[str, Any]:
         "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
         "dates": sorted({piece["date"] for piece in measured}),
         "commits": sorted({piece["commit"] for piece in measured}),
+        "codes": sorted({piece["code"] for piece in measured if piece["test"] != CALLS}),
     }
-
-
-def as_markdown(summary: dict[str, Any]) -> str:
-    """The page."""
-    parts = [_INTRODUCTION]
-    for name, found in summary["tests"].items():
-        parts.append(_test(name, found))
-    parts.append(_survival(summary))
-    if dates := summary["dates"]:
-        parts.append(f"\nMeasured {dates[0]} to {dates[-1]} at {', '.join(summary['commits'])}.\n")
-    return "\n".join(filled(part) for part in parts if part)
 
 
 def _answer(question: Question, pieces: Sequence[Piece]) -> dict[str, Any]:
@@ -180,86 +169,3 @@ def _surviving(pieces: Sequence[Piece]) -> dict[str, float]:
         name: round(sum(own[name]["same"] for own in looked) / max(1, sum(own[name]["windows"] for own in looked)), 4)
         for name in names
     }
-
-
-def _test(name: str, found: dict[str, Any]) -> str:
-    columns = {
-        "uar": "UAR %",
-        "accuracy": "accuracy %",
-        "ece": "ECE",
-        "gain_of_the_surest_half": "UAR points more on the surest half",
-        "sentiment_uar": "sentiment UAR %",
-        "anger_auc": "anger AUC",
-        **{
-            f"false_alarms_an_hour_at_{share:.0%}": f"false alarms an hour, {share:.0%} of anger found"
-            for share in FOUND
-        },
-    }
-    rows = [
-        [condition, *(_figure(key, own.get(key)) for key in columns)] for condition, own in found["conditions"].items()
-    ]
-    missing = "" if found["complete"] else "Not all folds are measured yet."
-    mixed = "" if found["alike"] else "Not all pieces are of the same code and clips: measure the older ones again."
-    chance = f"{100 / len(found['labels']):.1f}"
-    return f"""
-## {found["title"]}
-
-{found["clips"]} clips, {found["seeds"]} seed{"s" if found["seeds"] > 1 else ""}, chance {chance} %.
-{missing}
-{mixed}
-
-{table(["condition", *columns.values()], rows)}
-
-{_folds(found) if name == "corpora" else ""}
-"""
-
-
-def _folds(found: dict[str, Any]) -> str:
-    rows = [
-        [
-            fold,
-            *(
-                f"{_figure('uar', own[name].get('uar'))}; {_figure('anger_auc', own[name].get('anger_auc'))}"
-                for name in CONDITIONS
-            ),
-        ]
-        for fold, own in found["folds"].items()
-    ]
-    return f"UAR % and anger AUC by tested corpus:\n\n{table(['corpus', *CONDITIONS], rows)}"
-
-
-def _figure(key: str, found: dict[str, float] | None) -> str:
-    if found is None:
-        return ""
-    times, digits = (100, 1) if key in _IN_PERCENT else (1, 1 if "alarms" in key else 3)
-    return f"{times * found['mean']:.{digits}f} ± {times * found['sd']:.{digits}f}"
-
-
-def _survival(summary: dict[str, Any]) -> str:
-    clips, calls = summary["labels_that_survive"], summary["labels_that_survive_in_calls"]
-    if not clips and not calls:
-        return ""
-    rows = [
-        [name, *(f"{100 * own[name]:.1f}" if name in own else "" for own in (clips, calls))] for name in clips or calls
-    ]
-    return f"""
-## What a label survives
-
-Percent of the scored windows that keep their label: clips of a corpus that the network has never heard, and real calls.
-
-{table(["distortion", "clips of an unseen corpus", "real calls"], rows)}
-"""
-
-
-_INTRODUCTION = """
-# What the default model reaches on strangers
-
-Written by `python -m export protocol phone` from the pieces in `protocol/`: one a test, tested fold and seed. Every
-cell is the mean over seeds ± their standard deviation. Nothing was chosen on tested speakers: temperature and least
-confidence come from inner speakers of the training side, the length of training is fixed.
-
-"Phone" is a simulated telephone line. "In a call" takes the channel's statistics from about 24 clips of the same
-speaker over the same line, all emotions mixed; the others from the clip alone. The surest half are the clips with the
-highest confidence. False alarms are clips of neutral and calm speech that score as angry as it takes to find that share
-of the angry clips. The recordings are acted: none of this says how anger is found in a call centre.
-"""

@@ -30,6 +30,9 @@ CONDITIONS = MappingProxyType(
         "phone, in a call": (1, True),
     }
 )
+# By phone out of a noisy place, for trials alone: nothing is calibrated on it.
+IN_NOISE = MappingProxyType({"noise, one clip": (6, False), "noise, in a call": (6, True)})
+_ALL = MappingProxyType({**CONDITIONS, **IN_NOISE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,14 @@ def predict(
         members: int64 (n,), the clips to score.
         frames: of one window.
         hop_frames: from one window to the next.
-        conditions: names out of `CONDITIONS`.
+        conditions: names out of `CONDITIONS` and `IN_NOISE`.
 
     Returns:
         Of each clip and condition the mean of its windows' log-probabilities, weighted by their seconds of speech.
     """
     scored = {}
     for condition in conditions:
-        version, whole_call = CONDITIONS[condition]
+        version, whole_call = _ALL[condition]
         parts, weights = [], []
         for index in members:
             windows, seconds = file_windows(dataset, version, int(index), frames=frames, hop_frames=hop_frames)

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,10 @@ from export.metrics import Probs, figures
 from export.phone_protocol import recipe_of, rules_of
 from export.phone_questions import CONDITIONS, Question, refuse_missing, splits_of
 from export.pieces import origin
+from export.predictions import IN_NOISE
 
 INNER_FOLDS = 3
+_CONDITIONS = MappingProxyType({**CONDITIONS, **{name: name for name in IN_NOISE}})
 
 
 def try_out(
@@ -77,7 +80,7 @@ def try_out(
     for line in read_log(log):
         if what.items() <= line.items():
             return line
-    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS, settings=settings)
+    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=_CONDITIONS, settings=settings)
     began = time.monotonic()
     inner = _inner(bench, question, fold=fold, seed=seed)
     line = {**what, "note": note, "inner": inner, "took_s": round(time.monotonic() - began, 1), **origin()}
@@ -121,7 +124,7 @@ def _inner(bench: PhoneBench, question: Question, *, fold: int, seed: int) -> di
         raise ExportError(f"there is no fold {fold}; {question.name} has {len(found)}, from 0 on", code="bad_fold")
     rest = np.setdiff1d(np.arange(len(bench.clips)), found[fold].test)
     inner_fold = assign_folds([bench.clips[index] for index in rest], folds=INNER_FOLDS, seed=seed)
-    probs: dict[str, list[Probs]] = {name: [] for name in CONDITIONS}
+    probs: dict[str, list[Probs]] = {name: [] for name in _CONDITIONS}
     truth: list[Ints] = []
     for number in range(INNER_FOLDS):
         scored, learnt = rest[inner_fold == number], rest[inner_fold != number]

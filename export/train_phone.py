@@ -8,8 +8,10 @@ the same command goes on from there.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +39,14 @@ from sertag.spec import ModelSpec
 
 
 def train_phone(
-    corpora: tuple[Corpus, ...], *, settings: Settings, title: Title, out: Path, cache: Path, report: Report
+    corpora: tuple[Corpus, ...],
+    *,
+    settings: Settings,
+    title: Title,
+    out: Path,
+    cache: Path,
+    report: Report,
+    strangers: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Cross-validate, train on everything, calibrate, convert.
 
@@ -49,6 +58,7 @@ def train_phone(
             (`training.json`) and everything of `export.artefacts`.
         cache: folder for frames.
         report: of the progress.
+        strangers: see `describe`.
 
     Returns:
         The model file.
@@ -82,7 +92,7 @@ def train_phone(
         predicted, dataset=dataset, folds=folds, labels=settings.labels, answers_right=settings.answers_right
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
-    spec = describe(results, corpora=corpora, settings=settings, title=title)
+    spec = describe(results, corpora=corpora, settings=settings, title=title, strangers=strangers)
     with Output(str(out / "training.json")) as output:
         output.write(record(results, spec=spec, settings=settings).encode())
     probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)

@@ -15,11 +15,14 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from matplotlib.figure import Figure
 
-from export import phone_summary
+from export import phone_figures, phone_summary
+from export.errors import ExportError
 from export.metrics import figures
+from export.phone_figures import read_figures
+from export.phone_page import as_markdown, card_section
 from export.phone_protocol import _condition
 from export.phone_questions import CONDITIONS, Question
-from export.phone_summary import as_markdown, read_pieces, sum_of, summarise, write_summary
+from export.phone_summary import read_pieces, sum_of, summarise, write_summary
 from export.pieces import keep
 from export.recipe import Recipe
 from export.recipes.phone import RECIPE
@@ -59,6 +62,7 @@ def piece(test: str, fold: str, seed: int, **more: Any) -> dict[str, Any]:
         "seed": seed,
         "folds": 2,
         "rules": "abc",
+        "code": "def",
         "date": f"2031-02-0{seed}",
         "commit": f"c0ffee{seed}",
         "conditions": {
@@ -208,7 +212,7 @@ def test_labels_that_survive_are_shares_of_all_windows(across):
     lines = as_markdown(summary).splitlines()
     assert "| MP3 | 50.0 | 87.5 |" in lines
     only = as_markdown(summarise({"calls": [calls]})).splitlines()
-    assert "| MP3 |  | 87.5 |" in only
+    assert "| MP3 | 87.5 |" in only
 
 
 def test_the_page_holds_what_the_pieces_say(speakers, across):
@@ -309,3 +313,76 @@ def test_counts_are_summed():
     found = sum_of(iter(parts))
     np.testing.assert_array_equal(found.counts, sum(part.counts for part in parts))
     np.testing.assert_array_equal(sum_of([from_plain([], labels=3), parts[0]]).counts, parts[0].counts)
+
+
+def test_the_code_of_all_pieces_is_told_but_not_that_of_calls(speakers, across):
+    calls = {"test": "calls", "date": "2031-02-09", "commit": "c0ffee9", "survival": {}}
+    for item in across:
+        item["code"] = "0ther"
+    assert summarise({"tess": speakers, "corpora": across, "calls": [calls]})["codes"] == ["0ther", "def"]
+
+
+@pytest.fixture
+def measured(kept, tmp_path, monkeypatch) -> Path:
+    """Figures of all questions, by the code that there is."""
+    asked = (SPEAKERS, ACROSS)
+    for module in (phone_summary, phone_figures):
+        monkeypatch.setattr(module, "QUESTIONS", asked)
+    monkeypatch.setattr(phone_figures, "code_of_training", lambda: "def")
+    write_summary(kept, tmp_path)
+    return tmp_path / "phone.json"
+
+
+def test_figures_for_a_model_are_those_of_its_recipe(measured):
+    found = read_figures(measured)
+    summary = json.loads(measured.read_text(encoding="utf-8"))
+    assert found["tests"]["tess"]["conditions"] == summary["tests"]["tess"]["conditions"]
+    assert found["tests"]["corpora"] == summary["tests"]["corpora"]
+    assert found["labels_that_survive"] == summary["labels_that_survive"]
+    assert "labels_that_survive_in_calls" not in found  # which are of one file, not of every one that is trained
+
+
+def test_the_card_shows_the_figures_of_strangers(measured):
+    section = card_section(read_figures(measured))
+    page = as_markdown(json.loads(measured.read_text(encoding="utf-8")))
+    tables = [line for line in page.splitlines() if line.startswith("|")]
+    assert [line for line in section.splitlines() if line.startswith("|")] == tables
+    assert [line for line in section.splitlines() if line.startswith("#")] == [
+        "## On strangers",
+        "### TESS, the other speaker",
+        "### an unseen corpus",
+        "### What a label survives",
+    ]
+    assert card_section({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda found: found.update(codes=["0ther"]), "other code or settings than this model is trained with"),
+        (lambda found: found.update(codes=["0ther", "def"]), "other code or settings than this model is trained with"),
+        (lambda found: found["tests"]["tess"].update(complete=False), "not all folds are measured of tess; run"),
+        (lambda found: found["tests"]["corpora"].update(alike=False), "not all folds are measured of corpora; run"),
+        (lambda found: found["tests"].pop("tess"), "not all folds are measured of tess; run"),
+        (lambda found: found.pop("tests"), "expected the phone.json of `protocol phone`, found none"),
+        (lambda found: found.update(tests=[]), "expected the phone.json of `protocol phone`, found none"),
+    ],
+)
+def test_figures_of_other_code_or_half_a_protocol_are_refused(measured, change, message):
+    found = json.loads(measured.read_text(encoding="utf-8"))
+    change(found)
+    measured.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(ExportError, match=message) as caught:
+        read_figures(measured)
+    assert str(measured) in str(caught.value)
+    assert caught.value.code == "bad_figures"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "no json"])
+def test_what_are_no_figures_is_told(tmp_path, content):
+    place = tmp_path / "phone.json"
+    with pytest.raises(ExportError, match=r"expected the phone\.json of `protocol phone`"):
+        read_figures(place)
+    place.write_text(content)
+    with pytest.raises(ExportError, match=r"expected the phone\.json of `protocol phone`"):
+        read_figures(place)

@@ -98,7 +98,7 @@ def test_a_trial_is_written_down_once(tried):
     assert read_log(tried.log) == [line]
     assert (line["test"], line["fold"], line["seed"], line["changes"]) == ("emovo", 0, 1, {"windows_a_clip": "2"})
     assert (line["note"], line["inner_folds"]) == ("as it is", 3)
-    assert set(line["inner"]) == set(CONDITIONS)
+    assert set(line["inner"]) == {*CONDITIONS, "noise, one clip", "noise, in a call"}
     assert all(0 <= own["uar"] <= 1 and 0 <= own["accuracy"] <= 1 for own in line["inner"].values())
     assert {"date", "commit", "keras", "rules", "took_s"} <= set(line)
     trainings = len(tried.seen)

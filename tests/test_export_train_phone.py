@@ -50,6 +50,7 @@ from tests.training import one_process, untraced
 
 SMALL: dict[str, Any] = {"steps": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
 TINY = Settings(folds=2, epochs=2, **SMALL)
+STRANGERS = {"tests": {}, "labels_that_survive": {"MP3": 0.75}, "dates": [], "commits": [], "codes": []}
 CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
 
 
@@ -76,7 +77,9 @@ def corpora(corpus: Path) -> tuple[Corpus, ...]:
 
 def train(corpora: tuple[Corpus, ...], out: Path, *, report: Any = lambda what, share: None) -> Path:
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    return train_phone(corpora, settings=TINY, title=Title("phone"), out=out, cache=cache, report=report)
+    return train_phone(
+        corpora, settings=TINY, title=Title("phone"), out=out, cache=cache, report=report, strangers=STRANGERS
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,7 @@ def test_the_file_describes_itself_and_answers_its_probe(trained):
     assert {"keras", "tf2onnx", "onnxruntime"} <= set(model.spec.libraries)
     assert "settings were compared on the speakers of the first fold" in model.spec.metrics["protocol"]
     assert "uar_undeveloped" in model.spec.metrics["conditions"]["phone, in a call"]
+    assert model.spec.metrics["strangers"] == STRANGERS
 
 
 def test_everything_of_a_training_is_written(trained):
@@ -384,3 +388,20 @@ def test_too_few_speakers_are_one_line(tmp_path, speakers, options, message):
     assert message in done.stderr.splitlines()[-1]
     assert isinstance(done.exception, SystemExit)
     assert not (tmp_path / "out" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("options", [["--epochs", "1"], ["--labels", "angry,sad"], ["--protocol", "speakers"]])
+def test_figures_are_those_of_the_training_as_it_is(tmp_path, options):
+    arguments = ["--data", f"mine={tmp_path}", "-o", str(tmp_path / "out"), "--figures", str(tmp_path / "phone.json")]
+    done = run("train", "phone", *arguments, *options)
+    assert done.exit_code == 2
+    assert "--figures are those of cross-validated training as it is" in " ".join(done.stderr.split())
+
+
+def test_figures_that_are_none_stop_a_training_before_it_begins(corpus, tmp_path):
+    (tmp_path / "phone.json").write_text("{}")
+    arguments = ["--data", str(corpus), "-o", str(tmp_path / "out"), "--figures", str(tmp_path / "phone.json")]
+    done = run("train", "phone", *arguments)
+    assert done.exit_code == 1
+    assert "expected the phone.json of `protocol phone`" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -63,6 +63,7 @@ def recipes() -> None:
 @map_option
 @click.option("--name", help="Of the model, as rows will show it.  [default: the recipe's]")
 @click.option("--model-version", default="1", show_default=True, help="Of the model, in its file and card.")
+@click.option("--figures", type=click.Path(path_type=Path), help="phone.json of `protocol phone`, for file and card.")
 @cache_option
 def train(
     recipe: str,
@@ -77,6 +78,7 @@ def train(
     epochs: int | None,
     labels: str | None,
     renamed: tuple[str, ...],
+    figures: Path | None,
     cache: Path | None,
 ) -> None:
     """Train RECIPE, measure it on clips it did not learn from, and convert it.
@@ -86,6 +88,7 @@ def train(
     """
     from export.describe import Title
     from export.fit_phone import Settings as PhoneSettings
+    from export.phone_figures import read_figures
     from export.train import Settings
     from export.train import train as train_recipe
     from export.train_phone import train_phone
@@ -97,7 +100,12 @@ def train(
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
     if fold if protocol == CROSS_VALIDATED else folds:
         raise click.UsageError(f"--folds belongs to --protocol {CROSS_VALIDATED}, --fold to the others")
+    if figures and (protocol != CROSS_VALIDATED or labels or epochs):
+        raise click.UsageError(
+            f"--figures are those of {CROSS_VALIDATED} training as it is, without --labels or --epochs"
+        )
     with console.errors(), console.progress() as report:
+        strangers = read_figures(figures) if figures else {}
         chosen = _with_labels(chosen, labels)
         corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
         if protocol == CROSS_VALIDATED:
@@ -106,7 +114,9 @@ def train(
             phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
             people = len({clip.person for corpus in corpora for clip in corpus.clips})
             phone = replace(phone, folds=folds or max(2, min(phone.folds, people)), epochs=epochs or phone.epochs)
-            model = train_phone(corpora, settings=phone, title=title, out=out, cache=cache, report=report)
+            model = train_phone(
+                corpora, settings=phone, title=title, out=out, cache=cache, report=report, strangers=strangers
+            )
         else:
             settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
             model = train_recipe(

@@ -1,0 +1,44 @@
+"""Figures of the default model's protocol, as they go into the metadata of a model that the same code has trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError
+from export.phone_protocol import code_of_training
+from export.phone_questions import QUESTIONS
+
+_KEPT = ("tests", "labels_that_survive", "dates", "commits", "codes")  # figures of real calls are those of one file
+
+
+def read_figures(place: Path) -> dict[str, Any]:
+    """Read what `phone_summary` wrote.
+
+    Args:
+        place: of `phone.json`.
+
+    Returns:
+        What of it is true of every model that this code trains.
+
+    Raises:
+        ExportError: not such a file, not all is measured, or it was measured with other code.
+    """
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+        kept = {name: found[name] for name in _KEPT}
+        done = {name for name, test in kept["tests"].items() if test["complete"] and test["alike"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{place}: expected the phone.json of `protocol phone`, found none ({error})"
+        raise ExportError(message, code="bad_figures") from error
+    if unfinished := [question.name for question in QUESTIONS if question.name not in done]:
+        message = f"{place}: not all folds are measured of {', '.join(unfinished)}"
+        raise ExportError(f"{message}; run `protocol phone` to its end", code="bad_figures")
+    if kept["codes"] != [code_of_training()]:
+        message = f"{place}: these figures were measured with other code or settings than this model is trained with"
+        raise ExportError(f"{message}; run `protocol phone` again", code="bad_figures")
+    for name, test in kept["tests"].items():
+        if name != "corpora":  # whose folds say which corpus is how hard
+            del test["folds"]
+    return kept

@@ -1,0 +1,127 @@
+"""The figures of the default model's protocol as Markdown: the page of `phone_summary` and sections of the card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export.markdown import filled, table
+from export.phone_questions import CONDITIONS, FOUND
+
+_IN_PERCENT = ("uar", "accuracy", "sentiment_uar", "gain_of_the_surest_half")
+
+
+def as_markdown(summary: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        summary: see `export.phone_summary.summarise`.
+    """
+    return "\n".join(filled(part) for part in (_TITLE, _METHOD, *_sections(summary, level="##")))
+
+
+def card_section(summary: dict[str, Any]) -> str:
+    """What the card says of strangers; nothing where nothing was measured.
+
+    Args:
+        summary: likewise, out of the metadata of a model, where figures of the file itself cannot stand.
+    """
+    if not summary.get("tests"):
+        return ""
+    return "\n".join(("\n## On strangers\n", _RECIPE, _METHOD, *_sections(summary, level="###")))
+
+
+def _sections(summary: dict[str, Any], *, level: str) -> list[str]:
+    parts = [_test(name, found, level=level) for name, found in summary["tests"].items()]
+    parts.append(_survival(summary, level=level))
+    if dates := summary["dates"]:
+        parts.append(f"\nMeasured {dates[0]} to {dates[-1]} at {', '.join(summary['commits'])}.\n")
+    return [part for part in parts if part]
+
+
+def _test(name: str, found: dict[str, Any], *, level: str) -> str:
+    columns = {
+        "uar": "UAR %",
+        "accuracy": "accuracy %",
+        "ece": "ECE",
+        "gain_of_the_surest_half": "UAR points more on the surest half",
+        "sentiment_uar": "sentiment UAR %",
+        "anger_auc": "anger AUC",
+        **{
+            f"false_alarms_an_hour_at_{share:.0%}": f"false alarms an hour, {share:.0%} of anger found"
+            for share in FOUND
+        },
+    }
+    rows = [
+        [condition, *(_figure(key, own.get(key)) for key in columns)] for condition, own in found["conditions"].items()
+    ]
+    missing = "" if found["complete"] else "Not all folds are measured yet."
+    mixed = "" if found["alike"] else "Not all pieces are of the same code and clips: measure the older ones again."
+    chance = f"{100 / len(found['labels']):.1f}"
+    return f"""
+{level} {found["title"]}
+
+{found["clips"]} clips, {found["seeds"]} seed{"s" if found["seeds"] > 1 else ""}, chance {chance} %.
+{missing}
+{mixed}
+
+{table(["condition", *columns.values()], rows)}
+
+{_folds(found) if name == "corpora" else ""}
+"""
+
+
+def _folds(found: dict[str, Any]) -> str:
+    rows = [
+        [
+            fold,
+            *(
+                f"{_figure('uar', own[name].get('uar'))}; {_figure('anger_auc', own[name].get('anger_auc'))}"
+                for name in CONDITIONS
+            ),
+        ]
+        for fold, own in found["folds"].items()
+    ]
+    return f"UAR % and anger AUC by tested corpus:\n\n{table(['corpus', *CONDITIONS], rows)}"
+
+
+def _figure(key: str, found: dict[str, float] | None) -> str:
+    if found is None:
+        return ""
+    times, digits = (100, 1) if key in _IN_PERCENT else (1, 1 if "alarms" in key else 3)
+    return f"{times * found['mean']:.{digits}f} ± {times * found['sd']:.{digits}f}"
+
+
+def _survival(summary: dict[str, Any], *, level: str) -> str:
+    clips, calls = summary["labels_that_survive"], summary.get("labels_that_survive_in_calls", {})
+    if not clips and not calls:
+        return ""
+    looked = {name: own for name, own in (("clips of an unseen corpus", clips), ("real calls", calls)) if own}
+    rows = [
+        [name, *(f"{100 * own[name]:.1f}" if name in own else "" for own in looked.values())] for name in clips or calls
+    ]
+    return f"""
+{level} What a label survives
+
+Percent of the scored windows that keep their label: {" and ".join(looked)}.
+
+{table(["distortion", *looked], rows)}
+"""
+
+
+_TITLE = """
+# What the default model reaches on strangers
+
+Written by `python -m export protocol phone` from the pieces in `protocol/`: one a test, tested fold and seed.
+"""
+_RECIPE = """
+The recipe of this model, trained anew for each of these tests.
+"""
+_METHOD = """
+Every cell is the mean over seeds ± their standard deviation. Nothing was chosen on tested speakers: temperature and
+least confidence come from inner speakers of the training side, the length of training is fixed.
+
+"Phone" is a simulated telephone line. "In a call" takes the channel's statistics from about 24 clips of the same
+speaker over the same line, all emotions mixed; the others from the clip alone. The surest half are the clips with the
+highest confidence. False alarms are clips of neutral and calm speech that score as angry as it takes to find that share
+of the angry clips. The recordings are acted: none of this says how anger is found in a call centre.
+"""
