@@ -59,6 +59,7 @@ class Mixture:
 
     Attributes:
         clean: windows that went over no telephone line.
+        noisy: windows out of a noisy place, or out of an archive that codes them.
         file: windows laid out as a file, the others as a piece of a call.
         alone: windows with the statistics of their own clip alone.
         follow: pieces of a call in which another clip follows.
@@ -69,6 +70,7 @@ class Mixture:
     """
 
     clean: float = 0.5
+    noisy: float = 0.3
     file: float = 0.4
     alone: float = 0.5
     follow: float = 0.7
@@ -121,9 +123,7 @@ class Sampler:
         self._frames, self._features, self._labels = frames, dataset.features, labels
         self._rng = np.random.default_rng(seed)
         heard = [int(index) for index in members if sums[0].count[index] >= LEAST_SPEECH_FRAMES]
-        self._versions = {
-            phone: {index: self._heard_in(index, phone=phone) for index in heard} for phone in (False, True)
-        }
+        self._versions = {index: self._versions_of(index) for index in heard}
         self._by_label: dict[str, dict[str, list[int]]] = {}
         self._calls: dict[int, list[int]] = {}
         for index in heard:
@@ -145,7 +145,8 @@ class Sampler:
         parts: list[Inputs] = []
         for row, target in zip(frames, targets, strict=True):
             index = self._draw_clip()
-            version = self._pick(self._versions[self._rng.random() >= self._mixture.clean][index])
+            phone, noisy = self._rng.random() >= self._mixture.clean, self._rng.random() < self._mixture.noisy
+            version = self._pick(self._versions[index][phone, noisy])
             self._fill(row, index, self._dataset.versions[version])
             parts.append(self._sums[version].over(self._draw_channel(index)))
             target[self._labels.index(self._dataset.clips[index].label)] = 1
@@ -155,14 +156,19 @@ class Sampler:
             self._mask(window, mean)
         return self._mix({"features": features, **inputs}, targets)
 
-    def _heard_in(self, index: int, *, phone: bool) -> list[int]:
-        """The versions of a clip, by phone or not, that have enough of its speech; as it is where noise buried it."""
-        enough = [
-            number
-            for number, (own, version) in enumerate(zip(self._sums, self._dataset.versions, strict=True))
-            if version.variant.phone == phone and own.count[index] >= LEAST_SPEECH_FRAMES
-        ]
-        return enough or [0]
+    def _versions_of(self, index: int) -> dict[tuple[bool, bool], list[int]]:
+        """The versions of a clip that have enough of its speech, by whether they are by phone and noisy.
+
+        Where noise has buried it in all of a kind, those without noise stand in, and for these the clip as it is.
+        """
+        found: dict[tuple[bool, bool], list[int]] = {}
+        for number, version in enumerate(self._dataset.versions):
+            if self._sums[number].count[index] >= LEAST_SPEECH_FRAMES:
+                found.setdefault((version.variant.phone, version.variant.noisy), []).append(number)
+        for phone in (False, True):
+            found.setdefault((phone, False), [0])
+            found.setdefault((phone, True), found[phone, False])
+        return found
 
     def _draw_clip(self) -> int:
         by_label = self._pick(list(self._by_label.values()))

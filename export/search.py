@@ -53,7 +53,7 @@ def try_out(
         corpora: by name, decodable clips with their own labels.
         fold: which of the question's folds is left out, counted from 0.
         seed: of the split and the training.
-        changes: name of a setting of `fit_phone.Settings`, or of its `mixture` behind a dot -> value.
+        changes: name of a setting of `fit_phone.Settings`, or behind a dot of its `mixture` or `features` -> value.
         note: what is tried, in words; changes of the code are told by their hash alone.
         cache: folder for features.
         log: the file that the trial is appended to.
@@ -65,10 +65,12 @@ def try_out(
         ExportError: no such fold or setting, too few speakers, or a log that cannot be written.
     """
     settings = changed(Settings(), changes)
-    recipe = dataclasses.replace(recipe_of(question), epochs=settings.epochs, batch=settings.batch)
+    recipe = dataclasses.replace(
+        recipe_of(question), epochs=settings.epochs, batch=settings.batch, features=settings.features
+    )
     refuse_missing([question], corpora)
-    own = [corpora[name] for name in question.corpora]
-    clips = [clip for corpus in relabel(own, onto=question.labels) for clip in corpus.clips]
+    asked = [corpora[name] for name in question.corpora]
+    clips = [clip for corpus in relabel(asked, onto=question.labels) for clip in corpus.clips]
     what = {
         "test": question.name,
         "fold": fold,
@@ -103,8 +105,8 @@ def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
     """
     for name, value in changes.items():
         part, _, own = name.rpartition(".")
-        if part == "mixture":
-            settings = dataclasses.replace(settings, mixture=_with(settings.mixture, own, value, name=name))
+        if part in ("mixture", "features"):
+            settings = dataclasses.replace(settings, **{part: _with(getattr(settings, part), own, value, name=name)})
         elif not part:
             settings = _with(settings, own, value, name=name)
         else:
@@ -153,9 +155,9 @@ def _append(log: Path, line: Mapping[str, Any]) -> None:
 
 
 def _with(target: Any, own: str, value: str, *, name: str) -> Any:
-    """A record with one of its numbers changed."""
+    """A record with one of its numbers or words changed."""
     before = getattr(target, own, None)
-    if not isinstance(before, int | float) or own not in {item.name for item in dataclasses.fields(target)}:
+    if not isinstance(before, int | float | str) or own not in {item.name for item in dataclasses.fields(target)}:
         raise _no_setting(name, target)
     try:
         return dataclasses.replace(target, **{own: type(before)(value)})
@@ -165,5 +167,7 @@ def _with(target: Any, own: str, value: str, *, name: str) -> Any:
 
 
 def _no_setting(name: str, target: Any) -> ExportError:
-    own = [item.name for item in dataclasses.fields(target) if isinstance(getattr(target, item.name), int | float)]
-    return ExportError(f"--set {name}: no such number; expected one of {', '.join(own)}", code="bad_setting")
+    own = [
+        item.name for item in dataclasses.fields(target) if isinstance(getattr(target, item.name), int | float | str)
+    ]
+    return ExportError(f"--set {name}: no such setting; expected one of {', '.join(own)}", code="bad_setting")

@@ -179,3 +179,25 @@ def test_mixup_mixes_windows_statistics_and_labels_alike(dataset):
         for name, value in expected.items():
             distance = np.abs(value - after[name][row]).reshape(len(others), -1).max(axis=1)
             assert distance.min() < 1e-2 * np.abs(after[name][row]).max(), name
+
+
+@pytest.mark.parametrize(("noisy", "expected"), [(0.0, 0.0), (1.0, 1.0), (0.25, 0.25)])
+def test_as_many_windows_are_noisy_as_the_mixture_says(noisy, expected):
+    found = noisy_dataset(buried=set())
+    heard = found.versions[0].frames
+    marked = tuple(
+        dataclasses.replace(version, frames=heard + (100 if version.variant.noisy else 0)) for version in found.versions
+    )
+    sums = tuple(statistics(version, features=CALL_FEATURES) for version in marked)
+    sampler = Sampler(
+        dataclasses.replace(found, versions=marked),
+        sums,
+        members=np.arange(6),
+        frames=FRAMES,
+        labels=LABELS,
+        mixture=Mixture(noisy=noisy),
+        seed=1,
+    )
+    mean = sampler.batch(400)[0]["channel_mean"][:, 0]
+    loud = mean > np.concatenate([own.over(np.arange(6))["channel_mean"] for own in sums])[:, 0].mean()
+    assert loud.mean() == pytest.approx(expected, abs=0.07)

@@ -129,11 +129,12 @@ def test_what_is_changed_is_what_is_trained_with(tried, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"depth": "3"}, "--set depth: no such number; expected one of seed, folds"),
-        ({"labels": "angry"}, "--set labels: no such number"),
-        ({"window_frames": "3"}, "--set window_frames: no such number"),
-        ({"mixture.depth": "3"}, "--set mixture.depth: no such number; expected one of clean, file"),
-        ({"features.n_mels": "3"}, "--set features.n_mels: no such number"),
+        ({"depth": "3"}, "--set depth: no such setting; expected one of seed, folds"),
+        ({"labels": "angry"}, "--set labels: no such setting"),
+        ({"window_frames": "3"}, "--set window_frames: no such setting"),
+        ({"mixture.depth": "3"}, "--set mixture.depth: no such setting; expected one of clean, noisy, file"),
+        ({"features.bands": "3"}, "--set features.bands: no such setting; expected one of kind, rate_hz"),
+        ({"settings.seed": "3"}, "--set settings.seed: no such setting"),
         ({"epochs": "many"}, "--set epochs=many: expected int, such as"),
         ({"epochs": "1.5"}, "--set epochs=1.5: expected int"),
         ({"mixture.clean": "half"}, "--set mixture.clean=half: expected float"),
@@ -172,4 +173,4 @@ def test_the_command_prints_its_line(root, tmp_path, monkeypatch):
     assert run(*places, "--test", "tess").exit_code == 2
     assert run(*places, "--test", "emovo", "--set", "epochs").exit_code == 2
     refused = run(*places, "--test", "emovo", "--set", "depth=2")
-    assert (refused.exit_code, "no such number" in refused.output) == (1, True)
+    assert (refused.exit_code, "no such setting" in refused.output) == (1, True)
