@@ -63,6 +63,7 @@ class Mixture:
         file: windows laid out as a file, the others as a piece of a call.
         alone: windows with the statistics of their own clip alone.
         follow: pieces of a call in which another clip follows.
+        tempo: most by which a clip is played faster or slower at the same pitch; 0 for none.
         time_masks, time_mask_frames: SpecAugment (Park et al. 2019), most frames of one mask. Masked features take the
             channel's mean, which the graph turns into 0.
         mixup: of a window's share in itself, the parameter of a beta distribution (Zhang et al. 2018); 0 for none.
@@ -74,6 +75,7 @@ class Mixture:
     file: float = 0.4
     alone: float = 0.5
     follow: float = 0.7
+    tempo: float = 0.0
     time_masks: int = 2
     time_mask_frames: int = 25
     mixup: float = 0.0
@@ -187,7 +189,7 @@ class Sampler:
 
     def _fill(self, row: FloatArray, index: int, version: Version) -> None:
         """Lay the clip, log-mel, into an empty window (t, m)."""
-        clip, speech = _clip(version, index)
+        clip, speech = self._at_another_tempo(*_clip(version, index))
         if self._rng.random() < self._mixture.file:
             length = min(len(row), len(clip))
             row[:length], row[length:] = clip[:length], _silence_db(self._features)
@@ -201,6 +203,16 @@ class Sampler:
             call = self._calls[int(self._dataset.calls[index])]
             again = self._pick([other for other in call if self._dataset.clips[other].label == own])
             _lay(row, _clip(version, again)[0], end)
+
+    def _at_another_tempo(
+        self, clip: FloatArray, speech: npt.NDArray[np.bool_]
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Frames left out or repeated, unless too little speech would be left."""
+        if not self._mixture.tempo:
+            return clip, speech
+        faster = self._rng.uniform(1 - self._mixture.tempo, 1 + self._mixture.tempo)
+        kept = np.arange(0, len(clip), faster).astype(np.int64)
+        return (clip[kept], speech[kept]) if speech[kept].sum() >= LEAST_SPEECH_FRAMES else (clip, speech)
 
     def _draw_start(self, speech: npt.NDArray[np.bool_], frames: int) -> int:
         """Where the clip begins in the window, perhaps before it, so that enough of its speech is inside."""

@@ -201,3 +201,24 @@ def test_as_many_windows_are_noisy_as_the_mixture_says(noisy, expected):
     mean = sampler.batch(400)[0]["channel_mean"][:, 0]
     loud = mean > np.concatenate([own.over(np.arange(6))["channel_mean"] for own in sums])[:, 0].mean()
     assert loud.mean() == pytest.approx(expected, abs=0.07)
+
+
+def test_another_tempo_leaves_out_or_repeats_frames_in_their_order(dataset):
+    slow, fast = [], []
+    for seed in range(40):
+        sums = tuple(statistics(version, features=dataset.features) for version in dataset.versions)
+        mixture = Mixture(file=1.0, clean=1.0, tempo=0.2, time_masks=0)
+        sampler = Sampler(
+            dataset, sums, members=np.array([3]), frames=FRAMES, labels=LABELS, mixture=mixture, seed=seed
+        )
+        features = sampler.batch(1)[0]["features"][0]
+        own = coefficients(dataset.versions[0].frames[slice(*dataset.versions[0].starts[3:5])], spec=dataset.features)
+        silence = int(np.flatnonzero((features != features[-1]).any(axis=1))[-1]) + 1
+        nearest = np.abs(features[:silence, None] - own[None]).max(axis=2)
+        assert nearest.min(axis=1).max() < 1e-3
+        assert (np.diff(nearest.argmin(axis=1)) >= 0).all()
+        (slow if silence > len(own) else fast).append(silence / len(own))
+    assert slow
+    assert fast
+    assert 1 / 1.2 - 0.02 <= min(fast) < 0.9
+    assert 1.1 < max(slow) <= 1 / 0.8 + 0.02
