@@ -71,7 +71,7 @@ class Mixture:
     """
 
     clean: float = 0.5
-    noisy: float = 0.3
+    noisy: float = 0.0
     file: float = 0.4
     alone: float = 0.5
     follow: float = 0.7
