@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,6 @@ from export.calibration import (
 from export.dataset import Dataset, Ints
 from export.metrics import Figures, Probs, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
-
-if TYPE_CHECKING:
-    pass
 
 ROWS_CONDITION = "phone, in a call"
 DEVELOPMENT_FOLD = 0  # its speakers decided between settings, so its figures are not wholly those of strangers
