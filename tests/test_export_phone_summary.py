@@ -378,6 +378,14 @@ def test_figures_of_other_code_or_half_a_protocol_are_refused(measured, change, 
     assert caught.value.code == "bad_figures"
 
 
+def test_the_folds_of_speakers_are_left_out_whether_they_are_there_or_not(measured):
+    whole = read_figures(measured)
+    found = json.loads(measured.read_text(encoding="utf-8"))
+    del found["tests"]["tess"]["folds"]
+    measured.write_text(json.dumps(found), encoding="utf-8")
+    assert read_figures(measured) == whole
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", "no json"])
 def test_what_are_no_figures_is_told(tmp_path, content):
     place = tmp_path / "phone.json"
