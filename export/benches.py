@@ -6,7 +6,6 @@ with the same record, so everything behind them is one line: figures, tables, mo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -210,10 +209,7 @@ class PhoneBench:
         report: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Trial:
         """See `Bench.run`; the length is fixed beforehand, and the inner clips only calibrate."""
-        epochs = epochs or self.recipe.epochs
-        windows = self._settings.windows_a_clip * len(split.learn)
-        steps = math.ceil(windows / (self.recipe.epochs * self.recipe.batch))
-        settings = replace(self._settings, seed=seed, epochs=epochs, steps=steps)
+        settings = replace(self._settings, seed=seed, epochs=epochs or self.recipe.epochs)
         fitted = fit_phone(
             self._dataset, self._sums, split.learn, settings=settings, checkpoint=checkpoint, report=report
         )

@@ -7,6 +7,7 @@ at a validation set, so nothing is picked on the speakers that are tested.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,9 @@ class Settings:
         folds: of the cross-validation.
         labels, sentiment: in the order of the network's output.
         counts_as: what each label of the corpora became, for the model's history.
-        epochs, steps: of training, `steps` batches an epoch; fixed beforehand, so nothing is picked on a test speaker.
-        windows_a_clip: that are drawn in a training of which nothing else says how long it is; as many as the bundled
-            model has seen of each clip.
+        epochs: of training; fixed beforehand, so nothing is picked on a test speaker.
+        windows: that are drawn in a whole training, times the square root of the number of clips: of few clips each is
+            heard more often, of many each teaches less.
         batch: windows.
         learning_rate: at its peak; warms up over one epoch and falls to 0 as a cosine.
         weight_decay: of AdamW.
@@ -55,8 +56,7 @@ class Settings:
     counts_as: tuple[tuple[str, str], ...] = ()
     sentiment: tuple[str, ...] = tuple(RECIPE.sentiment[label] for label in RECIPE.labels)
     epochs: int = RECIPE.epochs
-    steps: int = 250
-    windows_a_clip: int = 46
+    windows: int = 4500
     batch: int = RECIPE.batch
     learning_rate: float = RECIPE.learning_rate
     weight_decay: float = 2e-3
@@ -71,6 +71,14 @@ class Settings:
     def window_frames(self) -> int:
         """Frames of one window."""
         return round(self.window_s * self.features.frame_rate_hz)
+
+    def steps(self, clips: int) -> int:
+        """Batches of an epoch that learns from so many clips; fewer epochs than the recipe's are a shorter training.
+
+        >>> Settings().steps(9000), Settings().steps(360)
+        (239, 48)
+        """
+        return math.ceil(self.windows * math.sqrt(clips) / (RECIPE.epochs * self.batch))
 
     @property
     def hop_frames(self) -> int:
@@ -107,11 +115,12 @@ def fit_phone(
 
     _refuse_silence(sums, members)
     keras.utils.set_random_seed(settings.seed)
+    steps = settings.steps(len(members))
     mean, std = _typical(sums, members)
     task = Task(settings.window_frames, settings.features.n_coefficients, len(settings.labels), mean, std)
     model = RECIPE.build(task)
     model.compile(
-        optimizer=_optimizer(settings),
+        optimizer=_optimizer(settings, steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False,  # compiled, the recurrent loop is three times slower on a CPU
@@ -127,34 +136,35 @@ def fit_phone(
             mixture=settings.mixture,
             seed=[settings.seed, number],
         )
-        told = model.fit(_batches(sampler, settings), steps_per_epoch=settings.steps, shuffle=False, verbose=0).history
+        batches = _batches(sampler, batch=settings.batch, steps=steps)
+        told = model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0).history
         return Epoch(number, loss=float(told["loss"][0]), accuracy=float(told["accuracy"][0]))
 
     epochs = settings.epochs
     return run_epochs(model, run_epoch, epochs=epochs, patience=epochs, checkpoint=checkpoint, report=report)
 
 
-def _optimizer(settings: Settings) -> keras.optimizers.Optimizer:
+def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
     """AdamW; the rate rises over the first epoch and falls to 0 as a cosine over the others."""
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=settings.learning_rate / 20,
         warmup_target=settings.learning_rate,
-        warmup_steps=settings.steps,
-        decay_steps=max(1, settings.epochs - 1) * settings.steps,
+        warmup_steps=steps,
+        decay_steps=max(1, settings.epochs - 1) * steps,
     )
     return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
 
 
-def _batches(sampler: Sampler, settings: Settings) -> Any:
+def _batches(sampler: Sampler, *, batch: int, steps: int) -> Any:
     """The batches of one epoch, drawn in a thread of their own, as a tf.data.Dataset."""
     import tensorflow as tf
 
     inputs, targets = sampler.batch(1)
     shapes = {name: tf.TensorSpec((None, *value.shape[1:]), tf.float32) for name, value in inputs.items()}
     return tf.data.Dataset.from_generator(
-        lambda: (sampler.batch(settings.batch) for _ in range(settings.steps)),
+        lambda: (sampler.batch(batch) for _ in range(steps)),
         output_signature=(shapes, tf.TensorSpec((None, targets.shape[1]), tf.float32)),
     ).prefetch(4)
 

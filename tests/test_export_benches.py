@@ -26,6 +26,7 @@ from export.clips import Clip
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit import Scores
+from export.fit_phone import Settings
 from export.protocols import Split, splits
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
@@ -113,7 +114,7 @@ def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path
     assert inner_looked_at == (recipe is TINY)  # the length of the phone's training is fixed beforehand
 
 
-def test_as_many_windows_are_drawn_as_the_bundled_model_has_seen(clips, cache, monkeypatch):
+def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips, cache, monkeypatch):
     bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
     asked: list[object] = []
 
@@ -126,11 +127,17 @@ def test_as_many_windows_are_drawn_as_the_bundled_model_has_seen(clips, cache, m
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):
             bench.run(dataclasses.replace(split, learn=np.arange(1000)), seed=7, epochs=epochs)
-    steps = -(-46 * 1000 // (14 * 128))
-    assert [(item.seed, item.epochs, item.steps, item.labels) for item in asked] == [
-        (7, 14, steps, LABELS),
-        (7, 3, steps, LABELS),
+    assert [(item.seed, item.epochs, item.steps(1000), item.labels) for item in asked] == [
+        (7, 14, Settings().steps(1000), LABELS),
+        (7, 3, Settings().steps(1000), LABELS),  # a shorter training, not one of longer epochs
     ]
+
+
+@pytest.mark.parametrize("clips", [1, 400, 9762])
+def test_four_times_the_clips_are_a_training_of_twice_the_length(clips):
+    once, more = (Settings().steps(count) for count in (clips, 4 * clips))
+    assert more == pytest.approx(2 * once, abs=1)
+    assert 4500 * clips**0.5 == pytest.approx(once * 14 * 128, abs=14 * 128)
 
 
 def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:

@@ -94,19 +94,19 @@ def test_the_speakers_of_the_fold_are_left_alone_and_all_others_are_scored_as_st
 
 
 def test_a_trial_is_written_down_once(tried):
-    line = tried(windows_a_clip="2")
+    line = tried(windows="2")
     assert read_log(tried.log) == [line]
-    assert (line["test"], line["fold"], line["seed"], line["changes"]) == ("emovo", 0, 1, {"windows_a_clip": "2"})
+    assert (line["test"], line["fold"], line["seed"], line["changes"]) == ("emovo", 0, 1, {"windows": "2"})
     assert (line["note"], line["inner_folds"]) == ("as it is", 3)
     assert set(line["inner"]) == {*CONDITIONS, "noise, one clip", "noise, in a call"}
     assert all(0 <= own["uar"] <= 1 and 0 <= own["accuracy"] <= 1 for own in line["inner"].values())
     assert {"date", "commit", "keras", "rules", "took_s"} <= set(line)
     trainings = len(tried.seen)
-    assert tried(windows_a_clip="2") == line
+    assert tried(windows="2") == line
     assert len(tried.seen) == trainings
     assert len(read_log(tried.log)) == 1
-    tried(windows_a_clip="3")
-    tried(1, windows_a_clip="2")
+    tried(windows="3")
+    tried(1, windows="2")
     assert len(read_log(tried.log)) == 3
 
 
@@ -166,7 +166,7 @@ def run(*arguments: object) -> Any:
 def test_the_command_prints_its_line(root, tmp_path, monkeypatch):
     monkeypatch.setattr("export.phone_questions.QUESTIONS", (QUESTION,))
     places = ["--data", f"emovo={root / 'emovo'}", "--cache", root / "cache", "-o", tmp_path / "s.jsonl"]
-    done = run(*places, "--test", "emovo", "--set", "windows_a_clip=2", "--note", "twice as long")
+    done = run(*places, "--test", "emovo", "--set", "windows=2", "--note", "twice as long")
     assert done.exit_code == 0, done.output
     assert [json.loads(done.stdout.splitlines()[-1])] == read_log(tmp_path / "s.jsonl")
     assert read_log(tmp_path / "s.jsonl")[0]["note"] == "twice as long"

@@ -43,7 +43,7 @@ def small_phone(patched: pytest.MonkeyPatch) -> None:
     from export.fit_phone import Settings
     from export.recipes.phone import RECIPE
 
-    small = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows_a_clip=1, epochs=1)
+    small = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows=1, epochs=1)
     patched.setattr("export.fit_phone.RECIPE", dataclasses.replace(RECIPE, build=small_network))
     patched.setattr(phone_protocol, "RECIPE", dataclasses.replace(RECIPE, epochs=1, window_s=1.0))
     patched.setattr(benches, "Settings", small)
