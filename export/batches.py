@@ -1,6 +1,6 @@
-"""Windows for training and for scoring, cut as the tagger would meet them.
+"""Windows for training, as the tagger would meet them.
 
-Station of the line: dataset -> **batches** -> recipe. A training window is either a file (the clip at its start,
+Station of the line: dataset -> **batches** -> fit_phone. A training window is either a file (the clip at its start,
 digital silence behind) or a piece of a call (the clip anywhere, cut off at an end of the window or followed by another
 clip of the same call and emotion, line noise around it). The channel's statistics come from the clip alone or from
 several clips of its call. Features are coefficients, float32 (w, t, c); log-mel is dB.
@@ -8,7 +8,6 @@ several clips of its call. Features are coefficients, float32 (w, t, c); log-mel
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,41 +15,15 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
 from export.dataset import Dataset, Ints, Version
-from sertag.features import coefficients
+from export.file_windows import all_coefficients, lay, silence_db
 from sertag.records import FloatArray
-from sertag.spec import FeatureSpec
 
-Inputs = dict[str, FloatArray]
 _Item = TypeVar("_Item")
 
-LEAST_SPEECH_FRAMES = 40  # 0.4 s: of a clip that is trained on, and of a window cut from one
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Sums over the speech frames of each clip of a version.
-
-    Attributes:
-        count: float64 (n,), frames.
-        total: float64 (n, c).
-        squares: float64 (n, c).
-    """
-
-    count: npt.NDArray[np.float64]
-    total: npt.NDArray[np.float64]
-    squares: npt.NDArray[np.float64]
-
-    def over(self, members: Ints) -> Inputs:
-        """Mean (1, c), standard deviation (1, c) and number (1, 1) of the speech frames of some clips."""
-        count = self.count[members].sum()
-        mean = self.total[members].sum(axis=0) / max(1, count)
-        variance = self.squares[members].sum(axis=0) / max(1, count) - mean**2
-        return {
-            "channel_mean": mean[None].astype(np.float32),
-            "channel_std": np.sqrt(np.maximum(variance, 0))[None].astype(np.float32),
-            "speech_frames": np.full((1, 1), count, dtype=np.float32),
-        }
+_HISS_DB = 3.0  # how unsteady the noise of a line is, standard deviation
+_HISS_WINDOWS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +56,6 @@ class Mixture:
     band_mask_bands: int = 5
 
 
-def statistics(version: Version, *, features: FeatureSpec) -> Statistics:
-    """Sum the coefficients of each clip's speech."""
-    rows = [
-        coefficients(version.frames[start:stop][version.speech[start:stop]], spec=features).astype(np.float64)
-        for start, stop in zip(version.starts[:-1], version.starts[1:], strict=True)
-    ]
-    return Statistics(
-        count=np.array([len(frames) for frames in rows], dtype=np.float64),
-        total=np.array([frames.sum(axis=0) for frames in rows]),
-        squares=np.array([np.square(frames).sum(axis=0) for frames in rows]),
-    )
-
-
 class Sampler:
     """Draws balanced batches of training windows: every corpus the same, inside it every label, then any clip."""
 
@@ -124,6 +84,9 @@ class Sampler:
         self._dataset, self._sums, self._mixture = dataset, sums, mixture
         self._frames, self._features, self._labels = frames, dataset.features, labels
         self._rng = np.random.default_rng(seed)
+        # Drawn once: a third of the time of a batch went into as many normal numbers for each window.
+        hiss = self._rng.standard_normal((_HISS_WINDOWS * frames, dataset.features.n_mels), dtype=np.float32)
+        self._hiss = np.float32(_HISS_DB) * hiss
         heard = [int(index) for index in members if sums[0].count[index] >= LEAST_SPEECH_FRAMES]
         self._versions = {index: self._versions_of(index) for index in heard}
         self._by_label: dict[str, dict[str, list[int]]] = {}
@@ -153,7 +116,7 @@ class Sampler:
             parts.append(self._sums[version].over(self._draw_channel(index)))
             target[self._labels.index(self._dataset.clips[index].label)] = 1
         inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        features = _all_coefficients(frames, self._features)
+        features = all_coefficients(frames, self._features)
         for window, mean in zip(features, inputs["channel_mean"], strict=True):
             self._mask(window, mean)
         return self._mix({"features": features, **inputs}, targets)
@@ -189,20 +152,20 @@ class Sampler:
 
     def _fill(self, row: FloatArray, index: int, version: Version) -> None:
         """Lay the clip, log-mel, into an empty window (t, m)."""
-        clip, speech = self._at_another_tempo(*_clip(version, index))
+        clip, speech = self._at_another_tempo(*version.clip(index))
         if self._rng.random() < self._mixture.file:
             length = min(len(row), len(clip))
-            row[:length], row[length:] = clip[:length], _silence_db(self._features)
+            row[:length], row[length:] = clip[:length], silence_db(self._features)
             return
         row[:] = self._line_noise(version.quiet[index], len(row))
         first = self._draw_start(speech, len(row))
-        _lay(row, clip, first)
+        lay(row, clip, first)
         end = first + len(clip) + int(self._rng.integers(0, 60))
         if end < len(row) and self._rng.random() < self._mixture.follow:
             own = self._dataset.clips[index].label
             call = self._calls[int(self._dataset.calls[index])]
             again = self._pick([other for other in call if self._dataset.clips[other].label == own])
-            _lay(row, _clip(version, again)[0], end)
+            lay(row, version.clip(again)[0], end)
 
     def _at_another_tempo(
         self, clip: FloatArray, speech: npt.NDArray[np.bool_]
@@ -226,9 +189,10 @@ class Sampler:
     def _line_noise(self, quiet: FloatArray, frames: int) -> FloatArray:
         """What is heard when nobody speaks: the clip's faintest level in each band, unsteady, or digital silence."""
         if self._rng.random() < 0.3:
-            return np.full((frames, len(quiet)), _silence_db(self._features), dtype=np.float32)
-        noise = quiet + np.float32(3.0) * self._rng.standard_normal((frames, len(quiet)), dtype=np.float32)
-        return np.asarray(np.maximum(noise, np.float32(_silence_db(self._features))))
+            return np.full((frames, len(quiet)), silence_db(self._features), dtype=np.float32)
+        first = int(self._rng.integers(len(self._hiss) - frames + 1))
+        noise = quiet + self._hiss[first : first + frames]
+        return np.asarray(np.maximum(noise, np.float32(silence_db(self._features))))
 
     def _mask(self, row: FloatArray, mean: FloatArray) -> None:
         for _ in range(self._mixture.time_masks):
@@ -252,53 +216,3 @@ class Sampler:
             return share * values + (1 - share) * values[other]
 
         return {name: mixed(values) for name, values in inputs.items()}, mixed(targets)
-
-
-def file_windows(
-    dataset: Dataset, version: int, index: int, *, frames: int, hop_frames: int
-) -> tuple[FloatArray, FloatArray]:
-    """The windows that the tagger scores of one clip given as a file.
-
-    Args:
-        dataset: all clips.
-        version: clean or a line.
-        index: of the clip.
-        frames: of one window, t.
-        hop_frames: step between windows.
-
-    Returns:
-        Features float32 (w, t, c) and seconds of speech float32 (w,). A clip with too little speech for the tagger
-        still gives its first window, so that it counts, as an error or not.
-    """
-    features = dataset.features
-    clip, speech = _clip(dataset.versions[version], index)
-    starts = list(range(0, max(0, len(clip) - frames) + 1, hop_frames))
-    if len(clip) - starts[-1] - frames >= LEAST_SPEECH_FRAMES:
-        starts.append(len(clip) - frames)  # the last one is aligned to the end
-    starts = [start for start in starts if speech[start : start + frames].sum() >= LEAST_SPEECH_FRAMES] or [0]
-    windows = np.full((len(starts), frames, clip.shape[1]), _silence_db(features), dtype=np.float32)
-    for row, start in zip(windows, starts, strict=True):
-        _lay(row, clip[start:], 0)
-    heard = [max(1, speech[start : start + frames].sum()) for start in starts]
-    return _all_coefficients(windows, features), np.array(heard, dtype=np.float32) / features.frame_rate_hz
-
-
-def _all_coefficients(windows: FloatArray, features: FeatureSpec) -> FloatArray:
-    """(w, t, m) -> (w, t, c)."""
-    return np.stack([coefficients(window, spec=features) for window in windows])
-
-
-def _silence_db(features: FeatureSpec) -> float:
-    return 10 * math.log10(features.floor_power)
-
-
-def _clip(version: Version, index: int) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    start, stop = version.starts[index], version.starts[index + 1]
-    return version.frames[start:stop], version.speech[start:stop]
-
-
-def _lay(row: FloatArray, clip: FloatArray, first: int) -> None:
-    """Copy the part of a clip that begins at `first` (perhaps negative) and lies inside the row."""
-    begin, end = max(0, first), min(len(row), first + len(clip))
-    if end > begin:
-        row[begin:end] = clip[begin - first : end - first]

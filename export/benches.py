@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from export.batches import LEAST_SPEECH_FRAMES, statistics
 from export.calibration import choose_threshold, fit_temperature, scale
+from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clip_data import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
 from export.clips import Clip
 from export.dataset import Ints, Preparation, prepare

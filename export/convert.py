@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.batches import Inputs, file_windows, statistics
+from export.channel_statistics import Inputs, statistics
 from export.clip_data import tagged_windows
 from export.clips import Clip
 from export.dataset import VARIANTS, Dataset, as_version, log_mel, read_clip
 from export.errors import ExportError
+from export.file_windows import file_windows
 from export.trained_on import TRAINED_ON_KEY, pack
 from sertag.model import Model
 from sertag.output import Output

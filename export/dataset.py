@@ -85,6 +85,11 @@ class Version:
     speech: BoolArray
     quiet: FloatArray
 
+    def clip(self, index: int) -> tuple[FloatArray, BoolArray]:
+        """Frames (t, m) of one clip, and which of them are speech (t,)."""
+        start, stop = self.starts[index], self.starts[index + 1]
+        return self.frames[start:stop], self.speech[start:stop]
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

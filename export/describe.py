@@ -12,18 +12,12 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-import export.batches
-from export.artefacts import Scored
-from export.benches import ANSWERS_RIGHT, Bench, Trial
-from export.calibration import scale
+from export.benches import Bench, Trial
+from export.channel_statistics import LEAST_SPEECH_FRAMES
 from export.clips import Clip, Corpus
-from export.dataset import Ints
-from export.fit import Scores
 from export.layouts import LAYOUTS
-from export.metrics import Probs, figures
-from export.out_of_fold import Measured, Results, Rows
+from export.model_figures import of_cross_validation, of_trial
+from export.out_of_fold import Results
 from export.protocols import Split
 from export.recipes.phone import RECIPE
 from sertag.spec import ModelSpec
@@ -68,7 +62,7 @@ def describe(
         features=settings.features,
         window_s=settings.window_s,
         hop_s=settings.hop_s,
-        min_speech_s=export.batches.LEAST_SPEECH_FRAMES / settings.features.frame_rate_hz,
+        min_speech_s=LEAST_SPEECH_FRAMES / settings.features.frame_rate_hz,
         labels=settings.labels,
         sentiment=MappingProxyType(dict(zip(settings.labels, settings.sentiment, strict=True))),
         temperature=round(results.temperature, 4),
@@ -76,7 +70,8 @@ def describe(
         licence=LICENCE if public else _licences(corpora),
         training=MappingProxyType(_training(corpora, settings)),
         metrics=MappingProxyType(
-            _metrics(results, settings, developed=public) | ({"strangers": dict(strangers)} if strangers else {})
+            of_cross_validation(results, settings, developed=public)
+            | ({"strangers": dict(strangers)} if strangers else {})
         ),
         libraries=MappingProxyType(versions()),
     )
@@ -128,22 +123,7 @@ def describe_trial(
                 "calibrated_on": f"{len(split.inner)} clips {inner} that no weight was fitted on, clean and by phone",
             }
         ),
-        metrics=MappingProxyType(
-            {
-                "protocol": (
-                    f"{_PROTOCOLS[settings.protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
-                    f"{len(split.learn)}; the epoch was chosen on {len(split.inner)} others {inner}"
-                ),
-                "min_confidence": (
-                    f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose the "
-                    "epoch are right"
-                ),
-                "conditions": {
-                    name: _plain_condition(scored.probs, scored.truth, bench.recipe.labels)
-                    for name, scored in scored_clips(trial, bench=bench, split=split).items()
-                },
-            }
-        ),
+        metrics=MappingProxyType(of_trial(trial, bench=bench, split=split, protocol=settings.protocol, inner=inner)),
         libraries=MappingProxyType(versions()),
     )
 
@@ -166,43 +146,10 @@ def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: TrainSettin
     }
 
 
-def scored_clips(trial: Trial, *, bench: Bench, split: Split) -> dict[str, Scored]:
-    """Calibrated probabilities of the tested clips by condition; one without an answer has a wrong one."""
-    return {name: _scored(scores, bench.truth[split.test], trial.temperature) for name, scores in trial.scores.items()}
-
-
 def data_hash(clips: Iterable[Clip]) -> str:
     """SHA-256 of clips: recordings, speakers and labels, in any order."""
     lines = sorted(f"{clip.digest} {clip.person} {clip.label}" for clip in clips)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-_PROTOCOLS = MappingProxyType(
-    {
-        "speakers": "nobody who is tested was learnt from",
-        "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
-        "corpora": "no corpus that is tested was learnt from",
-    }
-)
-
-
-def _scored(scores: Scores, truth: Ints, temperature: float) -> Scored:
-    labels = scores.log_probs.shape[1]
-    probs = scale(scores.log_probs, temperature=temperature)
-    probs[~scores.answered] = np.eye(labels)[(truth[~scores.answered] + 1) % labels] * 1e-9
-    return Scored(probs, truth, unanswered=int((~scores.answered).sum()))
-
-
-def _plain_condition(probs: Probs, truth: Ints, labels: tuple[str, ...]) -> dict[str, object]:
-    found = figures(probs, truth, labels=labels)
-    return {
-        "clips": found.clips,
-        "chance": round(found.chance, 4),
-        "uar": round(found.uar, 4),
-        "accuracy": round(found.accuracy, 4),
-        "ece": round(found.ece, 4),
-        "recall": {label: round(value, 3) for label, value in found.recall.items()},
-    }
 
 
 def _licences(corpora: Sequence[Corpus]) -> str:
@@ -237,56 +184,6 @@ def _training(corpora: tuple[Corpus, ...], settings: Settings) -> dict[str, obje
         "seed": settings.seed,
         "windows_seen": settings.epochs * settings.steps(sum(len(corpus.clips) for corpus in corpora)) * settings.batch,
         "share_through_telephone": 1 - settings.mixture.clean,
-    }
-
-
-def _metrics(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
-    """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
-    first_fold = " settings were compared on the speakers of the first fold, so uar_undeveloped leaves it out;"
-    return {
-        "protocol": (
-            f"{settings.folds} folds by speaker over all corpora; every clip scored once by a network that never heard "
-            f"its speaker; length of training fixed beforehand;{first_fold if developed else ''} temperature and least "
-            "confidence of a fold from the other folds"
-        ),
-        "min_confidence": (
-            f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen speakers "
-            "are right, corpora weighted equally, all conditions together"
-        ),
-        "rows": results.rows and _rows(results.rows),
-        "conditions": {
-            name: _condition(measured, developed=developed) for name, measured in results.conditions.items()
-        },
-    }
-
-
-def _rows(rows: Rows) -> dict[str, object]:
-    return {
-        "rows": rows.rows,
-        "accuracy": round(rows.accuracy, 4),
-        "mean_confidence": round(rows.confidence, 4),
-        "coverage": round(rows.answered.coverage, 4),
-        "accuracy_of_answers": round(rows.answered.accuracy, 4),
-    }
-
-
-def _condition(measured: Measured, *, developed: bool) -> dict[str, object]:
-    return {
-        "uar": round(measured.uar, 4),
-        **({"uar_undeveloped": round(measured.uar_undeveloped, 4)} if developed else {}),
-        "accuracy": round(measured.accuracy, 4),
-        "ece": round(measured.ece, 4),
-        "coverage": round(measured.answered.coverage, 4),
-        "accuracy_of_answers": round(measured.answered.accuracy, 4),
-        "corpora": {
-            name: {
-                "chance": round(own.chance, 4),
-                "uar": round(own.uar, 4),
-                "accuracy": round(own.accuracy, 4),
-                "recall": {label: round(value, 3) for label, value in own.recall.items()},
-            }
-            for name, own in measured.corpora.items()
-        },
     }
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.batches import LEAST_SPEECH_FRAMES, Mixture, Sampler, Statistics
+from export.batches import Mixture, Sampler
+from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
 from export.dataset import Dataset, Ints
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError

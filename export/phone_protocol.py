@@ -22,10 +22,12 @@ from export import (
     batches,
     benches,
     calibration,
+    channel_statistics,
     codecs,
     dataset,
     distortions,
     epochs,
+    file_windows,
     fit,
     fit_phone,
     metrics,
@@ -63,7 +65,7 @@ _SURVIVORS = 150  # clips of a fold that go through every distortion
 _RULES = 1  # raised when a piece is measured otherwise
 _DECIDING = (
     *(batches, benches, calibration, dataset, distortions, epochs, fit, fit_phone, metrics, predictions, protocols),
-    *(codecs, noise, surety, surroundings, survival, telephone),
+    *(codecs, channel_statistics, file_windows, noise, surety, surroundings, survival, telephone),
 )
 
 

@@ -18,7 +18,7 @@ from export.metrics import merit
 from export.phone_page import as_markdown
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
-from export.pieces import Piece
+from export.pieces import Piece, read_all
 from export.surety import Surety, from_plain
 from sertag.output import Output
 
@@ -58,8 +58,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
 def read_pieces(place: Path) -> dict[str, list[Piece]]:
     """Pieces by their question."""
     found: dict[str, list[Piece]] = defaultdict(list)
-    for file in sorted(place.glob("*.json")):
-        piece = json.loads(file.read_text(encoding="utf-8"))
+    for piece in read_all(place):
         found[piece["test"]].append(piece)
     return found
 

@@ -54,6 +54,11 @@ def is_there(place: Path, rules: str) -> bool:
     return place.exists() and bool(json.loads(place.read_text(encoding="utf-8"))["rules"] == rules)
 
 
+def read_all(folder: Path) -> list[Piece]:
+    """The pieces in a folder, in the order of their names; none where there is no folder."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+
+
 def keep(place: Path, piece: Piece) -> None:
     """Write a piece in one step.
 

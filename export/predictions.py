@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.array_file import keep_progress
-from export.batches import Statistics, file_windows
+from export.channel_statistics import Statistics
 from export.dataset import Dataset, Ints
+from export.file_windows import file_windows
 from export.metrics import Probs
 
 if TYPE_CHECKING:

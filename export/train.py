@@ -16,8 +16,9 @@ from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.clips import Corpus
 from export.convert import convert, example_inputs
-from export.describe import Title, data_hash, describe_trial, run_facts, scored_clips, versions
+from export.describe import Title, data_hash, describe_trial, run_facts, versions
 from export.errors import ExportError
+from export.model_figures import scored_clips
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, code_of, teachable
 from export.report import Report

@@ -17,7 +17,7 @@ import numpy as np
 
 from export import network_file
 from export.artefacts import Outcome, Scored, write_artefacts
-from export.batches import Statistics, statistics
+from export.channel_statistics import Statistics, statistics
 from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
 from export.dataset import Dataset, Ints, Preparation, prepare

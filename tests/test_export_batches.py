@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.batches import LEAST_SPEECH_FRAMES, Mixture, Sampler, file_windows, statistics
+from export.batches import Mixture, Sampler
+from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clips import Clip
 from export.dataset import Dataset, Variant, as_version, log_mel, read_clip
+from export.file_windows import file_windows
 from sertag.features import coefficients
 from sertag.model import load
 from sertag.pipeline import tag_file

@@ -26,7 +26,6 @@ import onnx
 from keras import layers
 
 from export.answers import Line, tag_clip
-from export.batches import file_windows
 from export.benches import LINES_SEED, Bench, Trial, bench_for
 from export.calibration import scale
 from export.clip_data import CLEAN, PHONE, Job, prepare_clips
@@ -34,6 +33,7 @@ from export.clips import Clip
 from export.convert import convert, example_inputs
 from export.corpora import find_corpora, relabel
 from export.dataset import Preparation, prepare
+from export.file_windows import file_windows
 from export.fit import answers
 from export.labels import LABELS, SENTIMENTS
 from export.protocols import splits

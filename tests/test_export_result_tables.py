@@ -58,6 +58,15 @@ def write_piece(
     (folder / f"{protocol}-{'+'.join(corpora)}-{fold}-{seed}.json".lower()).write_text(json.dumps(piece))
 
 
+def write_answer(place: Path, *, test: str, fold: str, labels: Sequence[str], clean: Any) -> None:
+    """A piece of the default model's own protocol."""
+    answered = {name: value for name, value in clean.items() if name != "unanswered"}
+    found = dict.fromkeys(("clean", "phone", "clean, in a call"), answered)
+    piece = {"test": test, "fold": fold, "seed": 1, "folds": 1, "labels": list(labels), "conditions": found}
+    (place / "protocol").mkdir(exist_ok=True)
+    (place / "protocol" / f"{test}-{fold}-1.json").write_text(json.dumps(piece | {"date": "2026-11-22", "commit": "b"}))
+
+
 def only(cells: list[Cell], name: str = "clean") -> Cell:
     (cell,) = [cell for cell in cells if cell.condition == name]
     return cell
@@ -68,6 +77,21 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
     section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|") and "---" not in line]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_default_model_on_strangers_is_taken_from_its_own_protocol(tmp_path):
+    write_piece(tmp_path, recipe="phone", protocol="random", corpora=("emodb",), fold="a random fifth", folds=1)
+    labels = ("angry", "boredom", "sad")
+    write_answer(tmp_path, test="emodb", fold="03", labels=labels, clean=condition([[1, 1, 0], [0, 2, 0], [0, 0, 2]]))
+    write_answer(tmp_path, test="corpora", fold="nemo", labels=labels[:2], clean=condition(BAD))
+    write_answer(tmp_path, test="tess-among-others", fold="OAF", labels=labels[:2], clean=condition(GOOD))
+    write_answer(tmp_path, test="calls", fold="", labels=labels[:2], clean=condition(GOOD))
+    found = {(cell.protocol, cell.tested): cell for cell in read_cells(tmp_path) if cell.condition == "clean"}
+    assert set(found) == {("random", "emodb"), ("speakers", "emodb"), ("corpora", "nemo")}
+    assert all(cell.recipe == "phone" for cell in found.values())
+    assert found["speakers", "emodb"].uar == pytest.approx((0.5 + 1 + 1) / 3)
+    assert (found["speakers", "emodb"].labels, found["speakers", "emodb"].dates) == (3, ("2026-11-22",))
+    assert found["corpora", "nemo"].uar == pytest.approx(0.5)
 
 
 def test_folds_are_counted_together_before_anything_is_divided(tmp_path):

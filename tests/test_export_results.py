@@ -33,7 +33,8 @@ from export.metrics import merit
 from export.protocols import PROTOCOLS, Split
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
-from export.results import SEEDS, Group, _condition, measure, measure_group, plan
+from export.recipes.phone import RECIPE as PHONE_RECIPE
+from export.results import SEEDS, Group, _condition, _recipe_of, _rules, measure, measure_group, plan
 from sertag.errors import OutputError
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
@@ -101,13 +102,15 @@ def test_the_plan_is_everything_the_tables_need():
     by = {protocol: [group for group in found if group.protocol == protocol] for protocol in PROTOCOLS}
     augmented = [name for name in names if name.endswith("augmented")]
     assert len(by["random"]) == 3 * len(SEEDS) * len(names) + len(SEEDS) * len(augmented)
-    assert len(by["speakers"]) == 3 * len(SEEDS) * len(names)
-    assert [group.seed for group in by["corpora"]] == [1] * len(names)
+    others = len(names) - 1  # the default model has a protocol of its own for strangers
+    assert len(by["speakers"]) == 3 * len(SEEDS) * others
+    assert [group.seed for group in by["corpora"]] == [1] * others
+    assert {group.protocol for group in found if group.recipe == "phone"} == {"random"}
     assert {group.recipe for group in found if "crema_d" in group.corpora} == set(augmented)
     assert {group.corpora for group in by["corpora"]} == {("tess", "ravdess", "emodb", "emovo", "nemo")}
     assert [group.protocol for group in found] == ["random"] * len(by["random"]) + ["speakers"] * len(
         by["speakers"]
-    ) + ["corpora"] * len(names)
+    ) + ["corpora"] * others
     assert found[: len(names)] == [Group(name, "random", ("tess",), 1) for name in names]
 
 
@@ -123,6 +126,22 @@ def test_the_plan_keeps_to_what_was_asked_for():
     found = plan(["bilstm"], ["speakers"], OFFICIAL)
     assert {(group.recipe, group.protocol) for group in found} == {("bilstm", "speakers")}
     assert plan(["bilstm"], PROTOCOLS, ["mine"]) == []
+
+
+def test_the_default_model_has_the_labels_of_its_protocol_on_the_same_corpus():
+    labels = {corpus: _recipe_of(Group("phone", "random", (corpus,), 1)).labels for corpus in OFFICIAL[:3]}
+    assert "calm" in labels["ravdess"]
+    assert "boredom" in labels["emodb"]
+    assert labels["tess"] == PHONE_RECIPE.labels
+    assert _recipe_of(SPEAKERS) is TINY
+
+
+def test_figures_of_the_default_model_depend_on_its_training_too(monkeypatch, corpora):
+    clips = corpora["tess"].clips
+    before, other = _rules(PHONE_RECIPE, clips), _rules(TINY, clips)
+    monkeypatch.setattr("export.results.code_of_training", lambda: "other settings")
+    assert _rules(PHONE_RECIPE, clips) != before
+    assert _rules(TINY, clips) == other
 
 
 def test_a_piece_says_what_was_measured_and_how(tmp_path, corpora, cache):

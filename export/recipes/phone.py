@@ -1,6 +1,6 @@
 """The default model: convolutions over normalised cepstra, a bidirectional LSTM, attentive statistics, a dense head.
 
-Pure Keras, no custom layer, so that a stored model loads anywhere. The convolutions bring 400 frames down to 50 steps
+Pure Keras, no custom layer, so that a stored model loads anywhere. The convolutions bring 400 frames down to 25 steps
 before the LSTM sees them: an LSTM's cost is its number of steps (Lim et al. 2016; Mirsamadi et al. 2017 for the
 attention).
 """
@@ -39,12 +39,12 @@ def build(task: Task) -> keras.Model:
         "speech_frames": keras.Input((1,), name="speech_frames"),
     }
     x = _normalise(inputs, mean=task.mean, std=task.std)
-    for filters, kernel, stride in ((64, 7, 4), (96, 5, 2), (128, 3, 1)):
+    for filters, kernel, stride in ((64, 7, 4), (96, 5, 2), (128, 3, 2)):
         x = keras.layers.Conv1D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
         x = keras.layers.SpatialDropout1D(0.1)(x)
-    x = keras.layers.Bidirectional(keras.layers.LSTM(64, return_sequences=True))(x)  # (w, 50, 128)
+    x = keras.layers.Bidirectional(keras.layers.LSTM(64, return_sequences=True))(x)  # (w, 25, 128)
     x = keras.layers.Dropout(0.2)(x)
     x = keras.layers.Dropout(0.3)(_pool(x))
     x = keras.layers.Dropout(0.2)(keras.layers.Dense(64, activation="relu")(x))
