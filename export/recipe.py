@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -121,7 +121,14 @@ def code_of(recipe: Recipe) -> str:
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
             del node.body[0]
     settings = {item.name: str(getattr(recipe, item.name)) for item in fields(recipe) if item.name not in _WORDS}
+    settings["features"] = str(_chosen(recipe.features))
     return json.dumps([[ast.unparse(node) for node in code], settings])
+
+
+def _chosen(features: FeatureSpec) -> dict[str, object]:
+    """What differs from the defaults, so that a new kind of feature, which is off, makes no recipe another one."""
+    default = {item.name: item.default for item in fields(features)}
+    return {name: value for name, value in asdict(features).items() if value != default[name]}
 
 
 def _is_function(node: ast.stmt, *, but: tuple[str, ...]) -> bool:

@@ -20,14 +20,13 @@ from export.metrics import merit
 from export.phone_questions import QUESTIONS
 from export.pieces import Piece, read_all
 from export.recipes import RECIPES
-from export.recipes.phone import RECIPE as PHONE_RECIPE
+from export.results import PHONE, code_behind
 from sertag.output import Output
 
 _PROTOCOLS = MappingProxyType(
     {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
 )
 _CONDITIONS = ("clean", "phone")
-PHONE = PHONE_RECIPE.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class Cell:
         labels: classes of the network.
         seeds: over how many.
         complete: whether every seed has all its folds.
+        current: whether the recipe is still the one that was measured.
         uar, uar_sd, accuracy, accuracy_sd: means and standard deviations over seeds, 0 to 1; 0 for one seed.
         ece: mean over seeds.
         clips: of one seed.
@@ -52,6 +52,7 @@ class Cell:
     labels: int
     seeds: int
     complete: bool
+    current: bool
     uar: float
     uar_sd: float
     accuracy: float
@@ -130,6 +131,7 @@ def _cell(pieces: Sequence[Piece], recipe: str, protocol: str, tested: str, *, c
         labels=len(pieces[0]["labels"]),
         seeds=len(seeds),
         complete=protocol == "corpora" or all(len(own) == own[0]["folds"] for own in of_seed),
+        current=all(piece["code"] == code_behind(RECIPES[recipe]) for piece in pieces),
         uar=float(uars.mean()),
         uar_sd=float(uars.std(ddof=ddof)),
         accuracy=float(accuracies.mean()),
@@ -181,9 +183,10 @@ def _rows(cells: Sequence[Cell], protocols: Sequence[str]) -> Iterator[list[str]
 
 
 def _figure(mean: float, sd: float, cell: Cell) -> str:
-    """Mean ± deviation (seeds); a star where folds are missing."""
+    """Mean ± deviation (seeds); a star where folds are missing, a dagger where the recipe has changed since."""
     spread = f" ± {100 * sd:.1f}" if cell.seeds > 1 else ""
-    return f"{100 * mean:.1f}{spread} ({cell.seeds}){'' if cell.complete else ' *'}"
+    marks = ("" if cell.complete else " *") + ("" if cell.current else " †")
+    return f"{100 * mean:.1f}{spread} ({cell.seeds}){marks}"
 
 
 def _origin(cells: Sequence[Cell]) -> str:
@@ -209,8 +212,8 @@ Written by `python -m export results` from the files in this folder: one a recip
 seed.
 
 Every cell is the mean over seeds, ± their standard deviation, (how many seeds). A star marks cells whose folds are not
-all measured yet. "Phone" sends each tested clip over a simulated telephone line of its own. Chance is 100 over the
-number of classes that the corpus has.
+all measured yet, a dagger those whose recipe or training has changed since it was measured. "Phone" sends each tested
+clip over a simulated telephone line of its own. Chance is 100 over the number of classes that the corpus has.
 
 - random 80/20, **leaking**: clips are split at random, so every speaker is on both sides. It is what most projects of
   the field report, and says nothing of strangers.
@@ -222,5 +225,5 @@ number of classes that the corpus has.
 
 In each training a tenth of the speakers that are not tested (of the clips, where there are fewer than three) chooses
 the epoch and fits the temperature. The length of the trainings of `phone` is fixed; its figures of unseen speakers and
-corpora are those of [its own protocol](phone.md).
+corpora are those of its own protocol, `python -m export protocol phone`.
 """

@@ -128,6 +128,7 @@ def measure_group(group: Group, corpora: Sequence[Corpus], *, place: Path, cache
         piece = _piece(group, split, trial, bench) | {
             "folds": len(found),
             "rules": rules,
+            "code": code_behind(recipe),
             "training_s": round(took_s, 1),
             **origin(),
         }
@@ -177,6 +178,11 @@ def _condition(scores: Scores, truth: Ints, temperature: float, labels: int) -> 
         "unanswered": unanswered.tolist(),
         "confusion": confusion.tolist(),
     }
+
+
+def code_behind(recipe: Recipe) -> str:
+    """What the figures of a recipe come from, whatever the clips: its code and settings, the way of measuring."""
+    return code_of_training() if recipe.name == PHONE else fingerprint([_RULES, code_of(recipe)])
 
 
 def _rules(recipe: Recipe, clips: Sequence[Clip]) -> str:

@@ -365,5 +365,11 @@ def test_settings_decide_figures(code, change):
     assert code(**change) != code()
 
 
+def test_features_that_are_as_always_are_not_told_so_that_a_new_one_changes_nothing(code):
+    plain = RECIPES["phone"].features
+    assert "lifter" not in code(features=plain)
+    assert "lifter" in code(features=dataclasses.replace(plain, lifter=22))
+
+
 def test_labels_without_clips_are_not_taught():
     assert teachable(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")

@@ -12,6 +12,7 @@ import pytest
 
 from export.recipes import RECIPES
 from export.result_tables import Cell, as_markdown, read_cells, write_tables
+from export.results import code_behind
 from sertag.errors import OutputError
 
 Counts = Sequence[Sequence[int]]
@@ -40,6 +41,7 @@ def write_piece(
     phone: Any = None,
     date: str = "2026-11-21",
     commit: str = "abc1234",
+    code: str | None = None,
 ) -> None:
     piece = {
         "recipe": recipe,
@@ -49,6 +51,7 @@ def write_piece(
         "fold": fold,
         "folds": folds,
         "labels": ["angry", "sad"],
+        "code": code_behind(RECIPES[recipe]) if code is None else code,
         "conditions": {"clean": clean or condition(GOOD), "phone": phone or condition(BAD)},
         "date": date,
         "commit": commit,
@@ -63,6 +66,7 @@ def write_answer(place: Path, *, test: str, fold: str, labels: Sequence[str], cl
     answered = {name: value for name, value in clean.items() if name != "unanswered"}
     found = dict.fromkeys(("clean", "phone", "clean, in a call"), answered)
     piece = {"test": test, "fold": fold, "seed": 1, "folds": 1, "labels": list(labels), "conditions": found}
+    piece["code"] = code_behind(RECIPES["phone"])
     (place / "protocol").mkdir(exist_ok=True)
     (place / "protocol" / f"{test}-{fold}-1.json").write_text(json.dumps(piece | {"date": "2026-11-22", "commit": "b"}))
 
@@ -126,6 +130,17 @@ def test_one_seed_has_no_deviation(tmp_path):
     found = only(read_cells(tmp_path))
     assert (found.uar_sd, found.accuracy_sd) == (0, 0)
     assert rows_of(as_markdown([found]), "tess")[1][2] == "100.0 (1)"
+
+
+def test_cells_of_a_recipe_that_has_changed_since_have_a_dagger(tmp_path):
+    write_piece(tmp_path, fold="OAF")
+    write_piece(tmp_path, fold="YAF", code="another training")
+    write_piece(tmp_path, recipe="phone", fold="OAF", folds=1)
+    cells = read_cells(tmp_path)
+    assert [(cell.recipe, cell.current) for cell in cells[::2]] == [("bilstm", False), ("phone", True)]
+    changed, same = rows_of(as_markdown(cells), "tess")[1:]
+    assert changed == ["`bilstm`", "2", "100.0 (1) †", "50.0 (1) †"]
+    assert same == ["`phone`", "2", "100.0 (1)", "50.0 (1)"]
 
 
 @pytest.mark.parametrize(("missing", "star"), [((2, "YAF"), " *"), (None, "")])
