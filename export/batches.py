@@ -36,24 +36,17 @@ class Mixture:
         file: windows laid out as a file, the others as a piece of a call.
         alone: windows with the statistics of their own clip alone.
         follow: pieces of a call in which another clip follows.
-        tempo: most by which a clip is played faster or slower at the same pitch; 0 for none.
         time_masks, time_mask_frames: SpecAugment (Park et al. 2019), most frames of one mask. Masked features take the
             channel's mean, which the graph turns into 0.
-        mixup: of a window's share in itself, the parameter of a beta distribution (Zhang et al. 2018); 0 for none.
-        band_masks, band_mask_bands: the same over columns; harmful to cepstra, where no column is a band.
     """
 
     clean: float = 0.5
-    noisy: float = 0.0
+    noisy: float = 0.3
     file: float = 0.4
     alone: float = 0.5
     follow: float = 0.7
-    tempo: float = 0.0
     time_masks: int = 2
     time_mask_frames: int = 25
-    mixup: float = 0.0
-    band_masks: int = 0
-    band_mask_bands: int = 5
 
 
 class Sampler:
@@ -119,7 +112,7 @@ class Sampler:
         features = all_coefficients(frames, self._features)
         for window, mean in zip(features, inputs["channel_mean"], strict=True):
             self._mask(window, mean)
-        return self._mix({"features": features, **inputs}, targets)
+        return {"features": features, **inputs}, targets
 
     def _versions_of(self, index: int) -> dict[tuple[bool, bool], list[int]]:
         """The versions of a clip that have enough of its speech, by whether they are by phone and noisy.
@@ -152,7 +145,7 @@ class Sampler:
 
     def _fill(self, row: FloatArray, index: int, version: Version) -> None:
         """Lay the clip, log-mel, into an empty window (t, m)."""
-        clip, speech = self._at_another_tempo(*version.clip(index))
+        clip, speech = version.clip(index)
         if self._rng.random() < self._mixture.file:
             length = min(len(row), len(clip))
             row[:length], row[length:] = clip[:length], silence_db(self._features)
@@ -166,16 +159,6 @@ class Sampler:
             call = self._calls[int(self._dataset.calls[index])]
             again = self._pick([other for other in call if self._dataset.clips[other].label == own])
             lay(row, version.clip(again)[0], end)
-
-    def _at_another_tempo(
-        self, clip: FloatArray, speech: npt.NDArray[np.bool_]
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Frames left out or repeated, unless too little speech would be left."""
-        if not self._mixture.tempo:
-            return clip, speech
-        faster = self._rng.uniform(1 - self._mixture.tempo, 1 + self._mixture.tempo)
-        kept = np.arange(0, len(clip), faster).astype(np.int64)
-        return (clip[kept], speech[kept]) if speech[kept].sum() >= LEAST_SPEECH_FRAMES else (clip, speech)
 
     def _draw_start(self, speech: npt.NDArray[np.bool_], frames: int) -> int:
         """Where the clip begins in the window, perhaps before it, so that enough of its speech is inside."""
@@ -199,20 +182,3 @@ class Sampler:
             width = int(self._rng.integers(self._mixture.time_mask_frames + 1))
             start = int(self._rng.integers(len(row) - width + 1))
             row[start : start + width] = mean
-        for _ in range(self._mixture.band_masks):
-            width = int(self._rng.integers(self._mixture.band_mask_bands + 1))
-            start = int(self._rng.integers(row.shape[1] - width + 1))
-            row[:, start : start + width] = mean[start : start + width]
-
-    def _mix(self, inputs: Inputs, targets: FloatArray) -> tuple[Inputs, FloatArray]:
-        """Give each window a share of another one, statistics and label alike."""
-        if not self._mixture.mixup:
-            return inputs, targets
-        own = self._rng.beta(self._mixture.mixup, self._mixture.mixup, len(targets)).astype(np.float32)
-        own, other = np.maximum(own, 1 - own), self._rng.permutation(len(targets))
-
-        def mixed(values: FloatArray) -> FloatArray:
-            share = own.reshape(-1, *[1] * (values.ndim - 1))
-            return share * values + (1 - share) * values[other]
-
-        return {name: mixed(values) for name, values in inputs.items()}, mixed(targets)

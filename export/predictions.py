@@ -84,7 +84,8 @@ def predict(
             parts.append({"features": windows, **channel})
             weights.append(seconds / seconds.sum())
         inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        log_probs = np.log(np.maximum(model.predict(inputs, batch_size=256, verbose=0), 1e-12)).astype(np.float64)
+        probs = model.predict(inputs, batch_size=256, verbose=0).astype(np.float64)
+        log_probs = np.log(np.maximum(probs, 1e-12))
         firsts = np.cumsum([0, *(len(weight) for weight in weights[:-1])])
         scored[condition] = np.add.reduceat(log_probs * np.concatenate(weights)[:, None], firsts)
     return Predictions(members=members, log_probs=scored)

@@ -161,28 +161,6 @@ def test_a_clip_that_noise_has_buried_is_still_learnt_from_without_it():
     assert set(targets.argmax(axis=1)) == {0, 1, 2}
 
 
-def test_mixup_mixes_windows_statistics_and_labels_alike(dataset):
-    mixture = Mixture(mixup=0.5)
-    sums = tuple(statistics(version, features=dataset.features) for version in dataset.versions)
-    plain, mixing = (
-        Sampler(dataset, sums, members=np.arange(12), frames=FRAMES, labels=LABELS, mixture=own, seed=3)
-        for own in (Mixture(), mixture)
-    )
-    (before, hot), (after, soft) = plain.batch(32), mixing.batch(32)
-    np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-6)
-    assert (soft.max(axis=1) >= 0.5 - 1e-6).all()  # a window stays what it mostly is
-    np.testing.assert_array_equal(
-        soft.argmax(axis=1)[soft.max(axis=1) > 0.51], hot.argmax(axis=1)[soft.max(axis=1) > 0.51]
-    )
-    for row in np.flatnonzero(soft.max(axis=1) < 0.95)[:5]:
-        share = soft[row].max()
-        others = np.flatnonzero(hot.argmax(axis=1) == np.argsort(soft[row])[-2])
-        expected = {name: share * value[row] + (1 - share) * value[others] for name, value in before.items()}
-        for name, value in expected.items():
-            distance = np.abs(value - after[name][row]).reshape(len(others), -1).max(axis=1)
-            assert distance.min() < 1e-2 * np.abs(after[name][row]).max(), name
-
-
 @pytest.mark.parametrize(("noisy", "expected"), [(0.0, 0.0), (1.0, 1.0), (0.25, 0.25)])
 def test_as_many_windows_are_noisy_as_the_mixture_says(noisy, expected):
     found = noisy_dataset(buried=set())
@@ -203,24 +181,3 @@ def test_as_many_windows_are_noisy_as_the_mixture_says(noisy, expected):
     mean = sampler.batch(400)[0]["channel_mean"][:, 0]
     loud = mean > np.concatenate([own.over(np.arange(6))["channel_mean"] for own in sums])[:, 0].mean()
     assert loud.mean() == pytest.approx(expected, abs=0.07)
-
-
-def test_another_tempo_leaves_out_or_repeats_frames_in_their_order(dataset):
-    slow, fast = [], []
-    for seed in range(40):
-        sums = tuple(statistics(version, features=dataset.features) for version in dataset.versions)
-        mixture = Mixture(file=1.0, clean=1.0, tempo=0.2, time_masks=0)
-        sampler = Sampler(
-            dataset, sums, members=np.array([3]), frames=FRAMES, labels=LABELS, mixture=mixture, seed=seed
-        )
-        features = sampler.batch(1)[0]["features"][0]
-        own = coefficients(dataset.versions[0].frames[slice(*dataset.versions[0].starts[3:5])], spec=dataset.features)
-        silence = int(np.flatnonzero((features != features[-1]).any(axis=1))[-1]) + 1
-        nearest = np.abs(features[:silence, None] - own[None]).max(axis=2)
-        assert nearest.min(axis=1).max() < 1e-3
-        assert (np.diff(nearest.argmin(axis=1)) >= 0).all()
-        (slow if silence > len(own) else fast).append(silence / len(own))
-    assert slow
-    assert fast
-    assert 1 / 1.2 - 0.02 <= min(fast) < 0.9
-    assert 1.1 < max(slow) <= 1 / 0.8 + 0.02
