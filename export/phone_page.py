@@ -34,7 +34,8 @@ def _sections(summary: dict[str, Any], *, level: str) -> list[str]:
     parts = [_test(name, found, level=level) for name, found in summary["tests"].items()]
     parts.append(_survival(summary, level=level))
     if dates := summary["dates"]:
-        parts.append(f"\nMeasured {dates[0]} to {dates[-1]} at {', '.join(summary['commits'])}.\n")
+        when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        parts.append(f"\nMeasured {when} at {', '.join(summary['commits'])}.\n")
     return [part for part in parts if part]
 
 
@@ -52,7 +53,8 @@ def _test(name: str, found: dict[str, Any], *, level: str) -> str:
         },
     }
     rows = [
-        [condition, *(_figure(key, own.get(key)) for key in columns)] for condition, own in found["conditions"].items()
+        [condition, *(_figure(key, own.get(key), seeds=found["seeds"]) for key in columns)]
+        for condition, own in found["conditions"].items()
     ]
     missing = "" if found["complete"] else "Not all folds are measured yet."
     mixed = "" if found["alike"] else "Not all pieces are of the same code and clips: measure the older ones again."
@@ -75,7 +77,7 @@ def _folds(found: dict[str, Any]) -> str:
         [
             fold,
             *(
-                f"{_figure('uar', own[name].get('uar'))}; {_figure('anger_auc', own[name].get('anger_auc'))}"
+                "; ".join(_figure(key, own[name].get(key), seeds=found["seeds"]) for key in ("uar", "anger_auc"))
                 for name in CONDITIONS
             ),
         ]
@@ -84,11 +86,12 @@ def _folds(found: dict[str, Any]) -> str:
     return f"UAR % and anger AUC by tested corpus:\n\n{table(['corpus', *CONDITIONS], rows)}"
 
 
-def _figure(key: str, found: dict[str, float] | None) -> str:
+def _figure(key: str, found: dict[str, float] | None, *, seeds: int) -> str:
     if found is None:
         return ""
     times, digits = (100, 1) if key in _IN_PERCENT else (1, 1 if "alarms" in key else 3)
-    return f"{times * found['mean']:.{digits}f} ± {times * found['sd']:.{digits}f}"
+    spread = f" ± {times * found['sd']:.{digits}f}" if seeds > 1 else ""
+    return f"{times * found['mean']:.{digits}f}{spread}"
 
 
 def _survival(summary: dict[str, Any], *, level: str) -> str:
@@ -117,8 +120,9 @@ _RECIPE = """
 The recipe of this model, trained anew for each of these tests.
 """
 _METHOD = """
-Every cell is the mean over seeds ± their standard deviation. Nothing was chosen on tested speakers: temperature and
-least confidence come from inner speakers of the training side, the length of training is fixed.
+Every cell is the mean over seeds ± their standard deviation, where there are several. Nothing was chosen on tested
+speakers: temperature and least confidence come from inner speakers of the training side, the length of training is
+fixed.
 
 "Phone" is a simulated telephone line. "In a call" takes the channel's statistics from about 24 clips of the same
 speaker over the same line, all emotions mixed; the others from the clip alone. The surest half are the clips with the

@@ -215,6 +215,14 @@ def test_labels_that_survive_are_shares_of_all_windows(across):
     assert "| MP3 | 87.5 |" in only
 
 
+def test_one_seed_has_no_deviation_and_one_day_no_range(speakers):
+    first = [piece | {"date": "2031-02-01"} for piece in speakers if piece["seed"] == speakers[0]["seed"]]
+    page = as_markdown(summarise({"tess": first}))
+    assert "1 seed, chance" in page
+    assert " ± " not in page.split("## TESS")[1]
+    assert "Measured 2031-02-01 at" in page
+
+
 def test_the_page_holds_what_the_pieces_say(speakers, across):
     summary = summarise({"tess": speakers, "corpora": across})
     page = as_markdown(summary)
