@@ -178,7 +178,7 @@ def _rows(cells: Sequence[Cell], protocols: Sequence[str]) -> Iterator[list[str]
     for recipe in dict.fromkeys(cell.recipe for cell in cells):
         own = {(cell.protocol, cell.condition): cell for cell in cells if cell.recipe == recipe}
         shown = [own.get((name, condition)) for name in protocols for condition in _CONDITIONS]
-        classes = str(next(iter(own.values())).labels)
+        classes = ", ".join(map(str, sorted({cell.labels for cell in own.values()})))
         yield [f"`{recipe}`", classes, *(_figure(c.uar, c.uar_sd, c) if c else "" for c in shown)]
 
 
