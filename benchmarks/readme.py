@@ -86,9 +86,11 @@ def accuracy() -> str:
 
 def recipes() -> str:
     """What the recipes of the field reach, from the committed summary of `python -m export results`."""
+    cells = _load("export/results/summary.json")
     found = {
         (cell["recipe"], cell["protocol"], cell["tested"], cell["condition"]): f"{100 * cell['uar']:.0f}"
-        for cell in _load("export/results/summary.json")
+        + ("" if cell["current"] else "†")
+        for cell in cells
     }
     columns = {
         "TESS, random split (leaks)": ("random", "tess"),
@@ -110,7 +112,9 @@ def recipes() -> str:
         for recipe in dict.fromkeys(key[0] for key in found)
     ]
     head = ["UAR in %, clean / phone", *columns]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    old = "\n\n† The recipe or its training has changed since this was measured."
+    return table + ("" if all(cell["current"] for cell in cells) else old)
 
 
 def speed() -> str:
