@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from export.markdown import filled, table
+from export.markdown import filled, measured, table
 from export.phone_questions import CONDITIONS, FOUND
 
 _IN_PERCENT = ("uar", "accuracy", "sentiment_uar", "gain_of_the_surest_half")
@@ -34,8 +34,7 @@ def _sections(summary: dict[str, Any], *, level: str) -> list[str]:
     parts = [_test(name, found, level=level) for name, found in summary["tests"].items()]
     parts.append(_survival(summary, level=level))
     if dates := summary["dates"]:
-        when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-        parts.append(f"\nMeasured {when} at {', '.join(summary['commits'])}.\n")
+        parts.append(f"\n{measured(dates, summary['commits'])}\n")
     return [part for part in parts if part]
 
 

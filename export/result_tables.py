@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from export.markdown import filled, table
+from export.markdown import filled, measured, table
 from export.metrics import merit
 from export.phone_questions import QUESTIONS
 from export.pieces import Piece, read_all
@@ -91,7 +91,12 @@ def read_cells(place: Path) -> list[Cell]:
         for piece in read_all(place / recipe) + (_of_strangers(place / "protocol") if recipe == PHONE else []):
             tested = piece["fold"] if piece["protocol"] == "corpora" else "+".join(piece["corpora"])
             grouped[recipe, piece["protocol"], tested].append(piece)
-    return [_cell(pieces, *key, condition=condition) for key, pieces in grouped.items() for condition in _CONDITIONS]
+    codes = {recipe: code_behind(RECIPES[recipe]) for recipe, *_ in grouped}
+    return [
+        _cell(pieces, *key, condition=condition, code=codes[key[0]])
+        for key, pieces in grouped.items()
+        for condition in _CONDITIONS
+    ]
 
 
 def _of_strangers(place: Path) -> list[Piece]:
@@ -99,11 +104,12 @@ def _of_strangers(place: Path) -> list[Piece]:
     asked = {question.name: question for question in QUESTIONS if question.split in _PROTOCOLS}
     return [
         piece
-        | {"protocol": asked[piece["test"]].split, "corpora": list(asked[piece["test"]].corpora)}
         | {
+            "protocol": asked[piece["test"]].split,
+            "corpora": list(asked[piece["test"]].corpora),
             "conditions": {
                 name: piece["conditions"][name] | {"unanswered": [0] * len(piece["labels"])} for name in _CONDITIONS
-            }
+            },
         }
         for piece in read_all(place)
         if piece["test"] in asked
@@ -117,7 +123,7 @@ def as_markdown(cells: Sequence[Cell]) -> str:
     return "\n".join(filled(part) for part in parts)
 
 
-def _cell(pieces: Sequence[Piece], recipe: str, protocol: str, tested: str, *, condition: str) -> Cell:
+def _cell(pieces: Sequence[Piece], recipe: str, protocol: str, tested: str, *, condition: str, code: str) -> Cell:
     seeds = sorted({piece["seed"] for piece in pieces})
     of_seed = [[piece for piece in pieces if piece["seed"] == seed] for seed in seeds]
     found = [_pooled(own, condition) for own in of_seed]
@@ -131,7 +137,7 @@ def _cell(pieces: Sequence[Piece], recipe: str, protocol: str, tested: str, *, c
         labels=len(pieces[0]["labels"]),
         seeds=len(seeds),
         complete=protocol == "corpora" or all(len(own) == own[0]["folds"] for own in of_seed),
-        current=all(piece["code"] == code_behind(RECIPES[recipe]) for piece in pieces),
+        current=all(piece["code"] == code for piece in pieces),
         uar=float(uars.mean()),
         uar_sd=float(uars.std(ddof=ddof)),
         accuracy=float(accuracies.mean()),
@@ -193,8 +199,7 @@ def _origin(cells: Sequence[Cell]) -> str:
     dates, commits = _all(cell.dates for cell in cells), _all(cell.commits for cell in cells)
     if not dates:
         return "\nNothing was measured yet.\n"
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return f"\nMeasured {when} at {', '.join(commits)}.\n"
+    return f"\n{measured(dates, commits)}\n"
 
 
 def _all(parts: Iterable[tuple[str, ...]]) -> list[str]:
