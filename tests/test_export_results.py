@@ -310,6 +310,10 @@ def test_the_command_measures_and_writes_tables(tmp_path, root, cache, monkeypat
     [
         (["--data", "{root}/emovo=1"], "no such folder"),
         (["--data", "emovo={root}/emovo"], "nothing to measure on emovo; expected tess, ravdess or emodb for a start"),
+        (
+            ["--data", "tess={root}/tess", "--recipe", "phone", "--protocol", "speakers"],
+            "`phone` on strangers is measured by `protocol phone`",
+        ),
         (["-o", "{root}/none"], "cannot write"),
     ],
 )

@@ -64,7 +64,8 @@ def results(
             groups = plan(names or list(RECIPES), protocols or PROTOCOLS, list(corpora))
             if not groups:
                 message = f"nothing to measure on {', '.join(corpora)}; expected tess, ravdess or emodb for a start"
-                raise ExportError(message, code="no_data")
+                elsewhere = "; `phone` on strangers is measured by `protocol phone`" if "phone" in names else ""
+                raise ExportError(message + elsewhere, code="no_data")
             measure(groups, corpora, place=out, cache=cache, jobs=cores, report=report)
         page = write_tables(out)
     click.echo(str(page))
