@@ -1,14 +1,15 @@
 """Figures of the default model from the pieces of its protocol: JSON, a page and pictures, made of nothing else.
 
 Folds of a seed are counted together, so every clip weighs the same; where corpora are the folds, each corpus does in
-UAR and accuracy. Sentiment and anger are means over folds. Mean and standard deviation are over seeds.
+UAR and accuracy. Sentiment and anger are means over folds. Mean and standard deviation are over seeds. Where the recipe
+was chosen by trials on a test's corpus, the folds that all of these trials have left alone are told apart.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from export.metrics import merit
 from export.phone_page import as_markdown
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
-from export.pieces import Piece, read_all
+from export.pieces import Piece, read_all, read_lines
 from export.surety import Surety, from_plain
 from sertag.output import Output
+
+TRIALS = "search.jsonl"
 
 _HALF = 0.5  # of the clips, those that the model is surest of
 _PICTURED = "phone, in a call"
@@ -31,7 +34,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
 
     Args:
         pieces: folder of the pieces.
-        out: folder for what is written.
+        out: folder for what is written; the trials of `export.search` are looked for there.
 
     Returns:
         The page.
@@ -40,7 +43,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
         OutputError: a file cannot be written.
     """
     found = read_pieces(pieces)
-    summary = summarise(found)
+    summary = summarise(found, trials=read_lines(out / TRIALS))
     page = out / "phone.md"
     for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, as_markdown(summary))):
         with Output(str(target)) as output:
@@ -63,12 +66,17 @@ def read_pieces(place: Path) -> dict[str, list[Piece]]:
     return found
 
 
-def summarise(pieces: dict[str, list[Piece]]) -> dict[str, Any]:
-    """All figures as plain objects; shares from 0 to 1."""
+def summarise(pieces: Mapping[str, Sequence[Piece]], *, trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """All figures as plain objects; shares from 0 to 1.
+
+    Args:
+        pieces: by their question.
+        trials: the lines of `export.search`.
+    """
     measured = [piece for own in pieces.values() for piece in own]
     asked = [question for question in QUESTIONS if pieces.get(question.name)]
     return {
-        "tests": {question.name: _answer(question, pieces[question.name]) for question in asked},
+        "tests": {question.name: _answer(question, pieces[question.name], trials) for question in asked},
         "labels_that_survive": _surviving([piece for piece in measured if piece["test"] != CALLS]),
         "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
         "dates": sorted({piece["date"] for piece in measured}),
@@ -77,27 +85,44 @@ def summarise(pieces: dict[str, list[Piece]]) -> dict[str, Any]:
     }
 
 
-def _answer(question: Question, pieces: Sequence[Piece]) -> dict[str, Any]:
+def _answer(question: Question, pieces: Sequence[Piece], trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     seeds = sorted({piece["seed"] for piece in pieces})
     of_seed = [[piece for piece in pieces if piece["seed"] == seed] for seed in seeds]
+    folds = {
+        fold: {
+            name: _over_seeds([_of_fold(piece["conditions"][name]) for piece in pieces if piece["fold"] == fold])
+            for name in CONDITIONS
+        }
+        for fold in sorted({piece["fold"] for piece in pieces})
+    }
+    complete = all(len(own) == own[0]["folds"] for own in of_seed)
     return {
         "title": question.title,
         "labels": list(question.labels),
         "seeds": len(seeds),
-        "complete": all(len(own) == own[0]["folds"] for own in of_seed),
+        "complete": complete,
         "alike": len({piece["rules"] for piece in pieces}) == 1,
         "clips": sum(piece["conditions"]["clean"]["clips"] for piece in of_seed[0]),
         "conditions": {
             name: _over_seeds([_of_seed([piece["conditions"][name] for piece in own], question) for own in of_seed])
             for name in CONDITIONS
         },
-        "folds": {
-            fold: {
-                name: _over_seeds([_of_fold(piece["conditions"][name]) for piece in pieces if piece["fold"] == fold])
-                for name in CONDITIONS
-            }
-            for fold in sorted({piece["fold"] for piece in pieces})
-        },
+        "folds": folds,
+        "chosen_on": _chosen_on(question, folds, trials, complete=complete),
+    }
+
+
+def _chosen_on(
+    question: Question, folds: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], *, complete: bool
+) -> dict[str, Any]:
+    """How far trials of the recipe have used what is tested here."""
+    left = [trial["fold"] for trial in trials if trial["test"] == question.name]
+    alone = list(folds)[left[0]] if complete and len(set(left)) == 1 else None
+    return {
+        "trials": len(left),
+        "left_alone": alone,  # by all of them
+        "uar_left_alone": {name: own["uar"] for name, own in folds[alone].items()} if alone else {},
+        "corpora": sorted({trial["test"] for trial in trials} & set(folds)),
     }
 
 

@@ -59,6 +59,11 @@ def read_all(folder: Path) -> list[Piece]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
 
 
+def read_lines(log: Path) -> list[Piece]:
+    """One piece a line, in their order; none where there is no file."""
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+
+
 def keep(place: Path, piece: Piece) -> None:
     """Write a piece in one step.
 

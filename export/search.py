@@ -28,7 +28,7 @@ from export.folds import assign_folds
 from export.metrics import Probs, figures
 from export.phone_protocol import recipe_of, rules_of
 from export.phone_questions import CONDITIONS, Question, refuse_missing, splits_of
-from export.pieces import origin
+from export.pieces import origin, read_lines
 from export.predictions import IN_NOISE
 
 INNER_FOLDS = 3
@@ -79,7 +79,7 @@ def try_out(
         "changes": dict(changes),
         "rules": rules_of(question, recipe, clips),
     }
-    for line in read_log(log):
+    for line in read_lines(log):
         if what.items() <= line.items():
             return line
     bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=_CONDITIONS, settings=settings)
@@ -112,11 +112,6 @@ def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
         else:
             raise _no_setting(name, settings)
     return settings
-
-
-def read_log(log: Path) -> list[dict[str, Any]]:
-    """The trials so far."""
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
 def _inner(bench: PhoneBench, question: Question, *, fold: int, seed: int) -> dict[str, dict[str, float]]:

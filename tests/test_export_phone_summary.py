@@ -198,6 +198,43 @@ def test_pieces_of_other_rules_are_told(speakers):
     assert as_markdown(summary).count(told) == 1
 
 
+def trials(*folds: int, test: str = "tess") -> list[dict[str, Any]]:
+    return [{"test": test, "fold": fold} for fold in folds]
+
+
+def test_the_fold_that_all_trials_have_left_alone_is_told_apart(speakers):
+    summary = summarise({"tess": speakers}, trials=[*trials(1, 1), *trials(0, test="emodb")])
+    own = [figures(*answers("YAF", seed, "clean"), labels=LABELS).uar for seed in (1, 2)]
+    chosen = summary["tests"]["tess"]["chosen_on"]
+    assert (chosen["trials"], chosen["left_alone"], chosen["corpora"]) == (2, "YAF", [])
+    assert tuple(chosen["uar_left_alone"]) == tuple(CONDITIONS)
+    assert chosen["uar_left_alone"]["clean"] == over_seeds(own)
+    told = f"That fold alone, UAR %: clean {100 * np.mean(own):.1f} ± {100 * np.std(own, ddof=1):.1f}; phone "
+    for page in (as_markdown(summary), card_section(summary)):
+        plain = " ".join(page.split())
+        assert "chosen by 2 trials on inner speakers of these clips, all without the fold `YAF`." in plain
+        assert told in plain
+
+
+@pytest.mark.parametrize("left", [(0, 1), (1, 0, 1)])
+def test_where_trials_left_different_folds_alone_none_is_unseen(speakers, left):
+    page = as_markdown(summarise({"tess": speakers}, trials=trials(*left)))
+    assert f"{len(left)} trials on inner speakers of these clips: to it, they are not wholly unseen." in page
+    assert "That fold alone" not in page
+
+
+def test_a_fold_is_not_named_by_its_number_before_all_are_there(speakers):
+    half = [piece for piece in speakers if piece["fold"] == "YAF"]
+    assert summarise({"tess": half}, trials=trials(0))["tests"]["tess"]["chosen_on"]["left_alone"] is None
+
+
+def test_unseen_corpora_on_which_the_recipe_was_chosen_are_told(across):
+    told = "The recipe was chosen by trials on emovo and tess: to it, these are not wholly unseen."
+    own = [*trials(0), *trials(0, test="emovo"), *trials(0, test="nemo")]
+    assert told in as_markdown(summarise({"corpora": across}, trials=own))
+    assert "recipe was chosen by" not in as_markdown(summarise({"corpora": across}))
+
+
 def test_labels_that_survive_are_shares_of_all_windows(across):
     calls = {
         "test": "calls",
@@ -270,6 +307,10 @@ def test_everything_is_written_from_the_pieces_alone(kept, tmp_path, speakers, a
     assert (tmp_path / "phone.md").read_text(encoding="utf-8") == as_markdown(summary)
     for name in ("phone-reliability.png", "phone-coverage.png"):
         assert struct.unpack(">4xII", (tmp_path / name).read_bytes()[12:24]) == (760, 620)
+    (tmp_path / "search.jsonl").write_text(json.dumps(trials(1)[0]) + "\n", encoding="utf-8")
+    write_summary(kept, tmp_path)
+    found = json.loads((tmp_path / "phone.json").read_text(encoding="utf-8"))
+    assert found == summarise({"tess": speakers, "corpora": across}, trials=trials(1)) != summary
     before = {file.name: file.read_bytes() for file in tmp_path.glob("phone*")}
     write_summary(kept, tmp_path)
     assert before == {file.name: file.read_bytes() for file in tmp_path.glob("phone*")}

@@ -25,7 +25,8 @@ from export.corpora import find_corpora
 from export.errors import ExportError
 from export.fit_phone import Settings
 from export.phone_questions import CONDITIONS, Question, splits_of
-from export.search import changed, read_log, try_out
+from export.pieces import read_lines
+from export.search import changed, try_out
 from tests.limits import largest_file
 from tests.training import one_process, small_phone, untraced
 
@@ -95,7 +96,7 @@ def test_the_speakers_of_the_fold_are_left_alone_and_all_others_are_scored_as_st
 
 def test_a_trial_is_written_down_once(tried):
     line = tried(windows="2")
-    assert read_log(tried.log) == [line]
+    assert read_lines(tried.log) == [line]
     assert (line["test"], line["fold"], line["seed"], line["changes"]) == ("emovo", 0, 1, {"windows": "2"})
     assert (line["note"], line["inner_folds"]) == ("as it is", 3)
     assert set(line["inner"]) == {*CONDITIONS, "noise, one clip", "noise, in a call"}
@@ -104,10 +105,10 @@ def test_a_trial_is_written_down_once(tried):
     trainings = len(tried.seen)
     assert tried(windows="2") == line
     assert len(tried.seen) == trainings
-    assert len(read_log(tried.log)) == 1
+    assert len(read_lines(tried.log)) == 1
     tried(windows="3")
     tried(1, windows="2")
-    assert len(read_log(tried.log)) == 3
+    assert len(read_lines(tried.log)) == 3
 
 
 def test_what_is_changed_is_what_is_trained_with(tried, monkeypatch):
@@ -168,8 +169,8 @@ def test_the_command_prints_its_line(root, tmp_path, monkeypatch):
     places = ["--data", f"emovo={root / 'emovo'}", "--cache", root / "cache", "-o", tmp_path / "s.jsonl"]
     done = run(*places, "--test", "emovo", "--set", "windows=2", "--note", "twice as long")
     assert done.exit_code == 0, done.output
-    assert [json.loads(done.stdout.splitlines()[-1])] == read_log(tmp_path / "s.jsonl")
-    assert read_log(tmp_path / "s.jsonl")[0]["note"] == "twice as long"
+    assert [json.loads(done.stdout.splitlines()[-1])] == read_lines(tmp_path / "s.jsonl")
+    assert read_lines(tmp_path / "s.jsonl")[0]["note"] == "twice as long"
     assert run(*places, "--test", "tess").exit_code == 2
     assert run(*places, "--test", "emovo", "--set", "epochs").exit_code == 2
     refused = run(*places, "--test", "emovo", "--set", "depth=2")
