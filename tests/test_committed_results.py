@@ -1,0 +1,28 @@
+"""The committed tables and pages say what the committed pieces and today's code do, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+
+from export import phone_page, result_tables
+from export.commands.measuring import RESULTS
+from export.phone_summary import TRIALS, read_pieces, summarise
+from export.pieces import read_lines
+
+
+def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
+    cells = result_tables.read_cells(RESULTS)
+    page = (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert page == result_tables.as_markdown(cells), "run `python -m export results`"
+    assert len(json.loads((RESULTS / "summary.json").read_text(encoding="utf-8"))) == len(cells)
+
+
+def test_the_page_of_the_default_model_is_that_of_its_pieces() -> None:
+    summary = summarise(read_pieces(RESULTS / "protocol"), trials=read_lines(RESULTS / TRIALS))
+    assert json.loads((RESULTS / "phone.json").read_text(encoding="utf-8")) == summary, "run `export protocol phone`"
+    assert (RESULTS / "phone.md").read_text(encoding="utf-8") == phone_page.as_markdown(summary)
