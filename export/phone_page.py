@@ -10,13 +10,15 @@ from export.phone_questions import CONDITIONS, FOUND
 _IN_PERCENT = ("uar", "accuracy", "sentiment_uar", "gain_of_the_surest_half")
 
 
-def as_markdown(summary: dict[str, Any]) -> str:
+def as_markdown(summary: dict[str, Any], *, code: str) -> str:
     """The page.
 
     Args:
         summary: see `export.phone_summary.summarise`.
+        code: of today's training; see `export.phone_protocol.code_of_training`.
     """
-    return "\n".join(filled(part) for part in (_TITLE, _METHOD, *_sections(summary, level="##")))
+    old = [] if set(summary["codes"]) <= {code} else [_OLD]
+    return "\n".join(filled(part) for part in (_TITLE, *old, _METHOD, *_sections(summary, level="##")))
 
 
 def card_section(summary: dict[str, Any]) -> str:
@@ -131,6 +133,9 @@ _TITLE = """
 # What the default model reaches on strangers
 
 Written by `python -m export protocol phone` from the pieces in `protocol/`: one a test, tested fold and seed.
+"""
+_OLD = """
+**The recipe or its training has changed since some of this was measured.**
 """
 _RECIPE = """
 The recipe of this model, trained anew for each of these tests.

@@ -17,6 +17,7 @@ import numpy as np
 
 from export.metrics import merit
 from export.phone_page import as_markdown
+from export.phone_protocol import code_of_training
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
 from export.pieces import Piece, read_all, read_lines
@@ -45,7 +46,8 @@ def write_summary(pieces: Path, out: Path) -> Path:
     found = read_pieces(pieces)
     summary = summarise(found, trials=read_lines(out / TRIALS))
     page = out / "phone.md"
-    for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, as_markdown(summary))):
+    shown = as_markdown(summary, code=code_of_training())
+    for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
         with Output(str(target)) as output:
             output.write(text.encode())
     counted = {question.title: surety for question in QUESTIONS if (surety := _all_seeds(found, question)) is not None}

@@ -36,6 +36,7 @@ ACROSS = Question("corpora", "an unseen corpus", ("tess", "emovo"), LABELS, "cor
 UNASKED = Question("emodb", "EmoDB", ("emodb",), LABELS, "speakers")
 TINY = Recipe("phone", "", "", "", RECIPE.build, RECIPE.features, labels=LABELS)
 SECONDS = 3.0
+CODE = "def"
 
 Answers = tuple[np.ndarray, np.ndarray]  # float64 (n, k), int64 (n,)
 
@@ -43,6 +44,10 @@ Answers = tuple[np.ndarray, np.ndarray]  # float64 (n, k), int64 (n,)
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_summary, "QUESTIONS", (SPEAKERS, UNASKED, ACROSS))
+
+
+def page_of(summary: dict[str, Any]) -> str:
+    return as_markdown(summary, code=CODE)
 
 
 def answers(fold: str, seed: int, condition: str) -> Answers:
@@ -62,7 +67,7 @@ def piece(test: str, fold: str, seed: int, **more: Any) -> dict[str, Any]:
         "seed": seed,
         "folds": 2,
         "rules": "abc",
-        "code": "def",
+        "code": CODE,
         "date": f"2031-02-0{seed}",
         "commit": f"c0ffee{seed}",
         "conditions": {
@@ -168,7 +173,7 @@ def test_folds_without_anger_are_left_out_of_its_mean(speakers):
         item["conditions"]["clean"]["anger"] = None
     summary = summarise({"tess": speakers})
     assert "anger_auc" not in summary["tests"]["tess"]["conditions"]["clean"]
-    row = next(line for line in as_markdown(summary).splitlines() if line.startswith("| clean |"))
+    row = next(line for line in page_of(summary).splitlines() if line.startswith("| clean |"))
     assert row.endswith("|  |  |  |")
 
 
@@ -176,26 +181,26 @@ def test_one_seed_has_no_spread(speakers):
     found = summarise({"tess": [item for item in speakers if item["seed"] == 2]})["tests"]["tess"]
     assert found["seeds"] == 1
     assert {item["sd"] for item in found["conditions"]["clean"].values()} == {0.0}
-    assert "30 clips, 1 seed, chance 33.3 %." in as_markdown(summarise({"tess": speakers[:2]}))
+    assert "30 clips, 1 seed, chance 33.3 %." in page_of(summarise({"tess": speakers[:2]}))
 
 
 @pytest.mark.parametrize("missing", range(4))
 def test_missing_folds_are_told(speakers, missing):
     told = "Not all folds are measured yet."
-    assert told not in as_markdown(summarise({"tess": speakers}))
+    assert told not in page_of(summarise({"tess": speakers}))
     del speakers[missing]
     summary = summarise({"tess": speakers})
     assert not summary["tests"]["tess"]["complete"]
-    assert as_markdown(summary).count(told) == 1
+    assert page_of(summary).count(told) == 1
 
 
 def test_pieces_of_other_rules_are_told(speakers):
     told = "Not all pieces are of the same code and clips: measure the older ones again."
-    assert told not in as_markdown(summarise({"tess": speakers}))
+    assert told not in page_of(summarise({"tess": speakers}))
     speakers[3]["rules"] = "abd"
     summary = summarise({"tess": speakers})
     assert (summary["tests"]["tess"]["alike"], summary["tests"]["tess"]["complete"]) == (False, True)
-    assert as_markdown(summary).count(told) == 1
+    assert page_of(summary).count(told) == 1
 
 
 def trials(*folds: int, test: str = "tess") -> list[dict[str, Any]]:
@@ -210,7 +215,7 @@ def test_the_fold_that_all_trials_have_left_alone_is_told_apart(speakers):
     assert tuple(chosen["uar_left_alone"]) == tuple(CONDITIONS)
     assert chosen["uar_left_alone"]["clean"] == over_seeds(own)
     told = f"That fold alone, UAR %: clean {100 * np.mean(own):.1f} ± {100 * np.std(own, ddof=1):.1f}; phone "
-    for page in (as_markdown(summary), card_section(summary)):
+    for page in (page_of(summary), card_section(summary)):
         plain = " ".join(page.split())
         assert "chosen by 2 trials on inner speakers of these clips, all without the fold `YAF`." in plain
         assert told in plain
@@ -218,7 +223,7 @@ def test_the_fold_that_all_trials_have_left_alone_is_told_apart(speakers):
 
 @pytest.mark.parametrize("left", [(0, 1), (1, 0, 1)])
 def test_where_trials_left_different_folds_alone_none_is_unseen(speakers, left):
-    page = as_markdown(summarise({"tess": speakers}, trials=trials(*left)))
+    page = page_of(summarise({"tess": speakers}, trials=trials(*left)))
     assert f"{len(left)} trials on inner speakers of these clips: to it, they are not wholly unseen." in page
     assert "That fold alone" not in page
 
@@ -231,8 +236,17 @@ def test_a_fold_is_not_named_by_its_number_before_all_are_there(speakers):
 def test_unseen_corpora_on_which_the_recipe_was_chosen_are_told(across):
     told = "The recipe was chosen by trials on emovo and tess: to it, these are not wholly unseen."
     own = [*trials(0), *trials(0, test="emovo"), *trials(0, test="nemo")]
-    assert told in as_markdown(summarise({"corpora": across}, trials=own))
-    assert "recipe was chosen by" not in as_markdown(summarise({"corpora": across}))
+    assert told in page_of(summarise({"corpora": across}, trials=own))
+    assert "recipe was chosen by" not in page_of(summarise({"corpora": across}))
+
+
+def test_figures_of_other_code_are_told(speakers, across):
+    told = "**The recipe or its training has changed since some of this was measured.**"
+    assert told not in page_of(summarise({"tess": speakers, "corpora": across}))
+    speakers[0]["code"] = "0ld"
+    assert page_of(summarise({"tess": speakers, "corpora": across})).count(told) == 1
+    assert told in as_markdown(summarise({"corpora": across}), code="n3w")
+    assert told not in card_section(summarise({"tess": speakers}))  # which is what the model was made with
 
 
 def test_labels_that_survive_are_shares_of_all_windows(across):
@@ -246,15 +260,15 @@ def test_labels_that_survive_are_shares_of_all_windows(across):
     assert summary["labels_that_survive"] == {"MP3": 0.5, "µ-law": 1.0}
     assert summary["labels_that_survive_in_calls"] == {"MP3": 0.875, "µ-law": 0.0}
     assert "calls" not in summary["tests"]
-    lines = as_markdown(summary).splitlines()
+    lines = page_of(summary).splitlines()
     assert "| MP3 | 50.0 | 87.5 |" in lines
-    only = as_markdown(summarise({"calls": [calls]})).splitlines()
+    only = page_of(summarise({"calls": [calls]})).splitlines()
     assert "| MP3 | 87.5 |" in only
 
 
 def test_one_seed_has_no_deviation_and_one_day_no_range(speakers):
     first = [piece | {"date": "2031-02-01"} for piece in speakers if piece["seed"] == speakers[0]["seed"]]
-    page = as_markdown(summarise({"tess": first}))
+    page = page_of(summarise({"tess": first}))
     assert "1 seed, chance" in page
     assert " ± " not in page.split("## TESS")[1]
     assert "Measured 2031-02-01 at" in page
@@ -262,7 +276,7 @@ def test_one_seed_has_no_deviation_and_one_day_no_range(speakers):
 
 def test_the_page_holds_what_the_pieces_say(speakers, across):
     summary = summarise({"tess": speakers, "corpora": across})
-    page = as_markdown(summary)
+    page = page_of(summary)
     lines = page.splitlines()
     assert [line for line in lines if line.startswith("#")] == [
         "# What the default model reaches on strangers",
@@ -300,11 +314,12 @@ def kept(tmp_path, speakers, across) -> Path:
     return tmp_path / "protocol"
 
 
-def test_everything_is_written_from_the_pieces_alone(kept, tmp_path, speakers, across):
+def test_everything_is_written_from_the_pieces_alone(kept, tmp_path, speakers, across, monkeypatch):
+    monkeypatch.setattr(phone_summary, "code_of_training", lambda: CODE)
     assert write_summary(kept, tmp_path) == tmp_path / "phone.md"
     summary = summarise({"tess": speakers, "corpora": across})
     assert json.loads((tmp_path / "phone.json").read_text(encoding="utf-8")) == summary
-    assert (tmp_path / "phone.md").read_text(encoding="utf-8") == as_markdown(summary)
+    assert (tmp_path / "phone.md").read_text(encoding="utf-8") == page_of(summary)
     for name in ("phone-reliability.png", "phone-coverage.png"):
         assert struct.unpack(">4xII", (tmp_path / name).read_bytes()[12:24]) == (760, 620)
     (tmp_path / "search.jsonl").write_text(json.dumps(trials(1)[0]) + "\n", encoding="utf-8")
@@ -377,7 +392,7 @@ def measured(kept, tmp_path, monkeypatch) -> Path:
     asked = (SPEAKERS, ACROSS)
     for module in (phone_summary, phone_figures):
         monkeypatch.setattr(module, "QUESTIONS", asked)
-    monkeypatch.setattr(phone_figures, "code_of_training", lambda: "def")
+    monkeypatch.setattr(phone_figures, "code_of_training", lambda: CODE)
     write_summary(kept, tmp_path)
     return tmp_path / "phone.json"
 
@@ -393,7 +408,7 @@ def test_figures_for_a_model_are_those_of_its_recipe(measured):
 
 def test_the_card_shows_the_figures_of_strangers(measured):
     section = card_section(read_figures(measured))
-    page = as_markdown(json.loads(measured.read_text(encoding="utf-8")))
+    page = page_of(json.loads(measured.read_text(encoding="utf-8")))
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert [line for line in section.splitlines() if line.startswith("|")] == tables
     assert [line for line in section.splitlines() if line.startswith("#")] == [
