@@ -59,7 +59,7 @@ def accuracy() -> str:
         "UAR in %",
         *corpora,
         "mean",
-        "first fold left out",
+        "undeveloped",
         "accuracy",
         "ECE",
         "answered",
@@ -80,7 +80,7 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 6])
     table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
-    protocol = spec.metrics["protocol"].replace("uar_undeveloped", '"first fold left out"')
+    protocol = spec.metrics["protocol"].replace("uar_undeveloped", '"undeveloped"')
     return f"{table}\n\nProtocol: {protocol}.\nVersion {spec.version} of `{spec.name}`."
 
 

@@ -34,7 +34,7 @@ def uar(spec: ModelSpec, training: dict[str, Any]) -> str:
     corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
     undeveloped = any("uar_undeveloped" in found for found in conditions.values())
     head = ["condition", *corpora, "mean" if corpora else "all clips"]
-    head += ["mean, first fold left out"] if undeveloped else []
+    head += ["mean, undeveloped"] if undeveloped else []
     keys = ["uar", *(["uar_undeveloped"] if undeveloped else [])]
     rows = [
         [name, *(_percent(found, "corpora", corpus, "uar") for corpus in corpora), *(_percent(found, k) for k in keys)]

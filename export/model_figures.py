@@ -13,7 +13,7 @@ from export.calibration import scale
 from export.dataset import Ints
 from export.fit import Scores
 from export.metrics import Probs, figures
-from export.out_of_fold import Measured, Results, Rows
+from export.out_of_fold import DEVELOPMENT_CORPORA, Measured, Results, Rows
 from export.protocols import Protocol, Split
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ _PROTOCOLS = MappingProxyType(
 
 def of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
     """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
-    first_fold = " settings were compared on the speakers of the first fold, so uar_undeveloped leaves it out;"
+    public = f"the speakers of the first fold and of {' and '.join(DEVELOPMENT_CORPORA)}"
+    compared = f" settings were compared on {public}, so uar_undeveloped leaves them out;" if developed else ""
     return {
         "protocol": (
             f"{settings.folds} folds by speaker over all corpora; every clip scored once by a network that never heard "
-            f"its speaker; length of training fixed beforehand;{first_fold if developed else ''} temperature and least "
+            f"its speaker; length of training fixed beforehand;{compared} temperature and least "
             "confidence of a fold from the other folds"
         ),
         "min_confidence": (
@@ -101,9 +102,10 @@ def _rows(rows: Rows) -> dict[str, object]:
 
 
 def _condition(measured: Measured, *, developed: bool) -> dict[str, object]:
+    undeveloped = measured.uar_undeveloped
     return {
         "uar": round(measured.uar, 4),
-        **({"uar_undeveloped": round(measured.uar_undeveloped, 4)} if developed else {}),
+        **({"uar_undeveloped": round(undeveloped, 4)} if developed and undeveloped is not None else {}),
         "accuracy": round(measured.accuracy, 4),
         "ece": round(measured.ece, 4),
         "coverage": round(measured.answered.coverage, 4),
