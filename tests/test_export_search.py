@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -109,6 +110,36 @@ def test_a_trial_is_written_down_once(tried):
     tried(windows="3")
     tried(1, windows="2")
     assert len(read_lines(tried.log)) == 3
+
+
+def test_unseen_corpora_are_chosen_on_corpora(corpora, root, tmp_path, monkeypatch):
+    """Of four corpora one is left alone; each of the others is scored by a network that has not heard it."""
+    names = ("a", "b", "c", "d")
+    clips = corpora["emovo"].clips
+    parts = {
+        name: Corpus(name, "", tuple(dataclasses.replace(clip, corpus=name) for clip in clips if clip.speaker == who))
+        for name, who in zip(names, sorted({clip.speaker for clip in clips}), strict=True)
+    }
+    question = Question("corpora", "unseen", names, LABELS, "corpora")
+    seen: list[tuple[set[str], set[str]]] = []
+    true_run = PhoneBench.run
+
+    def noted(self: PhoneBench, split: Any, **options: Any) -> Any:
+        seen.append(tuple({self.clips[index].corpus for index in part} for part in (split.learn, split.test)))
+        return true_run(self, split, **options)
+
+    monkeypatch.setattr(PhoneBench, "run", noted)
+    options = {"seed": 1, "changes": {}, "note": "", "cache": root / "cache", "log": tmp_path / "log"}
+    line = try_out(question, parts, fold=1, **options)
+    assert seen == [({"c", "d"}, {"a"}), ({"a", "d"}, {"c"}), ({"a", "c"}, {"d"})]
+    assert line["inner_folds"] == 3
+    for found in line["inner"].values():
+        assert list(found["corpora"]) == ["a", "c", "d"]
+        for name in ("uar", "accuracy", "anger_auc"):
+            own = [figures[name] for figures in found["corpora"].values() if name in figures]
+            assert found[name] == pytest.approx(sum(own) / len(own), abs=1e-4)
+    angry = [name for name, own in found["corpora"].items() if "anger_auc" in own]
+    assert angry == [name for name in ("a", "c", "d") if "angry" in {clip.label for clip in parts[name].clips}]
 
 
 def test_what_is_changed_is_what_is_trained_with(tried, monkeypatch):
