@@ -3,7 +3,7 @@
 Station of the line: dataset -> **batches** -> fit_phone. A training window is either a file (the clip at its start,
 digital silence behind) or a piece of a call (the clip anywhere, cut off at an end of the window or followed by another
 clip of the same call and emotion, line noise around it). The channel's statistics come from the clip alone or from
-several clips of its call. Features are coefficients, float32 (w, t, c); log-mel is dB.
+several clips of its call. Features are coefficients, float32 (w, t, c).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import numpy.typing as npt
 
 from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
 from export.dataset import Dataset, Ints, Version
-from export.file_windows import all_coefficients, lay, silence_db
+from export.file_windows import all_coefficients, lay
+from sertag.features import silence_frame
+from sertag.pitch import VOICING
 from sertag.records import FloatArray
 
 _Item = TypeVar("_Item")
 
-_HISS_DB = 3.0  # how unsteady the noise of a line is, standard deviation
+_HISS_DB = 3.0  # how unsteady the noise of a line is, standard deviation; nobody speaks in it
 _HISS_WINDOWS = 16
 
 
@@ -37,7 +39,7 @@ class Mixture:
         alone: windows with the statistics of their own clip alone.
         follow: pieces of a call in which another clip follows.
         time_masks, time_mask_frames: SpecAugment (Park et al. 2019), most frames of one mask. Masked features take the
-            channel's mean, which the graph turns into 0.
+            channel's mean, which the graph turns into 0, without voice.
     """
 
     clean: float = 0.5
@@ -78,6 +80,7 @@ class Sampler:
         self._frames, self._features, self._labels = frames, dataset.features, labels
         self._rng = np.random.default_rng(seed)
         # Drawn once: a third of the time of a batch went into as many normal numbers for each window.
+        self._silence = silence_frame(spec=dataset.features)
         hiss = self._rng.standard_normal((_HISS_WINDOWS * frames, dataset.features.n_mels), dtype=np.float32)
         self._hiss = np.float32(_HISS_DB) * hiss
         heard = [int(index) for index in members if sums[0].count[index] >= LEAST_SPEECH_FRAMES]
@@ -98,7 +101,7 @@ class Sampler:
         Returns:
             The graph's inputs and the labels as one-hot rows, float32 (w, k).
         """
-        frames = np.empty((size, self._frames, self._features.n_mels), dtype=np.float32)
+        frames = np.empty((size, self._frames, self._features.frame_columns), dtype=np.float32)
         targets = np.zeros((size, len(self._labels)), dtype=np.float32)
         parts: list[Inputs] = []
         for row, target in zip(frames, targets, strict=True):
@@ -110,8 +113,11 @@ class Sampler:
             target[self._labels.index(self._dataset.clips[index].label)] = 1
         inputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         features = all_coefficients(frames, self._features)
-        for window, mean in zip(features, inputs["channel_mean"], strict=True):
-            self._mask(window, mean)
+        masks = inputs["channel_mean"].copy()
+        if self._features.pitch_columns:
+            masks[:, VOICING] = 0
+        for window, mask in zip(features, masks, strict=True):
+            self._mask(window, mask)
         return {"features": features, **inputs}, targets
 
     def _versions_of(self, index: int) -> dict[tuple[bool, bool], list[int]]:
@@ -144,11 +150,11 @@ class Sampler:
         return np.append(others[: int(self._rng.integers(len(others) + 1))], index).astype(np.int64)
 
     def _fill(self, row: FloatArray, index: int, version: Version) -> None:
-        """Lay the clip, log-mel, into an empty window (t, m)."""
+        """Lay the frames of the clip into an empty window (t, m)."""
         clip, speech = version.clip(index)
         if self._rng.random() < self._mixture.file:
             length = min(len(row), len(clip))
-            row[:length], row[length:] = clip[:length], silence_db(self._features)
+            row[:length], row[length:] = clip[:length], self._silence
             return
         row[:] = self._line_noise(version.quiet[index], len(row))
         first = self._draw_start(speech, len(row))
@@ -172,13 +178,14 @@ class Sampler:
     def _line_noise(self, quiet: FloatArray, frames: int) -> FloatArray:
         """What is heard when nobody speaks: the clip's faintest level in each band, unsteady, or digital silence."""
         if self._rng.random() < 0.3:
-            return np.full((frames, len(quiet)), silence_db(self._features), dtype=np.float32)
+            return np.tile(self._silence, (frames, 1))
         first = int(self._rng.integers(len(self._hiss) - frames + 1))
-        noise = quiet + self._hiss[first : first + frames]
-        return np.asarray(np.maximum(noise, np.float32(silence_db(self._features))))
+        noise, bands = np.tile(quiet, (frames, 1)), slice(self._features.n_mels)
+        noise[:, bands] += self._hiss[first : first + frames]
+        return np.maximum(noise, self._silence)
 
-    def _mask(self, row: FloatArray, mean: FloatArray) -> None:
+    def _mask(self, row: FloatArray, mask: FloatArray) -> None:
         for _ in range(self._mixture.time_masks):
             width = int(self._rng.integers(self._mixture.time_mask_frames + 1))
             start = int(self._rng.integers(len(row) - width + 1))
-            row[start : start + width] = mean
+            row[start : start + width] = mask

@@ -77,15 +77,16 @@ def _input(features: FeatureSpec) -> str:
     """What the graph takes, in words."""
     if features.kind == "waveform":
         return f"the samples themselves, at {features.rate_hz} Hz"
+    range_hz = f"between {features.pitch_min_hz:g} and {features.pitch_max_hz:g} Hz"
+    pitch = f", voicing and pitch {range_hz}" if features.n_pitches else ""
     bands = f"{features.n_mels} mel bands from {features.fmin_hz:g} to {features.fmax_hz:g} Hz at {features.rate_hz} Hz"
     numbers = f"{features.n_mfcc} cepstral coefficients of {bands}" if features.kind == "mfcc" else f"{bands}, in dB"
     extras = [
+        pitch,
         f", {features.frame_rate_hz:.4g} frames a second",
         ", with their derivatives over time" if features.delta_order else "",
         ", averaged over the window" if features.pooling == "mean" else "",
-        ", normalised inside the graph by the statistics of the channel's speech"
-        if features.normalisation == "channel_speech"
-        else "",
+        ", normalised inside the graph by the statistics of the channel's speech" if features.by_channel else "",
     ]
     return numbers + "".join(extras)
 

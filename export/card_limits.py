@@ -33,7 +33,7 @@ def limits(spec: ModelSpec, training: dict[str, Any]) -> str:
     """
     names = [corpus["name"] for corpus in training.get("corpora", ())]
     items = [*_speech(names), _others(names, training)]
-    if spec.features.normalisation == "channel_speech":
+    if spec.features.by_channel:
         items.append(
             "A call of one single mood gives the channel's statistics nothing to compare with: somebody who is angry "
             "from the first word to the last is harder to tell than somebody who becomes angry."

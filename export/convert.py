@@ -15,7 +15,7 @@ import numpy as np
 from export.channel_statistics import Inputs, statistics
 from export.clip_data import tagged_windows
 from export.clips import Clip
-from export.dataset import VARIANTS, Dataset, as_version, log_mel, read_clip
+from export.dataset import VARIANTS, Dataset, as_version, frame_clip, read_clip
 from export.errors import ExportError
 from export.file_windows import file_windows
 from export.trained_on import TRAINED_ON_KEY, pack
@@ -115,7 +115,7 @@ def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) ->
 
 
 def _channel_examples(clips: list[Clip], spec: ModelSpec) -> Inputs:
-    frames = [log_mel(read_clip(clip.path, rate_hz=spec.features.rate_hz), spec=spec.features) for clip in clips]
+    frames = [frame_clip(read_clip(clip.path, rate_hz=spec.features.rate_hz), spec=spec.features) for clip in clips]
     version = as_version(frames, variant=VARIANTS[0], features=spec.features)
     dataset = Dataset(tuple(clips), np.arange(len(clips)), (version,), spec.features)
     sums = statistics(version, features=spec.features)
@@ -123,7 +123,7 @@ def _channel_examples(clips: list[Clip], spec: ModelSpec) -> Inputs:
     for index in range(len(clips)):
         windows, _ = file_windows(dataset, 0, index, frames=spec.window_frames, hop_frames=spec.window_frames)
         parts.append({"features": windows[:1], **sums.over(np.array([index]))})
-    names = _INPUTS if spec.features.normalisation == "channel_speech" else _INPUTS[:1]
+    names = _INPUTS if spec.features.by_channel else _INPUTS[:1]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 

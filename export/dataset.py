@@ -1,8 +1,8 @@
-"""Clips to log-mel frames, clean, over telephone lines and in noise, made as the tagger makes them and kept on disk.
+"""Clips to frames, clean, over telephone lines and in noise, made as the tagger makes them and kept on disk.
 
 Station of the line: surroundings, telephone -> **dataset** -> batches. Clips of one speaker are grouped into simulated
-calls, which share place, line and speed in every version. Frames are float32 (t, m) in dB, those of all clips of a
-version one after another.
+calls, which share place, line and speed in every version. Frames are float32 (t, m), mel bands in dB and behind
+them voice and pitch, those of all clips of a version one after another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Ints = npt.NDArray[np.int64]
 
 CALL_CLIPS = 24  # about a minute of speech, a short call
 SPEEDS = (0.88, 1.14)
-_CACHE_VERSION = 4  # raised when the telephone changes, so that no older frames are taken for new ones
+_CACHE_VERSION = 6  # raised when frames or the telephone change, so that no older frames are taken for new ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,12 @@ class Version:
     """All clips in one variant.
 
     Attributes:
-        frames: float32 (t, m), log-mel in dB, clip after clip.
+        frames: float32 (t, m), as `sertag.features` makes them, clip after clip.
         variant: which.
         starts: int64 (clips + 1,), where each clip begins and where the last one ends.
         speech: bool (t,).
-        quiet: float32 (clips, m), dB, the faintest level of each clip in each band: what is heard when nobody speaks.
+        quiet: float32 (clips, m), dB, the faintest level of each clip in each band: what is heard when nobody speaks;
+            without voice.
     """
 
     frames: FloatArray
@@ -190,8 +191,8 @@ def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
         raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
 
 
-def log_mel(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:
-    """Frames of one clip as the tagger frames a channel: float32 (n,) -> (t, m), dB."""
+def frame_clip(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:
+    """Frames of one clip as the tagger frames a channel: float32 (n,) -> (t, m)."""
     stream = FrameStream(spec=spec, channels=1)
     return np.asarray(np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0])
 
@@ -201,6 +202,7 @@ def as_version(clips: list[FloatArray], *, variant: Variant, features: FeatureSp
     starts = np.concatenate([[0], np.cumsum([len(frames) for frames in clips])]).astype(np.int64)
     speech = np.concatenate([detect(frames, spec=features) for frames in clips])
     quiet = np.array([np.percentile(frames, 5, axis=0) for frames in clips], dtype=np.float32)
+    quiet[:, features.n_mels :] = 0
     return Version(frames=np.concatenate(clips), variant=variant, starts=starts, speech=speech, quiet=quiet)
 
 
@@ -243,4 +245,4 @@ def _make_call(call: list[Clip], spec: FeatureSpec, rng: np.random.Generator) ->
             heard = [transmit(clip, line=line, speech_dbfs=speech_dbfs, rng=rng) for clip in heard]
         if place is not None and place.stored_as is not None:
             heard = [recode(clip, codec=place.stored_as) for clip in heard]
-        yield from (log_mel(clip, spec=spec) for clip in heard)
+        yield from (frame_clip(clip, spec=spec) for clip in heard)

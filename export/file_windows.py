@@ -1,18 +1,16 @@
 """Windows of a clip given as a file, cut as the tagger cuts them; what other windows are laid out with, too.
 
-Station of the line: dataset -> **file_windows** -> predictions. Features are coefficients, float32 (w, t, c); log-mel
-is dB.
+Station of the line: dataset -> **file_windows** -> predictions. Frames are as `sertag.features` makes them, float32
+(t, m); features are coefficients, float32 (w, t, c).
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from export.channel_statistics import LEAST_SPEECH_FRAMES
 from export.dataset import Dataset
-from sertag.features import coefficients
+from sertag.features import coefficients, silence_frame
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -39,7 +37,7 @@ def file_windows(
     if len(clip) - starts[-1] - frames >= LEAST_SPEECH_FRAMES:
         starts.append(len(clip) - frames)  # the last one is aligned to the end
     starts = [start for start in starts if speech[start : start + frames].sum() >= LEAST_SPEECH_FRAMES] or [0]
-    windows = np.full((len(starts), frames, clip.shape[1]), silence_db(features), dtype=np.float32)
+    windows = np.tile(silence_frame(spec=features), (len(starts), frames, 1))
     for row, start in zip(windows, starts, strict=True):
         lay(row, clip[start:], 0)
     heard = [max(1, speech[start : start + frames].sum()) for start in starts]
@@ -47,13 +45,8 @@ def file_windows(
 
 
 def all_coefficients(windows: FloatArray, features: FeatureSpec) -> FloatArray:
-    """Coefficients of log-mel windows: (w, t, m) -> (w, t, c)."""
+    """Coefficients of windows of frames: (w, t, m) -> (w, t, c)."""
     return np.stack([coefficients(window, spec=features) for window in windows])
-
-
-def silence_db(features: FeatureSpec) -> float:
-    """Level of digital silence in any band."""
-    return 10 * math.log10(features.floor_power)
 
 
 def lay(row: FloatArray, clip: FloatArray, first: int) -> None:

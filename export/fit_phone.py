@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.batches import Mixture, Sampler
-from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
+from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
 from export.dataset import Dataset, Ints
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.recipe import Task
-from export.recipes.phone import RECIPE
+from export.recipes.phone import RECIPE, apart
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -120,7 +120,8 @@ def fit_phone(
     mean, std = _typical(sums, members)
     task = Task(settings.window_frames, settings.features.n_coefficients, len(settings.labels), mean, std)
     model = RECIPE.build(task)
-    model.compile(
+    taught = apart(model)
+    taught.compile(
         optimizer=_optimizer(settings, steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy"],
@@ -137,12 +138,13 @@ def fit_phone(
             mixture=settings.mixture,
             seed=[settings.seed, number],
         )
-        batches = _batches(sampler, batch=settings.batch, steps=steps)
-        told = model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0).history
+        batches = _batches(sampler, batch=settings.batch, steps=steps, members=taught.output_shape[1])
+        told = taught.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0).history
         return Epoch(number, loss=float(told["loss"][0]), accuracy=float(told["accuracy"][0]))
 
     epochs = settings.epochs
-    return run_epochs(model, run_epoch, epochs=epochs, patience=epochs, checkpoint=checkpoint, report=report)
+    fitted = run_epochs(taught, run_epoch, epochs=epochs, patience=epochs, checkpoint=checkpoint, report=report)
+    return dataclasses.replace(fitted, model=model)  # which has the same weights
 
 
 def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
@@ -158,15 +160,19 @@ def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
 
 
-def _batches(sampler: Sampler, *, batch: int, steps: int) -> Any:
-    """The batches of one epoch, drawn in a thread of their own, as a tf.data.Dataset."""
+def _batches(sampler: Sampler, *, batch: int, steps: int, members: int) -> Any:
+    """The batches of one epoch, drawn in a thread of their own, as a tf.data.Dataset; all members have one target."""
     import tensorflow as tf
 
-    inputs, targets = sampler.batch(1)
+    def draw(count: int) -> tuple[Inputs, FloatArray]:
+        inputs, targets = sampler.batch(count)
+        return inputs, np.repeat(targets[:, None], members, axis=1)
+
+    inputs, targets = draw(1)
     shapes = {name: tf.TensorSpec((None, *value.shape[1:]), tf.float32) for name, value in inputs.items()}
     return tf.data.Dataset.from_generator(
-        lambda: (sampler.batch(batch) for _ in range(steps)),
-        output_signature=(shapes, tf.TensorSpec((None, targets.shape[1]), tf.float32)),
+        lambda: (draw(batch) for _ in range(steps)),
+        output_signature=(shapes, tf.TensorSpec((None, *targets.shape[1:]), tf.float32)),
     ).prefetch(4)
 
 
@@ -186,7 +192,7 @@ def _typical(sums: tuple[Statistics, ...], members: Ints) -> tuple[FloatArray, F
         heard = members[own.count[members] >= LEAST_SPEECH_FRAMES]
         if not len(heard):
             continue  # noise has buried all of them
-        mean = own.total[heard] / own.count[heard, None]
-        centres.append(mean.mean(axis=0))
-        spreads.append((own.squares[heard] / own.count[heard, None] - mean**2).mean(axis=0))
+        each = [own.over(np.array([index])) for index in heard]
+        centres.append(np.mean([found["channel_mean"][0] for found in each], axis=0))
+        spreads.append(np.mean([np.square(found["channel_std"][0]) for found in each], axis=0))
     return np.mean(centres, axis=0).astype(np.float32), np.sqrt(np.mean(spreads, axis=0)).astype(np.float32)

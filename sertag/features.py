@@ -1,7 +1,8 @@
 """Samples to features: log-mel frames and cepstral coefficients, one definition for training and tagging.
 
 Station of the line: decode -> **features** -> speech. Takes float32 samples in [-1, 1] at the rate of the spec and
-returns float32 frames in dB or coefficients, time before frequency: `(t, m)`, `(t, c)`.
+returns float32 frames, bands in dB, voice and pitch behind them, or coefficients; time before frequency: `(t, m)`,
+`(t, c)`.
 
 The numbers are those of `librosa.feature.melspectrogram`, `power_to_db`, `mfcc` and `delta` (librosa 0.11: Slaney's mel
 scale with area normalisation, periodic Hann window, centred frames, zero-padded ends, orthonormal DCT-II), computed in
@@ -23,6 +24,7 @@ import numpy as np
 import scipy.fft
 
 from sertag.mel import mel_bands
+from sertag.pitch import pitch_columns
 from sertag.product import multiply
 from sertag.records import FloatArray, Frames
 from sertag.spec import FeatureSpec
@@ -57,11 +59,11 @@ def clip_features(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:
     return (frames.mean(axis=0)[:, None] if spec.pooling == "mean" else frames).astype(np.float32)
 
 
-def coefficients(log_mel: FloatArray, *, spec: FeatureSpec) -> FloatArray:
-    """Log-mel frames to the columns that the graph takes: DCT, lifter and derivatives where the spec asks for them.
+def coefficients(frames: FloatArray, *, spec: FeatureSpec) -> FloatArray:
+    """Frames to the columns that the graph takes: DCT, lifter and derivatives where the spec asks for them.
 
     Args:
-        log_mel: (t, m), dB, in the precision of the spec's framing.
+        frames: (t, m), mel bands in dB and then voice and pitch, m = `spec.frame_columns`, in the framing's precision.
         spec: the recipe.
 
     Returns:
@@ -70,18 +72,25 @@ def coefficients(log_mel: FloatArray, *, spec: FeatureSpec) -> FloatArray:
     >>> coefficients(np.zeros((5, 40), np.float32), spec=FeatureSpec(delta_order=2)).shape
     (5, 120)
     """
-    frames = log_mel
+    made = frames[:, : spec.n_mels]
     if spec.kind == "mfcc":
-        frames = np.empty((len(log_mel), spec.n_mfcc), dtype=log_mel.dtype)
-        multiply(log_mel, _dct_matrix(spec), out=frames)
-    orders = [frames, *(_delta(frames, spec.delta_width, order) for order in range(1, spec.delta_order + 1))]
-    return orders[0] if len(orders) == 1 else np.concatenate(orders, axis=1)
+        made = np.empty((len(frames), spec.n_mfcc), dtype=frames.dtype)
+        multiply(frames[:, : spec.n_mels], _dct_matrix(spec), out=made)
+    derivatives = [_delta(made, spec.delta_width, order) for order in range(1, spec.delta_order + 1)]
+    parts = [made, *derivatives, *([frames[:, spec.n_mels :]] if spec.pitch_columns else [])]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def silence_coefficients(*, spec: FeatureSpec) -> FloatArray:
     """The coefficients of digital silence, float32 (c,): what pads a window that ends after the recording."""
-    floor = np.full((spec.delta_width, spec.n_mels), _DB * math.log(spec.floor_power), dtype=_precision(spec))
-    return np.asarray(coefficients(floor, spec=spec)[0])
+    return np.asarray(coefficients(np.tile(silence_frame(spec=spec), (spec.delta_width, 1)), spec=spec)[0])
+
+
+def silence_frame(*, spec: FeatureSpec) -> FloatArray:
+    """A frame of digital silence, (m,): the floor in every band, and no voice."""
+    frame = np.zeros(spec.frame_columns, dtype=_precision(spec))
+    frame[: spec.n_mels] = _DB * math.log(spec.floor_power)
+    return frame
 
 
 def activity_spec(spec: FeatureSpec) -> FeatureSpec:
@@ -107,7 +116,7 @@ def activity_spec(spec: FeatureSpec) -> FeatureSpec:
 
 
 class FrameStream:
-    """Log-mel frames of a recording that arrives in blocks; every frame is computed once.
+    """Frames of a recording that arrives in blocks, each computed once: mel bands in dB, then voice and pitch.
 
     >>> stream = FrameStream(spec=FeatureSpec(), channels=2)
     >>> stream.push(np.zeros((2, 8000), np.float32)).shape, stream.flush().shape
@@ -125,7 +134,7 @@ class FrameStream:
         hop, n_fft = self._spec.hop_length, self._spec.n_fft
         count = max(0, (buffer.shape[1] - n_fft) // hop + 1)
         self._tail = buffer[:, count * hop :].copy()
-        frames = np.empty((len(buffer), count, self._spec.n_mels), dtype=_precision(self._spec))
+        frames = np.empty((len(buffer), count, self._spec.frame_columns), dtype=_precision(self._spec))
         if count:
             for channel, out in zip(buffer, frames, strict=True):
                 _log_mel(channel, out, self._spec)
@@ -149,23 +158,24 @@ def stream_frames(blocks: Iterable[FloatArray], *, spec: FeatureSpec, keep_sampl
     """
     hop = spec.hop_length
     stream: FrameStream | None = None
-    log_mel = power = rest = np.empty((0, 0, 0), dtype=np.float32)
+    columns = power = rest = np.empty((0, 0, 0), dtype=np.float32)
     for block in blocks:
         if stream is None:
             stream = FrameStream(spec=spec, channels=len(block))
-            log_mel, power, rest = (np.empty((len(block), 0, *more), np.float32) for more in ((spec.n_mels,), (), ()))
-        log_mel = _joined(log_mel, stream.push(block))
+            shapes = ((spec.frame_columns,), (), ())
+            columns, power, rest = (np.empty((len(block), 0, *more), np.float32) for more in shapes)
+        columns = _joined(columns, stream.push(block))
         heard = _joined(rest, block)
         whole = heard.shape[1] // hop * hop
         power = _joined(power, _hop_power(heard[:, :whole], hop))
         rest = heard[:, whole:].copy()
-        ready = min(log_mel.shape[1], power.shape[1])
-        yield Frames(log_mel[:, :ready], power[:, :ready], block if keep_samples else None)
-        log_mel, power = log_mel[:, ready:], power[:, ready:]
+        ready = min(columns.shape[1], power.shape[1])
+        yield Frames(columns[:, :ready], power[:, :ready], block if keep_samples else None)
+        columns, power = columns[:, ready:], power[:, ready:]
     if stream is not None:
-        log_mel = _joined(log_mel, stream.flush())
+        columns = _joined(columns, stream.flush())
         power = _joined(power, _hop_power(np.pad(rest, ((0, 0), (0, hop - rest.shape[1]))), hop))
-        yield Frames(log_mel, power[:, : log_mel.shape[1]], None)
+        yield Frames(columns, power[:, : columns.shape[1]], None)
 
 
 def _joined(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -186,14 +196,16 @@ def _hop_power(samples: FloatArray, hop: int) -> FloatArray:
 
 
 def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
-    """Fill `out` (t, m) with the log-mel energies of the frames that begin every hop of `samples`."""
+    """Fill `out` (t, m) with what the frames that begin every hop of `samples` hold."""
     window, bands = _front_end(spec)
     frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop_length]
     step = max(16, _BLOCK_SAMPLES // spec.n_fft)
     for start in range(0, len(out), step):
-        rows = out[start : start + step]
+        rows = out[start : start + step, : spec.n_mels]
         windowed = frames[start : start + len(rows)] * window  # (b, n_fft)
         power = np.abs(scipy.fft.rfft(windowed, overwrite_x=True))  # (b, bins)
+        if spec.n_pitches:
+            pitch_columns(power, spec=spec, out=out[start : start + step, spec.n_mels :])
         np.multiply(power, power, out=power)
         for group in bands:
             multiply(power[:, group.bins], group.weights, out=rows[:, group.columns])

@@ -57,7 +57,7 @@ class Model:
 
         Args:
             features: float32 (w, t, c).
-            statistics: of the channel; needed where the spec's normalisation is `channel_speech`.
+            statistics: of the channel; needed unless the spec's normalisation is `none`.
 
         Returns:
             float64 (w, k); each row sums to 1.
@@ -74,7 +74,7 @@ class Model:
 
     def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> npt.NDArray[np.float64]:
         feed = {self._input: np.ascontiguousarray(features, dtype=np.float32)}
-        if self.spec.features.normalisation == "channel_speech":
+        if self.spec.features.by_channel:
             if statistics is None:
                 raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
             feed |= _statistics_feed(statistics, len(features))
@@ -142,7 +142,7 @@ def _open_session(path: str, content: bytes) -> Any:
 def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
     """The name of the input that takes features, once all inputs are as the specification needs them."""
     found: dict[str, tuple[str, list[Any]]] = {item.name: (item.type, item.shape) for item in session.get_inputs()}
-    extra = _STATISTICS if spec.features.normalisation == "channel_speech" else ()
+    extra = _STATISTICS if spec.features.by_channel else ()
     others = [name for name in found if name not in extra]
     if len(others) != 1 or any(name not in found for name in extra):
         expected = ", ".join(("features", *extra))

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sertag.aggregate import Listening, Turns, channel_result, segments, turns
+from sertag.channel import SpeechSums, channel_statistics, speech_sums
 from sertag.decode import AudioSource, open_audio
 from sertag.errors import DecodeError, SertagError
 from sertag.features import activity_spec, clip_features, coefficients, silence_coefficients, stream_frames
@@ -32,7 +33,6 @@ from sertag.records import (
     Problem,
     Section,
     Segment,
-    Statistics,
     Status,
     Windows,
 )
@@ -80,16 +80,16 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
     wanted = _wanted(audio, options)
     mixed = options.channels == "mix"
     tracks = [_Track(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
-    apart_db = 0.0
+    frame_spec, apart_db = activity_spec(model.spec.features), 0.0
     for section in _sections(audio, model=model, options=options):
-        apart_db = max(apart_db, _apart_db(section))
+        apart_db = max(apart_db, _apart_db(section, bands=frame_spec.n_mels))
         for track in tracks:
             track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
     same = len(tracks) > 1 and apart_db < _SAME_DB and tracks[0].activity.any()
     if same and options.only_role is not None:
         raise _not_separate(audio, "has the same signal in all channels", options)
-    frame_hz = activity_spec(model.spec.features).frame_rate_hz
-    talk = turns(np.stack([track.activity for track in tracks]), frame_hz=frame_hz, duration_s=audio.duration_s)
+    activity = np.stack([track.activity for track in tracks])
+    talk = turns(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
     return tuple(
         _named(
@@ -143,9 +143,9 @@ def _not_separate(audio: AudioSource, found: str, options: Options) -> SertagErr
     return SertagError(message, code="role_not_separate")
 
 
-def _apart_db(section: Section) -> float:
+def _apart_db(section: Section, *, bands: int) -> float:
     """How far any channel ever is from the first one, dB, mean over the bands of a frame; 0 for one channel."""
-    frames = section.frames.log_mel[:, : section.own_frames : _EVERY_FRAMES]
+    frames = section.frames.columns[:, : section.own_frames : _EVERY_FRAMES, :bands]
     return float(np.abs(frames - frames[:1]).mean(axis=2).max())
 
 
@@ -222,8 +222,7 @@ class _Track:
         self._frame_spec = activity_spec(model.spec.features)
         self._active: list[BoolArray] = []
         self._power = np.zeros(2)  # summed over all frames, over speech frames
-        size = model.spec.features.n_coefficients
-        self._sums = np.zeros((2, size))  # of the coefficients of speech frames, of their squares
+        self._heard: SpeechSums | None = None
         self._scored: list[tuple[Windows, npt.NDArray[np.float64]]] = []
 
     @property
@@ -234,7 +233,7 @@ class _Track:
     def listen(self, section: Section, *, duration_s: float | None, score: bool) -> None:
         """Hear a section: speech, levels and, if `score`, the windows that begin in it."""
         own = section.own_frames
-        active = detect(section.frames.log_mel[self.channel], spec=self._frame_spec)
+        active = detect(section.frames.columns[self.channel], spec=self._frame_spec)
         power = section.frames.power[self.channel, :own]
         self._active.append(active[:own])
         self._power += power.sum(dtype=np.float64), power[active[:own]].sum(dtype=np.float64)
@@ -276,12 +275,13 @@ class _Track:
     def _frame_probs(self, section: Section, active: BoolArray, windows: Windows) -> list[npt.NDArray[np.float64]]:
         """Probabilities of windows cut from the frames of the channel, batch by batch."""
         spec = self._model.spec
-        frames = coefficients(section.frames.log_mel[self.channel], spec=spec.features)  # (t, c)
+        frames = coefficients(section.frames.columns[self.channel], spec=spec.features)  # (t, c)
         spoken = frames[: section.own_frames][active[: section.own_frames]]
-        self._sums += spoken.sum(axis=0, dtype=np.float64), np.square(spoken).sum(axis=0, dtype=np.float64)
+        found = speech_sums(spoken, spec=spec.features)
+        self._heard = found if self._heard is None else self._heard + found
         padding = silence_coefficients(spec=spec.features)
         batches = window_batches(windows, frames, length=spec.window_frames, padding=padding, size=BATCH_WINDOWS)
-        statistics = self._statistics()
+        statistics = channel_statistics(self._heard, spec=spec.features)
         return [self._model.run(batch, statistics=statistics) for batch in batches]
 
     def _clip_probs(self, section: Section, windows: Windows) -> list[npt.NDArray[np.float64]]:
@@ -297,9 +297,3 @@ class _Track:
         ]
         size = BATCH_WINDOWS
         return [self._model.run(np.stack(features[i : i + size])) for i in range(0, len(features), size)]
-
-    def _statistics(self) -> Statistics:
-        count = sum(int(active.sum()) for active in self._active)
-        mean, square = self._sums / max(1, count)
-        std = np.sqrt(np.maximum(square - mean**2, 0))
-        return Statistics(mean.astype(np.float32), std.astype(np.float32), count)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sertag.channel import channel_statistics, speech_sums
 from sertag.features import FrameStream, clip_features, coefficients
 from sertag.model import Model
 from sertag.records import FloatArray, Statistics
@@ -82,8 +83,7 @@ def _channel_window(samples: FloatArray, spec: ModelSpec) -> tuple[FloatArray, S
     stream = FrameStream(spec=spec.features, channels=1)
     log_mel = np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0]  # (t, m)
     frames = coefficients(log_mel, spec=spec.features)  # (t, c)
-    mean, std = frames.mean(axis=0, dtype=np.float64), frames.std(axis=0, dtype=np.float64)
-    heard = Statistics(mean.astype(np.float32), std.astype(np.float32), len(frames))
+    heard = channel_statistics(speech_sums(frames, spec=spec.features), spec=spec.features)
     return frames[: spec.window_frames], heard
 
 

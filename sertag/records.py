@@ -103,12 +103,12 @@ class Frames:
     """Frames of all channels of a recording, as they come.
 
     Attributes:
-        log_mel: (channels, t, mels), dB.
+        columns: (channels, t, m), mel bands in dB, then voice and pitch where the recipe asks for them.
         power: float32 (channels, t), mean square of the samples of each hop without their constant part.
         samples: float32 (channels, t * hop or a little less at the end), only for models that take cut clips.
     """
 
-    log_mel: FloatArray
+    columns: FloatArray
     power: FloatArray
     samples: FloatArray | None = None
 
@@ -133,16 +133,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Mean and deviation of the coefficients over the speech frames of one channel, as far as it was heard.
+    """Mean and deviation of the coefficients over the speech of one channel, as far as it was heard.
 
     Attributes:
         mean, std: float32 (c,).
-        speech_frames: how many frames they saw.
+        speech_frames: how many frames they are of; by weight, where frames have weights (see `sertag.channel`).
     """
 
     mean: FloatArray
     std: FloatArray
-    speech_frames: int
+    speech_frames: float
 
 
 @dataclass(frozen=True, slots=True)

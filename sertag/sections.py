@@ -58,7 +58,7 @@ def _join(pieces: list[Frames]) -> Frames:
         return pieces[0]
     samples = [piece.samples for piece in pieces if piece.samples is not None]
     return Frames(
-        np.concatenate([piece.log_mel for piece in pieces], axis=1),
+        np.concatenate([piece.columns for piece in pieces], axis=1),
         np.concatenate([piece.power for piece in pieces], axis=1),
         np.concatenate(samples, axis=1) if samples else None,
     )
@@ -66,7 +66,7 @@ def _join(pieces: list[Frames]) -> Frames:
 
 def _part(frames: Frames, start: int, stop: int | None, hop_length: int) -> Frames:
     return Frames(
-        frames.log_mel[:, start:stop],
+        frames.columns[:, start:stop],
         frames.power[:, start:stop],
         None if frames.samples is None else _samples_of(frames.samples, start, stop, hop_length),
     )

@@ -20,7 +20,7 @@ SPEC_KEY = "sertag.spec"
 
 Kind = Literal["mfcc", "log_mel", "waveform"]
 Framing = Literal["channel", "clip"]
-Normalisation = Literal["none", "channel_speech"]
+Normalisation = Literal["none", "channel_speech", "channel_voice"]
 Pooling = Literal["none", "mean"]
 
 SENTIMENTS = ("positive", "neutral", "negative")
@@ -46,10 +46,14 @@ class FeatureSpec:
         lifter: sinusoidal liftering as in HTK, 0 for none.
         delta_order: 0, 1 or 2 derivatives appended to the coefficients, each over `delta_width` frames.
         delta_width: odd number of frames.
+        n_pitches: steps in which a voice is looked for, in equal ratios from `pitch_min_hz` to `pitch_max_hz`; what is
+            found stands in three columns behind the coefficients (see `sertag.pitch`). 0 for no such columns, which is
+            the only choice with `framing="clip"`.
         pooling: `mean` replaces the frames of a window by their mean, giving shape (coefficients, 1).
         normalisation: `channel_speech` makes the graph also take the mean and standard deviation of the channel's
-            speech frames and how many there were (inputs `channel_mean`, `channel_std`, `speech_frames`); `none`
-            leaves everything to constants inside the graph.
+            speech frames and how many there were (inputs `channel_mean`, `channel_std`, `speech_frames`);
+            `channel_voice` the same, weighted by voicing, and the deviation from what is said around (see
+            `sertag.channel`); `none` leaves everything to constants inside the graph.
     """
 
     kind: Kind = "mfcc"
@@ -67,6 +71,9 @@ class FeatureSpec:
     lifter: int = 0
     delta_order: int = 0
     delta_width: int = 9
+    n_pitches: int = 0
+    pitch_min_hz: float = 70.0
+    pitch_max_hz: float = 560.0
     pooling: Pooling = "none"
     normalisation: Normalisation = "none"
 
@@ -89,6 +96,11 @@ class FeatureSpec:
         _require(self.delta_order in (0, 1, 2), "features.delta_order", self.delta_order, (0, 1, 2))
         width_ok = self.delta_width >= 3 and self.delta_width % 2 == 1
         _require(width_ok, "features.delta_width", self.delta_width, "an odd number from 3")
+        _require(0 <= self.n_pitches <= 1024, "features.n_pitches", self.n_pitches, "0 to 1024")
+        pitches_ok = 0 < self.pitch_min_hz < self.pitch_max_hz <= self.rate_hz / 2
+        found = (self.pitch_min_hz, self.pitch_max_hz)
+        pitches_ok = pitches_ok or not self.n_pitches
+        _require(pitches_ok, "features.pitch_min_hz, pitch_max_hz", found, "0 < pitch_min < pitch_max <= rate / 2")
         if self.framing == "channel":
             absolute = self.dynamic_range_db is None
             _require(absolute, "features.dynamic_range_db", self.dynamic_range_db, "null with framing channel")
@@ -97,6 +109,9 @@ class FeatureSpec:
         else:
             constant = self.normalisation == "none"
             _require(constant, "features.normalisation", self.normalisation, "none with framing clip")
+            _require(self.n_pitches == 0, "features.n_pitches", self.n_pitches, "0 with framing clip")
+        if self.normalisation == "channel_voice":
+            _require(self.n_pitches > 0, "features.n_pitches", self.n_pitches, "1 or more with channel_voice")
 
     @property
     def frame_rate_hz(self) -> float:
@@ -109,7 +124,22 @@ class FeatureSpec:
         if self.kind == "waveform":
             return 1
         base = self.n_mfcc if self.kind == "mfcc" else self.n_mels
-        return base * (1 + self.delta_order)
+        return base * (1 + self.delta_order) + self.pitch_columns
+
+    @property
+    def pitch_columns(self) -> int:
+        """How many of the last numbers per frame tell of voice and pitch."""
+        return 3 if self.n_pitches else 0
+
+    @property
+    def by_channel(self) -> bool:
+        """Whether the graph takes statistics of the channel."""
+        return self.normalisation != "none"
+
+    @property
+    def frame_columns(self) -> int:
+        """Numbers per frame before coefficients are made of them: mel bands, then voice and pitch."""
+        return self.n_mels + self.pitch_columns
 
 
 @dataclass(frozen=True, slots=True)

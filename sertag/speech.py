@@ -45,7 +45,7 @@ def detect(log_mel: FloatArray, *, spec: FeatureSpec) -> BoolArray:
     """Frames in which somebody speaks.
 
     Args:
-        log_mel: float32 (t, m), dB.
+        log_mel: float32 (t, m), dB; columns behind the mel bands of the recipe are not looked at.
         spec: the recipe that made the frames.
 
     Returns:
@@ -60,7 +60,7 @@ def detect(log_mel: FloatArray, *, spec: FeatureSpec) -> BoolArray:
     """
     weights = _broad_bands(spec)
     averages = np.empty((len(log_mel), weights.shape[1]), dtype=np.float32)
-    multiply(log_mel, weights, out=averages)
+    multiply(log_mel[:, : spec.n_mels], weights, out=averages)
     bands = np.ascontiguousarray(averages.T)  # (b, t)
     floor = _floor(bands, spec.frame_rate_hz)
     excess_db = (bands - floor).max(axis=0)  # (t,)

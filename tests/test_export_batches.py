@@ -12,7 +12,7 @@ import soundfile
 from export.batches import Mixture, Sampler
 from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clips import Clip
-from export.dataset import Dataset, Variant, as_version, log_mel, read_clip
+from export.dataset import Dataset, Variant, as_version, frame_clip, read_clip
 from export.file_windows import file_windows
 from sertag.features import coefficients
 from sertag.model import load
@@ -27,7 +27,7 @@ FRAMES = 400
 
 def dataset_of(samples: list[np.ndarray], *, calls: list[int] | None = None) -> Dataset:
     """Clips of speaker 0 and 1 in turn, labels in turn, clean and as if over a telephone."""
-    frames = [log_mel(clip, spec=CALL_FEATURES) for clip in samples]
+    frames = [frame_clip(clip, spec=CALL_FEATURES) for clip in samples]
     clips = tuple(
         Clip(Path(str(index)), f"corpus{index % 2}", str(index % 2), LABELS[index % 3], "", "", "", str(index))
         for index in range(len(samples))
@@ -140,7 +140,7 @@ def test_every_training_window_holds_speech(dataset):
 
 def noisy_dataset(*, buried: set[int]) -> Dataset:
     """Clean, by phone and in noise, where some clips are no longer heard; a version's frames tell which it is."""
-    plain = [log_mel(speech_like(2.5, seed=seed), spec=CALL_FEATURES) for seed in range(6)]
+    plain = [frame_clip(speech_like(2.5, seed=seed), spec=CALL_FEATURES) for seed in range(6)]
     silence = np.full_like(plain[0], -90.0)
     variants = (Variant(False, False), Variant(True, False), Variant(False, True, True), Variant(True, True, True))
     versions = tuple(

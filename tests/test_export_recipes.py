@@ -38,9 +38,10 @@ from export.fit import answers
 from export.labels import LABELS, SENTIMENTS
 from export.protocols import splits
 from export.recipe import Recipe, Task, code_of, teachable
-from export.recipes import RECIPES, bilstm, lstm_masked
+from export.recipes import RECIPES, bilstm, lstm_masked, phone
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
+from sertag.pitch import HARMONICITY, OCTAVES, VOICING
 from sertag.records import AudioFile, Options, Statistics
 from tests.training import untraced
 
@@ -60,10 +61,10 @@ LAYERS = {
     "cnn-augmented": "Normalization, Conv1D 128, MaxPooling1D, Dropout 0.2, Conv1D 128, MaxPooling1D, Dropout 0.2, "
     "Conv1D 64, MaxPooling1D, Dropout 0.2, Flatten, Dense 32, Dropout 0.3, Dense 8",
     "lstm-augmented": "Normalization, LSTM 128, Dropout 0.3, Dense 64, Dropout 0.3, Dense 8",
-    "phone": "Conv1D 64, BatchNormalization, ReLU, SpatialDropout1D 0.1, Conv1D 96, BatchNormalization, ReLU, "
-    "SpatialDropout1D 0.1, Conv1D 128, BatchNormalization, ReLU, SpatialDropout1D 0.1, Bidirectional LSTM 64, "
-    "Dropout 0.2, Dense 32, Dense 1, Softmax, GlobalMaxPooling1D, Concatenate, Dropout 0.3, Dense 64, Dropout 0.2, "
-    "Dense 7",
+    "phone": "AveragePooling1D, AveragePooling1D, Concatenate, Conv1D 64, BatchNormalization, ReLU, "
+    "SpatialDropout1D 0.1, Conv1D 96, BatchNormalization, ReLU, SpatialDropout1D 0.1, Conv1D 128, "
+    "BatchNormalization, ReLU, SpatialDropout1D 0.1, Bidirectional LSTM 64, Dropout 0.2, Dense 32, Dense 1, Softmax, "
+    "GlobalMaxPooling1D, Concatenate, Dropout 0.3, Dense 64, Dropout 0.2, Dense 7",
 }
 SEQUENCES = {"bilstm", "lstm-masked", "cnn-augmented", "lstm-augmented"}
 
@@ -98,18 +99,73 @@ def test_a_network_is_made_as_its_authors_describe_it(name):
 
 def test_the_default_model_is_made_as_its_docstring_says():
     recipe = RECIPES["phone"]
-    model = recipe.build(task_for(recipe, frames=400, columns=24))
-    known = [layer for layer in model.layers if type(layer).__module__.startswith("keras.src.layers") and layer.name]
-    found = [told(layer) for layer in known if not isinstance(layer, layers.InputLayer)]
-    assert [item for item in found if item in LAYERS["phone"].split(", ")] == LAYERS["phone"].split(", ")
+    model = recipe.build(task_for(recipe, frames=400, columns=16))
+    members = {
+        "member_lstm": LAYERS["phone"],
+        "member_functionals": "Concatenate, Concatenate, BatchNormalization, Dropout 0.1, Dense 96, Dropout 0.3, "
+        "Dense 96, Dropout 0.3, Dense 7",
+    }
+    for member, described in members.items():
+        own = keras.Model(model.input, model.get_layer(member).output)
+        known = [layer for layer in own.layers if type(layer).__module__.startswith("keras.src.layers")]
+        assert ", ".join(told(layer) for layer in known if not isinstance(layer, layers.InputLayer)) == described
     shapes = {name: tensor.shape for name, tensor in model.input.items()}
     assert shapes == {
-        "features": (None, 400, 24),
-        "channel_mean": (None, 24),
-        "channel_std": (None, 24),
+        "features": (None, 400, 16),
+        "channel_mean": (None, 16),
+        "channel_std": (None, 16),
         "speech_frames": (None, 1),
     }
     assert model.output_shape == (None, 7)
+
+
+def test_members_of_the_default_model_learn_apart_and_answer_together():
+    keras.utils.set_random_seed(1)
+    model = RECIPES["phone"].build(task_for(RECIPES["phone"], frames=40, columns=16))
+    taught = phone.apart(model)
+    rng = np.random.default_rng(1)
+    inputs = {
+        "features": rng.standard_normal((3, 40, 16)).astype(np.float32) * 5,
+        "channel_mean": rng.standard_normal((3, 16)).astype(np.float32),
+        "channel_std": np.full((3, 16), 3, np.float32),
+        "speech_frames": np.full((3, 1), 500, np.float32),
+    }
+    inputs["features"][:, :, VOICING] = rng.random((3, 40))
+    answers = np.asarray(taught(inputs))
+    assert answers.shape == (3, 2, 7)
+    np.testing.assert_allclose(answers.sum(axis=2), 1, atol=1e-5)
+    assert np.abs(answers[:, 0] - answers[:, 1]).max() > 1e-3
+    together = np.sqrt(answers[:, 0] * answers[:, 1])
+    np.testing.assert_allclose(np.asarray(model(inputs)), together / together.sum(axis=1, keepdims=True), atol=1e-5)
+    assert {id(weight) for weight in taught.weights} == {id(weight) for weight in model.weights}
+    given = layers.Input((5,))
+    alone = keras.Model(given, layers.Dense(3, activation="softmax")(given))
+    assert phone.apart(alone).output_shape == (None, 1, 3)
+
+
+def test_functionals_are_means_and_deviations_over_voiced_frames_relative_to_the_channel():
+    task = task_for(RECIPES["phone"], frames=50, columns=16)
+    model = RECIPES["phone"].build(task)
+    rng = np.random.default_rng(2)
+    features = rng.normal(0, 2, (4, 50, 16)).astype(np.float32)
+    features[:, :, VOICING] = rng.random((4, 50))
+    features[3, :, VOICING] = 0
+    mean, std, count = rng.normal(0, 1, (4, 16)), 1 + rng.random((4, 16)), np.array([[0], [50], [1e3], [1e5]])
+    given = {"features": features, "channel_mean": mean, "channel_std": std, "speech_frames": count}
+    found = keras.Model(model.input, model.get_layer("functionals").output)(
+        {name: value.astype(np.float32) for name, value in given.items()}
+    )
+    of_mean, of_std = count / (count + 200), count / (count + 500)
+    centre = of_mean * mean + (1 - of_mean) * task.mean
+    spread = np.sqrt(of_std * std**2 + (1 - of_std) * task.std**2 + 1e-3 * task.std**2)
+    x = ((features - centre[:, None]) / spread[:, None]).clip(-6, 6)
+    voicing = features[:, :, VOICING]
+    pitch = voicing * x[:, :, OCTAVES].clip(-4, 4)
+    columns = np.concatenate([x[:, :, 1:11], x[:, :, HARMONICITY, None], pitch[:, :, None]], axis=2)
+    weights = (voicing / (voicing.sum(axis=1, keepdims=True) + 5))[:, :, None]
+    means = (weights * columns).sum(axis=1)
+    deviations = np.sqrt(np.maximum((weights * columns**2).sum(axis=1) - means**2, 0) + 0.01)
+    np.testing.assert_allclose(found, np.concatenate([means, deviations], axis=1), atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from export.convert import convert, example_inputs, to_onnx
 from export.corpora import find_corpora
 from export.dataset import Dataset
 from export.describe import Title
-from export.epochs import Epoch
+from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit_phone import Settings, fit_phone
 from export.labels import LABELS
@@ -148,8 +148,9 @@ def test_the_same_command_goes_on_where_it_stopped(trained, corpora, tmp_path, m
     assert stored[0].exists()
     assert stored[1].stat().st_mtime_ns == before
     assert (tmp_path / "metrics.json").read_text() == (trained.parent / "metrics.json").read_text()
-    windows = np.zeros((1, 100, 24), np.float32)
-    heard = Statistics(np.zeros(24, np.float32), np.ones(24, np.float32), 100)
+    size = TINY.features.n_coefficients
+    windows = np.zeros((1, 100, size), np.float32)
+    heard = Statistics(np.zeros(size, np.float32), np.ones(size, np.float32), 100)
     np.testing.assert_array_equal(
         load(str(again)).run(windows, statistics=heard), load(str(trained)).run(windows, statistics=heard)
     )
@@ -221,17 +222,17 @@ def test_every_epoch_draws_windows_of_its_own(corpora, monkeypatch):
         raise StopError
 
     monkeypatch.setattr("export.fit_phone.Sampler", sampler)
-    monkeypatch.setattr(
-        "export.fit_phone.run_epochs", lambda model, run_epoch, **_: [call_off(run_epoch, number) for number in (1, 2)]
-    )
+    monkeypatch.setattr("export.fit_phone.run_epochs", call_off_two)
     for seed in (1, 2):
         fit_phone(dataset, sums, np.arange(14), settings=dataclasses.replace(TINY, seed=seed))
     assert seeds == [[1, 1], [1, 2], [2, 1], [2, 2]]
 
 
-def call_off(run_epoch: Callable[[int], Epoch], number: int) -> None:
-    with pytest.raises(StopError):
-        run_epoch(number)
+def call_off_two(model: keras.Model, run_epoch: Callable[[int], Epoch], **_: Any) -> Fitted:
+    for number in (1, 2):
+        with pytest.raises(StopError):
+            run_epoch(number)
+    return Fitted(model, (), 0)
 
 
 def test_other_settings_or_data_do_not_reuse_it(corpora):

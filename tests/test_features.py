@@ -203,13 +203,13 @@ def test_any_split_into_blocks_gives_the_same_frames(data: st.DataObject) -> Non
 )
 def test_streamed_frames_equal_those_of_one_piece(count: int, sizes: list[int], shape: tuple[int, int]) -> None:
     n_fft, hop = shape
-    spec = FeatureSpec(kind="log_mel", n_fft=n_fft, win_length=n_fft, hop_length=hop, n_mels=20)
+    spec = FeatureSpec(kind="log_mel", n_fft=n_fft, win_length=n_fft, hop_length=hop, n_mels=20, n_pitches=5)
     samples = np.random.default_rng(count).standard_normal((2, count)).astype(np.float32) * 0.1
     blocks = [block for block in np.split(samples, np.minimum(np.cumsum(sizes), count), axis=1) if block.size]
     pieces = list(stream_frames(blocks, spec=spec, keep_samples=True))
-    log_mel, power = (np.concatenate([getattr(piece, name) for piece in pieces], 1) for name in ("log_mel", "power"))
-    np.testing.assert_allclose(log_mel, _pushed(spec, samples, []), atol=1e-4)
-    assert power.shape == log_mel.shape[:2] == (2, 1 + count // hop)
+    columns, power = (np.concatenate([getattr(piece, name) for piece in pieces], 1) for name in ("columns", "power"))
+    np.testing.assert_allclose(columns, _pushed(spec, samples, []), atol=1e-4)
+    assert (columns.shape[2], power.shape) == (23, columns.shape[:2]) == (23, (2, 1 + count // hop))
     heard = [piece for piece in pieces if piece.samples is not None]
     assert np.array_equal(np.concatenate([piece.samples for piece in heard], axis=1), samples)
     # Whoever cuts the pieces by frames must find the samples of those frames.
@@ -307,7 +307,7 @@ for shape in ({}, {"n_mels": 13, "n_mfcc": 13}, {"n_fft": 2048, "win_length": 20
     spec = FeatureSpec(**shape)
     samples = np.random.default_rng(0).standard_normal((1, 480_000)).astype(np.float32)
     (frames, rest) = stream_frames([samples], spec=spec, keep_samples=False)
-    for found in (frames.log_mel, frames.power, coefficients(frames.log_mel[0], spec=spec)):
+    for found in (frames.columns, frames.power, coefficients(frames.columns[0], spec=spec)):
         digest.update(found.tobytes())
 print(digest.hexdigest())
 """

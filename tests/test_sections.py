@@ -40,7 +40,7 @@ def check_cover(sections: list[Section], *, count: int, own: int, ahead: int) ->
         assert seen == section.own_frames + (0 if section.last else ahead)
         expected = section.first_frame + np.arange(seen)
         assert np.array_equal(section.frames.power, np.tile(expected, (2, 1)))
-        assert np.array_equal(section.frames.log_mel[1, :, 0], expected)
+        assert np.array_equal(section.frames.columns[1, :, 0], expected)
 
 
 @settings(deadline=None)

@@ -162,7 +162,7 @@ def test_a_label_that_cannot_name_a_column_is_refused() -> None:
         ("kind", ["mfcc"], "a string"),
         ("framing", "both", "('channel', 'clip')"),
         ("pooling", "max", "('none', 'mean')"),
-        ("normalisation", "minmax", "('none', 'channel_speech')"),
+        ("normalisation", "minmax", "('none', 'channel_speech', 'channel_voice')"),
         ("rate_hz", 8000.5, "an integer"),
         ("rate_hz", 100, "1000 to 192000"),
         ("n_fft", 8, "16 to 65536"),
@@ -181,18 +181,28 @@ def test_a_label_that_cannot_name_a_column_is_refused() -> None:
         ("dynamic_range_db", "80", "a finite number"),
         ("dynamic_range_db", -80, "0 to 1000 dB"),
         ("pooling", "mean", "none with framing channel"),
+        ("n_pitches", -1, "0 to 1024"),
         ("kind", "waveform", "framing clip with waveform"),
     ],
 )
 def test_a_wrong_feature_is_named_with_what_was_expected(key: str, value: object, expected: str) -> None:
     message = refusal(document(features=features(**{key: value})))
-    assert f"features.{key}" in message or f"features.fmin_hz, {key}" in message
+    assert f"features.{key}" in message or f"_hz, {key} is" in message
     assert f"expected {expected}" in message
 
 
 def test_a_clip_cannot_be_normalised_by_its_channel() -> None:
     message = refusal(document(features=features(framing="clip")))
     assert "features.normalisation is 'channel_speech', expected none with framing clip" in message
+
+
+def test_pitches_of_a_clip_are_refused() -> None:
+    message = refusal(document(features=features(framing="clip", normalisation="none", n_pitches=24)))
+    assert "features.n_pitches is '24', expected 0 with framing clip" in message
+    message = refusal(document(features=features(n_pitches=24, pitch_max_hz=5000.0)))
+    assert "'(70.0, 5000.0)', expected 0 < pitch_min < pitch_max <= rate / 2" in message
+    message = refusal(document(features=features(normalisation="channel_voice", n_pitches=0)))
+    assert "features.n_pitches is '0', expected 1 or more with channel_voice" in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", '{"spec": 1', "[" * 100_000])
@@ -224,6 +234,7 @@ def test_windows_are_counted_in_the_frames_of_their_framing() -> None:
         (FeatureSpec(n_mfcc=13), 13),
         (FeatureSpec(kind="log_mel", n_mels=64), 64),
         (FeatureSpec(n_mfcc=13, delta_order=2), 39),
+        (FeatureSpec(n_mfcc=13, delta_order=1, n_pitches=24), 29),
         (FeatureSpec(kind="waveform", framing="clip"), 1),
     ],
 )
