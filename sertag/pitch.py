@@ -11,7 +11,6 @@ that the mel bands need anyway.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,26 +23,8 @@ HARMONICITY, VOICING, OCTAVES = range(-3, 0)  # the columns, behind all others
 
 _WHOLE_HARMONICS, _HEARD_HARMONICS = 3.0, 8.0  # all of the third and lower ones, nothing of the eighth and higher ones
 _LOWEST_HARMONIC = 0.5  # below it lies hum, no part of the voice
-_GROUP_PITCHES = 8  # of one matrix product: low pitches hear few bins
 _HIGHER = 0.05  # how much more harmonic the lowest pitch must be than the highest: half of any pitch explains as much
 _UNVOICED, _VOICED = 0.25, 0.55  # harmonicity up to which nobody has a voice, and from which on somebody has
-
-
-@dataclass(frozen=True, slots=True)
-class _Kernels:
-    """Weights of neighbouring pitches.
-
-    Attributes:
-        bins: of the spectrum, from the first on.
-        pitches: columns of the result.
-        weights: float32 (bins, 2 p): of the harmonic sum, then of the whole that it is a share of.
-        floor: float32 (p,), the whole of a spectrum at the floor of the mel bands.
-    """
-
-    bins: slice
-    pitches: slice
-    weights: FloatArray
-    floor: FloatArray
 
 
 def pitch_columns(magnitudes: FloatArray, *, spec: FeatureSpec, out: FloatArray) -> None:
@@ -84,12 +65,12 @@ def harmonicity(magnitudes: FloatArray, *, spec: FeatureSpec, out: FloatArray) -
         out: float32 (t, p), from -1 to 1: 1 if all that is heard lies at multiples of the pitch, -1 if all lies midway
             between them, 0 for silence.
     """
-    for kernels in _kernels(spec):
-        sums = np.empty((len(magnitudes), kernels.weights.shape[1]), dtype=magnitudes.dtype)
-        multiply(magnitudes[:, kernels.bins], kernels.weights, out=sums)
-        harmonic, whole = np.split(sums, 2, axis=1)
-        whole += kernels.floor
-        np.divide(harmonic, whole, out=out[:, kernels.pitches])
+    weights, floor = _kernels(spec)
+    sums = np.empty((len(magnitudes), weights.shape[1]), dtype=magnitudes.dtype)
+    multiply(magnitudes, weights, out=sums)
+    harmonic, whole = np.split(sums, 2, axis=1)
+    whole += floor
+    np.divide(harmonic, whole, out=out)
 
 
 def _between(found: FloatArray, best: np.ndarray) -> FloatArray:
@@ -105,8 +86,8 @@ def _between(found: FloatArray, best: np.ndarray) -> FloatArray:
 
 
 @lru_cache(maxsize=8)
-def _kernels(spec: FeatureSpec) -> tuple[_Kernels, ...]:
-    """All pitches in groups."""
+def _kernels(spec: FeatureSpec) -> tuple[FloatArray, FloatArray]:
+    """Weights (bins, 2 p) of the harmonic sum, then of the whole that it is a share of; that of silence, (p,)."""
     bin_hz = spec.rate_hz / spec.n_fft
     pitches_hz = np.geomspace(spec.pitch_min_hz, spec.pitch_max_hz, spec.n_pitches)
     harmonics = np.arange(spec.n_fft // 2 + 1)[:, None] * bin_hz / pitches_hz  # (bins, p)
@@ -115,10 +96,4 @@ def _kernels(spec: FeatureSpec) -> tuple[_Kernels, ...]:
     heard = below * above
     harmonic = heard * np.cos(2 * np.pi * harmonics)
     floor = heard.sum(axis=0) * math.sqrt(spec.floor_power * bin_hz)  # bands have unit area over Hz
-    made = []
-    for first in range(0, spec.n_pitches, _GROUP_PITCHES):
-        pitches = slice(first, min(first + _GROUP_PITCHES, spec.n_pitches))
-        bins = slice(0, int(np.flatnonzero(heard[:, pitches].any(axis=1))[-1]) + 1)
-        weights = np.concatenate([harmonic[bins, pitches], heard[bins, pitches]], axis=1)
-        made.append(_Kernels(bins, pitches, weights.astype(np.float32), floor[pitches].astype(np.float32)))
-    return tuple(made)
+    return np.concatenate([harmonic, heard], axis=1).astype(np.float32), floor.astype(np.float32)
