@@ -55,30 +55,20 @@ def accuracy() -> str:
     spec = load().spec
     conditions = spec.metrics["conditions"]
     corpora = next(iter(conditions.values()))["corpora"]
-    head = [
-        "UAR in %",
-        *corpora,
-        "mean",
-        "undeveloped",
-        "accuracy",
-        "ECE",
-        "answered",
-        "accuracy of the answers",
-    ]
+    told = {"uar_undeveloped": "undeveloped", "accuracy": "accuracy", "ece": "ECE", "coverage": "answered"}
+    told |= {"accuracy_of_answers": "accuracy of the answers"}
+    told = {key: head for key, head in told.items() if all(key in found for found in conditions.values())}
+    head = ["UAR in %", *corpora, "mean", *told.values()]
     rows = [
         [
             name,
             *(_percent(found["corpora"][corpus]["uar"]) for corpus in corpora),
             f"**{_percent(found['uar'])}**",
-            _percent(found["uar_undeveloped"]),
-            _percent(found["accuracy"]),
-            f"{found['ece']:.2f}",
-            _percent(found["coverage"]),
-            _percent(found["accuracy_of_answers"]),
+            *(f"{found[key]:.2f}" if key == "ece" else _percent(found[key]) for key in told),
         ]
         for name, found in conditions.items()
     ]
-    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * 6])
+    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
     table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
     protocol = spec.metrics["protocol"].replace("uar_undeveloped", '"undeveloped"')
     return f"{table}\n\nProtocol: {protocol}.\nVersion {spec.version} of `{spec.name}`."

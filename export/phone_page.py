@@ -91,13 +91,11 @@ def _folds(found: dict[str, Any]) -> str:
 def _chosen_on(found: dict[str, Any]) -> str:
     """How far what is tested took part in the choice of the recipe."""
     own = found["chosen_on"]
-    if own["corpora"]:
-        return f"The recipe was chosen by trials on {' and '.join(own['corpora'])}: to it, these are not wholly unseen."
     if not own["trials"]:
         return ""
-    told = f"The recipe was chosen by {own['trials']} trials on inner speakers of these clips"
+    told = f"The recipe was chosen by {own['trials']} trials that scored clips of {', '.join(own['corpora'])}"
     if own["left_alone"] is None:
-        return f"{told}: to it, they are not wholly unseen."
+        return f"{told}, always by networks that had not heard the speaker: to the recipe, they are not wholly unseen."
     alone = "; ".join(
         f"{name} {_figure('uar', figure, seeds=found['seeds'])}" for name, figure in own["uar_left_alone"].items()
     )
@@ -143,8 +141,8 @@ The recipe of this model, trained anew for each of these tests.
 _METHOD = """
 Every cell is the mean over seeds ± their standard deviation, where there are several. No training chooses anything on
 those it is tested on: temperature and least confidence come from inner speakers of the training side, the length is
-fixed beforehand. What the recipe is was chosen by trials on inner speakers of some of these corpora; where that is so,
-it stands under the table.
+fixed beforehand. What the recipe is was chosen by trials on inner speakers of these corpora, and between corpora; on
+which, stands under the tables.
 
 "Phone" is a simulated telephone line. "In a call" takes the channel's statistics from about 24 clips of the same
 speaker over the same line, all emotions mixed; the others from the clip alone. The surest half are the clips with the

@@ -117,15 +117,27 @@ def _answer(question: Question, pieces: Sequence[Piece], trials: Sequence[Mappin
 def _chosen_on(
     question: Question, folds: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], *, complete: bool
 ) -> dict[str, Any]:
-    """How far trials of the recipe have used what is tested here."""
-    left = [trial["fold"] for trial in trials if trial["test"] == question.name]
-    alone = list(folds)[left[0]] if complete and len(set(left)) == 1 else None
+    """How far trials of the recipe have scored what is tested here."""
+    tested = set(folds) if question.split == "corpora" else {question.corpora[0]}
+    used = [trial for trial in trials if tested & _scored_by(trial)]
+    left = {trial["fold"] if trial["test"] == question.name else None for trial in used}
+    alone = list(folds)[used[0]["fold"]] if complete and len(left) == 1 and None not in left else None
+    if question.split == "corpora":
+        alone = None  # another corpus is left alone by each trial within one
     return {
-        "trials": len(left),
+        "trials": len(used),
+        "corpora": sorted(tested & set().union(*map(_scored_by, used))),
         "left_alone": alone,  # by all of them
         "uar_left_alone": {name: own["uar"] for name, own in folds[alone].items()} if alone else {},
-        "corpora": sorted({trial["test"] for trial in trials} & set(folds)),
     }
+
+
+def _scored_by(trial: Mapping[str, Any]) -> set[str]:
+    """The corpora whose clips a trial has scored, all of them or all but a fold."""
+    question = {own.name: own for own in QUESTIONS}[trial["test"]]
+    if question.split != "corpora":
+        return {question.corpora[0]}
+    return set(question.corpora) - {sorted(question.corpora)[trial["fold"]]}
 
 
 def _of_seed(folds: Sequence[Piece], question: Question) -> dict[str, float]:

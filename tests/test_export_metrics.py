@@ -157,29 +157,6 @@ def test_rows_are_merged_as_windows_become_a_row():
     assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
 
 
-@pytest.mark.parametrize(
-    ("corpora", "undeveloped"), [(("tess", "ravdess"), 1.0), (("emodb", "ravdess"), None), (("nemo", "emovo"), 0.75)]
-)
-def test_figures_where_nothing_was_tuned_leave_out_whom_settings_were_compared_on(corpora, undeveloped):
-    """Right are the clips of the first corpus in the second fold, and half of its others and of the second corpus's."""
-    clips = tuple(
-        Clip(Path(str(index)), corpora[index // 8], str(index // 4), LABELS[index % 2], "", "", "", str(index))
-        for index in range(16)
-    )
-    folds = np.arange(16) // 4 % 2
-    said = np.arange(16) % 2
-    said[(folds == 0) | (np.arange(16) >= 8)] = 0
-    scores = np.log(np.where(np.eye(3)[said] == 1, 0.8, 0.1))
-    predicted = [
-        Predictions(np.flatnonzero(folds == fold), {name: scores[folds == fold] for name in CONDITIONS})
-        for fold in (0, 1)
-    ]
-    dataset = Dataset(clips, np.arange(16) // 4, (), FeatureSpec())
-    found = measure(predicted, dataset=dataset, folds=folds, labels=LABELS, answers_right=0.5)
-    assert found.conditions["clean, one clip"].uar == pytest.approx((0.75 + 0.5) / 2)
-    assert found.conditions["clean, one clip"].uar_undeveloped == undeveloped
-
-
 SCORED = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("angry", "calm", "other"))), min_size=2, max_size=40)
 
 

@@ -211,20 +211,26 @@ def test_the_fold_that_all_trials_have_left_alone_is_told_apart(speakers):
     summary = summarise({"tess": speakers}, trials=[*trials(1, 1), *trials(0, test="emodb")])
     own = [figures(*answers("YAF", seed, "clean"), labels=LABELS).uar for seed in (1, 2)]
     chosen = summary["tests"]["tess"]["chosen_on"]
-    assert (chosen["trials"], chosen["left_alone"], chosen["corpora"]) == (2, "YAF", [])
+    assert (chosen["trials"], chosen["left_alone"], chosen["corpora"]) == (2, "YAF", ["tess"])
     assert tuple(chosen["uar_left_alone"]) == tuple(CONDITIONS)
     assert chosen["uar_left_alone"]["clean"] == over_seeds(own)
     told = f"That fold alone, UAR %: clean {100 * np.mean(own):.1f} ± {100 * np.std(own, ddof=1):.1f}; phone "
     for page in (page_of(summary), card_section(summary)):
         plain = " ".join(page.split())
-        assert "chosen by 2 trials on inner speakers of these clips, all without the fold `YAF`." in plain
+        assert "chosen by 2 trials that scored clips of tess, all without the fold `YAF`." in plain
         assert told in plain
 
 
-@pytest.mark.parametrize("left", [(0, 1), (1, 0, 1)])
-def test_where_trials_left_different_folds_alone_none_is_unseen(speakers, left):
-    page = page_of(summarise({"tess": speakers}, trials=trials(*left)))
-    assert f"{len(left)} trials on inner speakers of these clips: to it, they are not wholly unseen." in page
+@pytest.mark.parametrize(
+    "used",
+    [
+        [{"test": "tess", "fold": 0}, {"test": "tess", "fold": 1}],
+        [{"test": "tess", "fold": 1}, {"test": "corpora", "fold": 0}],  # of two corpora, emovo is left alone
+    ],
+)
+def test_where_trials_left_different_clips_alone_none_is_unseen(speakers, used):
+    page = " ".join(page_of(summarise({"tess": speakers}, trials=used)).split())
+    assert "The recipe was chosen by 2 trials that scored clips of tess, always by networks that had not" in page
     assert "That fold alone" not in page
 
 
@@ -234,10 +240,13 @@ def test_a_fold_is_not_named_by_its_number_before_all_are_there(speakers):
 
 
 def test_unseen_corpora_on_which_the_recipe_was_chosen_are_told(across):
-    told = "The recipe was chosen by trials on emovo and tess: to it, these are not wholly unseen."
-    own = [*trials(0), *trials(0, test="emovo"), *trials(0, test="nemo")]
-    assert told in page_of(summarise({"corpora": across}, trials=own))
-    assert "recipe was chosen by" not in page_of(summarise({"corpora": across}))
+    def told(*used: dict[str, Any]) -> str:
+        return " ".join(page_of(summarise({"corpora": across}, trials=used)).split())
+
+    assert "by 2 trials that scored clips of tess, always" in told(*trials(0), *trials(0, test="emodb"), *trials(1))
+    assert "by 2 trials that scored clips of emovo, tess, always" in told(*trials(0), *trials(1, test="corpora"))
+    assert "by 1 trials that scored clips of tess, always" in told(*trials(0, test="corpora"))
+    assert "recipe was chosen by" not in told()
 
 
 def test_figures_of_other_code_are_told(speakers, across):
