@@ -24,12 +24,15 @@ from export import (
     calibration,
     channel_statistics,
     codecs,
+    convert,
+    corpora,
     dataset,
     distortions,
     epochs,
     file_windows,
     fit,
     fit_phone,
+    folds,
     metrics,
     noise,
     predictions,
@@ -43,7 +46,7 @@ from export.benches import PhoneBench, Trial
 from export.calibration import scale
 from export.clips import Clip, Corpus
 from export.codecs import LINE_HZ
-from export.convert import convert, example_inputs
+from export.convert import example_inputs
 from export.corpora import relabel
 from export.dataset import Ints, read_clip
 from export.describe import data_hash
@@ -57,6 +60,7 @@ from export.recipe import Recipe, code_of
 from export.recipes.phone import RECIPE
 from export.report import Report
 from export.survival import survivals
+from sertag import channel, features, mel, pitch, product, speech
 from sertag.model import load
 from sertag.records import FloatArray
 
@@ -66,6 +70,7 @@ _RULES = 1  # raised when a piece is measured otherwise
 _DECIDING = (
     *(batches, benches, calibration, dataset, distortions, epochs, fit, fit_phone, metrics, predictions, protocols),
     *(codecs, channel_statistics, file_windows, noise, surety, surroundings, survival, telephone),
+    *(convert, corpora, folds, channel, features, mel, pitch, product, speech),
 )
 
 
@@ -255,7 +260,7 @@ def _survival(split: Split, trial: Trial, bench: PhoneBench, *, seed: int) -> Pi
     spec = dataclasses.replace(bench.spec, temperature=round(trial.temperature, 4))
     with tempfile.TemporaryDirectory() as folder:
         examples = example_inputs(others, spec=spec)
-        path = convert(trial.model, spec=spec, examples=examples, digests=[], out=Path(folder) / "model.onnx")
+        path = convert.convert(trial.model, spec=spec, examples=examples, digests=[], out=Path(folder) / "model.onnx")
         model = load(str(path))
         babble = _babble(others, seed=seed)
         found = survivals([clip.path for clip in chosen], model=model, babble=babble, seed=seed)
