@@ -295,6 +295,7 @@ def test_a_question_that_asks_otherwise_is_another(corpora, changes, same):
 def test_what_figures_come_from_is_watched():
     names = {module.__name__.removeprefix("export.") for module in phone_protocol._DECIDING}
     assert {"benches", "calibration", "dataset", "distortions", "fit_phone", "metrics", "protocols", "surety"} < names
+    assert {"convert", "corpora", "folds", "sertag.channel", "sertag.features", "sertag.pitch"} < names
 
 
 def test_seeds_are_pieces_of_their_own(tmp_path, corpora, cache, trainings):
