@@ -79,8 +79,8 @@ class Sampler:
         self._dataset, self._sums, self._mixture = dataset, sums, mixture
         self._frames, self._features, self._labels = frames, dataset.features, labels
         self._rng = np.random.default_rng(seed)
-        # Drawn once: a third of the time of a batch went into as many normal numbers for each window.
         self._silence = silence_frame(spec=dataset.features)
+        # Drawn once: a third of the time of a batch went into as many normal numbers for each window.
         hiss = self._rng.standard_normal((_HISS_WINDOWS * frames, dataset.features.n_mels), dtype=np.float32)
         self._hiss = np.float32(_HISS_DB) * hiss
         heard = [int(index) for index in members if sums[0].count[index] >= LEAST_SPEECH_FRAMES]

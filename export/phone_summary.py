@@ -121,9 +121,8 @@ def _chosen_on(
     tested = set(folds) if question.split == "corpora" else {question.corpora[0]}
     used = [trial for trial in trials if tested & _scored_by(trial)]
     left = {trial["fold"] if trial["test"] == question.name else None for trial in used}
-    alone = list(folds)[used[0]["fold"]] if complete and len(left) == 1 and None not in left else None
-    if question.split == "corpora":
-        alone = None  # another corpus is left alone by each trial within one
+    by_all = len(left) == 1 and None not in left and question.split != "corpora"  # each leaves another
+    alone = list(folds)[used[0]["fold"]] if complete and by_all else None
     return {
         "trials": len(used),
         "corpora": sorted(tested & set().union(*map(_scored_by, used))),

@@ -97,9 +97,8 @@ class FeatureSpec:
         width_ok = self.delta_width >= 3 and self.delta_width % 2 == 1
         _require(width_ok, "features.delta_width", self.delta_width, "an odd number from 3")
         _require(0 <= self.n_pitches <= 1024, "features.n_pitches", self.n_pitches, "0 to 1024")
-        pitches_ok = 0 < self.pitch_min_hz < self.pitch_max_hz <= self.rate_hz / 2
+        pitches_ok = not self.n_pitches or 0 < self.pitch_min_hz < self.pitch_max_hz <= self.rate_hz / 2
         found = (self.pitch_min_hz, self.pitch_max_hz)
-        pitches_ok = pitches_ok or not self.n_pitches
         _require(pitches_ok, "features.pitch_min_hz, pitch_max_hz", found, "0 < pitch_min < pitch_max <= rate / 2")
         if self.framing == "channel":
             absolute = self.dynamic_range_db is None
