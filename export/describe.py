@@ -182,7 +182,7 @@ def _training(corpora: tuple[Corpus, ...], settings: Settings) -> dict[str, obje
         "calibrated_on": "speakers the network did not train on",
         "leaking": False,
         "seed": settings.seed,
-        "windows_seen": settings.epochs * settings.steps(sum(len(corpus.clips) for corpus in corpora)) * settings.batch,
+        "windows_seen": settings.epochs * settings.steps * settings.batch,
         "share_through_telephone": 1 - settings.mixture.clean,
     }
 

@@ -39,8 +39,7 @@ class Settings:
         labels, sentiment: in the order of the network's output.
         counts_as: what each label of the corpora became, for the model's history.
         epochs: of training; fixed beforehand, so nothing is picked on a test speaker.
-        windows: that are drawn in a whole training, times the square root of the number of clips: of few clips each is
-            heard more often, of many each teaches less.
+        windows: that are drawn in a whole training, however many clips there are: of few, each is heard more often.
         batch: windows.
         learning_rate: at its peak; warms up over one epoch and falls to 0 as a cosine.
         weight_decay: of AdamW.
@@ -57,7 +56,7 @@ class Settings:
     counts_as: tuple[tuple[str, str], ...] = ()
     sentiment: tuple[str, ...] = tuple(RECIPE.sentiment[label] for label in RECIPE.labels)
     epochs: int = RECIPE.epochs
-    windows: int = 4500
+    windows: int = 100_000
     batch: int = RECIPE.batch
     learning_rate: float = RECIPE.learning_rate
     weight_decay: float = 2e-3
@@ -73,13 +72,14 @@ class Settings:
         """Frames of one window."""
         return round(self.window_s * self.features.frame_rate_hz)
 
-    def steps(self, clips: int) -> int:
-        """Batches of an epoch that learns from so many clips; fewer epochs than the recipe's are a shorter training.
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch; fewer epochs than the recipe's are a shorter training.
 
-        >>> Settings().steps(9000), Settings().steps(360)
-        (239, 48)
+        >>> Settings().steps
+        56
         """
-        return math.ceil(self.windows * math.sqrt(clips) / (RECIPE.epochs * self.batch))
+        return math.ceil(self.windows / (RECIPE.epochs * self.batch))
 
     @property
     def hop_frames(self) -> int:
@@ -116,7 +116,7 @@ def fit_phone(
 
     _refuse_silence(sums, members)
     keras.utils.set_random_seed(settings.seed)
-    steps = settings.steps(len(members))
+    steps = settings.steps
     mean, std = _typical(sums, members)
     task = Task(settings.window_frames, settings.features.n_coefficients, len(settings.labels), mean, std)
     model = RECIPE.build(task)

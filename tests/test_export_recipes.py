@@ -61,7 +61,7 @@ LAYERS = {
     "cnn-augmented": "Normalization, Conv1D 128, MaxPooling1D, Dropout 0.2, Conv1D 128, MaxPooling1D, Dropout 0.2, "
     "Conv1D 64, MaxPooling1D, Dropout 0.2, Flatten, Dense 32, Dropout 0.3, Dense 8",
     "lstm-augmented": "Normalization, LSTM 128, Dropout 0.3, Dense 64, Dropout 0.3, Dense 8",
-    "phone": "AveragePooling1D, AveragePooling1D, Concatenate, Conv1D 64, BatchNormalization, ReLU, "
+    "phone": "Concatenate, AveragePooling1D, Concatenate, Conv1D 64, BatchNormalization, ReLU, "
     "SpatialDropout1D 0.1, Conv1D 96, BatchNormalization, ReLU, SpatialDropout1D 0.1, Conv1D 128, "
     "BatchNormalization, ReLU, SpatialDropout1D 0.1, Bidirectional LSTM 64, Dropout 0.2, Dense 32, Dense 1, Softmax, "
     "GlobalMaxPooling1D, Concatenate, Dropout 0.3, Dense 64, Dropout 0.2, Dense 7",
@@ -143,12 +143,13 @@ def test_members_of_the_default_model_learn_apart_and_answer_together():
     assert phone.apart(alone).output_shape == (None, 1, 3)
 
 
-def test_functionals_are_means_and_deviations_over_voiced_frames_relative_to_the_channel():
+def test_functionals_sum_up_voice_speech_motion_and_rhythm_relative_to_the_channel():
     task = task_for(RECIPES["phone"], frames=50, columns=16)
     model = RECIPES["phone"].build(task)
     rng = np.random.default_rng(2)
     features = rng.normal(0, 2, (4, 50, 16)).astype(np.float32)
     features[:, :, VOICING] = rng.random((4, 50))
+    features[1, 30:, 0] = -400  # a pause
     features[3, :, VOICING] = 0
     mean, std, count = rng.normal(0, 1, (4, 16)), 1 + rng.random((4, 16)), np.array([[0], [50], [1e3], [1e5]])
     given = {"features": features, "channel_mean": mean, "channel_std": std, "speech_frames": count}
@@ -161,11 +162,24 @@ def test_functionals_are_means_and_deviations_over_voiced_frames_relative_to_the
     x = ((features - centre[:, None]) / spread[:, None]).clip(-6, 6)
     voicing = features[:, :, VOICING]
     pitch = voicing * x[:, :, OCTAVES].clip(-4, 4)
-    columns = np.concatenate([x[:, :, 1:11], x[:, :, HARMONICITY, None], pitch[:, :, None]], axis=2)
-    weights = (voicing / (voicing.sum(axis=1, keepdims=True) + 5))[:, :, None]
-    means = (weights * columns).sum(axis=1)
-    deviations = np.sqrt(np.maximum((weights * columns**2).sum(axis=1) - means**2, 0) + 0.01)
-    np.testing.assert_allclose(found, np.concatenate([means, deviations], axis=1), atol=1e-3)
+    columns = np.concatenate([x[:, :, :11], x[:, :, HARMONICITY, None], pitch[:, :, None]], axis=2)
+    sounding = np.ones((4, 50))
+    sounding[1, 30:] = 0
+
+    def mean_of(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return (weights[:, :, None] * values).sum(axis=1) / (weights.sum(axis=1, keepdims=True) + 5)
+
+    expected = []
+    for weights in (voicing, sounding):
+        means = mean_of(columns[:, :, 1:], weights)  # the level of a recording says nothing
+        variances = mean_of(columns[:, :, 1:] ** 2, weights) - means**2
+        expected += [means, np.sqrt(np.maximum(variances, 0) + 0.01)]
+    for lag in (4, 16):
+        moved, voiced = columns[:, lag:] - columns[:, :-lag], np.minimum(voicing[:, lag:], voicing[:, :-lag])
+        expected += [np.sqrt(mean_of(moved**2, voiced) + 0.01), mean_of(np.maximum(moved, 0), voiced)]
+    spoken, changes = sounding.sum(axis=1), np.abs(np.diff(voicing, axis=1)).sum(axis=1)
+    expected.append(np.stack([20 * changes / (spoken + 50), voicing.sum(axis=1) / (spoken + 20)], axis=1))
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), atol=1e-3)
 
 
 @pytest.mark.parametrize(

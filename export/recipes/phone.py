@@ -2,9 +2,10 @@
 
 Everything is relative to the speaker, because a voice that is high or wide for its speaker means something and a high
 voice does not: cepstra and pitch are normalised by the channel's own mean, and by how far they move while its speaker
-speaks. Functionals are means and deviations over the voiced frames of the window, which classical systems are made of
-(Eyben et al. 2016, GeMAPS) and which hold for corpora and sentences that nobody has learnt from; the order of frames
-tells more where speech is like that of the training. Both networks learn apart and answer together.
+speaks. Functionals are what classical systems are made of (Eyben et al. 2016, GeMAPS) and hold for corpora and
+sentences that nobody has learnt from: where the frames of a window lie, how wide they scatter, how fast they move and
+how fast they rise, how often the voice begins and ends. The order of frames tells more where speech is like that of the
+training. Both networks learn apart and answer together.
 
 Pure Keras, no custom layer, so that a stored model loads anywhere. The convolutions bring 400 frames down to 25 steps
 before the LSTM sees them: an LSTM's cost is its number of steps (Lim et al. 2016; Mirsamadi et al. 2017 for the
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 _MEAN_FRAMES, _STD_FRAMES = 200.0, 500.0
 _LARGEST, _LARGEST_PITCH = 6.0, 4.0  # standard deviations; digital silence lies far outside
 _AROUND_FRAMES = 51  # half a second
-_SUMMED_UP = slice(1, 11)  # cepstra: not the level, which is set by whoever records, nor the finest, which tell words
+_SUMMED_UP = 11  # cepstra; the finer ones tell words
+_LEVEL = 1  # the first, which is set by whoever records: only how it moves is summed up
+_LAGS = (4, 16)  # frames: within a sound, and from one syllable to the next
 _SOME_VOICE = 5.0  # frames; a window without voice has functionals of 0
+_SOUNDING = 150.0  # of the first cepstrum of 40 bands, 24 dB: what is fainter beside the loudest frame is a pause
 _MEMBER = "member_"  # begins the names of the layers whose logits are averaged
 
 
@@ -56,7 +60,8 @@ def build(task: Task) -> keras.Model:
     voicing = inputs["features"][:, :, VOICING : VOICING + 1]
     pitch = voicing * keras.ops.clip(x[:, :, OCTAVES:], -_LARGEST_PITCH, _LARGEST_PITCH)
     in_order = [x[:, :, :VOICING], 2.0 * voicing - 1.0, pitch, _melody(pitch, voicing)]
-    summed_up = _functionals([x[:, :, _SUMMED_UP], x[:, :, HARMONICITY:VOICING], pitch], voicing)
+    to_sum_up = [x[:, :, :_SUMMED_UP], x[:, :, HARMONICITY:VOICING], pitch]
+    summed_up = _functionals(to_sum_up, voicing, level=inputs["features"][:, :, :_LEVEL])
     logits = _recurrent(in_order, labels=task.labels), _dense(summed_up, labels=task.labels)
     # The softmax of a mean of logits is the geometric mean of the answers, made to sum 1.
     probabilities = keras.layers.Softmax(name="probabilities")(keras.layers.Average()(logits))
@@ -89,23 +94,66 @@ def _normalise(inputs: dict[str, keras.KerasTensor], *, mean: FloatArray, std: F
     return keras.ops.clip(x, -_LARGEST, _LARGEST)
 
 
-def _functionals(columns: Sequence[keras.KerasTensor], voicing: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean and standard deviation over voiced frames: (w, t, c) -> (w, 2c)."""
+def _functionals(
+    columns: Sequence[keras.KerasTensor], voicing: keras.KerasTensor, *, level: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Sum up a window: (w, t, c) -> (w, n); voicing and level are (w, t, 1)."""
     import keras
 
     x = keras.layers.Concatenate()(columns)
-    weights = voicing / (keras.ops.sum(voicing, axis=1, keepdims=True) + _SOME_VOICE)
-    mean = keras.ops.sum(weights * x, axis=1)
-    variance = keras.ops.sum(weights * keras.ops.square(x), axis=1) - keras.ops.square(mean)
-    return keras.layers.Concatenate(name="functionals")([mean, keras.ops.sqrt(keras.ops.relu(variance) + 1e-2)])
+    sounding = keras.ops.cast(level > keras.ops.max(level, axis=1, keepdims=True) - _SOUNDING, "float32")
+    found = [*_spread(x[:, :, _LEVEL:], voicing), *_spread(x[:, :, _LEVEL:], sounding)]
+    for lag in _LAGS:
+        found += _motion(x, voicing, lag=lag)
+    return keras.layers.Concatenate(name="functionals")([*found, *_rhythm(voicing, sounding)])
+
+
+def _spread(x: keras.KerasTensor, weights: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Weighted mean and standard deviation, (w, c) each."""
+    import keras
+
+    mean = _weighted_mean(x, weights)
+    variance = _weighted_mean(keras.ops.square(x), weights) - keras.ops.square(mean)
+    return [mean, keras.ops.sqrt(keras.ops.relu(variance) + 1e-2)]
+
+
+def _motion(x: keras.KerasTensor, voicing: keras.KerasTensor, *, lag: int) -> list[keras.KerasTensor]:
+    """How far columns move while there is voice, as root mean square, and how far up on average: (w, c) each."""
+    import keras
+
+    moved = x[:, lag:] - x[:, :-lag]
+    voiced = keras.ops.minimum(voicing[:, lag:], voicing[:, :-lag])
+    far = keras.ops.sqrt(_weighted_mean(keras.ops.square(moved), voiced) + 1e-2)
+    return [far, _weighted_mean(keras.ops.relu(moved), voiced)]
+
+
+def _rhythm(voicing: keras.KerasTensor, sounding: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """How often voice begins and ends, and what share of the speech has voice: (w, 1) each.
+
+    Relative to how long somebody speaks, because a window holds as much speech as whoever cut it has put there.
+    """
+    import keras
+
+    spoken = keras.ops.sum(sounding, axis=1)
+    changes = keras.ops.sum(keras.ops.absolute(voicing[:, 1:] - voicing[:, :-1]), axis=1)
+    return [20.0 * changes / (spoken + 50.0), keras.ops.sum(voicing, axis=1) / (spoken + 20.0)]
+
+
+def _weighted_mean(x: keras.KerasTensor, weights: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean over time, drawn to 0 where little weighs: (w, t, c) -> (w, c)."""
+    import keras
+
+    shares = weights / (keras.ops.sum(weights, axis=1, keepdims=True) + _SOME_VOICE)
+    return keras.ops.squeeze(keras.ops.matmul(keras.ops.transpose(shares, (0, 2, 1)), x), axis=1)
 
 
 def _melody(pitch: keras.KerasTensor, voicing: keras.KerasTensor) -> keras.KerasTensor:
     """Pitch, averaged over half a second of what is voiced there, so that it goes on where the voice pauses."""
     import keras
 
-    around = [keras.layers.AveragePooling1D(_AROUND_FRAMES, strides=1, padding="same")(x) for x in (pitch, voicing)]
-    return around[0] / (around[1] + 0.05)
+    both = keras.layers.Concatenate()([pitch, voicing])
+    around = keras.layers.AveragePooling1D(_AROUND_FRAMES, strides=1, padding="same")(both)
+    return around[:, :, :1] / (around[:, :, 1:] + 0.05)
 
 
 def _recurrent(columns: Sequence[keras.KerasTensor], *, labels: int) -> keras.KerasTensor:
@@ -147,7 +195,7 @@ def _pool(x: keras.KerasTensor) -> keras.KerasTensor:
 
 RECIPE = Recipe(
     name="phone",
-    model="convolutions 64, 96, 128, bidirectional LSTM 64, attention, dense 64; beside it functionals, dense 96, 96",
+    model="convolutions 64, 96, 128, bidirectional LSTM 64, attention, dense 64; beside it functionals of voice, speech, motion and rhythm, dense 96, 96",
     input="13 MFCC, voicing and pitch of 8 kHz, 4 s, relative to the channel's; half through simulated telephone lines",
     claim="",
     build=build,
