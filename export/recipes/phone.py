@@ -195,7 +195,7 @@ def _pool(x: keras.KerasTensor) -> keras.KerasTensor:
 
 RECIPE = Recipe(
     name="phone",
-    model="convolutions 64, 96, 128, bidirectional LSTM 64, attention, dense 64; beside it functionals of voice, speech, motion and rhythm, dense 96, 96",
+    model="convolutions 64, 96, 128, bidirectional LSTM 64, attention, dense 64; dense 96, 96 over functionals",
     input="13 MFCC, voicing and pitch of 8 kHz, 4 s, relative to the channel's; half through simulated telephone lines",
     claim="",
     build=build,
