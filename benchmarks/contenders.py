@@ -7,6 +7,7 @@
     tutorial    each 4 s clip of each channel alone: librosa at 22,050 Hz, mean of 40 MFCC, Keras `predict`
     opensmile   each 4 s clip of each channel alone: eGeMAPS functionals at 16 kHz
     profile     no contender: where sertag's own time goes, station by station
+    network     no contender either: the model alone, in batches of 16 windows on one thread
 
 Prints one JSON object with the processor seconds of the work alone, without imports and without the first clip.
 Where a package is missing it prints `{"missing": NAME}`.
@@ -31,10 +32,11 @@ from benchmarks.stations import Stations, watched
 from sertag.features import activity_spec
 from sertag.model import DEFAULT_MODEL, load
 from sertag.pipeline import tag_file
-from sertag.records import AudioFile, Options
+from sertag.records import AudioFile, Options, Statistics
 from sertag.spec import FeatureSpec
 
 CLIP_S = 4.0
+_BATCH, _BATCHES = 16, 200
 _FRAMES_AT_ONCE, _DECODED_FRAMES = 512, 2048  # 512 KiB of 256-sample frames; the fastest of powers of two
 _TUTORIAL_RATE_HZ, _OPENSMILE_RATE_HZ = 22_050, 16_000
 
@@ -44,7 +46,7 @@ Report = dict[str, Any]
 def main() -> None:
     """Run one contender and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=("floor", "two_floors", "tutorial", "opensmile", "profile"))
+    parser.add_argument("name", choices=("floor", "two_floors", "tutorial", "opensmile", "profile", "network"))
     parser.add_argument("calls", nargs="+")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--clips", type=int, default=60, help="of one channel, for the contenders that work on clips")
@@ -55,6 +57,7 @@ def main() -> None:
         "tutorial": lambda: tutorial(clips(args.calls, count=args.clips)),
         "opensmile": lambda: opensmile(clips(args.calls, count=args.clips)),
         "profile": lambda: profile(args.calls, model=args.model),
+        "network": lambda: network(model=args.model),
     }
     try:
         report = work[args.name]()
@@ -138,6 +141,20 @@ def profile(calls: Sequence[str], *, model: str) -> Report:
             tag_file(AudioFile(call), model=loaded, options=Options())
     heard_s = sum(info.duration * info.channels for info in map(soundfile.info, calls))
     return {"thread_s": stations.seconds(), "channel_seconds": heard_s}
+
+
+def network(*, model: str) -> Report:
+    """Processor milliseconds of one window that is scored in a batch, the median of many batches."""
+    loaded = load(model)
+    features, frames = loaded.spec.features, round(loaded.spec.window_s * loaded.spec.features.frame_rate_hz)
+    windows = np.random.default_rng(1).standard_normal((_BATCH, frames, features.n_coefficients), dtype=np.float32)
+    ones = np.ones(features.n_coefficients, dtype=np.float32)
+    took_s = []
+    for _ in range(_BATCHES):
+        start_s = time.process_time()
+        loaded.run(windows, statistics=Statistics(mean=0 * ones, std=ones, speech_frames=1000.0))
+        took_s.append(time.process_time() - start_s)
+    return {"batch": _BATCH, "ms_per_window": 1000 * float(np.median(took_s)) / _BATCH}
 
 
 def _decode_and_transform(call: str, *, spec: FeatureSpec) -> float:

@@ -74,6 +74,7 @@ def main() -> None:
         report: Report = {"machine": machine(), "material": material}
         report |= compare(bench, rounds=args.rounds, peers=args.peers, clips=args.clips)
         report["start_up"] = start_up(bench, times=2 * args.rounds - 1)
+        report["network"] = bench.contender("network")
         if args.long:
             report["memory"] |= {"one 8-hour call": long_call(bench)}
         if args.many:
