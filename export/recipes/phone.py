@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from export.recipe import Recipe, Task
-from sertag.pitch import HARMONICITY, OCTAVES, VOICING
+from sertag.pitch import OCTAVES, VOICING
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 _MEAN_FRAMES, _STD_FRAMES = 200.0, 500.0
 _LARGEST, _LARGEST_PITCH = 6.0, 4.0  # standard deviations; digital silence lies far outside
 _AROUND_FRAMES = 51  # half a second
-_SUMMED_UP = 11  # cepstra; the finer ones tell words
-_LEVEL = 1  # the first, which is set by whoever records: only how it moves is summed up
-_LAGS = (4, 16)  # frames: within a sound, and from one syllable to the next
+_LEVEL = 1  # cepstrum, the first, which is set by whoever records: only how it moves is summed up
+_LAGS = (2, 8, 32)  # frames: within a sound, from sound to sound, from one syllable or word to the next
 _SOME_VOICE = 5.0  # frames; a window without voice has functionals of 0
 _SOUNDING = 150.0  # of the first cepstrum of 40 bands, 24 dB: what is fainter beside the loudest frame is a pause
 _MEMBER = "member_"  # begins the names of the layers whose logits are averaged
@@ -60,8 +59,7 @@ def build(task: Task) -> keras.Model:
     voicing = inputs["features"][:, :, VOICING : VOICING + 1]
     pitch = voicing * keras.ops.clip(x[:, :, OCTAVES:], -_LARGEST_PITCH, _LARGEST_PITCH)
     in_order = [x[:, :, :VOICING], 2.0 * voicing - 1.0, pitch, _melody(pitch, voicing)]
-    to_sum_up = [x[:, :, :_SUMMED_UP], x[:, :, HARMONICITY:VOICING], pitch]
-    summed_up = _functionals(to_sum_up, voicing, level=inputs["features"][:, :, :_LEVEL])
+    summed_up = _functionals([x[:, :, :VOICING], pitch], voicing, level=inputs["features"][:, :, :_LEVEL])
     logits = _recurrent(in_order, labels=task.labels), _dense(summed_up, labels=task.labels)
     # The softmax of a mean of logits is the geometric mean of the answers, made to sum 1.
     probabilities = keras.layers.Softmax(name="probabilities")(keras.layers.Average()(logits))
@@ -102,19 +100,22 @@ def _functionals(
 
     x = keras.layers.Concatenate()(columns)
     sounding = keras.ops.cast(level > keras.ops.max(level, axis=1, keepdims=True) - _SOUNDING, "float32")
-    found = [*_spread(x[:, :, _LEVEL:], voicing), *_spread(x[:, :, _LEVEL:], sounding)]
+    squares = keras.ops.square(x)
+    found = [own[:, _LEVEL:] for weights in (voicing, sounding) for own in _spread(x, squares, weights)]
     for lag in _LAGS:
         found += _motion(x, voicing, lag=lag)
     return keras.layers.Concatenate(name="functionals")([*found, *_rhythm(voicing, sounding)])
 
 
-def _spread(x: keras.KerasTensor, weights: keras.KerasTensor) -> list[keras.KerasTensor]:
+def _spread(
+    x: keras.KerasTensor, squares: keras.KerasTensor, weights: keras.KerasTensor
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Weighted mean and standard deviation, (w, c) each."""
     import keras
 
     mean = _weighted_mean(x, weights)
-    variance = _weighted_mean(keras.ops.square(x), weights) - keras.ops.square(mean)
-    return [mean, keras.ops.sqrt(keras.ops.relu(variance) + 1e-2)]
+    variance = _weighted_mean(squares, weights) - keras.ops.square(mean)
+    return mean, keras.ops.sqrt(keras.ops.relu(variance) + 1e-2)
 
 
 def _motion(x: keras.KerasTensor, voicing: keras.KerasTensor, *, lag: int) -> list[keras.KerasTensor]:
@@ -157,7 +158,11 @@ def _melody(pitch: keras.KerasTensor, voicing: keras.KerasTensor) -> keras.Keras
 
 
 def _recurrent(columns: Sequence[keras.KerasTensor], *, labels: int) -> keras.KerasTensor:
-    """Convolutions, LSTM, attention: what follows upon what, (w, t, c) -> logits (w, k)."""
+    """Convolutions, LSTM, attention: what follows upon what, (w, t, c) -> logits (w, k).
+
+    No dropout: windows are drawn afresh from noise, lines and calls, so the network sees none twice, and misses what
+    dropout hides.
+    """
     import keras
 
     x = keras.layers.Concatenate()(columns)
@@ -165,11 +170,8 @@ def _recurrent(columns: Sequence[keras.KerasTensor], *, labels: int) -> keras.Ke
         x = keras.layers.Conv1D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
-        x = keras.layers.SpatialDropout1D(0.1)(x)
     x = keras.layers.Bidirectional(keras.layers.LSTM(64, return_sequences=True))(x)  # (w, 25, 128)
-    x = keras.layers.Dropout(0.2)(x)
-    x = keras.layers.Dropout(0.3)(_pool(x))
-    x = keras.layers.Dropout(0.2)(keras.layers.Dense(64, activation="relu")(x))
+    x = keras.layers.Dense(64, activation="relu")(_pool(x))
     return keras.layers.Dense(labels, name=f"{_MEMBER}lstm")(x)
 
 
