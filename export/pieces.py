@@ -12,9 +12,11 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -98,7 +100,7 @@ def origin() -> dict[str, str]:
 
 
 def do_all(work: Sequence[Any], *, jobs: int, report: Report, what: str) -> None:
-    """Measure, several things at a time, each on one thread.
+    """Measure, several things at a time, each on one thread; to be called from the main thread, for the signals.
 
     Args:
         work: of `joblib.delayed`; each returns lines to tell.
@@ -108,11 +110,26 @@ def do_all(work: Sequence[Any], *, jobs: int, report: Report, what: str) -> None
     """
     for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the same processors
-    done = Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work)
-    for number, lines in enumerate(done, start=1):
-        for line in lines:
-            report(f"{what}: {line}", number / len(work))
+    with _workers_end_with_us():
+        done = Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")(work)
+        for number, lines in enumerate(done, start=1):
+            for line in lines:
+                report(f"{what}: {line}", number / len(work))
     report(what, 1.0)
+
+
+@contextmanager
+def _workers_end_with_us() -> Iterator[None]:
+    """Make SIGTERM an exception, on which joblib ends its workers; else they would go on with hours of training."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def code_of_modules(modules: Iterable[ModuleType]) -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -122,3 +128,31 @@ def test_a_piece_says_when_and_with_what_it_was_measured():
     assert re.fullmatch(r"tensorflow [\d.]+.*", found["backend"])
     if (Path(__file__).parents[1] / ".git").exists():
         assert re.fullmatch(r"[0-9a-f]{7,40}", found["commit"])
+
+
+def test_workers_end_with_the_command_that_is_terminated(tmp_path):
+    sleep = "(pathlib.Path(sys.argv[1]) / str(os.getpid())).touch() or time.sleep(60) or []"
+    work = f"import os, pathlib, sys, time; from joblib import delayed; work = lambda: {sleep}"
+    code = f"{work}; from export.pieces import do_all; do_all([delayed(work)()] * 2, jobs=2, report=print, what='')"
+    command = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=Path(__file__).parents[1])
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+    command.terminate()
+    assert command.wait(30) == 128 + signal.SIGTERM
+    workers = [int(file.name) for file in tmp_path.iterdir()]
+    assert command.pid not in workers
+    wait_until(lambda: not any(is_alive(pid) for pid in workers))
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    limit_s = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < limit_s
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
