@@ -55,9 +55,12 @@ def accuracy() -> str:
     spec = load().spec
     conditions = spec.metrics["conditions"]
     corpora = next(iter(conditions.values()))["corpora"]
-    told = {"uar_undeveloped": "undeveloped", "accuracy": "accuracy", "ece": "ECE", "coverage": "answered"}
-    told |= {"accuracy_of_answers": "accuracy of the answers"}
-    told = {key: head for key, head in told.items() if all(key in found for found in conditions.values())}
+    told = {
+        "accuracy": "accuracy",
+        "ece": "ECE",
+        "coverage": "answered",
+        "accuracy_of_answers": "accuracy of the answers",
+    }
     head = ["UAR in %", *corpora, "mean", *told.values()]
     rows = [
         [
@@ -70,8 +73,25 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
     table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
-    protocol = spec.metrics["protocol"].replace("uar_undeveloped", '"undeveloped"')
-    return f"{table}\n\nProtocol: {protocol}.\nVersion {spec.version} of `{spec.name}`."
+    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
+
+
+def strangers() -> str:
+    """What the recipe of the model reaches on people and corpora left out, from the figures of `protocol phone`."""
+    summary = _load("export/results/phone.json")
+    head = ["UAR in %, clean / phone", "one clip", "in a call", "chance", "anger AUC", "false alarms an hour"]
+    rows = []
+    for test in summary["tests"].values():
+        found = test["conditions"]
+        alone, in_call = (
+            " / ".join(_percent(found[line + where]["uar"]["mean"]) for line in ("clean", "phone"))
+            for where in ("", ", in a call")
+        )
+        told = found["phone, in a call"]
+        alarms = " / ".join(f"{told[f'false_alarms_an_hour_at_{share}']['mean']:.0f}" for share in ("50%", "80%"))
+        chance = _percent(1 / len(test["labels"]))
+        rows.append([test["title"], alone, in_call, chance, f"{told['anger_auc']['mean']:.2f}", alarms])
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 def recipes() -> str:
@@ -140,6 +160,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": example,
     "help": help_text,
     "accuracy": accuracy,
+    "strangers": strangers,
     "recipes": recipes,
     "speed": speed,
     "reliability": reliability,

@@ -16,14 +16,6 @@ from export.markdown import filled, table
 from export.phone_page import card_section
 from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
 
-# The file of `phone` 0.1.0 was written before these keys were.
-_PHONE_0_1_0 = {
-    "recipe": "phone",
-    "network": "convolutions, a bidirectional LSTM, attention",
-    "counts_as": {"calm": "neutral"},
-    "calibrated_on": "speakers the network did not train on",
-}
-
 
 def card(spec: ModelSpec) -> str:
     """Describe a model for the people who use it or are judged by it.
@@ -36,30 +28,27 @@ def card(spec: ModelSpec) -> str:
 
     >>> from sertag.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0]
-    '# Model `phone` 0.1.0'
+    '# Model `phone` 0.2.0'
     """
-    training = dict(spec.training)
-    if "share_through_telephone" in training and "recipe" not in training:
-        training |= _PHONE_0_1_0
     sections = (
-        _what(spec, training),
-        _data(spec, training),
-        uar(spec, training),
+        _what(spec),
+        _data(spec),
+        uar(spec),
         recalls(spec),
-        confidence(spec, training),
+        confidence(spec),
         card_section(spec.metrics.get("strangers", {})),
-        limits(spec, training),
-        lawful_use(training),
+        limits(spec),
+        lawful_use(spec),
     )
     return "\n".join(filled(part) for part in sections if part)
 
 
-def _what(spec: ModelSpec, training: dict[str, Any]) -> str:
+def _what(spec: ModelSpec) -> str:
     features = spec.features
     plain = set(spec.labels) <= set(SENTIMENTS)
     source = "one telephone channel" if features.framing == "channel" else "a recording"
     offset = f", the first one from {spec.offset_s:g} s" if spec.offset_s else ""
-    network = training.get("network")
+    network = spec.training.get("network")
     built = f" Network: {network}; trained from nothing, no pretrained part." if network else ""
     return f"""
 # Model `{spec.name}` {spec.version}
@@ -101,7 +90,8 @@ def _sentiments(spec: ModelSpec) -> str:
     return f"Sentiment: {listed}.{surprise if 'surprise' in told['neutral'] else ''}"
 
 
-def _data(spec: ModelSpec, training: dict[str, Any]) -> str:
+def _data(spec: ModelSpec) -> str:
+    training = spec.training
     rows = [
         [corpus["name"], corpus["speakers"], corpus["clips"], _skipped(corpus.get("skipped", {})), corpus["licence"]]
         for corpus in training.get("corpora", ())

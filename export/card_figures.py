@@ -23,28 +23,24 @@ _LEAKING = """\
 what it reaches on strangers, which is what it is used for.**"""
 
 
-def uar(spec: ModelSpec, training: dict[str, Any]) -> str:
+def uar(spec: ModelSpec) -> str:
     """What share of each class is recognised, on the whole and by corpus.
 
     Args:
         spec: from the model file.
-        training: its `training`, perhaps completed.
     """
     conditions = spec.metrics.get("conditions", {})
     corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
-    undeveloped = any("uar_undeveloped" in found for found in conditions.values())
     head = ["condition", *corpora, "mean" if corpora else "all clips"]
-    head += ["mean, undeveloped"] if undeveloped else []
-    keys = ["uar", *(["uar_undeveloped"] if undeveloped else [])]
     rows = [
-        [name, *(_percent(found, "corpora", corpus, "uar") for corpus in corpora), *(_percent(found, k) for k in keys)]
+        [name, *(_percent(found, "corpora", corpus, "uar") for corpus in corpora), _percent(found, "uar")]
         for name, found in conditions.items()
     ]
-    rows += [_chance(next(iter(conditions.values())), corpora, len(keys))] if conditions else []
+    rows += [_chance(next(iter(conditions.values())), corpora)] if conditions else []
     return f"""
 ## Figures
 
-{_LEAKING if training.get("leaking") else ""}
+{_LEAKING if spec.training.get("leaking") else ""}
 
 UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}.
 
@@ -54,12 +50,12 @@ UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("prot
 """
 
 
-def _chance(found: dict[str, Any], corpora: list[str], others: int) -> list[str]:
+def _chance(found: dict[str, Any], corpora: list[str]) -> list[str]:
     """What guessing reaches: one over the classes that occur."""
     if corpora:
-        return ["chance", *(_percent(found, "corpora", name, "chance") for name in corpora), *[""] * others]
+        return ["chance", *(_percent(found, "corpora", name, "chance") for name in corpora), ""]
     share = found.get("chance", 1 / len(found["recall"]) if found.get("recall") else None)
-    return ["chance", "" if share is None else f"{100 * share:.1f}", *[""] * (others - 1)]
+    return ["chance", "" if share is None else f"{100 * share:.1f}"]
 
 
 def _legend(conditions: tuple[str, ...]) -> str:
@@ -99,12 +95,11 @@ def _recall(found: dict[str, Any], label: str) -> str:
     return f"{100 * sum(shares) / len(shares):.1f}" if shares else ""
 
 
-def confidence(spec: ModelSpec, training: dict[str, Any]) -> str:
+def confidence(spec: ModelSpec) -> str:
     """How the confidence was fitted, and what it is worth.
 
     Args:
         spec: from the model file.
-        training: its `training`, perhaps completed.
     """
     conditions = spec.metrics.get("conditions", {})
     columns = {key: head for key, head in _COLUMNS.items() if any(key in found for found in conditions.values())}
@@ -112,7 +107,7 @@ def confidence(spec: ModelSpec, training: dict[str, Any]) -> str:
     return f"""
 ## Confidence
 
-{_temperature(spec, training)} {_threshold(spec)}
+{_temperature(spec)} {_threshold(spec)}
 
 {table(["condition", *columns.values()], rows) if conditions else ""}
 
@@ -120,10 +115,10 @@ def confidence(spec: ModelSpec, training: dict[str, Any]) -> str:
 """
 
 
-def _temperature(spec: ModelSpec, training: dict[str, Any]) -> str:
-    if spec.temperature == 1 and "calibrated_on" not in training:
+def _temperature(spec: ModelSpec) -> str:
+    if spec.temperature == 1 and "calibrated_on" not in spec.training:
         return "No temperature was fitted: the confidence is what the network itself claims, mostly too much."
-    fitted_on = training.get("calibrated_on", "clips that no weight was fitted on")
+    fitted_on = spec.training.get("calibrated_on", "clips that no weight was fitted on")
     return f"Temperature {spec.temperature:g}, fitted on {fitted_on}."
 
 
@@ -147,7 +142,8 @@ def _rows(found: dict[str, Any] | None) -> str:
         f"log-probabilities: of {found['rows']} rows, each from all clips of one emotion in a call, it claims "
         f"{_percent(found, 'mean_confidence')} % and {_percent(found, 'accuracy')} % are right; "
         f"{_percent(found, 'coverage')} % are answered, {_percent(found, 'accuracy_of_answers')} % of those rightly. "
-        "A call that changes its mood, or has none, mostly ends as `uncertain`: its windows and quarters tell more."
+        "A call that changes its mood, or has none, is summed up in one label all the same: its windows and quarters "
+        "tell more."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -24,13 +24,13 @@ _ACTED = MappingProxyType(
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 
 
-def limits(spec: ModelSpec, training: dict[str, Any]) -> str:
+def limits(spec: ModelSpec) -> str:
     """Where the figures end to hold, as a section in Markdown.
 
     Args:
         spec: from the model file.
-        training: its `training`, perhaps completed.
     """
+    training = spec.training
     names = [corpus["name"] for corpus in training.get("corpora", ())]
     items = [*_speech(names), _others(names, training)]
     if spec.features.by_channel:
@@ -52,13 +52,13 @@ def limits(spec: ModelSpec, training: dict[str, Any]) -> str:
     return "\n## Limits\n\n" + bullets(items)
 
 
-def lawful_use(training: dict[str, Any]) -> str:
+def lawful_use(spec: ModelSpec) -> str:
     """What the licences and the European Union's AI Act say, as a section in Markdown.
 
     Args:
-        training: of the specification.
+        spec: from the model file.
     """
-    licences = [str(corpus["licence"]) for corpus in training.get("corpora", ())]
+    licences = [str(corpus["licence"]) for corpus in spec.training.get("corpora", ())]
     return "\n## Lawful use\n\n" + bullets([*_licences(licences), *_LAW])
 
 
@@ -79,7 +79,7 @@ def _speech(names: Sequence[str]) -> list[str]:
     return told
 
 
-def _others(names: Sequence[str], training: dict[str, Any]) -> str:
+def _others(names: Sequence[str], training: Mapping[str, Any]) -> str:
     worse = (
         "Other languages, ages, accents, rooms and sentences will do worse, and the confidence, which was calibrated "
         "on these recordings, will then be too high."

@@ -67,8 +67,8 @@ def read_trained_on(name_or_path: str) -> TrainedOn | None:
         ExportError: the property is damaged.
         ModelError: no such file, or not a model file.
 
-    >>> read_trained_on("phone") is None  # 0.1.0
-    True
+    >>> read_trained_on("phone") is None
+    False
     """
     path, content = read(name_or_path)
     text = read_metadata(content, source=path).get(TRAINED_ON_KEY)

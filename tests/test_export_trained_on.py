@@ -54,6 +54,9 @@ def test_a_model_file_is_asked_by_path_or_name(tmp_path):
     assert found is not None
     assert "ab" * 20 in found
     assert "ac" * 20 not in found
-    assert read_trained_on("phone") is None  # made before the property was
+    assert read_trained_on(str(write_model(tmp_path / "silent.onnx", spec))) is None
+    bundled = read_trained_on("phone")
+    assert bundled is not None
+    assert "ab" * 20 not in bundled
     with pytest.raises(ModelError, match=r"none\.onnx"):
         read_trained_on(str(tmp_path / "none.onnx"))
