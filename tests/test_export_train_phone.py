@@ -325,7 +325,7 @@ def test_evaluate_command_refuses_clips_that_it_learnt_from(trained, corpus):
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands train as little as the tests above."""
     monkeypatch.setattr("export.fit_phone.Settings", functools.partial(Settings, **SMALL))
-    monkeypatch.setattr("export.benches.Settings", functools.partial(Settings, batch=4))
+    monkeypatch.setattr("export.benches.Settings", functools.partial(Settings, windows=1, batch=4))
 
 
 @pytest.mark.usefixtures("small")
