@@ -72,7 +72,7 @@ def accuracy() -> str:
         for name, found in conditions.items()
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
-    table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    table = _table(head, rows)
     return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
 
 
@@ -91,7 +91,7 @@ def strangers() -> str:
         alarms = " / ".join(f"{told[f'false_alarms_an_hour_at_{share}']['mean']:.0f}" for share in ("50%", "80%"))
         chance = _percent(1 / len(test["labels"]))
         rows.append([test["title"], alone, in_call, chance, f"{told['anger_auc']['mean']:.2f}", alarms])
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    return _table(head, rows)
 
 
 def recipes() -> str:
@@ -121,7 +121,7 @@ def recipes() -> str:
         for recipe in dict.fromkeys(key[0] for key in found)
     ]
     head = ["UAR in %, clean / phone", *columns]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    table = _table(head, rows)
     old = "\n\n† The recipe or its training has changed since this was measured."
     return table + (old if "†" in table else "")
 
@@ -189,6 +189,10 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
     shown = "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()).strip("\n")
     return f"```text\n{shown}\n```"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 def _cost(percent: float) -> str:
