@@ -94,6 +94,7 @@ def _kernels(spec: FeatureSpec) -> tuple[FloatArray, FloatArray]:
     below = np.clip(harmonics / _LOWEST_HARMONIC, 0, 1)
     above = np.clip((_HEARD_HARMONICS - harmonics) / (_HEARD_HARMONICS - _WHOLE_HARMONICS), 0, 1)
     heard = below * above
+    heard[: -(-2 * spec.n_fft // spec.win_length)] = 0  # the Hann window spreads a DC offset over these bins
     harmonic = heard * np.cos(2 * np.pi * harmonics)
     floor = heard.sum(axis=0) * math.sqrt(spec.floor_power * bin_hz)  # bands have unit area over Hz
     return np.concatenate([harmonic, heard], axis=1).astype(np.float32), floor.astype(np.float32)
