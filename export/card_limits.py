@@ -84,6 +84,12 @@ def _others(names: Sequence[str], training: Mapping[str, Any]) -> str:
         "Other languages, ages, accents, rooms and sentences will do worse, and the confidence, which was calibrated "
         "on these recordings, will then be too high."
     )
+    if training.get("folds_by") == "corpus":
+        return (
+            "Every corpus was scored by a network that had heard nothing of it, so the figures and the confidence are "
+            "those for other people, sentences and microphones. They are not those for real calls, which are none of "
+            "these corpora's kind: people there do not act. On them figures will be worse, and the confidence too high."
+        )
     if names and set(names) <= set(_ACTED) and training.get("protocol") != "corpora":
         known = "Each corpus has one set of sentences, and every test speaker speaks the sentences that the training "
         return f"{known}speakers spoke. {worse}"

@@ -30,16 +30,23 @@ _PROTOCOLS = MappingProxyType(
 
 def of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
     """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
-    compared = " settings were compared on speakers of these corpora, held out in the same way;" if developed else ""
+    by_corpus = results.folds_by == "corpus"
+    parts, strangers = len(results.speakers_by_fold), "corpora" if by_corpus else "speakers"
+    split = (
+        f"every corpus scored by a network that learnt from the {parts - 1} others and heard nothing of it"
+        if by_corpus
+        else f"{parts} folds by speaker over all corpora; every clip scored once by a network that never heard its "
+        "speaker"
+    )
+    compared = f" settings were compared on {strangers} out of these, held out in the same way;" if developed else ""
     return {
         "protocol": (
-            f"{settings.folds} folds by speaker over all corpora; every clip scored once by a network that never heard "
-            f"its speaker; length of training fixed beforehand;{compared} temperature and least "
-            "confidence of a fold from the other folds"
+            f"{split}; length of training fixed beforehand;{compared} temperature and least confidence of a "
+            f"{'corpus' if by_corpus else 'fold'} from the others"
         ),
         "min_confidence": (
-            f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen speakers "
-            "are right, corpora weighted equally, all conditions together"
+            f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen "
+            f"{strangers} are right, corpora weighted equally, all conditions together"
         ),
         "rows": results.rows and _rows(results.rows),
         "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},

@@ -1,9 +1,10 @@
-"""Predictions for speakers that the scoring network never heard, and every figure that is made from them."""
+"""Predictions for speakers or corpora that the scoring network never heard, and every figure made from them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from export.dataset import Dataset, Ints
 from export.metrics import Figures, Probs, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
 
+FoldsBy = Literal["speaker", "corpus"]  # what a clip shares with nothing that its network learnt from
 ROWS_CONDITION = "phone, in a call"
 
 
@@ -64,6 +66,7 @@ class Results:
     `rows` is None where no call has two clips of one emotion.
     """
 
+    folds_by: FoldsBy
     temperature: float
     min_confidence: float
     speakers_by_fold: list[list[str]]
@@ -72,7 +75,13 @@ class Results:
 
 
 def measure(
-    predicted: Sequence[Predictions], *, dataset: Dataset, folds: Ints, labels: tuple[str, ...], answers_right: float
+    predicted: Sequence[Predictions],
+    *,
+    dataset: Dataset,
+    folds: Ints,
+    folds_by: FoldsBy,
+    labels: tuple[str, ...],
+    answers_right: float,
 ) -> Results:
     """Calibrate and measure.
 
@@ -80,6 +89,7 @@ def measure(
         predicted: of each fold; together every clip once.
         dataset: n clips and their calls.
         folds: int64 (n,).
+        folds_by: how they were made.
         labels: in the order of the scores.
         answers_right: share of the answers over the least confidence that is to be right, all conditions together.
 
@@ -98,6 +108,7 @@ def measure(
         {clip.person for clip, own in zip(dataset.clips, folds, strict=True) if own == fold} for fold in set(folds)
     ]
     return Results(
+        folds_by=folds_by,
         temperature=fit_temperature(pooled.log_probs, pooled.label_of, weights=pooled.weights),
         min_confidence=choose_threshold(confidence, right, accuracy=answers_right, weights=pooled.weights),
         speakers_by_fold=[sorted(persons) for persons in people],

@@ -1,8 +1,8 @@
 """Training of the default model `phone`, from corpora to a measured, converted file.
 
-Every clip is scored once by a network that never heard its speaker; temperature, least confidence and figures come from
-these scores, and the network that ships is then trained on everything. What was finished lies in the output folder, and
-the same command goes on from there.
+Every clip is scored once by a network that never heard its speaker, or nothing of its corpus; temperature, least
+confidence and figures come from these scores, and the network that ships is then trained on everything. What was
+finished lies in the output folder, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from export.convert import convert, example_inputs
 from export.dataset import Dataset, Ints, Preparation, prepare
 from export.describe import Title, data_hash, describe, record
 from export.epochs import Epoch, Fitted
+from export.errors import ExportError
 from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
-from export.out_of_fold import cross_fitted, measure
+from export.out_of_fold import FoldsBy, cross_fitted, measure
 from export.pieces import fingerprint
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
@@ -42,6 +43,7 @@ def train_phone(
     corpora: tuple[Corpus, ...],
     *,
     settings: Settings,
+    folds_by: FoldsBy = "speaker",
     title: Title,
     out: Path,
     cache: Path,
@@ -53,6 +55,8 @@ def train_phone(
     Args:
         corpora: what to learn from, with labels of `settings`.
         settings: of the run.
+        folds_by: who is left out of the networks that score: speakers, dealt over `settings.folds` folds, or one corpus
+            after the other, which is what a caller is to the network that ships.
         title: of the model.
         out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`), all figures
             (`training.json`) and everything of `export.artefacts`.
@@ -64,15 +68,15 @@ def train_phone(
         The model file.
 
     Raises:
-        ExportError: unknown or too few speakers, an undecodable clip, a disk that is full, or a network that ONNX
-            Runtime does not reproduce.
+        ExportError: unknown or too few speakers, a single corpus, an undecodable clip, a disk that is full, or a
+            network that ONNX Runtime does not reproduce.
         OutputError: a file cannot be written.
     """
     refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
     out.mkdir(parents=True, exist_ok=True)
     dataset, sums = load_dataset(corpora, settings=settings, cache=cache, report=report)
-    folds = assign_folds(dataset.clips, folds=settings.folds, seed=settings.seed)
-    run = run_name(dataset.clips, settings)
+    folds = _folds(dataset.clips, settings=settings, by=folds_by)
+    run = run_name(dataset.clips, settings, folds_by=folds_by)
 
     def trained(name: str, members: Ints) -> Fitted:
         place = out / f"training-{name.replace(' ', '-')}-{run}.npz"
@@ -80,7 +84,7 @@ def train_phone(
         return fit_phone(dataset, sums, members, settings=settings, checkpoint=place, report=tell)
 
     predicted: list[Predictions] = []
-    for fold in range(settings.folds):
+    for fold in range(int(folds.max()) + 1):
         place = out / f"fold-{fold}-{run}.npz"
         if not place.exists():
             model = trained(f"fold {fold}", np.flatnonzero(folds != fold)).model
@@ -89,14 +93,19 @@ def train_phone(
             save_predictions(place, predict(model, dataset, sums, tested, frames=frames, hop_frames=hop))
         predicted.append(load_predictions(place))
     results = measure(
-        predicted, dataset=dataset, folds=folds, labels=settings.labels, answers_right=settings.answers_right
+        predicted,
+        dataset=dataset,
+        folds=folds,
+        folds_by=folds_by,
+        labels=settings.labels,
+        answers_right=settings.answers_right,
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
     spec = describe(results, corpora=corpora, settings=settings, title=title, strangers=strangers)
     with Output(str(out / "training.json")) as output:
         output.write(record(results, spec=spec, settings=settings).encode())
     probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
-    write_artefacts(_outcome(probs, dataset, fitted, spec=spec), out=out)
+    write_artefacts(_outcome(probs, dataset, fitted, folds_by=folds_by, spec=spec), out=out)
     examples = example_inputs(dataset.clips, spec=spec)
     digests = [clip.digest for clip in dataset.clips]
     network_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
@@ -121,9 +130,22 @@ def load_dataset(
     return dataset, tuple(statistics(version, features=settings.features) for version in dataset.versions)
 
 
-def run_name(clips: Sequence[Clip], settings: Settings) -> str:
-    """What tells the files of this run from those of another one: settings, recipe and data."""
-    return fingerprint([dataclasses.asdict(settings), code_of(RECIPE), data_hash(clips)])
+def run_name(clips: Sequence[Clip], settings: Settings, *, folds_by: FoldsBy) -> str:
+    """What tells the files of this run from those of another one: settings of the trainings, folds, recipe and data."""
+    trained = dataclasses.asdict(settings)
+    del trained["answers_right"]  # is asked of the scores, when all trainings are done
+    return fingerprint([trained, folds_by, code_of(RECIPE), data_hash(clips)])
+
+
+def _folds(clips: Sequence[Clip], *, settings: Settings, by: FoldsBy) -> Ints:
+    """The fold in which each clip is tested, int64 (n,)."""
+    if by == "speaker":
+        return assign_folds(clips, folds=settings.folds, seed=settings.seed)
+    names = sorted({clip.corpus for clip in clips})
+    if len(names) < 2:
+        advice = "give another corpus, or take --folds-by speaker"
+        raise ExportError(f"{names[0]} is the only corpus: nothing is left to learn from; {advice}", code="bad_folds")
+    return np.array([names.index(clip.corpus) for clip in clips], dtype=np.int64)
 
 
 def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:
@@ -133,11 +155,13 @@ def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:
     return tell
 
 
-def _outcome(probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, spec: ModelSpec) -> Outcome:
+def _outcome(
+    probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, folds_by: FoldsBy, spec: ModelSpec
+) -> Outcome:
     """What strangers' clips were taken for, with the history of the network that ships."""
     truth = np.array([spec.labels.index(clip.label) for clip in dataset.clips])
     return Outcome(
-        title=f"{spec.name}, every clip scored by a network that never heard its speaker",
+        title=f"{spec.name}, every clip scored by a network that never heard its {folds_by}",
         labels=spec.labels,
         history=fitted.history,
         kept=fitted.kept,

@@ -150,7 +150,7 @@ def test_rows_are_merged_as_windows_become_a_row():
         Predictions(np.flatnonzero(calls == fold), {name: log_probs[calls == fold] for name in CONDITIONS})
         for fold in (1, 0)
     ]
-    found = measure(predicted, dataset=dataset, folds=calls, labels=LABELS, answers_right=0.5)
+    found = measure(predicted, dataset=dataset, folds=calls, folds_by="speaker", labels=LABELS, answers_right=0.5)
     assert found.rows is not None
     assert (found.rows.rows, found.rows.accuracy) == (4, 1.0)
     assert found.conditions["clean, one clip"].uar == 1.0

@@ -98,7 +98,7 @@ def test_the_file_describes_itself_and_answers_its_probe(trained):
     assert (training["recipe"], training["leaking"], training["counts_as"]) == ("phone", False, {})
     assert set(model.spec.metrics["conditions"]) >= {"clean, one clip", "phone, in a call"}
     assert {"keras", "tf2onnx", "onnxruntime"} <= set(model.spec.libraries)
-    assert "settings were compared on speakers of these corpora" in model.spec.metrics["protocol"]
+    assert "settings were compared on speakers out of these" in model.spec.metrics["protocol"]
     assert model.spec.metrics["strangers"] == STRANGERS
 
 
@@ -234,13 +234,16 @@ def call_off_two(model: keras.Model, run_epoch: Callable[[int], Epoch], **_: Any
 def test_other_settings_or_data_do_not_reuse_it(corpora):
     clips = corpora[0].clips
     names = {
-        run_name(clips, TINY),
-        run_name(clips, dataclasses.replace(TINY, seed=2)),
-        run_name(clips[1:], TINY),
-        run_name([dataclasses.replace(clips[0], label="sad"), *clips[1:]], TINY),
+        run_name(clips, TINY, folds_by="corpus"),
+        run_name(clips, TINY, folds_by="speaker"),
+        run_name(clips, dataclasses.replace(TINY, seed=2), folds_by="speaker"),
+        run_name(clips[1:], TINY, folds_by="speaker"),
+        run_name([dataclasses.replace(clips[0], label="sad"), *clips[1:]], TINY, folds_by="speaker"),
     }
-    assert len(names) == 4
-    assert run_name(clips[::-1], TINY) in names
+    assert len(names) == 5
+    assert run_name(clips[::-1], TINY, folds_by="speaker") in names
+    other_answers = dataclasses.replace(TINY, answers_right=0.5)  # is no part of a training
+    assert run_name(clips, other_answers, folds_by="speaker") in names
 
 
 def network() -> keras.Model:
@@ -346,6 +349,49 @@ def test_train_phone_on_ones_own_labels(tmp_path):
 
 
 @pytest.mark.usefixtures("small")
+def test_no_corpus_is_scored_by_a_network_that_heard_of_it(tmp_path, monkeypatch):
+    heard: list[set[str]] = []
+
+    def fit(dataset: Dataset, sums: Any, members: np.ndarray, **named: Any) -> Fitted:
+        heard.append({dataset.clips[index].corpus for index in members})
+        return fit_phone(dataset, sums, members, **named)
+
+    monkeypatch.setattr("export.train_phone.fit_phone", fit)
+    places = [
+        emovo(tmp_path / "emovo", speakers=("f1", "m1"), codes=("rab", "tri")),
+        own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann", "bob")),
+    ]
+    data = [word for place in places for word in ("--data", f"{place.name}={place}")]
+    options = ["--labels", "angry,sad", "--folds-by", "corpus", "--answers-right", "0.5", "--epochs", "1"]
+    done = run("train", "phone", *data, "-o", str(tmp_path / "out"), *options)
+    assert done.exit_code == 0, done.output
+    assert heard == [{"mine"}, {"emovo"}, {"emovo", "mine"}]
+    spec = load(done.stdout.strip()).spec
+    assert "every corpus scored by a network that learnt from the 1 others" in spec.metrics["protocol"]
+    assert "over which 50% of the answers to clips of unseen corpora are right" in spec.metrics["min_confidence"]
+    text = " ".join(card(spec).split())
+    assert "fitted on corpora the network did not train on" in text
+    assert "Every corpus was scored by a network that had heard nothing of it" in text
+    found = json.loads((tmp_path / "out" / "training.json").read_text())["results"]
+    assert found["folds_by"] == "corpus"
+    assert found["speakers_by_fold"] == [["emovo/f1", "emovo/m1"], ["mine/ann", "mine/bob"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--folds-by", "corpus", "--folds", "3"], "--folds is a number of parts by speaker"),
+        (["--folds-by", "corpus", "--protocol", "speakers"], "belong to --protocol cross-validated"),
+        (["--answers-right", "0.5", "--protocol", "speakers"], "belong to --protocol cross-validated"),
+    ],
+)
+def test_folds_that_make_no_sense_are_refused(tmp_path, options, message):
+    done = run("train", "phone", "--data", f"mine={tmp_path}", "-o", str(tmp_path / "out"), *options)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("small")
 def test_train_phone_on_one_side_of_a_split(corpus, tmp_path):
     options = ["--protocol", "random", "--epochs", "1"]
     done = run("train", "phone", "--data", f"emovo={corpus / 'emovo'}", "-o", str(tmp_path / "out"), *options)
@@ -379,9 +425,10 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, train
         ),
         (("ann",), [], "2 folds with 1 speakers"),
         (("ann",), ["--protocol", "speakers"], "only one speaker, ann"),
+        (("ann", "bob"), ["--folds-by", "corpus"], "mine is the only corpus: nothing is left to learn from; give"),
     ],
 )
-def test_too_few_speakers_are_one_line(tmp_path, speakers, options, message):
+def test_too_few_speakers_or_corpora_are_one_line(tmp_path, speakers, options, message):
     folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=speakers)
     done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 from rich.console import Console
@@ -24,6 +24,9 @@ from export.recipes import RECIPES
 from export.report import Report
 from export.usable import drop_unusable
 from sertag.parallel import usable_cpus
+
+if TYPE_CHECKING:
+    from export.out_of_fold import FoldsBy
 
 CROSS_VALIDATED = "cross-validated"
 
@@ -47,12 +50,25 @@ def recipes() -> None:
     "--protocol",
     type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
     help="speakers: nobody who is tested was learnt from. corpora: no corpus that is tested was. random: clips split "
-    "at random, the same speakers on both sides; figures say nothing of strangers. cross-validated: every speaker is "
-    "tested by a network that never heard them, then one network learns from all (phone only).  "
+    "at random, the same speakers on both sides; figures say nothing of strangers. cross-validated: every speaker, or "
+    "with --folds-by corpus every corpus, is tested by a network that never heard them, then one network learns from "
+    "all (phone only).  "
     "[default: speakers; cross-validated for phone]",
 )
 @click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
 @click.option("--folds", type=click.IntRange(min=2), help="Of the cross-validation.  [default: 4, or one a speaker]")
+@click.option(
+    "--folds-by",
+    type=click.Choice(["speaker", "corpus"]),
+    default="speaker",
+    show_default=True,
+    help="corpus: each corpus is a fold, and confidence is calibrated for recordings unlike those learnt from.",
+)
+@click.option(
+    "--answers-right",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of the answers over the model's least confidence that are right.  [default: 0.6]",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Most of them.  [default: the recipe's]")
 @click.option(
@@ -74,6 +90,8 @@ def train(
     protocol: str | None,
     fold: int,
     folds: int | None,
+    folds_by: FoldsBy,
+    answers_right: float | None,
     seed: int,
     epochs: int | None,
     labels: str | None,
@@ -98,8 +116,12 @@ def train(
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
     if protocol == CROSS_VALIDATED and not by_windows:
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if protocol == CROSS_VALIDATED else folds:
-        raise click.UsageError(f"--folds belongs to --protocol {CROSS_VALIDATED}, --fold to the others")
+    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
+        raise click.UsageError(
+            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        )
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
     if figures and (protocol != CROSS_VALIDATED or labels or epochs):
         raise click.UsageError(
             f"--figures are those of {CROSS_VALIDATED} training as it is, without --labels or --epochs"
@@ -113,9 +135,21 @@ def train(
             sentiment = tuple(chosen.sentiment[label] for label in chosen.labels)
             phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
             people = len({clip.person for corpus in corpora for clip in corpus.clips})
-            phone = replace(phone, folds=folds or max(2, min(phone.folds, people)), epochs=epochs or phone.epochs)
+            phone = replace(
+                phone,
+                folds=folds or max(2, min(phone.folds, people)),
+                epochs=epochs or phone.epochs,
+                answers_right=answers_right or phone.answers_right,
+            )
             model = train_phone(
-                corpora, settings=phone, title=title, out=out, cache=cache, report=report, strangers=strangers
+                corpora,
+                settings=phone,
+                folds_by=folds_by,
+                title=title,
+                out=out,
+                cache=cache,
+                report=report,
+                strangers=strangers,
             )
         else:
             settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
