@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -141,6 +142,25 @@ def test_workers_end_with_the_command_that_is_terminated(tmp_path):
     workers = [int(file.name) for file in tmp_path.iterdir()]
     assert command.pid not in workers
     wait_until(lambda: not any(is_alive(pid) for pid in workers))
+
+
+def test_a_worker_that_keeps_what_it_is_done_with_makes_room_for_another():
+    """TensorFlow never lets go of the clips that a network was trained on."""
+    pytest.importorskip("psutil", reason="the extra `export` is not installed")
+    keep = "setattr(os, 'kept', [*getattr(os, 'kept', []), np.ones(40_000_000)])"  # 320 MB
+    work = f"import os, time; import numpy as np; work = lambda: [{keep}, time.sleep(1.1), str(os.getpid())][-1:]"
+    job = "do_all([delayed(work)()] * 6, jobs=2, report=lambda line, share: print(line), what='by')"
+    lines = f"from joblib import delayed; from export.pieces import do_all; {job}"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"{work}; {lines}"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    workers = Counter(line for line in done.stdout.splitlines() if line.startswith("by: "))
+    assert workers.total() == 6
+    assert max(workers.values()) <= 2
 
 
 def wait_until(done: Callable[[], bool]) -> None:
