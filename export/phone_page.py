@@ -70,6 +70,7 @@ def _test(name: str, found: dict[str, Any], *, level: str) -> str:
 {table(["condition", *columns.values()], rows)}
 
 {_folds(found) if name == "corpora" else ""}
+
 {_chosen_on(found)}
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Sequence
@@ -247,6 +248,13 @@ def test_unseen_corpora_on_which_the_recipe_was_chosen_are_told(across):
     assert "by 2 trials that scored clips of emovo, tess, always" in told(*trials(0), *trials(1, test="corpora"))
     assert "by 1 trials that scored clips of tess, always" in told(*trials(0, test="corpora"))
     assert "recipe was chosen by" not in told()
+
+
+def test_no_sentence_is_taken_for_a_row_of_the_table_before_it(across):
+    lines = page_of(summarise({"corpora": across}, trials=trials(0))).splitlines()
+    behind = [after for row, after in itertools.pairwise(lines) if row.startswith("|") and not after.startswith("|")]
+    assert len(behind) >= 3
+    assert set(behind) == {""}
 
 
 def test_figures_of_other_code_are_told(speakers, across):
