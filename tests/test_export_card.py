@@ -167,7 +167,9 @@ def test_the_card_of_the_bundled_model():
     text = written(describe("phone").spec)
     assert "bidirectional LSTM 64, attention" in text
     assert "50% of the training windows went through a simulated telephone line" in text
-    assert "fitted on speakers the network did not train on" in text
+    assert "fitted on corpora the network did not train on" in text
+    assert "45% of the answers to clips of unseen corpora are right" in text
+    assert "## On strangers" in text
     assert "in English, German, Italian and Polish" in text
     assert "`calm` counts as neutral" in text
     assert "| chance | 16.7 | 14.3 | 16.7 | 14.3 | 14.3 | |" in text

@@ -137,9 +137,10 @@ def test_the_bundled_card_is_what_the_command_writes(tmp_path):
     assert (tmp_path / "card.md").read_text(encoding="utf-8") == result.output
 
 
-def test_the_bundled_model_was_never_scored_on_a_speaker_it_heard():
-    protocol = load("phone").spec.metrics["protocol"]
-    assert "folds by speaker" in protocol
+def test_the_bundled_model_was_never_scored_on_a_corpus_it_heard():
+    spec = load("phone").spec
+    assert spec.training["folds_by"] == "corpus"
+    assert "learnt from the 4 others and heard nothing of it" in spec.metrics["protocol"]
 
 
 @pytest.mark.parametrize(
