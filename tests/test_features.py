@@ -119,8 +119,10 @@ def oracle(samples: np.ndarray, spec: FeatureSpec) -> np.ndarray:
 
 
 def assert_same(found: np.ndarray, expected: np.ndarray, spec: FeatureSpec) -> None:
-    # The lifter multiplies by up to 12 and lifts values over 1e4, where float32 itself has steps of 1e-3.
-    np.testing.assert_allclose(found, expected, rtol=2e-7 if spec.lifter else 0, atol=TOLERANCE)
+    # The lifter multiplies by up to 12 and lifts values over 1e4, where float32 itself has steps of 1e-3. In single
+    # precision it also multiplies what the sum over the bands has lost by rounding.
+    lifted = 1e-6 if spec.framing == "channel" else 2e-7
+    np.testing.assert_allclose(found, expected, rtol=lifted if spec.lifter else 0, atol=TOLERANCE)
 
 
 @FAST
