@@ -17,7 +17,7 @@ from export.channel_statistics import LEAST_SPEECH_FRAMES
 from export.clips import Clip, Corpus
 from export.layouts import LAYOUTS
 from export.model_figures import of_cross_validation, of_trial
-from export.out_of_fold import FoldsBy, Results
+from export.out_of_fold import Results
 from export.protocols import Split
 from export.recipes.phone import RECIPE
 from sertag.spec import ModelSpec
@@ -68,7 +68,7 @@ def describe(
         temperature=round(results.temperature, 4),
         min_confidence=round(results.min_confidence, 4),
         licence=LICENCE if public else _licences(corpora),
-        training=MappingProxyType(_training(corpora, settings, folds_by=results.folds_by)),
+        training=MappingProxyType(_training(corpora, settings, results)),
         metrics=MappingProxyType(
             of_cross_validation(results, settings, developed=public)
             | ({"strangers": dict(strangers)} if strangers else {})
@@ -173,15 +173,14 @@ def _corpora(corpora: Sequence[Corpus]) -> list[dict[str, object]]:
     ]
 
 
-def _training(corpora: tuple[Corpus, ...], settings: Settings, *, folds_by: FoldsBy) -> dict[str, object]:
-    strangers = "speakers" if folds_by == "speaker" else "corpora"
+def _training(corpora: tuple[Corpus, ...], settings: Settings, results: Results) -> dict[str, object]:
     return {
         "recipe": RECIPE.name,
         "network": RECIPE.model,
         "corpora": _corpora(corpora),
         "counts_as": _changed(settings.counts_as),
-        "folds_by": folds_by,
-        "calibrated_on": f"{strangers} the network did not train on",
+        "folds_by": results.folds_by,
+        "calibrated_on": f"{results.strangers} the network did not train on",
         "leaking": False,
         "seed": settings.seed,
         "windows_seen": settings.epochs * settings.steps * settings.batch,

@@ -31,7 +31,7 @@ _PROTOCOLS = MappingProxyType(
 def of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
     """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
     by_corpus = results.folds_by == "corpus"
-    parts, strangers = len(results.speakers_by_fold), "corpora" if by_corpus else "speakers"
+    parts, strangers = len(results.speakers_by_fold), results.strangers
     split = (
         f"every corpus scored by a network that learnt from the {parts - 1} others and heard nothing of it"
         if by_corpus

@@ -73,6 +73,11 @@ class Results:
     conditions: dict[str, Measured]
     rows: Rows | None
 
+    @property
+    def strangers(self) -> str:
+        """What a fold consists of, in a word."""
+        return "speakers" if self.folds_by == "speaker" else "corpora"
+
 
 def measure(
     predicted: Sequence[Predictions],
