@@ -37,6 +37,7 @@ for _command in (
     measuring.results,
     measuring.protocol,
     measuring.search,
+    measuring.choose,
 ):
     main.add_command(_command)
 

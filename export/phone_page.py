@@ -17,7 +17,8 @@ def as_markdown(summary: dict[str, Any], *, code: str) -> str:
         summary: see `export.phone_summary.summarise`.
         code: of today's training; see `export.phone_protocol.code_of_training`.
     """
-    old = [] if set(summary["codes"]) <= {code} else [_OLD]
+    codes = {*summary["codes"], *summary.get("choice", {}).get("codes", ())}
+    old = [] if codes <= {code} else [_OLD]
     return "\n".join(filled(part) for part in (_TITLE, *old, _METHOD, *_sections(summary, level="##")))
 
 
@@ -34,6 +35,7 @@ def card_section(summary: dict[str, Any]) -> str:
 
 def _sections(summary: dict[str, Any], *, level: str) -> list[str]:
     parts = [_test(name, found, level=level) for name, found in summary["tests"].items()]
+    parts.append(_choice(summary.get("choice", {}), level=level))
     parts.append(_survival(summary, level=level))
     if dates := summary["dates"]:
         parts.append(f"\n{measured(dates, summary['commits'])}\n")
@@ -103,6 +105,34 @@ def _chosen_on(found: dict[str, Any]) -> str:
     return f"{told}, all without the fold `{own['left_alone']}`. That fold alone, UAR %: {alone}."
 
 
+def _choice(choice: dict[str, Any], *, level: str) -> str:
+    """What would have been chosen had nobody looked at the corpus that is tested."""
+    if not choice:
+        return ""
+    chosen: dict[str, str] = choice["chosen"]
+    rows = [
+        [name, *(_cell(merit, best=chosen[left] == name) for left, merit in merits.items())]
+        for name, merits in choice["merits"].items()
+    ]
+    alike = [left for left, name in chosen.items() if name == choice["recipe"]]
+    others = {left: name for left, name in chosen.items() if left not in alike}
+    told = [f"Without {', '.join(alike)} the recipe would be the same."] if alike else []
+    told += [f"Without {left} it would be the one named `{name}`." for left, name in others.items()]
+    return f"""
+{level} The recipe without the corpus that is tested
+
+{_CHOICE}
+
+{table(["candidate", *(f"without {left}" for left in chosen)], rows)}
+
+{" ".join(told)} {measured(choice["dates"], choice["commits"])}
+"""
+
+
+def _cell(merit: float, *, best: bool) -> str:
+    return f"**{100 * merit:.1f}**" if best else f"{100 * merit:.1f}"
+
+
 def _figure(key: str, found: dict[str, float] | None, *, seeds: int) -> str:
     if found is None:
         return ""
@@ -138,6 +168,13 @@ _OLD = """
 """
 _RECIPE = """
 The recipe of this model, trained anew for each of these tests.
+"""
+_CHOICE = """
+The trials named above have scored clips of the corpora that are tested. So the main decisions of the recipe were made
+again, for each corpus without a clip of it, learnt from or scored (`python -m export choose phone`, pieces in
+`choice/`). A candidate differs from the recipe in one thing. A cell is its mean UAR % on the other four corpora, half
+of it on speakers and half on whole corpora that the network has not heard, over all conditions above and in noise; one
+seed. The best of a column is bold.
 """
 _METHOD = """
 Every cell is the mean over seeds ± their standard deviation, where there are several. No training chooses anything on

@@ -11,10 +11,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from export.choice import read_choice
 from export.metrics import merit
 from export.phone_page import as_markdown
 from export.phone_protocol import code_of_training
@@ -25,6 +27,7 @@ from export.surety import Surety, from_plain
 from sertag.output import Output
 
 TRIALS = "search.jsonl"
+CHOICE = "choice"
 
 _HALF = 0.5  # of the clips, those that the model is surest of
 _PICTURED = "phone, in a call"
@@ -35,7 +38,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
 
     Args:
         pieces: folder of the pieces.
-        out: folder for what is written; the trials of `export.search` are looked for there.
+        out: folder for what is written; what `export.search` and `export.choice` have tried is looked for there.
 
     Returns:
         The page.
@@ -44,7 +47,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
         OutputError: a file cannot be written.
     """
     found = read_pieces(pieces)
-    summary = summarise(found, trials=read_lines(out / TRIALS))
+    summary = summarise(found, trials=read_lines(out / TRIALS), choice=read_choice(out / CHOICE))
     page = out / "phone.md"
     shown = as_markdown(summary, code=code_of_training())
     for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
@@ -68,17 +71,24 @@ def read_pieces(place: Path) -> dict[str, list[Piece]]:
     return found
 
 
-def summarise(pieces: Mapping[str, Sequence[Piece]], *, trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def summarise(
+    pieces: Mapping[str, Sequence[Piece]],
+    *,
+    trials: Sequence[Mapping[str, Any]] = (),
+    choice: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """All figures as plain objects; shares from 0 to 1.
 
     Args:
         pieces: by their question.
         trials: the lines of `export.search`.
+        choice: see `export.choice.choose`.
     """
     measured = [piece for own in pieces.values() for piece in own]
     asked = [question for question in QUESTIONS if pieces.get(question.name)]
     return {
         "tests": {question.name: _answer(question, pieces[question.name], trials) for question in asked},
+        "choice": dict(choice),
         "labels_that_survive": _surviving([piece for piece in measured if piece["test"] != CALLS]),
         "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
         "dates": sorted({piece["date"] for piece in measured}),

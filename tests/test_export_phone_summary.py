@@ -349,6 +349,34 @@ def test_everything_is_written_from_the_pieces_alone(kept, tmp_path, speakers, a
     assert len(before) == 4
 
 
+MERITS = {
+    "as it is": {"tess": 0.5, "emodb": 0.41, "nemo": 0.3},
+    "half as long": {"tess": 0.4, "emodb": 0.42, "nemo": 0.2},
+}
+CHOSEN = {
+    "recipe": "as it is",
+    "merits": MERITS,
+    "chosen": {"tess": "as it is", "emodb": "half as long", "nemo": "as it is"},
+    "codes": [CODE],
+    "dates": ["2031-02-01"],
+    "commits": ["c0ffee1"],
+}
+
+
+def test_the_page_says_what_would_have_been_chosen_without_the_tested_corpus(speakers):
+    summary = summarise({"tess": speakers}, choice=CHOSEN)
+    page = page_of(summary)
+    assert "## The recipe without the corpus that is tested" in page
+    assert "| candidate | without tess | without emodb | without nemo |" in page
+    assert "| as it is | **50.0** | 41.0 | **30.0** |" in page
+    assert "| half as long | 40.0 | **42.0** | 20.0 |" in page
+    told = "Without tess, nemo the recipe would be the same. Without emodb it would be the one named `half as long`."
+    assert f"{told} Measured 2031-02-01 at c0ffee1." in page.replace("\n", " ")
+    assert "has changed since" not in page
+    assert "has changed since" in page_of(summarise({"tess": speakers}, choice=CHOSEN | {"codes": [CODE, "older"]}))
+    assert "The recipe without" not in page_of(summarise({"tess": speakers}))
+
+
 def test_pictures_show_all_seeds_and_folds_over_the_phone_in_a_call(kept, tmp_path, monkeypatch):
     drawn: list[Figure] = []
     true = Figure.savefig

@@ -50,7 +50,7 @@ from tests.training import one_process, untraced
 
 SMALL: dict[str, Any] = {"windows": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
 TINY = Settings(folds=2, epochs=2, **SMALL)
-STRANGERS = {"tests": {}, "labels_that_survive": {"MP3": 0.75}, "dates": [], "commits": [], "codes": []}
+STRANGERS = {"tests": {}, "choice": {}, "labels_that_survive": {"MP3": 0.75}, "dates": [], "commits": [], "codes": []}
 CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
 
 

@@ -1,4 +1,4 @@
-"""`results`, `protocol` and `search`: hours of training, kept as they finish, and what becomes of them."""
+"""`results`, `protocol`, `search` and `choose`: hours of training, kept as they finish, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -140,6 +140,27 @@ def search(
         corpora = _decodable(places, cache, report)
         line = try_out(question, corpora, fold=fold, seed=seed, changes=wanted, note=note, cache=cache, log=out)
     click.echo(json.dumps(line))
+
+
+@click.command()
+@click.argument("model", type=click.Choice(["phone"]))
+@data_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder for pieces and figures.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Trainings at a time.  [default: usable processors]")
+def choose(model: str, places: tuple[str, ...], out: Path, cache: Path, jobs: int | None) -> None:
+    """Make the main decisions of the default MODEL anew, for each corpus without its clips.
+
+    Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
+    """
+    from export.choice import measure
+    from export.phone_summary import CHOICE, write_summary
+
+    with console.errors(), console.progress() as report:
+        corpora = _decodable(places, cache, report)
+        measure(corpora, place=out / CHOICE, cache=cache, jobs=jobs or usable_cpus(), report=report)
+        page = write_summary(out / "protocol", out)
+    click.echo(str(page))
 
 
 def _decodable(places: Sequence[str], cache: Path, report: Report) -> dict[str, Corpus]:

@@ -1,0 +1,297 @@
+"""The main decisions of the default model's recipe made anew, once for each corpus, without a clip of that corpus.
+
+Trials of the recipe (`export.search`) have scored speakers of all corpora, and the protocol tests on the same corpora.
+Whether its figures come from folds that chose the recipe is answered here: candidates, fixed beforehand, each differ
+from the recipe in one decision, and for each corpus that candidate is chosen which is best on the *other* corpora. In
+what is looked at for a corpus, none of its clips is learnt from or scored.
+
+A candidate is trained on half the speakers of each corpus and scored on the other half, both ways, and on three corpora
+and scored on the two that it has not heard, so that each corpus is left out together with two others. Both count the
+same. Its merit is the mean UAR, over the conditions too: clean, phone, out of a noisy place, as one clip and in a call.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib import delayed
+
+from export import fit_phone as phone_training
+from export.benches import LINES_SEED
+from export.channel_statistics import Statistics, statistics
+from export.clips import Corpus
+from export.corpora import relabel
+from export.dataset import Dataset, Ints, Preparation, prepare
+from export.describe import data_hash
+from export.errors import ExportError
+from export.fit_phone import Settings, fit_phone
+from export.folds import assign_folds
+from export.labels import LABELS
+from export.metrics import Probs, figures
+from export.phone_protocol import code_of_training
+from export.phone_questions import CONDITIONS, FIVE
+from export.pieces import Piece, do_all, fingerprint, is_there, keep, origin, read_all, slug
+from export.predictions import IN_NOISE, predict
+from export.recipe import Task
+from export.recipes.phone import RECIPE
+from export.report import Report
+from export.search import changed
+
+if TYPE_CHECKING:
+    import keras
+
+AS_IT_IS = "as it is"
+DROPOUT = "dropout in the LSTM"
+CHANGES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        AS_IT_IS: {},
+        DROPOUT: {},  # see `_with_dropout`
+        "normalised by all speech of the channel": {"features.normalisation": "channel_speech"},
+        "no noise in training": {"mixture.noisy": "0"},
+        "half as long": {"windows": "50000"},
+        "24 cepstra": {"features.n_mfcc": "24"},
+        "nothing masked in training": {"mixture.time_masks": "0"},
+    }
+)
+# Members learn apart, so that each is also what a network without the others would be.
+MEMBERS = MappingProxyType({"LSTM alone": "member_lstm", "functionals alone": "member_functionals"})
+PAIRS = tuple(zip(FIVE, (*FIVE[1:], FIVE[0]), strict=True))
+CONDITIONS_TRIED = (*CONDITIONS.values(), *IN_NOISE)
+
+_RULES = 1  # raised when a piece is measured otherwise
+_SEED = 1
+_HALVES = 2
+_MOST_SCORED = 1000  # clips of a corpus
+_DENSE = 64  # units of the layer behind the LSTM, and of no other dense layer
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """One training: on whom, and who is scored.
+
+    Attributes:
+        candidate: one of `CHANGES`.
+        corpora: that it has clips of, learnt from or scored.
+        left: the two corpora that are scored and not learnt from; the half of the one corpus that is scored otherwise.
+    """
+
+    candidate: str
+    corpora: tuple[str, ...]
+    left: tuple[str, str] | int
+
+    @property
+    def file(self) -> str:
+        """Where its piece lies."""
+        what = f"without {' '.join(self.left)}" if isinstance(self.left, tuple) else f"{self.corpora[0]} {self.left}"
+        return f"{slug(self.candidate)}-{slug(what)}.json"
+
+
+def measure(
+    corpora: Mapping[str, Corpus],
+    *,
+    place: Path,
+    cache: Path,
+    jobs: int,
+    report: Report = lambda what, share: None,
+) -> None:
+    """Train and score what is not there yet.
+
+    Args:
+        corpora: by name, decodable clips with their own labels.
+        place: folder of the pieces.
+        cache: folder for features.
+        jobs: trainings at a time, each on one thread.
+        report: of the progress.
+
+    Raises:
+        ExportError: a corpus is missing, or features that cannot be kept.
+        OutputError: a piece cannot be written.
+    """
+    if missing := [name for name in FIVE if name not in corpora]:
+        message = f"the choice is made on {', '.join(FIVE)}, and there is no {', '.join(missing)}"
+        raise ExportError(f"{message}; add --data NAME=DIR", code="no_data")
+    work = [
+        delayed(_measure_all)(trainings, [corpora[name] for name in trainings[0].corpora], place=place, cache=cache)
+        for candidate in CHANGES
+        for trainings in _trainings(candidate)
+    ]
+    do_all(work, jobs=jobs, report=report, what="choice")
+
+
+def choose(pieces: Sequence[Piece]) -> dict[str, Any]:
+    """What each candidate reaches where a corpus is left alone, and which is chosen there.
+
+    Args:
+        pieces: all of them; a candidate of which some are missing does not stand.
+
+    Returns:
+        `recipe`, which candidate is shipped; `merits`, by candidate and corpus that is left alone, shares from 0 to 1;
+        `chosen`, by that corpus; what it was measured with and when. Empty where no candidate stands.
+    """
+    by_candidate: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        for candidate in piece["uar"]:
+            by_candidate.setdefault(candidate, []).append(piece)
+    all_of_them = len(FIVE) * _HALVES + len(PAIRS)
+    merits = {
+        candidate: {left: round(_merit(by_candidate[candidate], candidate, left=left), 4) for left in FIVE}
+        for candidate in (AS_IT_IS, *MEMBERS, *CHANGES)
+        if len(by_candidate.get(candidate, [])) == all_of_them
+    }
+    if not merits:
+        return {}
+    return {
+        "recipe": AS_IT_IS,
+        "merits": merits,
+        "chosen": {left: max(merits, key=lambda name: merits[name][left]) for left in FIVE},
+        "codes": sorted({piece["code"] for piece in pieces}),
+        "dates": sorted({piece["date"] for piece in pieces}),
+        "commits": sorted({piece["commit"] for piece in pieces}),
+    }
+
+
+def read_choice(place: Path) -> dict[str, Any]:
+    """See `choose`."""
+    return choose(read_all(place))
+
+
+def _merit(pieces: Sequence[Piece], candidate: str, *, left: str) -> float:
+    """Mean over unseen speakers and unseen corpora, where a corpus is left alone."""
+    speakers: dict[str, list[float]] = {}
+    strangers: list[float] = []
+    for piece in pieces:
+        uar = {corpus: float(np.mean(list(found.values()))) for corpus, found in piece["uar"][candidate].items()}
+        if len(uar) == 1:
+            (name,) = uar
+            speakers.setdefault(name, []).append(uar[name])
+        elif left in uar:
+            strangers += [merit for name, merit in uar.items() if name != left]
+    seen = [float(np.mean(both)) for name, both in speakers.items() if name != left]
+    return float(np.mean(seen) + np.mean(strangers)) / 2
+
+
+def _trainings(candidate: str) -> list[list[_Training]]:
+    """All of a candidate; those together that share their clips."""
+    inside = [[_Training(candidate, (name,), half) for half in range(_HALVES)] for name in FIVE]
+    return [*inside, [_Training(candidate, FIVE, pair) for pair in PAIRS]]
+
+
+def _measure_all(trainings: Sequence[_Training], corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
+    """Measure what is not there yet; returns what to tell of each."""
+    candidate = trainings[0].candidate
+    settings = dataclasses.replace(changed(Settings(), CHANGES[candidate]), seed=_SEED)
+    clips = [clip for corpus in relabel(corpora, onto=LABELS) for clip in corpus.clips]
+    code = code_of_training()
+    rules = fingerprint([_RULES, candidate, dict(CHANGES[candidate]), code, data_hash(clips)])
+    missing = [training for training in trainings if not is_there(place / training.file, rules)]
+    if not missing:
+        return []
+    dataset = prepare(clips, preparation=Preparation(settings.features, seed=LINES_SEED), cache=cache, jobs=1)
+    sums = tuple(statistics(version, features=settings.features) for version in dataset.versions)
+    told = []
+    for training in missing:
+        began = time.monotonic()
+        found = _try(training, dataset, sums, settings=settings)
+        piece = {"training": training.file, "seed": _SEED, "uar": found, "rules": rules, "code": code}
+        keep(place / training.file, piece | {"took_s": round(time.monotonic() - began, 1), **origin()})
+        told.append(f"{training.file}: {_short(found[candidate])}, in {time.monotonic() - began:.0f} s")
+    return told
+
+
+def _try(
+    training: _Training, dataset: Dataset, sums: tuple[Statistics, ...], *, settings: Settings
+) -> dict[str, dict[str, dict[str, float]]]:
+    """UAR by candidate, scored corpus and condition."""
+    learn, scored = _sides(training, dataset)
+    with _network(training.candidate):
+        model = fit_phone(dataset, sums, learn, settings=settings).model
+    networks = {training.candidate: model}
+    if training.candidate == AS_IT_IS:
+        networks |= {name: _alone(model, layer) for name, layer in MEMBERS.items()}
+    corpus_of = np.array([clip.corpus for clip in dataset.clips])[scored]
+    truth = np.array([settings.labels.index(clip.label) for clip in dataset.clips])[scored]
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name, network in networks.items():
+        answers = predict(
+            network,
+            dataset,
+            sums,
+            scored,
+            frames=settings.window_frames,
+            hop_frames=settings.hop_frames,
+            conditions=CONDITIONS_TRIED,
+        ).log_probs
+        found[name] = {
+            corpus: {
+                condition: _uar(log_probs[corpus_of == corpus], truth[corpus_of == corpus])
+                for condition, log_probs in answers.items()
+            }
+            for corpus in sorted(set(corpus_of))
+        }
+    return found
+
+
+def _sides(training: _Training, dataset: Dataset) -> tuple[Ints, Ints]:
+    """Who is learnt from and who is scored, int64, ascending."""
+    if isinstance(training.left, tuple):
+        corpus_of = np.array([clip.corpus for clip in dataset.clips])
+        asked = [corpus_of == name for name in training.left]
+        learn = ~np.any(asked, axis=0)
+    else:
+        asked = [assign_folds(dataset.clips, folds=_HALVES, seed=_SEED) == training.left]
+        learn = ~asked[0]
+    rng = np.random.default_rng(_SEED)
+    scored = [rng.permutation(np.flatnonzero(own))[:_MOST_SCORED] for own in asked]
+    return np.flatnonzero(learn), np.sort(np.concatenate(scored))
+
+
+def _uar(log_probs: Probs, truth: Ints) -> float:
+    return round(figures(np.exp(log_probs), truth, labels=LABELS).uar, 4)
+
+
+def _alone(model: keras.Model, layer: str) -> keras.Model:
+    """The answers of one member."""
+    import keras
+
+    return keras.Model(model.input, keras.ops.softmax(model.get_layer(layer).output))
+
+
+@contextmanager
+def _network(candidate: str) -> Iterator[None]:
+    """Have `fit_phone`, which knows one recipe, build the network of a candidate."""
+    namespace = vars(phone_training)
+    before = namespace["RECIPE"]
+    if candidate == DROPOUT:
+        namespace["RECIPE"] = dataclasses.replace(before, build=_with_dropout)
+    try:
+        yield
+    finally:
+        namespace["RECIPE"] = before
+
+
+def _with_dropout(task: Task) -> keras.Model:
+    """The recipe's network with dropout behind each convolution and around the LSTM and the dense layer behind it."""
+    import keras
+
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        if isinstance(layer, keras.layers.ReLU):
+            return keras.layers.SpatialDropout1D(0.1)(layer(*inputs, **options))
+        if isinstance(layer, keras.layers.Bidirectional):
+            return layer(keras.layers.Dropout(0.2)(*inputs), **options)
+        if isinstance(layer, keras.layers.Dense) and layer.units == _DENSE:
+            return keras.layers.Dropout(0.2)(layer(keras.layers.Dropout(0.3)(*inputs), **options))
+        return layer(*inputs, **options)
+
+    return keras.models.clone_model(RECIPE.build(task), call_function=call)
+
+
+def _short(found: Mapping[str, Mapping[str, float]]) -> str:
+    return ", ".join(f"{corpus} {100 * np.mean(list(own.values())):.1f}" for corpus, own in found.items())
