@@ -5,9 +5,9 @@ Whether its figures come from folds that chose the recipe is answered here: cand
 from the recipe in one decision, and for each corpus that candidate is chosen which is best on the *other* corpora. In
 what is looked at for a corpus, none of its clips is learnt from or scored.
 
-A candidate is trained on half the speakers of each corpus and scored on the other half, both ways, and on three corpora
-and scored on the two that it has not heard, so that each corpus is left out together with two others. Both count the
-same. Its merit is the mean UAR, over the conditions too: clean, phone, out of a noisy place, as one clip and in a call.
+A candidate is trained on half the speakers of each corpus and scored on the other half, and on three corpora and scored
+on the two that it has not heard, so that each corpus is left out together with two others. Both count the same. Its
+merit is the mean UAR, over the conditions too: clean, phone, out of a noisy place, as one clip and in a call.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ CONDITIONS_TRIED = (*CONDITIONS.values(), *IN_NOISE)
 
 _RULES = 1  # raised when a piece is measured otherwise
 _SEED = 1
-_HALVES = 2
+_HALVES, _SCORED_HALF = 2, 1
 _MOST_SCORED = 1000  # clips of a corpus
 _DENSE = 64  # units of the layer behind the LSTM, and of no other dense layer
 
@@ -80,17 +80,18 @@ class _Training:
     Attributes:
         candidate: one of `CHANGES`.
         corpora: that it has clips of, learnt from or scored.
-        left: the two corpora that are scored and not learnt from; the half of the one corpus that is scored otherwise.
+        scored: the two that are not learnt from, or the one of whose speakers half are learnt from.
     """
 
     candidate: str
     corpora: tuple[str, ...]
-    left: tuple[str, str] | int
+    scored: tuple[str, ...]
 
     @property
     def file(self) -> str:
         """Where its piece lies."""
-        what = f"without {' '.join(self.left)}" if isinstance(self.left, tuple) else f"{self.corpora[0]} {self.left}"
+        within = self.corpora == self.scored
+        what = f"half of {self.scored[0]}" if within else f"without {' '.join(self.scored)}"
         return f"{slug(self.candidate)}-{slug(what)}.json"
 
 
@@ -140,7 +141,7 @@ def choose(pieces: Sequence[Piece]) -> dict[str, Any]:
     for piece in pieces:
         for candidate in piece["uar"]:
             by_candidate.setdefault(candidate, []).append(piece)
-    all_of_them = len(FIVE) * _HALVES + len(PAIRS)
+    all_of_them = len(FIVE) + len(PAIRS)
     merits = {
         candidate: {left: round(_merit(by_candidate[candidate], candidate, left=left), 4) for left in FIVE}
         for candidate in (AS_IT_IS, *MEMBERS, *CHANGES)
@@ -165,23 +166,22 @@ def read_choice(place: Path) -> dict[str, Any]:
 
 def _merit(pieces: Sequence[Piece], candidate: str, *, left: str) -> float:
     """Mean over unseen speakers and unseen corpora, where a corpus is left alone."""
-    speakers: dict[str, list[float]] = {}
+    speakers: list[float] = []
     strangers: list[float] = []
     for piece in pieces:
         uar = {corpus: float(np.mean(list(found.values()))) for corpus, found in piece["uar"][candidate].items()}
+        others = [merit for name, merit in uar.items() if name != left]
         if len(uar) == 1:
-            (name,) = uar
-            speakers.setdefault(name, []).append(uar[name])
-        elif left in uar:
-            strangers += [merit for name, merit in uar.items() if name != left]
-    seen = [float(np.mean(both)) for name, both in speakers.items() if name != left]
-    return float(np.mean(seen) + np.mean(strangers)) / 2
+            speakers += others
+        elif left in uar:  # else it has been learnt from
+            strangers += others
+    return float(np.mean(speakers) + np.mean(strangers)) / 2
 
 
 def _trainings(candidate: str) -> list[list[_Training]]:
     """All of a candidate; those together that share their clips."""
-    inside = [[_Training(candidate, (name,), half) for half in range(_HALVES)] for name in FIVE]
-    return [*inside, [_Training(candidate, FIVE, pair) for pair in PAIRS]]
+    halves = [[_Training(candidate, (name,), (name,))] for name in FIVE]
+    return [*halves, [_Training(candidate, FIVE, pair) for pair in PAIRS]]
 
 
 def _measure_all(trainings: Sequence[_Training], corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
@@ -241,16 +241,13 @@ def _try(
 
 def _sides(training: _Training, dataset: Dataset) -> tuple[Ints, Ints]:
     """Who is learnt from and who is scored, int64, ascending."""
-    if isinstance(training.left, tuple):
-        corpus_of = np.array([clip.corpus for clip in dataset.clips])
-        asked = [corpus_of == name for name in training.left]
-        learn = ~np.any(asked, axis=0)
-    else:
-        asked = [assign_folds(dataset.clips, folds=_HALVES, seed=_SEED) == training.left]
-        learn = ~asked[0]
+    corpus_of = np.array([clip.corpus for clip in dataset.clips])
+    asked = [corpus_of == name for name in training.scored]
+    if training.scored == training.corpora:
+        asked = [assign_folds(dataset.clips, folds=_HALVES, seed=_SEED) == _SCORED_HALF]
     rng = np.random.default_rng(_SEED)
     scored = [rng.permutation(np.flatnonzero(own))[:_MOST_SCORED] for own in asked]
-    return np.flatnonzero(learn), np.sort(np.concatenate(scored))
+    return np.flatnonzero(~np.any(asked, axis=0)), np.sort(np.concatenate(scored))
 
 
 def _uar(log_probs: Probs, truth: Ints) -> float:

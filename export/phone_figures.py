@@ -10,7 +10,14 @@ from export.errors import ExportError
 from export.phone_protocol import code_of_training
 from export.phone_questions import QUESTIONS
 
-_KEPT = ("tests", "choice", "labels_that_survive", "dates", "commits", "codes")  # figures of real calls are those of one file
+_KEPT = (
+    "tests",
+    "choice",
+    "labels_that_survive",
+    "dates",
+    "commits",
+    "codes",
+)  # figures of real calls are those of one file
 
 
 def read_figures(place: Path) -> dict[str, Any]:
