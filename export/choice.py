@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from joblib import delayed
 
-from export import fit_phone as phone_training
 from export.benches import LINES_SEED
+from export.candidates import AS_IT_IS, CHANGES, MEMBERS, alone, network_of, settings_of
 from export.channel_statistics import Statistics, statistics
 from export.clips import Corpus
 from export.corpora import relabel
@@ -40,29 +38,8 @@ from export.phone_protocol import code_of_training
 from export.phone_questions import CONDITIONS, FIVE
 from export.pieces import Piece, do_all, fingerprint, is_there, keep, origin, read_all, slug
 from export.predictions import IN_NOISE, predict
-from export.recipe import Task
-from export.recipes.phone import RECIPE
 from export.report import Report
-from export.search import changed
 
-if TYPE_CHECKING:
-    import keras
-
-AS_IT_IS = "as it is"
-DROPOUT = "dropout in the LSTM"
-CHANGES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        AS_IT_IS: {},
-        DROPOUT: {},  # see `_with_dropout`
-        "normalised by all speech of the channel": {"features.normalisation": "channel_speech"},
-        "no noise in training": {"mixture.noisy": "0"},
-        "half as long": {"windows": "50000"},
-        "24 cepstra": {"features.n_mfcc": "24"},
-        "nothing masked in training": {"mixture.time_masks": "0"},
-    }
-)
-# Members learn apart, so that each is also what a network without the others would be.
-MEMBERS = MappingProxyType({"LSTM alone": "member_lstm", "functionals alone": "member_functionals"})
 PAIRS = tuple(zip(FIVE, (*FIVE[1:], FIVE[0]), strict=True))
 CONDITIONS_TRIED = (*CONDITIONS.values(), *IN_NOISE)
 
@@ -70,7 +47,6 @@ _RULES = 1  # raised when a piece is measured otherwise
 _SEED = 1
 _HALVES, _SCORED_HALF = 2, 1
 _MOST_SCORED = 1000  # clips of a corpus
-_DENSE = 64  # units of the layer behind the LSTM, and of no other dense layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +110,8 @@ def choose(pieces: Sequence[Piece]) -> dict[str, Any]:
         pieces: all of them; a candidate of which some are missing does not stand.
 
     Returns:
-        `recipe`, which candidate is shipped; `merits`, by candidate and corpus that is left alone, shares from 0 to 1;
-        `chosen`, by that corpus; what it was measured with and when. Empty where no candidate stands.
+        `merits`, by candidate and corpus that is left alone, shares from 0 to 1; `chosen`, by that corpus; what it was
+        measured with and when. Empty where no candidate stands.
     """
     by_candidate: dict[str, list[Piece]] = {}
     for piece in pieces:
@@ -150,7 +126,6 @@ def choose(pieces: Sequence[Piece]) -> dict[str, Any]:
     if not merits:
         return {}
     return {
-        "recipe": AS_IT_IS,
         "merits": merits,
         "chosen": {left: max(merits, key=lambda name: merits[name][left]) for left in FIVE},
         "codes": sorted({piece["code"] for piece in pieces}),
@@ -187,7 +162,7 @@ def _trainings(candidate: str) -> list[list[_Training]]:
 def _measure_all(trainings: Sequence[_Training], corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
     """Measure what is not there yet; returns what to tell of each."""
     candidate = trainings[0].candidate
-    settings = dataclasses.replace(changed(Settings(), CHANGES[candidate]), seed=_SEED)
+    settings = dataclasses.replace(settings_of(candidate), seed=_SEED)
     clips = [clip for corpus in relabel(corpora, onto=LABELS) for clip in corpus.clips]
     code = code_of_training()
     rules = fingerprint([_RULES, candidate, dict(CHANGES[candidate]), code, data_hash(clips)])
@@ -211,11 +186,11 @@ def _try(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """UAR by candidate, scored corpus and condition."""
     learn, scored = _sides(training, dataset)
-    with _network(training.candidate):
+    with network_of(training.candidate):
         model = fit_phone(dataset, sums, learn, settings=settings).model
     networks = {training.candidate: model}
     if training.candidate == AS_IT_IS:
-        networks |= {name: _alone(model, layer) for name, layer in MEMBERS.items()}
+        networks |= {name: alone(model, name) for name in MEMBERS}
     corpus_of = np.array([clip.corpus for clip in dataset.clips])[scored]
     truth = np.array([settings.labels.index(clip.label) for clip in dataset.clips])[scored]
     found: dict[str, dict[str, dict[str, float]]] = {}
@@ -252,42 +227,6 @@ def _sides(training: _Training, dataset: Dataset) -> tuple[Ints, Ints]:
 
 def _uar(log_probs: Probs, truth: Ints) -> float:
     return round(figures(np.exp(log_probs), truth, labels=LABELS).uar, 4)
-
-
-def _alone(model: keras.Model, layer: str) -> keras.Model:
-    """The answers of one member."""
-    import keras
-
-    return keras.Model(model.input, keras.ops.softmax(model.get_layer(layer).output))
-
-
-@contextmanager
-def _network(candidate: str) -> Iterator[None]:
-    """Have `fit_phone`, which knows one recipe, build the network of a candidate."""
-    namespace = vars(phone_training)
-    before = namespace["RECIPE"]
-    if candidate == DROPOUT:
-        namespace["RECIPE"] = dataclasses.replace(before, build=_with_dropout)
-    try:
-        yield
-    finally:
-        namespace["RECIPE"] = before
-
-
-def _with_dropout(task: Task) -> keras.Model:
-    """The recipe's network with dropout behind each convolution and around the LSTM and the dense layer behind it."""
-    import keras
-
-    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
-        if isinstance(layer, keras.layers.ReLU):
-            return keras.layers.SpatialDropout1D(0.1)(layer(*inputs, **options))
-        if isinstance(layer, keras.layers.Bidirectional):
-            return layer(keras.layers.Dropout(0.2)(*inputs), **options)
-        if isinstance(layer, keras.layers.Dense) and layer.units == _DENSE:
-            return keras.layers.Dropout(0.2)(layer(keras.layers.Dropout(0.3)(*inputs), **options))
-        return layer(*inputs, **options)
-
-    return keras.models.clone_model(RECIPE.build(task), call_function=call)
 
 
 def _short(found: Mapping[str, Mapping[str, float]]) -> str:

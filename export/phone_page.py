@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from export.candidates import AS_IT_IS
 from export.markdown import filled, measured, table
 from export.phone_questions import CONDITIONS, FOUND
 
@@ -73,7 +74,7 @@ def _test(name: str, found: dict[str, Any], *, level: str) -> str:
 
 {_folds(found) if name == "corpora" else ""}
 
-{_chosen_on(found)}
+{_chosen_on(found)} {_untouched(found)}
 """
 
 
@@ -105,6 +106,22 @@ def _chosen_on(found: dict[str, Any]) -> str:
     return f"{told}, all without the fold `{own['left_alone']}`. That fold alone, UAR %: {alone}."
 
 
+def _untouched(found: dict[str, Any]) -> str:
+    """Figures that come from no fold that chose the recipe."""
+    own = found.get("untouched")
+    if not own:
+        return ""
+    if own["candidates"] == [AS_IT_IS]:
+        return "Without any clip of what is tested the same recipe would have been chosen; see below."
+    names = ", ".join(f"`{name}`" for name in own["candidates"])
+    told = f"Without any clip of what is tested another recipe would have been chosen ({names}; see below)"
+    if not own["seeds"]:
+        return f"{told}, which is not measured yet."
+    uar = "; ".join(f"{name} {_figure('uar', figure, seeds=own['seeds'])}" for name, figure in own["uar"].items())
+    seeds = f"{own['seeds']} seed{'s' if own['seeds'] > 1 else ''}"
+    return f"{told}. With that one, {seeds}, UAR %: {uar}."
+
+
 def _choice(choice: dict[str, Any], *, level: str) -> str:
     """What would have been chosen had nobody looked at the corpus that is tested."""
     if not choice:
@@ -114,7 +131,7 @@ def _choice(choice: dict[str, Any], *, level: str) -> str:
         [name, *(_cell(merit, best=chosen[left] == name) for left, merit in merits.items())]
         for name, merits in choice["merits"].items()
     ]
-    alike = [left for left, name in chosen.items() if name == choice["recipe"]]
+    alike = [left for left, name in chosen.items() if name == AS_IT_IS]
     others = {left: name for left, name in chosen.items() if left not in alike}
     told = [f"Without {', '.join(alike)} the recipe would be the same."] if alike else []
     told += [f"Without {left} it would be the one named `{name}`." for left, name in others.items()]
@@ -171,10 +188,10 @@ The recipe of this model, trained anew for each of these tests.
 """
 _CHOICE = """
 The trials named above have scored clips of the corpora that are tested. So the main decisions of the recipe were made
-again, for each corpus without a clip of it, learnt from or scored (`python -m export choose phone`, pieces in
-`choice/`). A candidate differs from the recipe in one thing. A cell is its mean UAR % on the other four corpora, half
-of it on speakers and half on whole corpora that the network has not heard, over all conditions above and in noise; one
-seed. The best of a column is bold.
+again, for each corpus without a clip of it, learnt from or scored (`python -m export choose phone`, pieces in `choice/`
+and `chosen/`). A candidate differs from the recipe in one thing. A cell is its mean UAR % on the other four corpora,
+half of it on speakers and half on whole corpora that the network has not heard, over all conditions above and in noise;
+one seed. The best of a column is bold.
 """
 _METHOD = """
 Every cell is the mean over seeds ± their standard deviation, where there are several. No training chooses anything on

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from export import (
 )
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
+from export.candidates import AS_IT_IS, CHANGES, network_of, settings_of
 from export.clips import Clip, Corpus
 from export.codecs import LINE_HZ
 from export.convert import example_inputs
@@ -53,7 +54,7 @@ from export.describe import data_hash
 from export.errors import ExportError
 from export.metrics import Probs, area_under_curve, false_alarms, figures, sentiment_uar
 from export.noise import BABBLE_VOICES, talk_at_once
-from export.phone_questions import CALLS, CONDITIONS, FOUND, SEEDS, Question, refuse_missing, splits_of
+from export.phone_questions import CALLS, CONDITIONS, FIVE, FOUND, QUESTIONS, SEEDS, Question, refuse_missing, splits_of
 from export.pieces import Piece, code_of_modules, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Split
 from export.recipe import Recipe, code_of
@@ -108,25 +109,76 @@ def measure(
     do_all(work, jobs=jobs, report=report, what="protocol")
 
 
-def measure_round(test: Question, seed: int, corpora: Sequence[Corpus], *, place: Path, cache: Path) -> list[str]:
-    """Measure the folds of a test and seed that are not there yet; returns what to tell of each."""
-    recipe = recipe_of(test)
+def measure_chosen(
+    chosen: Mapping[str, str],
+    corpora: Mapping[str, Corpus],
+    *,
+    place: Path,
+    cache: Path,
+    jobs: int,
+    seeds: Sequence[int] = SEEDS,
+    report: Report = lambda what, share: None,
+) -> None:
+    """Measure what is tested of each corpus with the candidate that was chosen without it, where that is another one.
+
+    `chosen` is the candidate by corpus, see `export.choice.choose`; the other arguments and errors as of `measure`.
+    """
+    refuse_missing(QUESTIONS, corpora)
+    of = {name: [corpus for corpus in chosen if chosen[corpus] == name] for name in chosen.values() if name != AS_IT_IS}
+    work = [
+        delayed(measure_round)(
+            test,
+            seed,
+            [corpora[name] for name in test.corpora],
+            place=place,
+            cache=cache,
+            candidate=candidate,
+            tested=tested,
+        )
+        for seed in seeds
+        for test in QUESTIONS
+        for candidate, tested in of.items()
+    ]
+    do_all(work, jobs=jobs, report=report, what="chosen")
+
+
+def measure_round(
+    test: Question,
+    seed: int,
+    corpora: Sequence[Corpus],
+    *,
+    place: Path,
+    cache: Path,
+    candidate: str = AS_IT_IS,
+    tested: Collection[str] = FIVE,
+) -> list[str]:
+    """Measure a candidate in the folds of a test and seed that are not there yet; returns what to tell of each.
+
+    `tested` are the corpora of which it is asked.
+    """
+    settings = settings_of(candidate)
+    recipe = dataclasses.replace(recipe_of(test), features=settings.features)
     clips = [clip for corpus in relabel(corpora, onto=test.labels) for clip in corpus.clips]
     rules = rules_of(test, recipe, clips)
-    if all(is_there(place / piece_name(test, split, seed), rules) for split in splits_of(test, clips, seed=seed)):
+    if candidate != AS_IT_IS:
+        rules = fingerprint([rules, candidate, dict(CHANGES.get(candidate, {}))])
+
+    def missing(split: Split) -> bool:
+        return test.tested(split.name) in tested and not is_there(place / piece_name(test, split, seed), rules)
+
+    if not any(missing(split) for split in splits_of(test, clips, seed=seed)):
         return []
-    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
+    bench = PhoneBench(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS, settings=settings)
     told: list[str] = []
     code, found = code_of_training(), splits_of(test, bench.clips, seed=seed)
-    for split in found:
+    for split in filter(missing, found):
         where = place / piece_name(test, split, seed)
-        if is_there(where, rules):
-            continue
         began = time.monotonic()
-        trial = bench.run(split, seed=seed)
-        said = {"folds": len(found), "rules": rules, "code": code}
+        with network_of(candidate):
+            trial = bench.run(split, seed=seed)
+        said = {"folds": len(found), "rules": rules, "code": code, "candidate": candidate}
         piece = _piece(test, seed, split, trial, bench) | said
-        if test.distorted:
+        if test.distorted and candidate == AS_IT_IS:
             piece["survival"] = _survival(split, trial, bench, seed=seed)
         took_s = time.monotonic() - began
         keep(where, piece | {"took_s": round(took_s, 1), **origin()})

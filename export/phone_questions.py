@@ -50,6 +50,10 @@ class Question:
     split: Literal["speakers", "corpora", "among others"]
     distorted: bool = False
 
+    def tested(self, fold: str) -> str:
+        """The corpus whose clips are tested in a fold."""
+        return fold if self.split == "corpora" else self.corpora[0]
+
 
 QUESTIONS = (
     Question(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from export.candidates import AS_IT_IS
 from export.choice import read_choice
 from export.metrics import merit
 from export.phone_page import as_markdown
@@ -28,6 +29,7 @@ from sertag.output import Output
 
 TRIALS = "search.jsonl"
 CHOICE = "choice"
+CHOSEN = "chosen"
 
 _HALF = 0.5  # of the clips, those that the model is surest of
 _PICTURED = "phone, in a call"
@@ -47,7 +49,12 @@ def write_summary(pieces: Path, out: Path) -> Path:
         OutputError: a file cannot be written.
     """
     found = read_pieces(pieces)
-    summary = summarise(found, trials=read_lines(out / TRIALS), choice=read_choice(out / CHOICE))
+    summary = summarise(
+        found,
+        trials=read_lines(out / TRIALS),
+        choice=read_choice(out / CHOICE),
+        chosen=read_pieces(out / CHOSEN),
+    )
     page = out / "phone.md"
     shown = as_markdown(summary, code=code_of_training())
     for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
@@ -76,6 +83,7 @@ def summarise(
     *,
     trials: Sequence[Mapping[str, Any]] = (),
     choice: Mapping[str, Any] = MappingProxyType({}),
+    chosen: Mapping[str, Sequence[Piece]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """All figures as plain objects; shares from 0 to 1.
 
@@ -83,11 +91,16 @@ def summarise(
         pieces: by their question.
         trials: the lines of `export.search`.
         choice: see `export.choice.choose`.
+        chosen: pieces, by their question, of what was chosen without the tested corpus.
     """
     measured = [piece for own in pieces.values() for piece in own]
     asked = [question for question in QUESTIONS if pieces.get(question.name)]
     return {
-        "tests": {question.name: _answer(question, pieces[question.name], trials) for question in asked},
+        "tests": {
+            question.name: _answer(question, pieces[question.name], trials)
+            | _untouched(question, pieces[question.name], choice.get("chosen", {}), chosen.get(question.name, []))
+            for question in asked
+        },
         "choice": dict(choice),
         "labels_that_survive": _surviving([piece for piece in measured if piece["test"] != CALLS]),
         "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
@@ -122,6 +135,32 @@ def _answer(question: Question, pieces: Sequence[Piece], trials: Sequence[Mappin
         "folds": folds,
         "chosen_on": _chosen_on(question, folds, trials, complete=complete),
     }
+
+
+def _untouched(
+    question: Question, pieces: Sequence[Piece], candidates: Mapping[str, str], chosen: Sequence[Piece]
+) -> dict[str, Any]:
+    """Figures in which every fold is of the candidate that was chosen without its corpus; as far as it is measured.
+
+    Args:
+        question: which.
+        pieces: of the recipe as it is.
+        candidates: what was chosen, by the corpus that was left alone.
+        chosen: pieces of these, where it is another one.
+    """
+    if not candidates:
+        return {}
+    names = {piece["fold"]: candidates[question.tested(piece["fold"])] for piece in pieces}
+    kept = [piece for piece in pieces if names[piece["fold"]] == AS_IT_IS]
+    kept += [piece for piece in chosen if names.get(piece["fold"]) == piece["candidate"]]
+    by_seed = [[piece for piece in kept if piece["seed"] == seed] for seed in sorted({piece["seed"] for piece in kept})]
+    of_seed = [own for own in by_seed if len(own) == own[0]["folds"]]
+    figures = {
+        name: _over_seeds([_of_seed([piece["conditions"][name] for piece in own], question) for own in of_seed])["uar"]
+        for name in CONDITIONS
+        if of_seed
+    }
+    return {"untouched": {"candidates": sorted(set(names.values())), "seeds": len(of_seed), "uar": figures}}
 
 
 def _chosen_on(

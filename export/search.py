@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from export.benches import PhoneBench
 from export.calibration import scale
+from export.candidates import changed
 from export.clips import Clip, Corpus
 from export.corpora import relabel
 from export.dataset import Ints
@@ -93,30 +94,6 @@ def try_out(
     return line
 
 
-def changed(settings: Settings, changes: Mapping[str, str]) -> Settings:
-    """Settings with some of them changed.
-
-    Args:
-        settings: to begin with.
-        changes: see `try_out`.
-
-    Raises:
-        ExportError: no such setting, or no value of its kind.
-
-    >>> changed(Settings(), {"epochs": "20", "mixture.clean": "0.3"}).mixture.clean
-    0.3
-    """
-    for name, value in changes.items():
-        part, _, own = name.rpartition(".")
-        if part in ("mixture", "features"):
-            settings = dataclasses.replace(settings, **{part: _with(getattr(settings, part), own, value, name=name)})
-        elif not part:
-            settings = _with(settings, own, value, name=name)
-        else:
-            raise _no_setting(name, settings)
-    return settings
-
-
 def _inner(bench: PhoneBench, question: Question, *, fold: int, seed: int) -> dict[str, dict[str, Any]]:
     """What those outside the fold were taken for by networks that had not heard them."""
     found = splits_of(question, bench.clips, seed=seed)
@@ -176,22 +153,3 @@ def _append(log: Path, line: Mapping[str, Any]) -> None:
     except OSError as error:
         message = f"{log}: cannot write down what was tried: {error.strerror}; name another --out"
         raise ExportError(message, code="cannot_write") from error
-
-
-def _with(target: Any, own: str, value: str, *, name: str) -> Any:
-    """A record with one of its numbers or words changed."""
-    before = getattr(target, own, None)
-    if not isinstance(before, int | float | str) or own not in {item.name for item in dataclasses.fields(target)}:
-        raise _no_setting(name, target)
-    try:
-        return dataclasses.replace(target, **{own: type(before)(value)})
-    except ValueError as error:
-        kind = type(before).__name__
-        raise ExportError(f"--set {name}={value}: expected {kind}, such as {before}", code="bad_setting") from error
-
-
-def _no_setting(name: str, target: Any) -> ExportError:
-    own = [
-        item.name for item in dataclasses.fields(target) if isinstance(getattr(target, item.name), int | float | str)
-    ]
-    return ExportError(f"--set {name}: no such setting; expected one of {', '.join(own)}", code="bad_setting")

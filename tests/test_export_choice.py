@@ -18,11 +18,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
-import keras
-
-from export import choice, recipes, search
+from export import candidates, choice, fit_phone, recipes
 from export.__main__ import main
-from export.choice import AS_IT_IS, CHANGES, CONDITIONS_TRIED, DROPOUT, MEMBERS, choose, measure
+from export.candidates import AS_IT_IS, CHANGES, MEMBERS, alone, network_of, settings_of
+from export.choice import CONDITIONS_TRIED, choose, measure
 from export.clips import Corpus
 from export.corpora import find_corpora
 from export.errors import ExportError
@@ -30,7 +29,6 @@ from export.fit_phone import Settings
 from export.phone_questions import FIVE
 from export.pieces import Piece, read_all
 from export.recipe import Task
-from export.search import changed
 from tests.training import one_process, small_phone, untraced
 
 NAMES = ("a", "b", "c")
@@ -43,11 +41,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three corpora, two candidates, none of which has members; one step of training."""
     small_phone(monkeypatch)
     one_process(monkeypatch)
-    monkeypatch.setattr(choice, "Settings", search.Settings)
     monkeypatch.setattr(choice, "FIVE", NAMES)
     monkeypatch.setattr(choice, "PAIRS", PAIRS)
     monkeypatch.setattr(choice, "MEMBERS", {})
-    monkeypatch.setattr(choice, "CHANGES", {AS_IT_IS: {}, "unmasked": {"mixture.time_masks": "0"}})
+    changes = {AS_IT_IS: {}, "unmasked": {"mixture.time_masks": "0"}}
+    monkeypatch.setattr(candidates, "CHANGES", changes)
+    monkeypatch.setattr(choice, "CHANGES", changes)
     with untraced():
         yield
 
@@ -168,14 +167,16 @@ def test_the_best_is_chosen_and_only_what_is_measured_stands():
     assert choose([]) == choose(pieces[:3]) == {}
 
 
-@pytest.mark.parametrize("candidate", CHANGES)
-def test_every_candidate_differs_in_one_thing(candidate):
-    settings = changed(Settings(), CHANGES[candidate])
-    assert (settings == Settings()) == (candidate in (AS_IT_IS, DROPOUT))
-    network = choice._with_dropout if candidate == DROPOUT else BUILD
+@pytest.mark.parametrize("candidate", [*CHANGES, *MEMBERS])
+def test_every_candidate_differs_in_one_thing_and_can_be_built(candidate):
+    settings = settings_of(candidate)
+    with network_of(candidate):
+        build = vars(fit_phone)["RECIPE"].build
+    assert (settings != Settings()) + (build is not BUILD) == (candidate != AS_IT_IS)
     columns = settings.features.n_coefficients
-    model = network(Task(400, columns, 7, np.zeros(columns, "f"), np.ones(columns, "f")))
+    model = build(Task(400, columns, 7, np.zeros(columns, "f"), np.ones(columns, "f")))
     assert model.output_shape == (None, 7)
+    assert vars(fit_phone)["RECIPE"].build is BUILD
 
 
 def a_window(task: Task) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _number(layer: Any) -> tuple[int, str]:
 
 
 def test_dropout_is_all_that_is_new_in_a_network_with_dropout(task):
-    plain, dropping = BUILD(task), choice._with_dropout(task)
+    plain, dropping = BUILD(task), candidates._with_dropout(task)
     kinds = {type(layer) for layer in plain.layers if layer.get_weights()}
     for kind in kinds:
         pairs = [[layer for layer in model.layers if type(layer) is kind] for model in (plain, dropping)]
@@ -217,22 +218,13 @@ def test_dropout_is_all_that_is_new_in_a_network_with_dropout(task):
     assert sorted(names) == sorted(MEMBERS.values())
 
 
-def test_the_training_builds_the_network_of_the_candidate():
-    with choice._network(DROPOUT):
-        assert choice.phone_training.RECIPE.build is choice._with_dropout  # type: ignore[attr-defined]
-    with choice._network("24 cepstra"):
-        assert choice.phone_training.RECIPE.build is BUILD  # type: ignore[attr-defined]
-    assert choice.phone_training.RECIPE.build is BUILD  # type: ignore[attr-defined]
-
-
 def test_members_answer_apart_and_together(task):
     model = BUILD(task)
     window = a_window(task)
-    own = [np.log(choice._alone(model, layer)(window)) for layer in MEMBERS.values()]
+    own = [np.log(alone(model, member)(window)) for member in MEMBERS]
     mean = np.exp(np.mean(own, axis=0))
     assert np.allclose(mean / mean.sum(axis=1, keepdims=True), model(window), atol=1e-5)
     assert not np.allclose(own[0], own[1], atol=1e-3)
-    assert isinstance(choice._alone(model, MEMBERS["LSTM alone"]), keras.Model)
 
 
 def test_a_corpus_that_is_missing_is_named(tmp_path):

@@ -24,7 +24,7 @@ pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 
-from export import benches, phone_protocol
+from export import benches, candidates, fit_phone, phone_protocol
 from export.__main__ import main
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
@@ -34,6 +34,7 @@ from export.dataset import read_clip
 from export.distortions import NAMES
 from export.errors import ExportError
 from export.fit import Scores
+from export.fit_phone import Settings
 from export.labels import LABELS as ALL_LABELS
 from export.metrics import figures, merit
 from export.phone_protocol import (
@@ -41,6 +42,7 @@ from export.phone_protocol import (
     _babble,
     measure,
     measure_calls,
+    measure_chosen,
     measure_round,
     recipe_of,
     rules_of,
@@ -302,6 +304,35 @@ def test_seeds_are_pieces_of_their_own(tmp_path, corpora, cache, trainings):
     measure([SPEAKERS], corpora, place=tmp_path, cache=cache, jobs=1, seeds=(1, 2))
     assert list(pieces(tmp_path)) == ["tess-oaf-1", "tess-oaf-2", "tess-yaf-1", "tess-yaf-2"]
     assert trainings == ["OAF", "YAF"] * 2
+
+
+def test_what_was_chosen_without_a_corpus_is_measured_where_that_is_tested(tmp_path, corpora, cache, monkeypatch):
+    """Another candidate without EMOVO: its fold among corpora. Without TESS: all tests of TESS, another network."""
+    seen: list[tuple[str, int, bool]] = []
+
+    def noted(self: PhoneBench, split: Split, *, seed: int) -> Trial:
+        masks, network = self._settings.mixture.time_masks, vars(fit_phone)["RECIPE"].build
+        seen.append((split.name, masks, network is candidates._with_dropout))
+        return Trial(None, 1, 1, (), 2.0, 0.5, random_scores(len(split.test), seed=seed))
+
+    monkeypatch.setattr(PhoneBench, "run", noted)
+    monkeypatch.setattr(phone_protocol, "QUESTIONS", TINY)
+    options = {"place": tmp_path, "cache": cache, "jobs": 1, "seeds": (1,)}
+    measure_chosen({"tess": "as it is", "emovo": "as it is"}, corpora, **options)
+    assert not seen
+    for _ in range(2):  # measured once
+        measure_chosen({"tess": "as it is", "emovo": "nothing masked in training"}, corpora, **options)
+        assert seen == [("emovo", 0, False)]
+    (found,) = pieces(tmp_path).values()
+    assert (found["test"], found["fold"], found["candidate"]) == ("corpora", "emovo", "nothing masked in training")
+    assert "survival" not in found
+    seen.clear()
+    measure_chosen({"tess": candidates.DROPOUT, "emovo": "as it is"}, corpora, **options)
+    masks = Settings().mixture.time_masks
+    assert seen == [(name, masks, True) for name in ("OAF", "YAF", "tess/OAF", "tess/YAF", "tess")]
+    assert {own["candidate"] for own in pieces(tmp_path).values() if own["fold"] != "emovo"} == {candidates.DROPOUT}
+    measure_chosen({"tess": "as it is", "emovo": "no noise in training"}, corpora, **options)
+    assert pieces(tmp_path)["corpora-emovo-1"]["candidate"] == "no noise in training"  # instead of the older choice
 
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_piece(tmp_path, corpora, cache, trainings):

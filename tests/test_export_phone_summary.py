@@ -354,7 +354,6 @@ MERITS = {
     "half as long": {"tess": 0.4, "emodb": 0.42, "nemo": 0.2},
 }
 CHOSEN = {
-    "recipe": "as it is",
     "merits": MERITS,
     "chosen": {"tess": "as it is", "emodb": "half as long", "nemo": "as it is"},
     "codes": [CODE],
@@ -375,6 +374,39 @@ def test_the_page_says_what_would_have_been_chosen_without_the_tested_corpus(spe
     assert "has changed since" not in page
     assert "has changed since" in page_of(summarise({"tess": speakers}, choice=CHOSEN | {"codes": [CODE, "older"]}))
     assert "The recipe without" not in page_of(summarise({"tess": speakers}))
+
+
+def test_where_nothing_else_would_have_been_chosen_the_figures_are_untouched(speakers):
+    summary = summarise({"tess": speakers}, choice=CHOSEN)
+    found = summary["tests"]["tess"]
+    assert found["untouched"]["candidates"] == ["as it is"]
+    assert found["untouched"]["uar"] == {name: own["uar"] for name, own in found["conditions"].items()}
+    assert "Without any clip of what is tested the same recipe would have been chosen; see below." in page_of(summary)
+    assert "untouched" not in summarise({"tess": speakers})["tests"]["tess"]
+
+
+@pytest.mark.parametrize("seeds", [(), (2,), (2, 3)])
+def test_where_another_candidate_would_have_been_chosen_its_folds_take_the_place_of_the_recipes(across, seeds):
+    """Of unseen corpora: the fold of TESS as it is, that of EMOVO with what was chosen without EMOVO."""
+    merits = {"as it is": {"tess": 0.5, "emovo": 0.3}, "half as long": {"tess": 0.4, "emovo": 0.4}}
+    choice = CHOSEN | {"merits": merits, "chosen": {"tess": "as it is", "emovo": "half as long"}}
+    others = [piece("corpora", "emovo", seed + 5) | {"seed": seed, "candidate": "half as long"} for seed in seeds]
+    others.append(piece("corpora", "emovo", 9) | {"seed": 1, "candidate": "no noise"})  # of an older choice
+    summary = summarise({"corpora": across}, choice=choice, chosen={"corpora": others})
+    found = summary["tests"]["corpora"]["untouched"]
+    assert (found["candidates"], found["seeds"]) == (["as it is", "half as long"], len(seeds))
+    page = page_of(summary).replace("\n", " ")
+    if not seeds:
+        assert "(`as it is`, `half as long`; see below), which is not measured yet." in page
+        return
+    kept = [own for own in across if own["fold"] == "tess" and own["seed"] in seeds]
+    means = [
+        np.mean([own["conditions"]["phone"]["uar"], other["conditions"]["phone"]["uar"]])
+        for own, other in zip(kept, others, strict=False)
+    ]
+    assert found["uar"]["phone"]["mean"] == pytest.approx(np.mean(means), abs=1e-4)
+    assert f"With that one, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, UAR %: clean " in page
+    assert summary["tests"]["corpora"]["conditions"] == summarise({"corpora": across})["tests"]["corpora"]["conditions"]
 
 
 def test_pictures_show_all_seeds_and_folds_over_the_phone_in_a_call(kept, tmp_path, monkeypatch):

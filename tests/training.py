@@ -39,7 +39,7 @@ def one_process(patched: pytest.MonkeyPatch) -> None:
 
 def small_phone(patched: pytest.MonkeyPatch) -> None:
     """The default model's recipe with a small network, of which a training is one step of four windows of a second."""
-    from export import benches, phone_protocol, search
+    from export import benches, candidates, phone_protocol, search
     from export.fit_phone import Settings
     from export.recipes.phone import RECIPE
 
@@ -47,6 +47,7 @@ def small_phone(patched: pytest.MonkeyPatch) -> None:
     patched.setattr("export.fit_phone.RECIPE", dataclasses.replace(RECIPE, build=small_network))
     patched.setattr(phone_protocol, "RECIPE", dataclasses.replace(RECIPE, epochs=1, window_s=1.0))
     patched.setattr(benches, "Settings", small)
+    patched.setattr(candidates, "Settings", small)
     patched.setattr(search, "Settings", small)
 
 

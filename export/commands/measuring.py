@@ -149,16 +149,20 @@ def search(
 @click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Trainings at a time.  [default: usable processors]")
 def choose(model: str, places: tuple[str, ...], out: Path, cache: Path, jobs: int | None) -> None:
-    """Make the main decisions of the default MODEL anew, for each corpus without its clips.
+    """Make the main decisions of the default MODEL anew, for each corpus without its clips, and test what is chosen.
 
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
-    from export.choice import measure
-    from export.phone_summary import CHOICE, write_summary
+    from export.choice import measure, read_choice
+    from export.phone_protocol import measure_chosen
+    from export.phone_summary import CHOICE, CHOSEN, write_summary
 
     with console.errors(), console.progress() as report:
         corpora = _decodable(places, cache, report)
-        measure(corpora, place=out / CHOICE, cache=cache, jobs=jobs or usable_cpus(), report=report)
+        cores = jobs or usable_cpus()
+        measure(corpora, place=out / CHOICE, cache=cache, jobs=cores, report=report)
+        chosen = read_choice(out / CHOICE)["chosen"]
+        measure_chosen(chosen, corpora, place=out / CHOSEN, cache=cache, jobs=cores, report=report)
         page = write_summary(out / "protocol", out)
     click.echo(str(page))
 
