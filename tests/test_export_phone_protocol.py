@@ -308,11 +308,11 @@ def test_seeds_are_pieces_of_their_own(tmp_path, corpora, cache, trainings):
 
 def test_what_was_chosen_without_a_corpus_is_measured_where_that_is_tested(tmp_path, corpora, cache, monkeypatch):
     """Another candidate without EMOVO: its fold among corpora. Without TESS: all tests of TESS, another network."""
-    seen: list[tuple[str, int, bool]] = []
+    seen: list[tuple[str, float, bool]] = []
 
     def noted(self: PhoneBench, split: Split, *, seed: int) -> Trial:
-        masks, network = self._settings.mixture.time_masks, vars(fit_phone)["RECIPE"].build
-        seen.append((split.name, masks, network is candidates._with_dropout))
+        noisy, network = self._settings.mixture.noisy, vars(fit_phone)["RECIPE"].build
+        seen.append((split.name, noisy, network is candidates._with_dropout))
         return Trial(None, 1, 1, (), 2.0, 0.5, random_scores(len(split.test), seed=seed))
 
     monkeypatch.setattr(PhoneBench, "run", noted)
@@ -321,18 +321,17 @@ def test_what_was_chosen_without_a_corpus_is_measured_where_that_is_tested(tmp_p
     measure_chosen({"tess": "as it is", "emovo": "as it is"}, corpora, **options)
     assert not seen
     for _ in range(2):  # measured once
-        measure_chosen({"tess": "as it is", "emovo": "nothing masked in training"}, corpora, **options)
+        measure_chosen({"tess": "as it is", "emovo": "no noise in training"}, corpora, **options)
         assert seen == [("emovo", 0, False)]
     (found,) = pieces(tmp_path).values()
-    assert (found["test"], found["fold"], found["candidate"]) == ("corpora", "emovo", "nothing masked in training")
+    assert (found["test"], found["fold"], found["candidate"]) == ("corpora", "emovo", "no noise in training")
     assert "survival" not in found
     seen.clear()
     measure_chosen({"tess": candidates.DROPOUT, "emovo": "as it is"}, corpora, **options)
-    masks = Settings().mixture.time_masks
-    assert seen == [(name, masks, True) for name in ("OAF", "YAF", "tess/OAF", "tess/YAF", "tess")]
+    assert seen == [(name, Settings().mixture.noisy, True) for name in ("OAF", "YAF", "tess/OAF", "tess/YAF", "tess")]
     assert {own["candidate"] for own in pieces(tmp_path).values() if own["fold"] != "emovo"} == {candidates.DROPOUT}
-    measure_chosen({"tess": "as it is", "emovo": "no noise in training"}, corpora, **options)
-    assert pieces(tmp_path)["corpora-emovo-1"]["candidate"] == "no noise in training"  # instead of the older choice
+    measure_chosen({"tess": "as it is", "emovo": "half as long"}, corpora, **options)
+    assert pieces(tmp_path)["corpora-emovo-1"]["candidate"] == "half as long"  # instead of the older choice
 
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_piece(tmp_path, corpora, cache, trainings):
