@@ -13,7 +13,7 @@ from export import phone_page, result_tables
 from export.choice import read_choice
 from export.commands.measuring import RESULTS
 from export.phone_protocol import code_of_training
-from export.phone_summary import CHOICE, TRIALS, read_pieces, summarise
+from export.phone_summary import CHOICE, CHOSEN, TRIALS, read_pieces, summarise
 from export.pieces import read_lines
 
 
@@ -25,8 +25,12 @@ def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
 
 
 def test_the_page_of_the_default_model_is_that_of_its_pieces() -> None:
-    choice = read_choice(RESULTS / CHOICE)
-    summary = summarise(read_pieces(RESULTS / "protocol"), trials=read_lines(RESULTS / TRIALS), choice=choice)
+    summary = summarise(
+        read_pieces(RESULTS / "protocol"),
+        trials=read_lines(RESULTS / TRIALS),
+        choice=read_choice(RESULTS / CHOICE),
+        chosen=read_pieces(RESULTS / CHOSEN),
+    )
     assert json.loads((RESULTS / "phone.json").read_text(encoding="utf-8")) == summary, "run `export protocol phone`"
     page = (RESULTS / "phone.md").read_text(encoding="utf-8")
     assert page == phone_page.as_markdown(summary, code=code_of_training())

@@ -26,7 +26,19 @@ from tests.test_export_corpora import make_files
 from tests.training import one_process
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("recipes", "explore", "train", "evaluate", "convert", "card", "fetch", "results", "protocol", "search")
+COMMANDS = (
+    "recipes",
+    "explore",
+    "train",
+    "evaluate",
+    "convert",
+    "card",
+    "fetch",
+    "results",
+    "protocol",
+    "search",
+    "choose",
+)
 PHONE = str(resources.files("sertag") / "models" / "phone.onnx")
 
 
