@@ -49,12 +49,7 @@ def write_summary(pieces: Path, out: Path) -> Path:
         OutputError: a file cannot be written.
     """
     found = read_pieces(pieces)
-    summary = summarise(
-        found,
-        trials=read_lines(out / TRIALS),
-        choice=read_choice(out / CHOICE),
-        chosen=read_pieces(out / CHOSEN),
-    )
+    summary = summary_of(found, out)
     page = out / "phone.md"
     shown = as_markdown(summary, code=code_of_training())
     for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
@@ -68,6 +63,16 @@ def write_summary(pieces: Path, out: Path) -> Path:
         curves = {name: own.curve() for name, own in counted.items()}
         coverage_curves(curves, out / "phone-coverage.png", title=title)
     return page
+
+
+def summary_of(pieces: Mapping[str, Sequence[Piece]], out: Path) -> dict[str, Any]:
+    """All figures of pieces, by their question, with what a folder says of trials and of choices; see `summarise`."""
+    return summarise(
+        pieces,
+        trials=read_lines(out / TRIALS),
+        choice=read_choice(out / CHOICE),
+        chosen=read_pieces(out / CHOSEN),
+    )
 
 
 def read_pieces(place: Path) -> dict[str, list[Piece]]:

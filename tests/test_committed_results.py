@@ -10,11 +10,9 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 
 from export import phone_page, result_tables
-from export.choice import read_choice
 from export.commands.measuring import RESULTS
 from export.phone_protocol import code_of_training
-from export.phone_summary import CHOICE, CHOSEN, TRIALS, read_pieces, summarise
-from export.pieces import read_lines
+from export.phone_summary import read_pieces, summary_of
 
 
 def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
@@ -25,12 +23,7 @@ def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
 
 
 def test_the_page_of_the_default_model_is_that_of_its_pieces() -> None:
-    summary = summarise(
-        read_pieces(RESULTS / "protocol"),
-        trials=read_lines(RESULTS / TRIALS),
-        choice=read_choice(RESULTS / CHOICE),
-        chosen=read_pieces(RESULTS / CHOSEN),
-    )
+    summary = summary_of(read_pieces(RESULTS / "protocol"), RESULTS)
     assert json.loads((RESULTS / "phone.json").read_text(encoding="utf-8")) == summary, "run `export protocol phone`"
     page = (RESULTS / "phone.md").read_text(encoding="utf-8")
     assert page == phone_page.as_markdown(summary, code=code_of_training())
