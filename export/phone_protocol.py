@@ -54,7 +54,7 @@ from export.describe import data_hash
 from export.errors import ExportError
 from export.metrics import Probs, area_under_curve, false_alarms, figures, sentiment_uar
 from export.noise import BABBLE_VOICES, talk_at_once
-from export.phone_questions import CALLS, CONDITIONS, FIVE, FOUND, QUESTIONS, SEEDS, Question, refuse_missing, splits_of
+from export.phone_questions import CALLS, CONDITIONS, FIVE, FOUND, SEEDS, Question, refuse_missing, splits_of
 from export.pieces import Piece, code_of_modules, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Split
 from export.recipe import Recipe, code_of
@@ -83,6 +83,7 @@ def measure(
     cache: Path,
     jobs: int,
     seeds: Sequence[int] = SEEDS,
+    chosen: Mapping[str, str] | None = None,
     report: Report = lambda what, share: None,
 ) -> None:
     """Measure the pieces that are not there yet.
@@ -94,6 +95,8 @@ def measure(
         cache: folder for features.
         jobs: trainings at a time, each on one thread.
         seeds: of splits and trainings.
+        chosen: candidate by tested corpus, see `export.choice.choose`; measured is what is not the recipe as it is,
+            which has a folder of its own. None measures the recipe everywhere.
         report: of the progress.
 
     Raises:
@@ -101,30 +104,10 @@ def measure(
         OutputError: a piece cannot be written.
     """
     refuse_missing(tests, corpora)
-    work = [
-        delayed(measure_round)(test, seed, [corpora[name] for name in test.corpora], place=place, cache=cache)
-        for seed in seeds
-        for test in tests
-    ]
-    do_all(work, jobs=jobs, report=report, what="protocol")
-
-
-def measure_chosen(
-    chosen: Mapping[str, str],
-    corpora: Mapping[str, Corpus],
-    *,
-    place: Path,
-    cache: Path,
-    jobs: int,
-    seeds: Sequence[int] = SEEDS,
-    report: Report = lambda what, share: None,
-) -> None:
-    """Measure what is tested of each corpus with the candidate that was chosen without it, where that is another one.
-
-    `chosen` is the candidate by corpus, see `export.choice.choose`; the other arguments and errors as of `measure`.
-    """
-    refuse_missing(QUESTIONS, corpora)
-    of = {name: [corpus for corpus in chosen if chosen[corpus] == name] for name in chosen.values() if name != AS_IT_IS}
+    tested: dict[str, Sequence[str]] = {AS_IT_IS: FIVE}
+    if chosen is not None:
+        others = set(chosen.values()) - {AS_IT_IS}
+        tested = {name: [corpus for corpus in chosen if chosen[corpus] == name] for name in sorted(others)}
     work = [
         delayed(measure_round)(
             test,
@@ -133,13 +116,13 @@ def measure_chosen(
             place=place,
             cache=cache,
             candidate=candidate,
-            tested=tested,
+            tested=own,
         )
         for seed in seeds
-        for test in QUESTIONS
-        for candidate, tested in of.items()
+        for test in tests
+        for candidate, own in tested.items()
     ]
-    do_all(work, jobs=jobs, report=report, what="chosen")
+    do_all(work, jobs=jobs, report=report, what="protocol" if chosen is None else "chosen")
 
 
 def measure_round(

@@ -42,7 +42,6 @@ from export.phone_protocol import (
     _babble,
     measure,
     measure_calls,
-    measure_chosen,
     measure_round,
     recipe_of,
     rules_of,
@@ -316,21 +315,20 @@ def test_what_was_chosen_without_a_corpus_is_measured_where_that_is_tested(tmp_p
         return Trial(None, 1, 1, (), 2.0, 0.5, random_scores(len(split.test), seed=seed))
 
     monkeypatch.setattr(PhoneBench, "run", noted)
-    monkeypatch.setattr(phone_protocol, "QUESTIONS", TINY)
     options = {"place": tmp_path, "cache": cache, "jobs": 1, "seeds": (1,)}
-    measure_chosen({"tess": "as it is", "emovo": "as it is"}, corpora, **options)
+    measure(TINY, corpora, chosen={"tess": "as it is", "emovo": "as it is"}, **options)
     assert not seen
     for _ in range(2):  # measured once
-        measure_chosen({"tess": "as it is", "emovo": "no noise in training"}, corpora, **options)
+        measure(TINY, corpora, chosen={"tess": "as it is", "emovo": "no noise in training"}, **options)
         assert seen == [("emovo", 0, False)]
     (found,) = pieces(tmp_path).values()
     assert (found["test"], found["fold"], found["candidate"]) == ("corpora", "emovo", "no noise in training")
     assert "survival" not in found
     seen.clear()
-    measure_chosen({"tess": candidates.DROPOUT, "emovo": "as it is"}, corpora, **options)
+    measure(TINY, corpora, chosen={"tess": candidates.DROPOUT, "emovo": "as it is"}, **options)
     assert seen == [(name, Settings().mixture.noisy, True) for name in ("OAF", "YAF", "tess/OAF", "tess/YAF", "tess")]
     assert {own["candidate"] for own in pieces(tmp_path).values() if own["fold"] != "emovo"} == {candidates.DROPOUT}
-    measure_chosen({"tess": "as it is", "emovo": "half as long"}, corpora, **options)
+    measure(TINY, corpora, chosen={"tess": "as it is", "emovo": "half as long"}, **options)
     assert pieces(tmp_path)["corpora-emovo-1"]["candidate"] == "half as long"  # instead of the older choice
 
 

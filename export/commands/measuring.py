@@ -153,16 +153,17 @@ def choose(model: str, places: tuple[str, ...], out: Path, cache: Path, jobs: in
 
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
-    from export.choice import measure, read_choice
-    from export.phone_protocol import measure_chosen
+    from export import choice
+    from export.phone_protocol import measure
+    from export.phone_questions import QUESTIONS
     from export.phone_summary import CHOICE, CHOSEN, write_summary
 
     with console.errors(), console.progress() as report:
         corpora = _decodable(places, cache, report)
         cores = jobs or usable_cpus()
-        measure(corpora, place=out / CHOICE, cache=cache, jobs=cores, report=report)
-        chosen = read_choice(out / CHOICE)["chosen"]
-        measure_chosen(chosen, corpora, place=out / CHOSEN, cache=cache, jobs=cores, report=report)
+        choice.measure(corpora, place=out / CHOICE, cache=cache, jobs=cores, report=report)
+        chosen = choice.read_choice(out / CHOICE)["chosen"]
+        measure(QUESTIONS, corpora, place=out / CHOSEN, cache=cache, jobs=cores, chosen=chosen, report=report)
         page = write_summary(out / "protocol", out)
     click.echo(str(page))
 
