@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
-from export import candidates, choice, fit_phone, recipes
+from export import candidates, choice, fit_phone, phone_protocol, recipes
 from export.__main__ import main
 from export.candidates import AS_IT_IS, CHANGES, MEMBERS, alone, network_of, settings_of
 from export.choice import CONDITIONS_TRIED, choose, measure
@@ -237,3 +238,23 @@ def test_the_command_refuses_what_is_not_enough(root, tmp_path):
     done = CliRunner().invoke(main, ["choose", "phone", *places])
     assert done.exit_code == 1
     assert "there is no tess, ravdess, emodb, nemo; add --data NAME=DIR" in done.stderr
+
+
+def test_the_command_tests_what_is_chosen_and_writes_the_page(root, tmp_path, monkeypatch):
+    asked: list[dict[str, Any]] = []
+
+    def chosen(corpora: Any, *, place: Path, **_: Any) -> None:
+        place.mkdir()
+        for number, piece in enumerate(invented()):
+            (place / f"{number}.json").write_text(json.dumps(piece), encoding="utf-8")
+
+    monkeypatch.setattr(choice, "measure", chosen)
+    monkeypatch.setattr(phone_protocol, "measure", lambda tests, corpora, **options: asked.append(options))
+    places = ["--data", f"emovo={root / 'a' / 'emovo'}", "--cache", str(tmp_path / "cache"), "-o", str(tmp_path)]
+    done = CliRunner().invoke(main, ["choose", "phone", *places, "-j", "1"])
+    assert done.exit_code == 0, done.output
+    (options,) = asked
+    assert options["chosen"] == choose(invented())["chosen"]
+    assert options["place"] == tmp_path / "chosen"
+    assert done.stdout.strip().endswith("phone.md")
+    assert "The recipe without the corpus that is tested" in (tmp_path / "phone.md").read_text(encoding="utf-8")
