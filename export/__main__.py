@@ -32,6 +32,7 @@ for _command in (
     training.train,
     models.evaluate,
     models.convert,
+    models.renew,
     models.card,
     corpora.fetch,
     measuring.results,

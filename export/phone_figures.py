@@ -36,12 +36,16 @@ def read_figures(place: Path) -> dict[str, Any]:
         found = json.loads(place.read_text(encoding="utf-8"))
         kept = {name: found[name] for name in _KEPT}
         done = {name for name, test in kept["tests"].items() if test["complete"] and test["alike"]}
+        touched = [name for name, test in kept["tests"].items() if not test["untouched"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"{place}: expected the phone.json of `protocol phone`, found none ({error})"
         raise ExportError(message, code="bad_figures") from error
     if unfinished := [question.name for question in QUESTIONS if question.name not in done]:
         message = f"{place}: not all folds are measured of {', '.join(unfinished)}"
         raise ExportError(f"{message}; run `protocol phone` to its end", code="bad_figures")
+    if touched:
+        message = f"{place}: the recipe was chosen on what is tested in {', '.join(touched)}"
+        raise ExportError(f"{message}; run `choose phone` to its end", code="bad_figures")
     if kept["codes"] != [code_of_training()]:
         message = f"{place}: these figures were measured with other code or settings than this model is trained with"
         raise ExportError(f"{message}; run `protocol phone` again", code="bad_figures")

@@ -35,7 +35,8 @@ def card_section(summary: dict[str, Any]) -> str:
 
 
 def _sections(summary: dict[str, Any], *, level: str) -> list[str]:
-    parts = [_test(name, found, level=level) for name, found in summary["tests"].items()]
+    parts = [_UNTOUCHED] if any(found.get("untouched") for found in summary["tests"].values()) else []
+    parts += [_test(name, found, level=level) for name, found in summary["tests"].items()]
     parts.append(_choice(summary.get("choice", {}), level=level))
     parts.append(_survival(summary, level=level))
     if dates := summary["dates"]:
@@ -74,7 +75,7 @@ def _test(name: str, found: dict[str, Any], *, level: str) -> str:
 
 {_folds(found) if name == "corpora" else ""}
 
-{_chosen_on(found)} {_untouched(found)}
+{_choosing(found)}
 """
 
 
@@ -92,34 +93,30 @@ def _folds(found: dict[str, Any]) -> str:
     return f"UAR % and anger AUC by tested corpus:\n\n{table(['corpus', *CONDITIONS], rows)}"
 
 
-def _chosen_on(found: dict[str, Any]) -> str:
-    """How far what is tested took part in the choice of the recipe."""
-    own = found["chosen_on"]
-    if not own["trials"]:
+def _choosing(found: dict[str, Any]) -> str:
+    """How far what is tested took part in the choice of what was tested on it; files of before do not say it."""
+    if "untouched" not in found:
         return ""
-    told = f"The recipe was chosen by {own['trials']} trials that scored clips of {', '.join(own['corpora'])}"
-    if own["left_alone"] is None:
-        return f"{told}, always by networks that had not heard the speaker: to the recipe, they are not wholly unseen."
-    alone = "; ".join(
-        f"{name} {_figure('uar', figure, seeds=found['seeds'])}" for name, figure in own["uar_left_alone"].items()
-    )
-    return f"{told}, all without the fold `{own['left_alone']}`. That fold alone, UAR %: {alone}."
+    names = ", ".join(f"`{name}`" for name in found["candidates"])
+    alike, scored = found["candidates"] == [AS_IT_IS], _scored(found["trials"])
+    if not found["untouched"]:
+        told = f"Tested is the recipe of the model, which was chosen by {scored}: to it, they are not wholly unseen."
+        missing = f"Without any of them {names} would have been chosen, which is not measured with all seeds yet."
+        return " ".join(part for part, wanted in ((told, scored), (missing, names and not alike)) if wanted)
+    if alike:
+        same = "the same would have been chosen without any clip of what is tested"
+        return f"Tested is the recipe of the model: {same} (see below)."
+    told = f"Tested is what was chosen without any clip of the tested corpus ({names}; see below)."
+    recipe = f"The recipe of the model itself{f', chosen by {scored},' if scored else ''} reaches"
+    figures = found["uar_of_the_recipe"].items()
+    uar = "; ".join(f"{name} {_figure('uar', figure, seeds=found['seeds'])}" for name, figure in figures)
+    return f"{told} {recipe} UAR %: {uar}."
 
 
-def _untouched(found: dict[str, Any]) -> str:
-    """Figures that come from no fold that chose the recipe."""
-    own = found.get("untouched")
-    if not own:
-        return ""
-    if own["candidates"] == [AS_IT_IS]:
-        return "Without any clip of what is tested the same recipe would have been chosen; see below."
-    names = ", ".join(f"`{name}`" for name in own["candidates"])
-    told = f"Without any clip of what is tested another recipe would have been chosen ({names}; see below)"
-    if not own["seeds"]:
-        return f"{told}, which is not measured yet."
-    uar = "; ".join(f"{name} {_figure('uar', figure, seeds=own['seeds'])}" for name, figure in own["uar"].items())
-    seeds = f"{own['seeds']} seed{'s' if own['seeds'] > 1 else ''}"
-    return f"{told}. With that one, {seeds}, UAR %: {uar}."
+def _scored(trials: dict[str, Any]) -> str:
+    """How many trials have scored what, in words; nothing where none has."""
+    count, corpora = trials["scored"], ", ".join(trials["corpora"])
+    return f"{count} trial{'s' if count > 1 else ''} that scored clips of {corpora}" if count else ""
 
 
 def _choice(choice: dict[str, Any], *, level: str) -> str:
@@ -169,7 +166,7 @@ def _survival(summary: dict[str, Any], *, level: str) -> str:
     return f"""
 {level} What a label survives
 
-Percent of the scored windows that keep their label: {" and ".join(looked)}.
+Percent of the scored windows that keep their label, with the recipe as it is: {" and ".join(looked)}.
 
 {table(["distortion", *looked], rows)}
 """
@@ -187,20 +184,25 @@ _RECIPE = """
 The recipe of this model, trained anew for each of these tests.
 """
 _CHOICE = """
-The trials named above have scored clips of the corpora that are tested. So the main decisions of the recipe were made
-again, for each corpus without a clip of it, learnt from or scored (`python -m export choose phone`, pieces in `choice/`
-and `chosen/`). A candidate differs from the recipe in one thing. A cell is its mean UAR % on the other four corpora,
-half of it on speakers and half on whole corpora that the network has not heard, over all conditions above and in noise;
-one seed. The best of a column is bold.
+For each corpus, the main decisions of the recipe were made without a clip of it, learnt from or scored (`python -m
+export choose phone`, pieces in `choice/` and `chosen/`). A candidate differs from the recipe in one thing. A cell is
+its mean UAR % on the other four corpora, half of it on speakers and half on whole corpora that the network has not
+heard, over all conditions above and in noise; one seed. The best of a column is bold. Differences under a point are
+chance: that another candidate was chosen does not say that it is better.
+"""
+_UNTOUCHED = """
+Therefore its main decisions were made again without the corpus that is tested, and the figures are those of what came
+of it. Under each table stands what that was, and what the recipe of the model reaches itself. The ideas that were
+compared came to people who knew all of these corpora: what that is worth, new ones alone would show.
 """
 _METHOD = """
-Every cell is the mean over seeds ± their standard deviation, where there are several. No training chooses anything on
-those it is tested on: temperature and least confidence come from inner speakers of the training side, the length is
-fixed beforehand. What the recipe is was chosen by trials on inner speakers of these corpora, and between corpora; on
-which, stands under the tables.
+Every cell is the mean over seeds ± their standard deviation, where there are several. "Phone" is a simulated telephone
+line. "In a call" takes the channel's statistics from about 24 clips of the same speaker over the same line, all
+emotions mixed; the others from the clip alone. The surest half are the clips with the highest confidence. False alarms
+are clips of neutral and calm speech that score as angry as it takes to find that share of the angry clips. The
+recordings are acted: none of this says how anger is found in a call centre.
 
-"Phone" is a simulated telephone line. "In a call" takes the channel's statistics from about 24 clips of the same
-speaker over the same line, all emotions mixed; the others from the clip alone. The surest half are the clips with the
-highest confidence. False alarms are clips of neutral and calm speech that score as angry as it takes to find that share
-of the angry clips. The recordings are acted: none of this says how anger is found in a call centre.
+No training chooses anything on those it is tested on: temperature and least confidence come from inner speakers of the
+training side, the length is fixed beforehand. What the recipe is was chosen by trials on inner speakers of these
+corpora, and between corpora.
 """

@@ -1,14 +1,13 @@
 """Figures of the default model from the pieces of its protocol: JSON, a page and pictures, made of nothing else.
 
 Folds of a seed are counted together, so every clip weighs the same; where corpora are the folds, each corpus does in
-UAR and accuracy. Sentiment and anger are means over folds. Mean and standard deviation are over seeds. Where the recipe
-was chosen by trials on a test's corpus, the folds that all of these trials have left alone are told apart.
+UAR and accuracy. Sentiment and anger are means over folds. Mean and standard deviation are over seeds. Which pieces
+count, so that none has chosen what it measures, says `phone_pieces`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,27 +19,26 @@ from export.candidates import AS_IT_IS
 from export.choice import read_choice
 from export.metrics import merit
 from export.phone_page import as_markdown
+from export.phone_pieces import CHOICE, CHOSEN, PROTOCOL, names_of, read_pieces, read_shown, untouched
 from export.phone_protocol import code_of_training
 from export.phone_questions import CALLS, CONDITIONS, FOUND, QUESTIONS, Question
 from export.pictures import coverage_curves, reliability_diagram
-from export.pieces import Piece, read_all, read_lines
+from export.pieces import Piece, read_lines
 from export.surety import Surety, from_plain
 from sertag.output import Output
 
 TRIALS = "search.jsonl"
-CHOICE = "choice"
-CHOSEN = "chosen"
 
 _HALF = 0.5  # of the clips, those that the model is surest of
 _PICTURED = "phone, in a call"
 
 
-def write_summary(pieces: Path, out: Path) -> Path:
+def write_summary(results: Path) -> Path:
     """Write `phone.json`, `phone.md`, `phone-reliability.png` and `phone-coverage.png`.
 
     Args:
-        pieces: folder of the pieces.
-        out: folder for what is written; what `export.search` and `export.choice` have tried is looked for there.
+        results: folder for what is written, where the folders of `export.phone_pieces` and the trials of
+            `export.search` lie.
 
     Returns:
         The page.
@@ -48,39 +46,31 @@ def write_summary(pieces: Path, out: Path) -> Path:
     Raises:
         OutputError: a file cannot be written.
     """
-    found = read_pieces(pieces)
-    summary = summary_of(found, out)
-    page = out / "phone.md"
+    summary = summary_of(results)
+    page = results / "phone.md"
     shown = as_markdown(summary, code=code_of_training())
-    for target, text in ((out / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
+    for target, text in ((results / "phone.json", json.dumps(summary, indent=1) + "\n"), (page, shown)):
         with Output(str(target)) as output:
             output.write(text.encode())
-    counted = {question.title: surety for question in QUESTIONS if (surety := _all_seeds(found, question)) is not None}
+    pieces = read_shown(results)
+    counted = {question.title: _all_seeds(pieces[question.name], question) for question in _asked(pieces)}
     if counted:
         title = f"Speakers that the network never heard; {_PICTURED}"
         points = {name: own.reliability() for name, own in counted.items()}
-        reliability_diagram(points, out / "phone-reliability.png", title=title)
+        reliability_diagram(points, results / "phone-reliability.png", title=title)
         curves = {name: own.curve() for name, own in counted.items()}
-        coverage_curves(curves, out / "phone-coverage.png", title=title)
+        coverage_curves(curves, results / "phone-coverage.png", title=title)
     return page
 
 
-def summary_of(pieces: Mapping[str, Sequence[Piece]], out: Path) -> dict[str, Any]:
-    """All figures of pieces, by their question, with what a folder says of trials and of choices; see `summarise`."""
+def summary_of(results: Path) -> dict[str, Any]:
+    """All figures of the pieces in a folder; see `summarise`."""
     return summarise(
-        pieces,
-        trials=read_lines(out / TRIALS),
-        choice=read_choice(out / CHOICE),
-        chosen=read_pieces(out / CHOSEN),
+        read_pieces(results / PROTOCOL),
+        trials=read_lines(results / TRIALS),
+        choice=read_choice(results / CHOICE),
+        chosen=read_pieces(results / CHOSEN),
     )
-
-
-def read_pieces(place: Path) -> dict[str, list[Piece]]:
-    """Pieces by their question."""
-    found: dict[str, list[Piece]] = defaultdict(list)
-    for piece in read_all(place):
-        found[piece["test"]].append(piece)
-    return found
 
 
 def summarise(
@@ -93,95 +83,90 @@ def summarise(
     """All figures as plain objects; shares from 0 to 1.
 
     Args:
-        pieces: by their question.
+        pieces: by their question, of the recipe as it is.
         trials: the lines of `export.search`.
         choice: see `export.choice.choose`.
         chosen: pieces, by their question, of what was chosen without the tested corpus.
     """
-    measured = [piece for own in pieces.values() for piece in own]
-    asked = [question for question in QUESTIONS if pieces.get(question.name)]
+    candidates, asked = choice.get("chosen", {}), _asked(pieces)
+    clean = {
+        question.name: untouched(
+            question, pieces[question.name], candidates=candidates, chosen=chosen.get(question.name, ())
+        )
+        for question in asked
+    }
+    of_recipe = [piece for name, own in pieces.items() for piece in own if name != CALLS]
+    of_tests = [*of_recipe, *(piece for own in clean.values() for piece in own)]
+    measured = [*of_tests, *pieces.get(CALLS, ())]
     return {
         "tests": {
-            question.name: _answer(question, pieces[question.name], trials)
-            | _untouched(question, pieces[question.name], choice.get("chosen", {}), chosen.get(question.name, []))
+            question.name: _told(question, pieces[question.name], clean[question.name], trials, candidates=candidates)
             for question in asked
         },
         "choice": dict(choice),
-        "labels_that_survive": _surviving([piece for piece in measured if piece["test"] != CALLS]),
+        "labels_that_survive": _surviving(of_recipe),
         "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
         "dates": sorted({piece["date"] for piece in measured}),
         "commits": sorted({piece["commit"] for piece in measured}),
-        "codes": sorted({piece["code"] for piece in measured if piece["test"] != CALLS}),
+        "codes": sorted({piece["code"] for piece in of_tests}),
     }
 
 
-def _answer(question: Question, pieces: Sequence[Piece], trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _asked(pieces: Mapping[str, Sequence[Piece]]) -> list[Question]:
+    return [question for question in QUESTIONS if pieces.get(question.name)]
+
+
+def _told(
+    question: Question,
+    pieces: Sequence[Piece],
+    clean: Sequence[Piece],
+    trials: Sequence[Mapping[str, Any]],
+    *,
+    candidates: Mapping[str, str],
+) -> dict[str, Any]:
+    """The answer to a question, and how far what is tested took part in the choice of what is tested on it.
+
+    Args:
+        question: which.
+        pieces: of the recipe as it is.
+        clean: the untouched ones, if all are measured.
+        trials: of the recipe.
+        candidates: by the corpus without which each was chosen.
+    """
+    answer = _answer(question, clean or pieces)
+    recipe = _answer(question, pieces)["conditions"]
+    tested = {question.tested(piece["fold"]) for piece in pieces}
+    used = [_scored_by(trial) & tested for trial in trials]
+    return answer | {
+        "untouched": bool(clean),
+        "candidates": sorted({*names_of(question, pieces, candidates=candidates).values()}),
+        "uar_of_the_recipe": {name: found["uar"] for name, found in recipe.items()},
+        "trials": {"scored": sum(map(bool, used)), "corpora": sorted(set().union(*used))},
+    }
+
+
+def _answer(question: Question, pieces: Sequence[Piece]) -> dict[str, Any]:
     seeds = sorted({piece["seed"] for piece in pieces})
     of_seed = [[piece for piece in pieces if piece["seed"] == seed] for seed in seeds]
-    folds = {
-        fold: {
-            name: _over_seeds([_of_fold(piece["conditions"][name]) for piece in pieces if piece["fold"] == fold])
-            for name in CONDITIONS
-        }
-        for fold in sorted({piece["fold"] for piece in pieces})
-    }
-    complete = all(len(own) == own[0]["folds"] for own in of_seed)
+    rules = {(piece.get("candidate", AS_IT_IS), piece["rules"]) for piece in pieces}
     return {
         "title": question.title,
         "labels": list(question.labels),
         "seeds": len(seeds),
-        "complete": complete,
-        "alike": len({piece["rules"] for piece in pieces}) == 1,
+        "complete": all(len(own) == own[0]["folds"] for own in of_seed),
+        "alike": len(rules) == len({candidate for candidate, _ in rules}),
         "clips": sum(piece["conditions"]["clean"]["clips"] for piece in of_seed[0]),
         "conditions": {
             name: _over_seeds([_of_seed([piece["conditions"][name] for piece in own], question) for own in of_seed])
             for name in CONDITIONS
         },
-        "folds": folds,
-        "chosen_on": _chosen_on(question, folds, trials, complete=complete),
-    }
-
-
-def _untouched(
-    question: Question, pieces: Sequence[Piece], candidates: Mapping[str, str], chosen: Sequence[Piece]
-) -> dict[str, Any]:
-    """Figures in which every fold is of the candidate that was chosen without its corpus; as far as it is measured.
-
-    Args:
-        question: which.
-        pieces: of the recipe as it is.
-        candidates: what was chosen, by the corpus that was left alone.
-        chosen: pieces of these, where it is another one.
-    """
-    if not candidates:
-        return {}
-    names = {piece["fold"]: candidates[question.tested(piece["fold"])] for piece in pieces}
-    kept = [piece for piece in pieces if names[piece["fold"]] == AS_IT_IS]
-    kept += [piece for piece in chosen if names.get(piece["fold"]) == piece["candidate"]]
-    by_seed = [[piece for piece in kept if piece["seed"] == seed] for seed in sorted({piece["seed"] for piece in kept})]
-    of_seed = [own for own in by_seed if len(own) == own[0]["folds"]]
-    figures = {
-        name: _over_seeds([_of_seed([piece["conditions"][name] for piece in own], question) for own in of_seed])["uar"]
-        for name in CONDITIONS
-        if of_seed
-    }
-    return {"untouched": {"candidates": sorted(set(names.values())), "seeds": len(of_seed), "uar": figures}}
-
-
-def _chosen_on(
-    question: Question, folds: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], *, complete: bool
-) -> dict[str, Any]:
-    """How far trials of the recipe have scored what is tested here."""
-    tested = set(folds) if question.split == "corpora" else {question.corpora[0]}
-    used = [trial for trial in trials if tested & _scored_by(trial)]
-    left = {trial["fold"] if trial["test"] == question.name else None for trial in used}
-    by_all = len(left) == 1 and None not in left and question.split != "corpora"  # each leaves another
-    alone = list(folds)[used[0]["fold"]] if complete and by_all else None
-    return {
-        "trials": len(used),
-        "corpora": sorted(tested & set().union(*map(_scored_by, used))),
-        "left_alone": alone,  # by all of them
-        "uar_left_alone": {name: own["uar"] for name, own in folds[alone].items()} if alone else {},
+        "folds": {
+            fold: {
+                name: _over_seeds([_of_fold(piece["conditions"][name]) for piece in pieces if piece["fold"] == fold])
+                for name in CONDITIONS
+            }
+            for fold in sorted({piece["fold"] for piece in pieces})
+        },
     }
 
 
@@ -245,11 +230,8 @@ def sum_of(parts: Iterable[Surety]) -> Surety:
     return first
 
 
-def _all_seeds(pieces: dict[str, list[Piece]], question: Question) -> Surety | None:
-    own = pieces.get(question.name)
-    if not own:
-        return None
-    return sum_of(from_plain(piece["conditions"][_PICTURED]["surety"], labels=len(question.labels)) for piece in own)
+def _all_seeds(pieces: Sequence[Piece], question: Question) -> Surety:
+    return sum_of(from_plain(piece["conditions"][_PICTURED]["surety"], labels=len(question.labels)) for piece in pieces)
 
 
 def _surviving(pieces: Sequence[Piece]) -> dict[str, float]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from export.markdown import filled, measured, table
 from export.metrics import merit
+from export.phone_pieces import read_shown
 from export.phone_questions import QUESTIONS
 from export.pieces import Piece, read_all
 from export.recipes import RECIPES
@@ -88,7 +89,7 @@ def read_cells(place: Path) -> list[Cell]:
     """Every cell that has a piece, in the order of recipes and protocols."""
     grouped: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
     for recipe in RECIPES:
-        for piece in read_all(place / recipe) + (_of_strangers(place / "protocol") if recipe == PHONE else []):
+        for piece in read_all(place / recipe) + (_of_strangers(place) if recipe == PHONE else []):
             tested = piece["fold"] if piece["protocol"] == "corpora" else "+".join(piece["corpora"])
             grouped[recipe, piece["protocol"], tested].append(piece)
     codes = {recipe: code_behind(RECIPES[recipe]) for recipe, *_ in grouped}
@@ -101,18 +102,19 @@ def read_cells(place: Path) -> list[Cell]:
 
 def _of_strangers(place: Path) -> list[Piece]:
     """Pieces of the default model's own protocol, as those of other recipes are written; it answers every clip."""
-    asked = {question.name: question for question in QUESTIONS if question.split in _PROTOCOLS}
+    shown = read_shown(place)
+    asked = [question for question in QUESTIONS if question.split in _PROTOCOLS and question.name in shown]
     return [
         piece
         | {
-            "protocol": asked[piece["test"]].split,
-            "corpora": list(asked[piece["test"]].corpora),
+            "protocol": question.split,
+            "corpora": list(question.corpora),
             "conditions": {
                 name: piece["conditions"][name] | {"unanswered": [0] * len(piece["labels"])} for name in _CONDITIONS
             },
         }
-        for piece in read_all(place)
-        if piece["test"] in asked
+        for question in asked
+        for piece in shown[question.name]
     ]
 
 
@@ -230,5 +232,5 @@ clip over a simulated telephone line of its own. Chance is 100 over the number o
 
 In each training a tenth of the speakers that are not tested (of the clips, where there are fewer than three) chooses
 the epoch and fits the temperature. The length of the trainings of `phone` is fixed; its figures of unseen speakers and
-corpora are those of its own protocol, `python -m export protocol phone`.
+corpora are those of its own protocol, `python -m export protocol phone`, where what is tested has chosen nothing.
 """

@@ -32,6 +32,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "convert",
+    "renew",
     "card",
     "fetch",
     "results",

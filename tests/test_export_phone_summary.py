@@ -16,14 +16,15 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from matplotlib.figure import Figure
 
-from export import phone_figures, phone_summary
+from export import phone_figures, phone_pieces, phone_summary
 from export.errors import ExportError
 from export.metrics import figures
 from export.phone_figures import read_figures
 from export.phone_page import as_markdown, card_section
+from export.phone_pieces import read_pieces, read_shown
 from export.phone_protocol import _condition
 from export.phone_questions import CONDITIONS, Question
-from export.phone_summary import read_pieces, sum_of, summarise, write_summary
+from export.phone_summary import sum_of, summarise, write_summary
 from export.pieces import keep
 from export.recipe import Recipe
 from export.recipes.phone import RECIPE
@@ -44,7 +45,8 @@ Answers = tuple[np.ndarray, np.ndarray]  # float64 (n, k), int64 (n,)
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phone_summary, "QUESTIONS", (SPEAKERS, UNASKED, ACROSS))
+    for module in (phone_pieces, phone_summary):
+        monkeypatch.setattr(module, "QUESTIONS", (SPEAKERS, UNASKED, ACROSS))
 
 
 def page_of(summary: dict[str, Any]) -> str:
@@ -208,46 +210,23 @@ def trials(*folds: int, test: str = "tess") -> list[dict[str, Any]]:
     return [{"test": test, "fold": fold} for fold in folds]
 
 
-def test_the_fold_that_all_trials_have_left_alone_is_told_apart(speakers):
-    summary = summarise({"tess": speakers}, trials=[*trials(1, 1), *trials(0, test="emodb")])
-    own = [figures(*answers("YAF", seed, "clean"), labels=LABELS).uar for seed in (1, 2)]
-    chosen = summary["tests"]["tess"]["chosen_on"]
-    assert (chosen["trials"], chosen["left_alone"], chosen["corpora"]) == (2, "YAF", ["tess"])
-    assert tuple(chosen["uar_left_alone"]) == tuple(CONDITIONS)
-    assert chosen["uar_left_alone"]["clean"] == over_seeds(own)
-    told = f"That fold alone, UAR %: clean {100 * np.mean(own):.1f} ± {100 * np.std(own, ddof=1):.1f}; phone "
+def test_trials_that_scored_what_is_tested_are_told(speakers):
+    summary = summarise({"tess": speakers}, trials=[*trials(1, 0), *trials(0, test="emodb")])
+    assert summary["tests"]["tess"]["trials"] == {"scored": 2, "corpora": ["tess"]}
+    told = "Tested is the recipe of the model, which was chosen by 2 trials that scored clips of tess: to it, they are"
     for page in (page_of(summary), card_section(summary)):
-        plain = " ".join(page.split())
-        assert "chosen by 2 trials that scored clips of tess, all without the fold `YAF`." in plain
-        assert told in plain
-
-
-@pytest.mark.parametrize(
-    "used",
-    [
-        [{"test": "tess", "fold": 0}, {"test": "tess", "fold": 1}],
-        [{"test": "tess", "fold": 1}, {"test": "corpora", "fold": 0}],  # of two corpora, emovo is left alone
-    ],
-)
-def test_where_trials_left_different_clips_alone_none_is_unseen(speakers, used):
-    page = " ".join(page_of(summarise({"tess": speakers}, trials=used)).split())
-    assert "The recipe was chosen by 2 trials that scored clips of tess, always by networks that had not" in page
-    assert "That fold alone" not in page
-
-
-def test_a_fold_is_not_named_by_its_number_before_all_are_there(speakers):
-    half = [piece for piece in speakers if piece["fold"] == "YAF"]
-    assert summarise({"tess": half}, trials=trials(0))["tests"]["tess"]["chosen_on"]["left_alone"] is None
+        assert " ".join(page.split()).count(told) == 1
+    assert "Tested is" not in page_of(summarise({"tess": speakers}, trials=trials(0, test="emodb")))
 
 
 def test_unseen_corpora_on_which_the_recipe_was_chosen_are_told(across):
     def told(*used: dict[str, Any]) -> str:
         return " ".join(page_of(summarise({"corpora": across}, trials=used)).split())
 
-    assert "by 2 trials that scored clips of tess, always" in told(*trials(0), *trials(0, test="emodb"), *trials(1))
-    assert "by 2 trials that scored clips of emovo, tess, always" in told(*trials(0), *trials(1, test="corpora"))
-    assert "by 1 trials that scored clips of tess, always" in told(*trials(0, test="corpora"))
-    assert "recipe was chosen by" not in told()
+    assert "by 2 trials that scored clips of tess: to it" in told(*trials(0), *trials(0, test="emodb"), *trials(1))
+    assert "by 2 trials that scored clips of emovo, tess: to it" in told(*trials(0), *trials(1, test="corpora"))
+    assert "by 1 trial that scored clips of tess: to it" in told(*trials(0, test="corpora"))
+    assert "Tested is" not in told()
 
 
 def test_no_sentence_is_taken_for_a_row_of_the_table_before_it(across):
@@ -331,20 +310,21 @@ def kept(tmp_path, speakers, across) -> Path:
     return tmp_path / "protocol"
 
 
-def test_everything_is_written_from_the_pieces_alone(kept, tmp_path, speakers, across, monkeypatch):
+@pytest.mark.usefixtures("kept")
+def test_everything_is_written_from_the_pieces_alone(tmp_path, speakers, across, monkeypatch):
     monkeypatch.setattr(phone_summary, "code_of_training", lambda: CODE)
-    assert write_summary(kept, tmp_path) == tmp_path / "phone.md"
+    assert write_summary(tmp_path) == tmp_path / "phone.md"
     summary = summarise({"tess": speakers, "corpora": across})
     assert json.loads((tmp_path / "phone.json").read_text(encoding="utf-8")) == summary
     assert (tmp_path / "phone.md").read_text(encoding="utf-8") == page_of(summary)
     for name in ("phone-reliability.png", "phone-coverage.png"):
         assert struct.unpack(">4xII", (tmp_path / name).read_bytes()[12:24]) == (760, 620)
     (tmp_path / "search.jsonl").write_text(json.dumps(trials(1)[0]) + "\n", encoding="utf-8")
-    write_summary(kept, tmp_path)
+    write_summary(tmp_path)
     found = json.loads((tmp_path / "phone.json").read_text(encoding="utf-8"))
     assert found == summarise({"tess": speakers, "corpora": across}, trials=trials(1)) != summary
     before = {file.name: file.read_bytes() for file in tmp_path.glob("phone*")}
-    write_summary(kept, tmp_path)
+    write_summary(tmp_path)
     assert before == {file.name: file.read_bytes() for file in tmp_path.glob("phone*")}
     assert len(before) == 4
 
@@ -377,45 +357,94 @@ def test_the_page_says_what_would_have_been_chosen_without_the_tested_corpus(spe
 
 
 def test_where_nothing_else_would_have_been_chosen_the_figures_are_untouched(speakers):
-    summary = summarise({"tess": speakers}, choice=CHOSEN)
-    found = summary["tests"]["tess"]
-    assert found["untouched"]["candidates"] == ["as it is"]
-    assert found["untouched"]["uar"] == {name: own["uar"] for name, own in found["conditions"].items()}
-    assert "Without any clip of what is tested the same recipe would have been chosen; see below." in page_of(summary)
-    assert "untouched" not in summarise({"tess": speakers})["tests"]["tess"]
+    found = summarise({"tess": speakers}, choice=CHOSEN, trials=trials(0))["tests"]["tess"]
+    assert (found["untouched"], found["candidates"]) == (True, ["as it is"])
+    plain = summarise({"tess": speakers})["tests"]["tess"]
+    assert (plain["untouched"], plain["candidates"]) == (False, [])
+    assert found["conditions"] == plain["conditions"]
+    assert found["uar_of_the_recipe"] == {name: own["uar"] for name, own in plain["conditions"].items()}
+    page = " ".join(page_of(summarise({"tess": speakers}, choice=CHOSEN, trials=trials(0))).split())
+    assert "Tested is the recipe of the model: the same would have been chosen without any clip of what" in page
+    assert "not wholly unseen" not in page
 
 
-@pytest.mark.parametrize("seeds", [(), (2,), (2, 3)])
-def test_where_another_candidate_would_have_been_chosen_its_folds_take_the_place_of_the_recipes(across, seeds):
-    """Of unseen corpora: the fold of TESS as it is, that of EMOVO with what was chosen without EMOVO."""
-    merits = {"as it is": {"tess": 0.5, "emovo": 0.3}, "half as long": {"tess": 0.4, "emovo": 0.4}}
-    choice = CHOSEN | {"merits": merits, "chosen": {"tess": "as it is", "emovo": "half as long"}}
-    others = [piece("corpora", "emovo", seed + 5) | {"seed": seed, "candidate": "half as long"} for seed in seeds]
-    others.append(piece("corpora", "emovo", 9) | {"seed": 1, "candidate": "no noise"})  # of an older choice
-    summary = summarise({"corpora": across}, choice=choice, chosen={"corpora": others})
-    found = summary["tests"]["corpora"]["untouched"]
-    assert (found["candidates"], found["seeds"]) == (["as it is", "half as long"], len(seeds))
-    page = page_of(summary).replace("\n", " ")
-    if not seeds:
-        assert "(`as it is`, `half as long`; see below), which is not measured yet." in page
-        return
-    kept = [own for own in across if own["fold"] == "tess" and own["seed"] in seeds]
-    means = [
-        np.mean([own["conditions"]["phone"]["uar"], other["conditions"]["phone"]["uar"]])
-        for own, other in zip(kept, others, strict=False)
-    ]
-    assert found["uar"]["phone"]["mean"] == pytest.approx(np.mean(means), abs=1e-4)
-    assert f"With that one, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, UAR %: clean " in page
-    assert summary["tests"]["corpora"]["conditions"] == summarise({"corpora": across})["tests"]["corpora"]["conditions"]
+# Of unseen corpora: what was chosen without TESS is the recipe, what was chosen without EMOVO is not.
+OTHER = CHOSEN | {
+    "merits": {"as it is": {"tess": 0.5, "emovo": 0.3}, "half as long": {"tess": 0.4, "emovo": 0.4}},
+    "chosen": {"tess": "as it is", "emovo": "half as long"},
+}
 
 
-def test_pictures_show_all_seeds_and_folds_over_the_phone_in_a_call(kept, tmp_path, monkeypatch):
-    drawn: list[Figure] = []
+def of_emovo(*seeds: int, candidate: str = "half as long") -> list[dict[str, Any]]:
+    """Pieces of another candidate, which answers otherwise."""
+    own = {"candidate": candidate, "rules": candidate, "date": "2031-03-01"}
+    return [piece("corpora", "emovo", seed + 5) | own | {"seed": seed} for seed in seeds]
+
+
+def test_figures_come_from_what_was_chosen_without_the_tested_corpus(across):
+    older = of_emovo(1, candidate="no noise")
+    others = of_emovo(3, 1, 2)
+    summary = summarise({"corpora": across}, choice=OTHER, chosen={"corpora": [*others, *older]}, trials=trials(0))
+    found = summary["tests"]["corpora"]
+    assert (found["untouched"], found["candidates"]) == (True, ["as it is", "half as long"])
+    assert (found["seeds"], found["complete"], found["alike"]) == (3, True, True)
+    plain = summarise({"corpora": across})
+    expected = summarise({"corpora": [own for own in across if own["fold"] == "tess"] + others})
+    assert found["conditions"] == expected["tests"]["corpora"]["conditions"] != plain["tests"]["corpora"]["conditions"]
+    assert found["folds"] == expected["tests"]["corpora"]["folds"]
+    recipe = plain["tests"]["corpora"]["conditions"]
+    assert found["uar_of_the_recipe"] == {name: own["uar"] for name, own in recipe.items()}
+    assert summary["labels_that_survive"] == plain["labels_that_survive"]  # asked of the recipe alone
+    assert summary["dates"][-1] == "2031-03-01"
+    told = (
+        "Tested is what was chosen without any clip of the tested corpus (`as it is`, `half as long`; see below). The "
+        "recipe of the model itself, chosen by 1 trial that scored clips of tess, reaches UAR %: clean "
+        f"{100 * recipe['clean']['uar']['mean']:.1f} ± "
+    )
+    page = " ".join(page_of(summary).split())
+    assert told in page
+    assert "Therefore its main decisions were made again" in page
+
+
+@pytest.mark.parametrize("seeds", [(), (2,), (1, 3)])
+def test_until_all_of_it_is_measured_figures_are_those_of_the_recipe(across, seeds):
+    summary = summarise({"corpora": across}, choice=OTHER, chosen={"corpora": of_emovo(*seeds)})
+    found = summary["tests"]["corpora"]
+    assert not found["untouched"]
+    assert found["conditions"] == summarise({"corpora": across})["tests"]["corpora"]["conditions"]
+    told = "Without any of them `as it is`, `half as long` would have been chosen, which is not measured with all seeds"
+    page = " ".join(page_of(summary).split())
+    assert told in page
+    assert "were made again without" not in page
+
+
+def test_pieces_of_other_rules_than_their_candidate_are_told(across):
+    others = of_emovo(1, 2, 3)
+    others[1]["rules"] = "older"
+    found = summarise({"corpora": across}, choice=OTHER, chosen={"corpora": others})["tests"]["corpora"]
+    assert (found["untouched"], found["alike"]) == (True, False)
+
+
+def test_code_of_another_candidate_is_code_of_the_figures(across):
+    others = [own | {"code": "0ther"} for own in of_emovo(1, 2, 3)]
+    assert summarise({"corpora": across}, choice=OTHER, chosen={"corpora": others})["codes"] == ["0ther", "def"]
+    assert summarise({"corpora": across}, choice=OTHER, chosen={"corpora": others[1:]})["codes"] == ["def"]
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """Every picture that is written."""
+    found: list[Figure] = []
     true = Figure.savefig
     monkeypatch.setattr(
-        Figure, "savefig", lambda figure, *given, **options: (drawn.append(figure), true(figure, *given, **options))
+        Figure, "savefig", lambda figure, *given, **options: (found.append(figure), true(figure, *given, **options))
     )
-    write_summary(kept, tmp_path)
+    return found
+
+
+@pytest.mark.usefixtures("kept")
+def test_pictures_show_all_seeds_and_folds_over_the_phone_in_a_call(tmp_path, drawn):
+    write_summary(tmp_path)
     reliability, coverage = drawn
     assert "phone, in a call" in reliability.get_suptitle()
     parts = [answers(fold, seed, "phone, in a call") for seed in (1, 2) for fold in ("OAF", "YAF")]
@@ -428,7 +457,7 @@ def test_pictures_show_all_seeds_and_folds_over_the_phone_in_a_call(kept, tmp_pa
 
 
 def test_without_pieces_there_is_a_page_and_no_picture(tmp_path):
-    write_summary(tmp_path / "none", tmp_path)
+    write_summary(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"phone.json", "phone.md"}
     found = json.loads((tmp_path / "phone.json").read_text())
     assert (found["tests"], found["labels_that_survive"], found["dates"]) == ({}, {}, [])
@@ -441,10 +470,10 @@ def test_pieces_are_read_by_their_question(kept):
 
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_the_old_page(kept, tmp_path):
-    write_summary(kept, tmp_path)
+    write_summary(tmp_path)
     before = (tmp_path / "phone.json").read_bytes()
     with largest_file(100), pytest.raises(OutputError, match=r"cannot write .*phone\.json"):
-        write_summary(kept, tmp_path)
+        write_summary(tmp_path)
     assert (tmp_path / "phone.json").read_bytes() == before
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -464,13 +493,44 @@ def test_the_code_of_all_pieces_is_told_but_not_that_of_calls(speakers, across):
 
 
 @pytest.fixture
-def measured(kept, tmp_path, monkeypatch) -> Path:
+def untouched(kept, monkeypatch) -> list[dict[str, Any]]:
+    """EMOVO with what was chosen without it, kept beside the pieces of the recipe."""
+    others = of_emovo(1, 2, 3)
+    for number, item in enumerate(others):
+        keep(kept.parent / "chosen" / f"{number}.json", item)
+    for module in (phone_pieces, phone_summary):
+        monkeypatch.setattr(module, "read_choice", lambda place: OTHER if place == kept.parent / "choice" else {})
+    return others
+
+
+def test_the_page_and_other_tables_show_the_same_pieces(untouched, tmp_path, speakers, across):
+    shown = read_shown(tmp_path)
+    assert shown["tess"] == sorted(speakers, key=lambda own: own["seed"])
+    of_tess = [own for own in across if own["fold"] == "tess"]
+    assert sorted(shown["corpora"], key=lambda own: (own["fold"], own["seed"])) == untouched + of_tess
+    write_summary(tmp_path)
+    summary = json.loads((tmp_path / "phone.json").read_text(encoding="utf-8"))
+    again = summarise({"tess": speakers, "corpora": [*untouched, *of_tess]})["tests"]
+    assert all(summary["tests"][name]["conditions"] == again[name]["conditions"] for name in ("tess", "corpora"))
+
+
+def test_pictures_show_what_the_page_shows(tmp_path, untouched, across, drawn):
+    write_summary(tmp_path)
+    (*_, other), _ = (picture.axes[0].lines for picture in drawn)
+    pieces = [*untouched, *(own for own in across if own["fold"] == "tess")]
+    counts = (own["conditions"]["phone, in a call"]["surety"] for own in pieces)
+    expected = sum_of(from_plain(own, labels=3) for own in counts)
+    np.testing.assert_allclose(other.get_ydata(), [point.right for point in expected.reliability()])
+
+
+@pytest.fixture
+def measured(untouched, tmp_path, monkeypatch) -> Path:
     """Figures of all questions, by the code that there is."""
     asked = (SPEAKERS, ACROSS)
-    for module in (phone_summary, phone_figures):
+    for module in (phone_pieces, phone_summary, phone_figures):
         monkeypatch.setattr(module, "QUESTIONS", asked)
     monkeypatch.setattr(phone_figures, "code_of_training", lambda: CODE)
-    write_summary(kept, tmp_path)
+    write_summary(tmp_path)
     return tmp_path / "phone.json"
 
 
@@ -492,9 +552,18 @@ def test_the_card_shows_the_figures_of_strangers(measured):
         "## On strangers",
         "### TESS, the other speaker",
         "### an unseen corpus",
+        "### The recipe without the corpus that is tested",
         "### What a label survives",
     ]
     assert card_section({}) == ""
+
+
+def test_a_file_whose_figures_say_nothing_of_a_choice_has_a_card(speakers):
+    summary = summarise({"tess": speakers})
+    for name in ("untouched", "candidates", "uar_of_the_recipe", "trials"):
+        del summary["tests"]["tess"][name]
+    del summary["choice"]
+    assert "| phone, in a call |" in card_section(summary)
 
 
 @pytest.mark.parametrize(
@@ -504,6 +573,11 @@ def test_the_card_shows_the_figures_of_strangers(measured):
         (lambda found: found.update(codes=["0ther", "def"]), "other code or settings than this model is trained with"),
         (lambda found: found["tests"]["tess"].update(complete=False), "not all folds are measured of tess; run"),
         (lambda found: found["tests"]["corpora"].update(alike=False), "not all folds are measured of corpora; run"),
+        (lambda found: found["tests"]["tess"].update(untouched=False), "chosen on what is tested in tess; run `choose"),
+        (
+            lambda found: found["tests"]["tess"].pop("untouched"),
+            "expected the phone.json of `protocol phone`, found no",
+        ),
         (lambda found: found["tests"].pop("tess"), "not all folds are measured of tess; run"),
         (lambda found: found.pop("tests"), "expected the phone.json of `protocol phone`, found none"),
         (lambda found: found.update(tests=[]), "expected the phone.json of `protocol phone`, found none"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from export import phone_pieces
 from export.recipes import RECIPES
 from export.result_tables import Cell, as_markdown, read_cells, write_tables
 from export.results import code_behind
@@ -96,6 +97,22 @@ def test_the_default_model_on_strangers_is_taken_from_its_own_protocol(tmp_path)
     assert found["speakers", "emodb"].uar == pytest.approx((0.5 + 1 + 1) / 3)
     assert (found["speakers", "emodb"].labels, found["speakers", "emodb"].dates) == (3, ("2026-11-22",))
     assert found["corpora", "nemo"].uar == pytest.approx(0.5)
+
+
+def test_where_another_recipe_was_chosen_without_the_tested_corpus_it_takes_the_place_of_the_recipe(
+    tmp_path, monkeypatch
+):
+    for name in ("03", "08"):
+        write_answer(tmp_path, test="emodb", fold=name, labels=("angry", "sad"), clean=condition(GOOD))
+    monkeypatch.setattr(phone_pieces, "read_choice", lambda place: {"chosen": {"emodb": "no noise in training"}})
+    assert only(read_cells(tmp_path)).uar == pytest.approx(1.0)  # as long as that one is not measured
+    (tmp_path / "chosen").mkdir()
+    for name in ("03", "08"):
+        file = tmp_path / "protocol" / f"emodb-{name}-1.json"
+        piece = json.loads(file.read_text()) | {"candidate": "no noise in training"}
+        piece["conditions"]["clean"]["confusion"] = [[3, 1], [1, 3]]
+        (tmp_path / "chosen" / file.name).write_text(json.dumps(piece))
+    assert only(read_cells(tmp_path)).uar == pytest.approx(0.75)
 
 
 def test_folds_are_counted_together_before_anything_is_divided(tmp_path):

@@ -94,6 +94,7 @@ def protocol(
 
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
+    from export.phone_pieces import PROTOCOL
     from export.phone_protocol import measure, measure_calls
     from export.phone_questions import SEEDS
     from export.phone_summary import write_summary
@@ -101,12 +102,12 @@ def protocol(
     chosen = _questions(names)
     with console.errors(), console.progress() as report:
         corpora = _decodable(places, cache, report)
-        pieces = out / "protocol"
+        pieces = out / PROTOCOL
         cores = jobs or usable_cpus()
         measure(chosen, corpora, place=pieces, cache=cache, jobs=cores, seeds=seeds or SEEDS, report=report)
         if calls is not None:
             measure_calls(calls, list(corpora.values()), model=model, place=pieces, report=report)
-        page = write_summary(pieces, out)
+        page = write_summary(out)
     click.echo(str(page))
 
 
@@ -154,9 +155,10 @@ def choose(model: str, places: tuple[str, ...], out: Path, cache: Path, jobs: in
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
     from export import choice
+    from export.phone_pieces import CHOICE, CHOSEN
     from export.phone_protocol import measure
     from export.phone_questions import QUESTIONS
-    from export.phone_summary import CHOICE, CHOSEN, write_summary
+    from export.phone_summary import write_summary
 
     with console.errors(), console.progress() as report:
         corpora = _decodable(places, cache, report)
@@ -164,7 +166,7 @@ def choose(model: str, places: tuple[str, ...], out: Path, cache: Path, jobs: in
         choice.measure(corpora, place=out / CHOICE, cache=cache, jobs=cores, report=report)
         chosen = choice.read_choice(out / CHOICE)["chosen"]
         measure(QUESTIONS, corpora, place=out / CHOSEN, cache=cache, jobs=cores, chosen=chosen, report=report)
-        page = write_summary(out / "protocol", out)
+        page = write_summary(out)
     click.echo(str(page))
 
 

@@ -1,4 +1,4 @@
-"""`evaluate`, `convert` and `card`: model files that are there."""
+"""`evaluate`, `convert`, `renew` and `card`: model files that are there."""
 
 from __future__ import annotations
 
@@ -86,6 +86,21 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
             clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
             examples = example_inputs(clips, spec=spec)
             write_model(network_file.load_model(network), spec=spec, examples=examples, out=out)
+    click.echo(str(out))
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--figures", type=click.Path(path_type=Path), required=True, help="phone.json of `protocol phone`.")
+@click.option("--model-version", required=True, help="Of the file that is written.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
+def renew(model: Path, figures: Path, model_version: str, out: Path) -> None:
+    """Write MODEL with what was measured of its recipe since it was trained; its network stays as it is."""
+    from export.phone_figures import read_figures
+    from export.renew import renew as write_model
+
+    with console.errors():
+        write_model(model, strangers=read_figures(figures), version=model_version, out=out)
     click.echo(str(out))
 
 
