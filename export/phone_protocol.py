@@ -1,4 +1,4 @@
-"""How the default model is tested: on strangers, on other corpora, over telephones, under distortions.
+"""How the default model is tested: on strangers, on other corpora, over telephones.
 
 Fixed before anything was tuned. Everything that a training chooses (temperature, least confidence) it chooses on inner
 speakers of the training side. Each test, fold and seed is a piece, measured once for the same code, settings and clips;
@@ -8,8 +8,6 @@ speakers of the training side. Each test, fold and seed is a piece, measured onc
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -46,27 +44,20 @@ from export.benches import PhoneBench, Trial
 from export.calibration import scale
 from export.candidates import AS_IT_IS, CHANGES, network_of, settings_of
 from export.clips import Clip, Corpus
-from export.codecs import LINE_HZ
-from export.convert import example_inputs
 from export.corpora import relabel
-from export.dataset import Ints, read_clip
+from export.dataset import Ints
 from export.describe import data_hash
-from export.errors import ExportError
 from export.metrics import Probs, area_under_curve, false_alarms, figures, sentiment_uar
-from export.noise import BABBLE_VOICES, talk_at_once
-from export.phone_questions import CALLS, CONDITIONS, FIVE, FOUND, SEEDS, Question, refuse_missing, splits_of
+from export.phone_questions import CONDITIONS, FIVE, FOUND, SEEDS, Question, refuse_missing, splits_of
+from export.phone_survival import survival_of_clips
 from export.pieces import Piece, code_of_modules, do_all, fingerprint, is_there, keep, origin, slug
 from export.protocols import Split
 from export.recipe import Recipe, code_of
 from export.recipes.phone import RECIPE
 from export.report import Report
-from export.survival import survivals
 from sertag import channel, features, mel, pitch, product, speech
-from sertag.model import load
-from sertag.records import FloatArray
 
 ANGRY, CALM = "angry", ("neutral", "calm")
-_SURVIVORS = 150  # clips of a fold that go through every distortion
 _RULES = 1  # raised when a piece is measured otherwise
 _DECIDING = (
     *(batches, benches, calibration, dataset, distortions, epochs, fit, fit_phone, metrics, predictions, protocols),
@@ -162,7 +153,7 @@ def measure_round(
         said = {"folds": len(found), "rules": rules, "code": code, "candidate": candidate}
         piece = _piece(test, seed, split, trial, bench) | said
         if test.distorted and candidate == AS_IT_IS:
-            piece["survival"] = _survival(split, trial, bench, seed=seed)
+            piece["survival"] = survival_of_clips(split, trial, bench, seed=seed)
         took_s = time.monotonic() - began
         keep(where, piece | {"took_s": round(took_s, 1), **origin()})
         told.append(f"{where.stem}: {_short(piece)}, in {took_s:.0f} s")
@@ -188,49 +179,6 @@ def code_of_training() -> str:
 def piece_name(test: Question, split: Split, seed: int) -> str:
     """Where a piece lies in the folder of the pieces."""
     return f"{test.name}-{slug(split.name)}-{seed}.json"
-
-
-def measure_calls(
-    folder: Path, corpora: Sequence[Corpus], *, model: str, place: Path, report: Report = lambda what, share: None
-) -> None:
-    """Follow the labels of real calls through distortions, unless that was done before.
-
-    Args:
-        folder: with recordings that nobody has labelled and no model has learnt from.
-        corpora: whose clips babble is made of.
-        model: name or path of the one that is shipped.
-        place: folder of the pieces.
-        report: of the progress.
-
-    Raises:
-        ExportError: a recording cannot be decoded or tagged, or there is none.
-        OutputError: the piece cannot be written.
-    """
-    shipped = load(model)
-    calls = sorted(path for path in folder.iterdir() if path.is_file())
-    voices = [clip for corpus in corpora for clip in corpus.clips]
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in calls]
-    deciding = code_of_modules((survival, distortions, codecs, noise))
-    rules = fingerprint([_RULES, shipped.sha256, digests, data_hash(voices), deciding])
-    where = place / f"{CALLS}.json"
-    if is_there(where, rules):
-        return
-    if not calls:
-        raise ExportError(f"{folder}: no recording; expected real calls", code="no_data")
-    babble = _babble(voices, seed=SEEDS[0])
-    try:
-        found = survivals(
-            calls,
-            model=shipped,
-            babble=babble,
-            seed=SEEDS[0],
-            report=lambda done, total: report("calls", done / total),
-        )
-    except ExportError as error:
-        raise ExportError(f"{error}; take it out of {folder}", code=error.code) from error
-    survived = {name: dataclasses.asdict(own) for name, own in found.items()}
-    piece = {"test": CALLS, "model_sha256": shipped.sha256, "calls": len(calls), "survival": survived}
-    keep(where, piece | {"rules": rules, **origin()})
 
 
 def _piece(test: Question, seed: int, split: Split, trial: Trial, bench: PhoneBench) -> Piece:
@@ -285,29 +233,6 @@ def _anger(probs: Probs, truth: Ints, labels: tuple[str, ...], seconds: Probs) -
             f"{share:.0%}": round(an_hour * false_alarms(scores, angry, calm, found=share), 1) for share in FOUND
         },
     }
-
-
-def _survival(split: Split, trial: Trial, bench: PhoneBench, *, seed: int) -> Piece:
-    """Tested clips through every distortion, tagged by the model file that the training gives."""
-    rng = np.random.default_rng(seed)
-    chosen = [bench.clips[index] for index in rng.permutation(split.test)[:_SURVIVORS]]
-    others = [bench.clips[index] for index in split.learn]
-    spec = dataclasses.replace(bench.spec, temperature=round(trial.temperature, 4))
-    with tempfile.TemporaryDirectory() as folder:
-        examples = example_inputs(others, spec=spec)
-        path = convert.convert(trial.model, spec=spec, examples=examples, digests=[], out=Path(folder) / "model.onnx")
-        model = load(str(path))
-        babble = _babble(others, seed=seed)
-        found = survivals([clip.path for clip in chosen], model=model, babble=babble, seed=seed)
-    return {name: dataclasses.asdict(own) for name, own in found.items()}
-
-
-def _babble(voices: Sequence[Clip], *, seed: int) -> FloatArray:
-    """Many of the clips one after another, by several people at once."""
-    order = np.random.default_rng(seed).permutation(len(voices))[: 10 * BABBLE_VOICES]
-    samples = [read_clip(voices[index].path, rate_hz=LINE_HZ) for index in order]
-    count = min(BABBLE_VOICES, len(samples))
-    return talk_at_once([np.concatenate(samples[start::count]) for start in range(count)])
 
 
 def _short(piece: Piece) -> str:

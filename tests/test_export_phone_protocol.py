@@ -24,7 +24,7 @@ pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 
-from export import benches, candidates, fit_phone, phone_protocol
+from export import benches, candidates, fit_phone, phone_protocol, phone_survival
 from export.__main__ import main
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
@@ -39,14 +39,13 @@ from export.labels import LABELS as ALL_LABELS
 from export.metrics import figures, merit
 from export.phone_protocol import (
     _anger,
-    _babble,
     measure,
-    measure_calls,
     measure_round,
     recipe_of,
     rules_of,
 )
 from export.phone_questions import CONDITIONS, QUESTIONS, Question, splits_of
+from export.phone_survival import _babble, measure_calls
 from export.predictions import Predictions
 from export.protocols import Split, splits
 from export.recipes.phone import RECIPE
@@ -67,7 +66,7 @@ TINY = (SPEAKERS, AMONG, ACROSS)
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     small_phone(monkeypatch)
-    monkeypatch.setattr(phone_protocol, "_SURVIVORS", 2)
+    monkeypatch.setattr(phone_survival, "_SURVIVORS", 2)
     one_process(monkeypatch)
     with untraced():
         yield
@@ -102,8 +101,8 @@ def tested(corpora, cache, tmp_path_factory) -> SimpleNamespace:
     found = SimpleNamespace(place=place, told=[], survivors=[], splits=[])
     with pytest.MonkeyPatch.context() as patched, untraced():
         small_phone(patched)
-        patched.setattr(phone_protocol, "_SURVIVORS", 2)
-        true_survivals, true_run = phone_protocol.survivals, PhoneBench.run
+        patched.setattr(phone_survival, "_SURVIVORS", 2)
+        true_survivals, true_run = phone_survival.survivals, PhoneBench.run
 
         def survivals(recordings: Sequence[Path], *, model: Any, **options: Any) -> Any:
             answers = true_survivals(recordings, model=model, **options)
@@ -114,7 +113,7 @@ def tested(corpora, cache, tmp_path_factory) -> SimpleNamespace:
             found.splits.append((self.clips, split))
             return true_run(self, split, seed=seed)
 
-        patched.setattr(phone_protocol, "survivals", survivals)
+        patched.setattr(phone_survival, "survivals", survivals)
         patched.setattr(PhoneBench, "run", run)
         report = lambda what, share: found.told.append((what, share))  # noqa: E731
         measure(TINY, corpora, place=place, cache=cache, jobs=1, seeds=(1,), report=report)
@@ -426,13 +425,13 @@ def calls(tmp_path) -> Path:
 def followed(monkeypatch) -> list[list[str]]:
     """The recordings that are followed from now on."""
     seen: list[list[str]] = []
-    true = phone_protocol.survivals
+    true = phone_survival.survivals
 
     def noted(recordings: Sequence[Path], **options: Any) -> Any:
         seen.append([path.name for path in recordings])
         return true(recordings, **options)
 
-    monkeypatch.setattr(phone_protocol, "survivals", noted)
+    monkeypatch.setattr(phone_survival, "survivals", noted)
     monkeypatch.setattr("export.survival.NAMES", ("12 dB fainter", "babble, 15 dB"))
     return seen
 
@@ -483,7 +482,7 @@ def test_a_folder_without_calls_is_one_error(corpora, tiny_model, tmp_path):
 @pytest.fixture
 def asked(monkeypatch) -> None:
     """The command asks the tiny questions."""
-    for module in ("phone_questions", "phone_summary"):
+    for module in ("phone_questions", "phone_pieces", "phone_summary"):
         monkeypatch.setattr(f"export.{module}.QUESTIONS", TINY[:2])
 
 

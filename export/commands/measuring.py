@@ -95,9 +95,10 @@ def protocol(
     Hours of training, in pieces that are kept as they finish: the same command goes on where it stopped.
     """
     from export.phone_pieces import PROTOCOL
-    from export.phone_protocol import measure, measure_calls
+    from export.phone_protocol import measure
     from export.phone_questions import SEEDS
     from export.phone_summary import write_summary
+    from export.phone_survival import measure_calls
 
     chosen = _questions(names)
     with console.errors(), console.progress() as report:
