@@ -26,6 +26,7 @@ from export.usable import drop_unusable
 from sertag.parallel import usable_cpus
 
 if TYPE_CHECKING:
+    from export.fit_phone import Settings as PhoneSettings
     from export.out_of_fold import FoldsBy
 
 CROSS_VALIDATED = "cross-validated"
@@ -105,7 +106,6 @@ def train(
     command goes on where it was stopped.
     """
     from export.describe import Title
-    from export.fit_phone import Settings as PhoneSettings
     from export.phone_figures import read_figures
     from export.train import Settings
     from export.train import train as train_recipe
@@ -131,15 +131,8 @@ def train(
         chosen = _with_labels(chosen, labels)
         corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
         if protocol == CROSS_VALIDATED:
-            chosen = teachable(chosen, {clip.label for corpus in corpora for clip in corpus.clips})
-            sentiment = tuple(chosen.sentiment[label] for label in chosen.labels)
-            phone = PhoneSettings(seed, labels=chosen.labels, sentiment=sentiment, counts_as=counts_as)
-            people = len({clip.person for corpus in corpora for clip in corpus.clips})
-            phone = replace(
-                phone,
-                folds=folds or max(2, min(phone.folds, people)),
-                epochs=epochs or phone.epochs,
-                answers_right=answers_right or phone.answers_right,
+            phone = _phone_settings(
+                chosen, corpora, counts_as, seed=seed, folds=folds, epochs=epochs, answers_right=answers_right
             )
             model = train_phone(
                 corpora,
@@ -157,6 +150,31 @@ def train(
                 chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
             )
     click.echo(str(model))
+
+
+def _phone_settings(
+    recipe: Recipe,
+    corpora: Sequence[Corpus],
+    counts_as: tuple[tuple[str, str], ...],
+    *,
+    seed: int,
+    folds: int | None,
+    epochs: int | None,
+    answers_right: float | None,
+) -> PhoneSettings:
+    """Settings of a cross-validated training, with the labels that the corpora teach; None leaves the recipe's."""
+    from export.fit_phone import Settings as PhoneSettings
+
+    taught = teachable(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
+    sentiment = tuple(taught.sentiment[label] for label in taught.labels)
+    plain = PhoneSettings(seed, labels=taught.labels, sentiment=sentiment, counts_as=counts_as)
+    people = len({clip.person for corpus in corpora for clip in corpus.clips})
+    return replace(
+        plain,
+        folds=folds or max(2, min(plain.folds, people)),
+        epochs=epochs or plain.epochs,
+        answers_right=answers_right or plain.answers_right,
+    )
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
