@@ -28,7 +28,7 @@ def card(spec: ModelSpec) -> str:
 
     >>> from sertag.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0]
-    '# Model `phone` 0.2.0'
+    '# Model `phone` 0.2.1'
     """
     sections = (
         _what(spec),
