@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from export.card_figures import untouched
 from sertag.model import load
 
 _ROOT = Path(__file__).parents[1]
@@ -73,7 +74,8 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
     table = _table(head, rows)
-    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
+    protocol = f"Protocol: {spec.metrics['protocol']}. {untouched(spec)}".rstrip()
+    return f"{table}\n\n{protocol}\nVersion {spec.version} of `{spec.name}`."
 
 
 def strangers() -> str:

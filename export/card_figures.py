@@ -42,12 +42,26 @@ def uar(spec: ModelSpec) -> str:
 
 {_LEAKING if spec.training.get("leaking") else ""}
 
-UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}.
+UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}. {untouched(spec)}
 
 {table(head, rows) if conditions else "Nothing was measured."}
 
 {_legend(tuple(conditions))}
 """
+
+
+def untouched(spec: ModelSpec) -> str:
+    """The same mean where settings were compared without the tested corpus; nothing where that was not measured.
+
+    Args:
+        spec: from the model file.
+    """
+    found = spec.metrics.get("strangers", {}).get("tests", {}).get("corpora", {})
+    if not found.get("untouched"):
+        return ""
+    means = "; ".join(f"{name} {_percent(own, 'uar', 'mean')}" for name, own in found["conditions"].items())
+    told = "Settings that were compared without a clip of the tested corpus reach as a mean over corpora"
+    return f"{told} and {found['seeds']} trainings: {means}."
 
 
 def _chance(found: dict[str, Any], corpora: list[str]) -> list[str]:

@@ -181,7 +181,7 @@ _OLD = """
 **The recipe or its training has changed since some of this was measured.**
 """
 _RECIPE = """
-The recipe of this model, trained anew for each of these tests.
+What the recipe of this model is worth, by networks that were trained anew for each of these tests.
 """
 _CHOICE = """
 For each corpus, the main decisions of the recipe were made without a clip of it, learnt from or scored (`python -m

@@ -12,7 +12,7 @@ pytest.importorskip("keras", reason="the extra `export` is not installed")
 from export import phone_page, result_tables
 from export.commands.measuring import RESULTS
 from export.phone_protocol import code_of_training
-from export.phone_summary import read_pieces, summary_of
+from export.phone_summary import summary_of
 
 
 def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
@@ -23,7 +23,7 @@ def test_the_tables_of_all_recipes_are_those_of_the_pieces() -> None:
 
 
 def test_the_page_of_the_default_model_is_that_of_its_pieces() -> None:
-    summary = summary_of(read_pieces(RESULTS / "protocol"), RESULTS)
+    summary = summary_of(RESULTS)
     assert json.loads((RESULTS / "phone.json").read_text(encoding="utf-8")) == summary, "run `export protocol phone`"
     page = (RESULTS / "phone.md").read_text(encoding="utf-8")
     assert page == phone_page.as_markdown(summary, code=code_of_training())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from export.card import card
+from export.card_figures import uar
 from sertag.model_file import describe
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.onnx_models import PAPER_FEATURES, tiny_spec
@@ -149,6 +150,16 @@ def test_a_file_that_says_nothing_gets_a_card_that_claims_nothing():
 )
 def test_every_kind_of_input_has_words(features, words):
     assert words in written(tiny_spec(features))
+
+
+@pytest.mark.parametrize("untouched", [True, False])
+def test_what_settings_reach_that_nobody_compared_on_the_tested_corpus_stands_beside_the_figures(untouched):
+    conditions = {"clean": {"uar": {"mean": 0.3821}}, "phone, in a call": {"uar": {"mean": 0.4234}}}
+    test = {"untouched": untouched, "seeds": 3, "conditions": conditions}
+    text = uar(tutorial(metrics=METRICS | {"strangers": {"tests": {"corpora": test}}}))
+    told = "as a mean over corpora and 3 trainings: clean 38.2; phone, in a call 42.3."
+    assert (told in " ".join(text.split())) == untouched
+    assert "Settings that were compared" not in uar(tutorial())
 
 
 def test_names_cannot_break_a_table():
