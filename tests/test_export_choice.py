@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from tests.corpora import emovo
 
@@ -20,7 +19,6 @@ pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 from export import candidates, choice, fit_phone, phone_protocol, recipes
-from export.__main__ import main
 from export.candidates import AS_IT_IS, CHANGES, MEMBERS, alone, network_of, settings_of
 from export.choice import CONDITIONS_TRIED, choose, measure
 from export.clips import Corpus
@@ -30,6 +28,7 @@ from export.fit_phone import Settings
 from export.phone_questions import FIVE
 from export.pieces import Piece, read_all
 from export.recipe import Task
+from tests.export_command import run_export
 from tests.training import one_process, small_phone, untraced
 
 NAMES = ("a", "b", "c")
@@ -235,7 +234,7 @@ def test_a_corpus_that_is_missing_is_named(tmp_path):
 
 def test_the_command_refuses_what_is_not_enough(root, tmp_path):
     places = ["--data", f"emovo={root / 'a' / 'emovo'}", "--cache", str(tmp_path / "cache"), "-o", str(tmp_path)]
-    done = CliRunner().invoke(main, ["choose", "phone", *places])
+    done = run_export("choose", "phone", *places)
     assert done.exit_code == 1
     assert "there is no tess, ravdess, emodb, nemo; add --data NAME=DIR" in done.stderr
 
@@ -251,7 +250,7 @@ def test_the_command_tests_what_is_chosen_and_writes_the_page(root, tmp_path, mo
     monkeypatch.setattr(choice, "measure", chosen)
     monkeypatch.setattr(phone_protocol, "measure", lambda tests, corpora, **options: asked.append(options))
     places = ["--data", f"emovo={root / 'a' / 'emovo'}", "--cache", str(tmp_path / "cache"), "-o", str(tmp_path)]
-    done = CliRunner().invoke(main, ["choose", "phone", *places, "-j", "1"])
+    done = run_export("choose", "phone", *places, "-j", "1")
     assert done.exit_code == 0, done.output
     (options,) = asked
     assert options["chosen"] == choose(invented())["chosen"]

@@ -18,6 +18,7 @@ VOICES = [speech_like(3.0, seed=seed) for seed in range(20, 28)]
 CHATTER = talk_at_once(VOICES)
 CALL = np.stack([speech_like(4.0, seed=1), speech_like(4.0, seed=2)])  # (2, n)
 CODECS = ("µ-law", "A-law", "GSM 06.10", "Opus", "MP3")
+RESAMPLED = (*CODECS, "through 16 kHz", "through 44.1 kHz")
 NOISY = ("street, 15 dB", BABBLE)
 IN_PLACE = tuple(name for name in NAMES if name not in {"0.25 s later", "through 16 kHz", "through 44.1 kHz"})
 LOST = "2 % of the packets lost"
@@ -206,7 +207,10 @@ def test_another_rate_has_the_same_sound(name, to_hz, rate_hz):
 @pytest.mark.parametrize("rate_hz", [4000, 8000, 11025, 44100, 48000])
 @pytest.mark.parametrize("count", [1, 2, 161])
 @pytest.mark.parametrize("name", NAMES)
-def test_any_rate_and_the_shortest_recording_come_through(name, count, rate_hz):
+def test_any_rate_and_the_shortest_recording_come_through(name, count, rate_hz, request):
+    if count == 1 and name in RESAMPLED and np.lib.NumpyVersion(np.__version__) < "2.4.0":
+        reason = "NumPy before 2.4 gives the transpose of one sample strides that soxr refuses"
+        request.applymarker(pytest.mark.xfail(raises=ValueError, strict=True, reason=reason))
     heard, found_hz = changed(np.full((3, count), 0.1, np.float32), name, rate_hz=rate_hz)
     assert heard.dtype == np.float32
     assert heard.shape[0] == 3

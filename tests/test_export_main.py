@@ -13,7 +13,6 @@ import click
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
 
 from export import console
 from export.__main__ import main
@@ -22,6 +21,7 @@ from export.errors import ExportError
 from export.recipes import RECIPES
 from sertag.model import load
 from tests.corpora import own
+from tests.export_command import run_export
 from tests.test_export_corpora import make_files
 from tests.training import one_process
 
@@ -43,10 +43,6 @@ COMMANDS = (
 PHONE = str(resources.files("sertag") / "models" / "phone.onnx")
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
-
-
 def test_these_are_all_commands():
     assert set(main.commands) == set(COMMANDS)
 
@@ -54,7 +50,7 @@ def test_these_are_all_commands():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command):
     for flag in ("--help", "-h"):
-        result = run(command, flag)
+        result = run_export(command, flag)
         assert result.exit_code == 0
         assert result.output.startswith("Usage:")
     assert result.output.count("\n") > 5
@@ -81,7 +77,7 @@ def test_what_trains_nothing_loads_no_training_library(tmp_path):
 
 def test_recipes_are_listed_with_what_they_take_and_claim(monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
-    result = run("recipes")
+    result = run_export("recipes")
     assert result.exit_code == 0
     for recipe in RECIPES.values():
         (line,) = [line for line in result.output.splitlines() if f" {recipe.name} " in line]
@@ -91,25 +87,25 @@ def test_recipes_are_listed_with_what_they_take_and_claim(monkeypatch):
 
 def test_names_of_recipes_are_whole_on_a_narrow_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert all(name in run("recipes").output for name in RECIPES)
+    assert all(name in run_export("recipes").output for name in RECIPES)
 
 
 def test_a_folder_without_corpora_is_one_line_not_a_traceback(tmp_path, tiny_model):
-    result = run("evaluate", str(tiny_model), "--data", str(tmp_path))
+    result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path))
     assert result.exit_code == 1
     assert result.output.lstrip().startswith("Error: no folder named tess")
 
 
 def test_labels_that_the_model_lacks_are_named(tmp_path, tiny_model):
     make_files(tmp_path, "tess/OAF_back_sad.wav")
-    result = run("evaluate", str(tiny_model), "--data", str(tmp_path))
+    result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path))
     assert result.exit_code == 1
     assert "tess has sad, the model only angry, happy, neutral" in result.output
 
 
 def test_clips_that_are_no_audio_are_one_line(tmp_path, tiny_model):
     make_files(tmp_path, "tess/OAF_back_angry.wav", "tess/OAF_back_happy.wav")
-    result = run("evaluate", str(tiny_model), "--data", str(tmp_path), "--format", "json")
+    result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path), "--format", "json")
     assert result.exit_code == 1
     assert "tess: none of 2 clips can be decoded; the first one: " in result.output
 
@@ -123,7 +119,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_evaluate_says_what_the_figures_are_about(tmp_path, tiny_model):
     folder = own(tmp_path / "mine", labels=("angry", "calm", "boredom"), speakers=("ann",))
     (folder / "calm" / "ann" / "text [final].wav").write_text("no audio at all")
-    result = run("evaluate", str(tiny_model), "--data", f"mine={folder}")
+    result = run_export("evaluate", str(tiny_model), "--data", f"mine={folder}")
     assert result.exit_code == 0, result.output
     assert "mine" in result.stdout
     for note in (
@@ -137,16 +133,16 @@ def test_evaluate_says_what_the_figures_are_about(tmp_path, tiny_model):
 
 def test_convert_needs_recordings_beside_a_model_to_be_like(tmp_path, tiny_model):
     (tmp_path / "n.keras").write_bytes(b"PK")
-    result = run("convert", str(tmp_path / "n.keras"), "-o", str(tmp_path / "n.onnx"), "--like", str(tiny_model))
+    result = run_export("convert", str(tmp_path / "n.keras"), "-o", str(tmp_path / "n.onnx"), "--like", str(tiny_model))
     assert result.exit_code == 2
     assert "--like needs --data" in result.stderr
 
 
 def test_the_bundled_card_is_what_the_command_writes(tmp_path):
-    result = run("card", PHONE)
+    result = run_export("card", PHONE)
     assert result.exit_code == 0
     assert result.output == (resources.files("sertag") / "models" / "phone.md").read_text(encoding="utf-8")
-    assert run("card", PHONE, "-o", str(tmp_path / "card.md")).output == ""
+    assert run_export("card", PHONE, "-o", str(tmp_path / "card.md")).output == ""
     assert (tmp_path / "card.md").read_text(encoding="utf-8") == result.output
 
 
@@ -220,14 +216,14 @@ def test_explore_writes_a_page_to_look_through(tmp_path):
     pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
     folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
     soundfile.write(folder / "sad" / "ann" / "loud.wav", np.ones(4000), 8000)
-    result = run("explore", "--data", f"mine={folder}", "-o", str(tmp_path / "page"))
+    result = run_export("explore", "--data", f"mine={folder}", "-o", str(tmp_path / "page"))
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{tmp_path / 'page' / 'index.html'}\n"
     assert "<html" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
 
 
 def test_fetch_knows_its_corpora(tmp_path):
-    result = run("fetch", "emodb", "-o", str(tmp_path))
+    result = run_export("fetch", "emodb", "-o", str(tmp_path))
     assert result.exit_code == 2
     assert "'tess', 'ravdess'" in result.stderr
 
@@ -235,10 +231,10 @@ def test_fetch_knows_its_corpora(tmp_path):
 def test_protocol_knows_its_model_and_its_tests(tmp_path):
     folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
     places = ["--data", f"mine={folder}", "-o", str(tmp_path), "--cache", str(tmp_path / "cache")]
-    result = run("protocol", "phone", *places, "--test", "tess", "--test", "nobody")
+    result = run_export("protocol", "phone", *places, "--test", "tess", "--test", "nobody")
     assert result.exit_code == 2
     assert "Invalid value for --test: 'nobody' is none of ravdess, emodb, tess," in result.stderr
-    result = run("protocol", "lstm", *places)
+    result = run_export("protocol", "lstm", *places)
     assert result.exit_code == 2
     assert "'lstm' is not 'phone'" in result.stderr
 
@@ -247,7 +243,9 @@ def test_protocol_knows_its_model_and_its_tests(tmp_path):
 def test_protocol_says_which_corpora_are_missing_and_what_to_do(tmp_path):
     folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
     out = tmp_path / "out"
-    result = run("protocol", "phone", "--data", f"mine={folder}", "-o", str(out), "--cache", str(tmp_path / "cache"))
+    result = run_export(
+        "protocol", "phone", "--data", f"mine={folder}", "-o", str(out), "--cache", str(tmp_path / "cache")
+    )
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (
         "Error: the protocol needs emodb, emovo, nemo, ravdess, tess, found mine; "

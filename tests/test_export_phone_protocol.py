@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from tests.corpora import emovo, tess
 
@@ -25,7 +25,6 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 
 from export import benches, candidates, fit_phone, phone_protocol, phone_survival
-from export.__main__ import main
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
 from export.clips import Corpus
@@ -52,6 +51,7 @@ from export.recipes.phone import RECIPE
 from export.surety import from_plain, surety
 from sertag.errors import OutputError
 from tests.conftest import RATE_HZ, speech_like
+from tests.export_command import run_export
 from tests.limits import largest_file
 from tests.onnx_models import tiny_spec, write_model
 from tests.training import one_process, small_phone, untraced
@@ -487,7 +487,7 @@ def asked(monkeypatch) -> None:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["protocol", "phone", *map(str, arguments)])
+    return run_export("protocol", "phone", *arguments)
 
 
 @pytest.mark.usefixtures("asked", "trainings", "followed")

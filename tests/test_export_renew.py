@@ -13,9 +13,7 @@ import pytest
 pytest.importorskip("onnx", reason="the extra `export` is not installed")
 
 import onnx
-from click.testing import CliRunner
 
-from export.__main__ import main
 from export.card import card
 from export.errors import ExportError
 from export.renew import renew
@@ -23,6 +21,7 @@ from sertag.model import load
 from sertag.model_file import describe
 from sertag.probe import check
 from sertag.spec import SPEC_KEY
+from tests.export_command import run_export
 
 PHONE = Path(str(resources.files("sertag") / "models" / "phone.onnx"))
 
@@ -82,15 +81,15 @@ def test_the_command_takes_the_figures_of_the_protocol(tmp_path, monkeypatch):
     asked: list[Path] = []
     monkeypatch.setattr("export.phone_figures.read_figures", lambda place: (asked.append(place), newer())[1])
     out = tmp_path / "new.onnx"
-    figures = ["--figures", str(tmp_path / "phone.json"), "--model-version", "9"]
-    done = CliRunner().invoke(main, ["renew", str(PHONE), *figures, "--out", str(out)])
+    figures = ["--figures", tmp_path / "phone.json", "--model-version", "9"]
+    done = run_export("renew", PHONE, *figures, "--out", out)
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{out}\n", "")
     assert asked == [tmp_path / "phone.json"]
     assert describe(str(out)).spec.metrics["strangers"] == newer()
 
 
 def test_what_are_no_figures_is_one_line(tmp_path):
-    figures = ["--figures", str(tmp_path / "none.json"), "--model-version", "9"]
-    done = CliRunner().invoke(main, ["renew", str(PHONE), *figures, "--out", str(tmp_path / "new.onnx")])
+    figures = ["--figures", tmp_path / "none.json", "--model-version", "9"]
+    done = run_export("renew", PHONE, *figures, "--out", tmp_path / "new.onnx")
     assert done.stderr.startswith(f"Error: {tmp_path}/none.json: expected the phone.json of `protocol phone`")
     assert done.exit_code == 1

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from tests.corpora import emovo, tess
 
@@ -23,7 +22,6 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export.__main__ import main
 from export.benches import ClipBench, Trial
 from export.clips import Corpus
 from export.corpora import find_corpora
@@ -37,6 +35,7 @@ from export.recipes.phone import RECIPE as PHONE_RECIPE
 from export.results import SEEDS, Group, _condition, _recipe_of, _rules, measure, measure_group, plan
 from sertag.errors import OutputError
 from sertag.spec import FeatureSpec
+from tests.export_command import run_export
 from tests.limits import largest_file
 from tests.training import untraced
 
@@ -271,7 +270,7 @@ def test_where_nobody_got_an_answer_there_are_figures_all_the_same():
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(main, ["results", *arguments])
+    return run_export("results", *arguments)
 
 
 def test_the_command_measures_and_writes_tables(tmp_path, root, cache, monkeypatch):

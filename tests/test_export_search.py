@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from tests.corpora import emovo
 
@@ -19,7 +18,6 @@ pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 from export import search
-from export.__main__ import main
 from export.benches import PhoneBench
 from export.clips import Corpus
 from export.corpora import find_corpora
@@ -28,6 +26,7 @@ from export.fit_phone import Settings
 from export.phone_questions import CONDITIONS, Question, splits_of
 from export.pieces import read_lines
 from export.search import changed, try_out
+from tests.export_command import run_export
 from tests.limits import largest_file
 from tests.training import one_process, small_phone, untraced
 
@@ -192,7 +191,7 @@ def test_a_disk_that_is_full_is_one_line(tried):
 
 
 def run(*arguments: object) -> Any:
-    return CliRunner().invoke(main, ["search", "phone", *map(str, arguments)])
+    return run_export("search", "phone", *arguments)
 
 
 def test_the_command_prints_its_line(root, tmp_path, monkeypatch):

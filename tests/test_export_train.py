@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from tests.corpora import emovo, own, tess, write_clip
 
@@ -30,7 +30,6 @@ import keras
 from keras import Input, Sequential, layers
 
 from export import network_file
-from export.__main__ import main
 from export.benches import Bench, bench_for
 from export.card import card
 from export.clips import Corpus
@@ -47,6 +46,7 @@ from sertag.pipeline import tag_file
 from sertag.probe import check
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
+from tests.export_command import run_export
 from tests.training import one_process, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -275,7 +275,7 @@ def test_a_fold_that_is_not_there_is_refused(corpora, tmp_path):
 
 
 def command(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["train", *arguments])
+    return run_export("train", *arguments)
 
 
 def go(tmp_path: Path, *arguments: str, recipe: str = "bilstm") -> Result:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from tests.corpora import emovo, own
 
@@ -25,7 +24,6 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 import keras
 
-from export.__main__ import main
 from export.card import card
 from export.clips import Corpus
 from export.convert import convert, example_inputs, to_onnx
@@ -45,6 +43,7 @@ from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.probe import check
 from sertag.records import AudioFile, Options, Statistics
+from tests.export_command import run_export
 from tests.limits import largest_file
 from tests.training import one_process, untraced
 
@@ -299,13 +298,9 @@ def test_card_names_data_and_figures(trained):
     assert "phone, in a call" in text
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
-
-
 def test_convert_command_makes_the_same_model(trained, corpus, tmp_path):
     out = tmp_path / "again.onnx"
-    done = run("convert", str(trained.parent / "model.keras"), "-o", str(out))
+    done = run_export("convert", str(trained.parent / "model.keras"), "-o", str(out))
     assert done.exit_code == 0, done.output
     assert check(load(str(out))) == []
     assert load(str(out)).spec.metrics == load(str(trained)).spec.metrics
@@ -314,10 +309,10 @@ def test_convert_command_makes_the_same_model(trained, corpus, tmp_path):
 
 def test_evaluate_command_refuses_clips_that_it_learnt_from(trained, corpus):
     options = ["evaluate", str(trained), "--data", f"emovo={corpus / 'emovo'}", "--phone", "--format", "json"]
-    done = run(*options)
+    done = run_export(*options)
     assert done.exit_code == 1
     assert "was trained on 14 of these 14 clips" in done.stderr
-    done = run(*options, "--allow-seen")
+    done = run_export(*options, "--allow-seen")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)["emovo"]
     assert (found["clips"], found["overlap"]) == (14, "seen in training")
@@ -335,7 +330,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_phone_on_ones_own_labels(tmp_path):
     folder = own(tmp_path / "mine", labels=("angry", "calm", "keen"), speakers=("ann", "bob"))
     options = ["--labels", "angry,neutral,sad,keen:positive", "--folds", "2", "--epochs", "1", "--name", "ours"]
-    done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
+    done = run_export("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 0, done.output
     assert "labels: calm -> neutral" in done.stderr
     assert "fold 1: epoch 1: loss" in done.stderr
@@ -363,7 +358,7 @@ def test_no_corpus_is_scored_by_a_network_that_heard_of_it(tmp_path, monkeypatch
     ]
     data = [word for place in places for word in ("--data", f"{place.name}={place}")]
     options = ["--labels", "angry,sad", "--folds-by", "corpus", "--answers-right", "0.5", "--epochs", "1"]
-    done = run("train", "phone", *data, "-o", str(tmp_path / "out"), *options)
+    done = run_export("train", "phone", *data, "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 0, done.output
     assert heard == [{"mine"}, {"emovo"}, {"emovo", "mine"}]
     spec = load(done.stdout.strip()).spec
@@ -386,7 +381,7 @@ def test_no_corpus_is_scored_by_a_network_that_heard_of_it(tmp_path, monkeypatch
     ],
 )
 def test_folds_that_make_no_sense_are_refused(tmp_path, options, message):
-    done = run("train", "phone", "--data", f"mine={tmp_path}", "-o", str(tmp_path / "out"), *options)
+    done = run_export("train", "phone", "--data", f"mine={tmp_path}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
 
@@ -394,7 +389,7 @@ def test_folds_that_make_no_sense_are_refused(tmp_path, options, message):
 @pytest.mark.usefixtures("small")
 def test_train_phone_on_one_side_of_a_split(corpus, tmp_path):
     options = ["--protocol", "random", "--epochs", "1"]
-    done = run("train", "phone", "--data", f"emovo={corpus / 'emovo'}", "-o", str(tmp_path / "out"), *options)
+    done = run_export("train", "phone", "--data", f"emovo={corpus / 'emovo'}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 0, done.output
     spec = load(done.stdout.strip()).spec
     training = spec.training
@@ -430,7 +425,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, train
 )
 def test_too_few_speakers_or_corpora_are_one_line(tmp_path, speakers, options, message):
     folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=speakers)
-    done = run("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
+    done = run_export("train", "phone", "--data", f"mine={folder}", "-o", str(tmp_path / "out"), *options)
     assert done.exit_code == 1
     assert message in done.stderr.splitlines()[-1]
     assert isinstance(done.exception, SystemExit)
@@ -440,7 +435,7 @@ def test_too_few_speakers_or_corpora_are_one_line(tmp_path, speakers, options, m
 @pytest.mark.parametrize("options", [["--epochs", "1"], ["--labels", "angry,sad"], ["--protocol", "speakers"]])
 def test_figures_are_those_of_the_training_as_it_is(tmp_path, options):
     arguments = ["--data", f"mine={tmp_path}", "-o", str(tmp_path / "out"), "--figures", str(tmp_path / "phone.json")]
-    done = run("train", "phone", *arguments, *options)
+    done = run_export("train", "phone", *arguments, *options)
     assert done.exit_code == 2
     assert "--figures are those of cross-validated training as it is" in " ".join(done.stderr.split())
 
@@ -448,7 +443,7 @@ def test_figures_are_those_of_the_training_as_it_is(tmp_path, options):
 def test_figures_that_are_none_stop_a_training_before_it_begins(corpus, tmp_path):
     (tmp_path / "phone.json").write_text("{}")
     arguments = ["--data", str(corpus), "-o", str(tmp_path / "out"), "--figures", str(tmp_path / "phone.json")]
-    done = run("train", "phone", *arguments)
+    done = run_export("train", "phone", *arguments)
     assert done.exit_code == 1
     assert "expected the phone.json of `protocol phone`" in done.stderr
     assert not (tmp_path / "out").exists()
