@@ -83,21 +83,29 @@ def errors() -> Iterator[None]:
 @contextmanager
 def progress() -> Iterator[Report]:
     """A bar a task on a terminal; elsewhere a line for whatever has something to tell."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _line
+        return
     what_is_done = TextColumn("{task.description}", markup=False)
     columns = (what_is_done, BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+    with Progress(*columns, console=console) as shown:
         tasks: dict[str, Any] = {}
 
         def report(what: str, share: float) -> None:
-            name, _, told = what.partition(": ")
+            name, _, _ = what.partition(": ")
             if name not in tasks:
                 tasks[name] = shown.add_task(what, total=1.0)
             shown.update(tasks[name], description=what, completed=share)
-            if not console.is_terminal and (told or share >= 1):
-                print(f"{what} ({share:.0%})", file=sys.stderr, flush=True)
 
         yield report
+
+
+def _line(what: str, share: float) -> None:
+    """Say what has something to tell behind its name, or is done."""
+    _, _, told = what.partition(": ")
+    if told or share >= 1:
+        print(f"{what} ({share:.0%})", file=sys.stderr, flush=True)
 
 
 def say(message: object) -> None:

@@ -93,21 +93,21 @@ def test_names_of_recipes_are_whole_on_a_narrow_terminal(monkeypatch):
 def test_a_folder_without_corpora_is_one_line_not_a_traceback(tmp_path, tiny_model):
     result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path))
     assert result.exit_code == 1
-    assert result.output.lstrip().startswith("Error: no folder named tess")
+    assert result.stderr.lstrip().startswith("Error: no folder named tess")
 
 
 def test_labels_that_the_model_lacks_are_named(tmp_path, tiny_model):
     make_files(tmp_path, "tess/OAF_back_sad.wav")
     result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path))
     assert result.exit_code == 1
-    assert "tess has sad, the model only angry, happy, neutral" in result.output
+    assert "tess has sad, the model only angry, happy, neutral" in result.stderr
 
 
 def test_clips_that_are_no_audio_are_one_line(tmp_path, tiny_model):
     make_files(tmp_path, "tess/OAF_back_angry.wav", "tess/OAF_back_happy.wav")
     result = run_export("evaluate", str(tiny_model), "--data", str(tmp_path), "--format", "json")
     assert result.exit_code == 1
-    assert "tess: none of 2 clips can be decoded; the first one: " in result.output
+    assert "tess: none of 2 clips can be decoded; the first one: " in result.stderr
 
 
 @pytest.fixture
