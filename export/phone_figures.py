@@ -17,24 +17,27 @@ _KEPT = (
     "dates",
     "commits",
     "codes",
-)  # figures of real calls are those of one file
+)
+_OF_CALLS = ("labels_that_survive_in_calls", "behaviour_in_calls")
 
 
-def read_figures(place: Path) -> dict[str, Any]:
+def read_figures(place: Path, *, tags: str = "") -> dict[str, Any]:
     """Read what `phone_summary` wrote.
 
     Args:
         place: of `phone.json`.
+        tags: the behaviour of a model file, if there is one; see `export.behaviour`.
 
     Returns:
-        What of it is true of every model that this code trains.
+        What of it is true of every model that this code trains, and what was seen in real calls if that file tags so.
 
     Raises:
         ExportError: not such a file, not all is measured, or it was measured with other code.
     """
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
-        kept = {name: found[name] for name in _KEPT}
+        same = bool(tags) and found["behaviour_in_calls"] == tags
+        kept = {name: found[name] for name in (*_KEPT, *(_OF_CALLS if same else ()))}
         done = {name for name, test in kept["tests"].items() if test["complete"] and test["alike"]}
         touched = [name for name, test in kept["tests"].items() if not test["untouched"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -27,7 +27,7 @@ def card_section(summary: dict[str, Any]) -> str:
     """What the card says of strangers; nothing where nothing was measured.
 
     Args:
-        summary: likewise, out of the metadata of a model, where figures of the file itself cannot stand.
+        summary: likewise, out of the metadata of a model.
     """
     if not summary.get("tests"):
         return ""
@@ -159,14 +159,16 @@ def _survival(summary: dict[str, Any], *, level: str) -> str:
     clips, calls = summary["labels_that_survive"], summary.get("labels_that_survive_in_calls", {})
     if not clips and not calls:
         return ""
-    looked = {name: own for name, own in (("clips of an unseen corpus", clips), ("real calls", calls)) if own}
+    found = {"clips of an unseen corpus": clips, "real calls": calls}
+    with_what = {"clips of an unseen corpus": "with networks of the recipe", "real calls": "with the model itself"}
+    looked = {name: own for name, own in found.items() if own}
     rows = [
         [name, *(f"{100 * own[name]:.1f}" if name in own else "" for own in looked.values())] for name in clips or calls
     ]
     return f"""
 {level} What a label survives
 
-Percent of the scored windows that keep their label, with the recipe as it is: {" and ".join(looked)}.
+Percent of the scored windows that keep their label: {"; ".join(f"{name}, {with_what[name]}" for name in looked)}.
 
 {table(["distortion", *looked], rows)}
 """

@@ -97,7 +97,8 @@ def summarise(
     }
     of_recipe = [piece for name, own in pieces.items() for piece in own if name != CALLS]
     of_tests = [*of_recipe, *(piece for own in clean.values() for piece in own)]
-    measured = [*of_tests, *pieces.get(CALLS, ())]
+    calls = pieces.get(CALLS, [])
+    measured = [*of_tests, *calls]
     return {
         "tests": {
             question.name: _told(question, pieces[question.name], clean[question.name], trials, candidates=candidates)
@@ -105,7 +106,8 @@ def summarise(
         },
         "choice": dict(choice),
         "labels_that_survive": _surviving(of_recipe),
-        "labels_that_survive_in_calls": _surviving(pieces.get(CALLS, [])),
+        "labels_that_survive_in_calls": _surviving(calls),
+        "behaviour_in_calls": calls[0]["behaviour"] if calls else "",
         "dates": sorted({piece["date"] for piece in measured}),
         "commits": sorted({piece["commit"] for piece in measured}),
         "codes": sorted({piece["code"] for piece in of_tests}),

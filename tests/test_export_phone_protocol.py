@@ -25,6 +25,7 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 
 from export import benches, candidates, fit_phone, phone_protocol, phone_survival
+from export.behaviour import behaviour
 from export.benches import PhoneBench, Trial
 from export.calibration import scale
 from export.clips import Corpus
@@ -452,7 +453,8 @@ def test_calls_are_followed_once_for_a_model_and_its_calls(calls, corpora, tiny_
     assert told == [("calls", 0.5), ("calls", 1.0)]
     (piece,) = pieces(place).values()
     assert (piece["test"], piece["calls"]) == ("calls", 2)
-    assert {"rules", "date", "model_sha256"} < set(piece)
+    assert {"rules", "date"} < set(piece)
+    assert piece["behaviour"] == behaviour(str(tiny_model))
     assert piece["survival"]["12 dB fainter"]["windows"] == piece["survival"]["babble, 15 dB"]["windows"] > 2
     assert follow() == 0
     (calls / "1.wav").rename(calls / "0.wav")  # a name is nothing that is heard

@@ -250,6 +250,7 @@ def test_labels_that_survive_are_shares_of_all_windows(across):
         "test": "calls",
         "date": "2031-02-09",
         "commit": "c0ffee9",
+        "behaviour": "abc",
         "survival": {"MP3": {"windows": 8, "same": 7}, "µ-law": {"windows": 0, "same": 0}},
     }
     summary = summarise({"corpora": across, "calls": [calls]})
@@ -486,7 +487,7 @@ def test_counts_are_summed():
 
 
 def test_the_code_of_all_pieces_is_told_but_not_that_of_calls(speakers, across):
-    calls = {"test": "calls", "date": "2031-02-09", "commit": "c0ffee9", "survival": {}}
+    calls = {"test": "calls", "date": "2031-02-09", "commit": "c0ffee9", "behaviour": "abc", "survival": {}}
     for item in across:
         item["code"] = "0ther"
     assert summarise({"tess": speakers, "corpora": across, "calls": [calls]})["codes"] == ["0ther", "def"]
@@ -541,6 +542,20 @@ def test_figures_for_a_model_are_those_of_its_recipe(measured):
     assert found["tests"]["corpora"] == summary["tests"]["corpora"]
     assert found["labels_that_survive"] == summary["labels_that_survive"]
     assert "labels_that_survive_in_calls" not in found  # which are of one file, not of every one that is trained
+
+
+def test_figures_of_real_calls_are_taken_by_the_file_they_were_measured_with(measured, tmp_path):
+    survived = {"MP3": {"windows": 8, "same": 7}, "µ-law": {"windows": 8, "same": 8}}
+    own = {"test": "calls", "date": "2031-02-09", "commit": "c0ffee9", "behaviour": "abc", "survival": survived}
+    keep(tmp_path / "protocol" / "calls.json", own)
+    write_summary(tmp_path)
+    found = read_figures(measured, tags="abc")
+    assert found["labels_that_survive_in_calls"] == {"MP3": 0.875, "µ-law": 1.0}
+    told = "clips of an unseen corpus, with networks of the recipe; real calls, with the model itself."
+    assert told in " ".join(card_section(found).split())
+    assert "| MP3 | 50.0 | 87.5 |" in card_section(found)
+    assert read_figures(measured, tags="other") == read_figures(measured)
+    assert "| MP3 | 50.0 |" in card_section(read_figures(measured))
 
 
 def test_the_card_shows_the_figures_of_strangers(measured):

@@ -14,6 +14,7 @@ pytest.importorskip("onnx", reason="the extra `export` is not installed")
 
 import onnx
 
+from export.behaviour import behaviour
 from export.card import card
 from export.errors import ExportError
 from export.renew import renew
@@ -78,13 +79,16 @@ def test_the_same_version_of_another_file_is_refused(tmp_path):
 
 
 def test_the_command_takes_the_figures_of_the_protocol(tmp_path, monkeypatch):
-    asked: list[Path] = []
-    monkeypatch.setattr("export.phone_figures.read_figures", lambda place: (asked.append(place), newer())[1])
+    asked: list[tuple[Path, str]] = []
+    monkeypatch.setattr(
+        "export.phone_figures.read_figures", lambda place, tags: (asked.append((place, tags)), newer())[1]
+    )
     out = tmp_path / "new.onnx"
     figures = ["--figures", tmp_path / "phone.json", "--model-version", "9"]
     done = run_export("renew", PHONE, *figures, "--out", out)
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{out}\n", "")
-    assert asked == [tmp_path / "phone.json"]
+    assert asked == [(tmp_path / "phone.json", behaviour("phone"))]
+    assert behaviour(str(out)) == behaviour("phone")
     assert describe(str(out)).spec.metrics["strangers"] == newer()
 
 

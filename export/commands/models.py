@@ -96,11 +96,13 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
 def renew(model: Path, figures: Path, model_version: str, out: Path) -> None:
     """Write MODEL with what was measured of its recipe since it was trained; its network stays as it is."""
+    from export.behaviour import behaviour
     from export.phone_figures import read_figures
     from export.renew import renew as write_model
 
     with console.errors():
-        write_model(model, strangers=read_figures(figures), version=model_version, out=out)
+        strangers = read_figures(figures, tags=behaviour(str(model)))
+        write_model(model, strangers=strangers, version=model_version, out=out)
     click.echo(str(out))
 
 
