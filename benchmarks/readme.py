@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.card_figures import untouched
+from export.card_figures import untouched_means
 from sertag.model import load
 
 _ROOT = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
     table = _table(head, rows)
-    protocol = f"Protocol: {spec.metrics['protocol']}. {untouched(spec)}".rstrip()
+    protocol = f"Protocol: {spec.metrics['protocol']}. {untouched_means(spec)}".rstrip()
     return f"{table}\n\n{protocol}\nVersion {spec.version} of `{spec.name}`."
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 from export.pieces import fingerprint
-from sertag.model_file import describe
+from sertag.model_file import described, read
 from sertag.spec import to_json
 
 _TOLD = ("name", "version", "licence", "training", "metrics", "libraries", "probe")  # of a specification, for people
@@ -24,8 +23,9 @@ def behaviour(model: str) -> str:
     """
     import onnx
 
-    found = describe(model)
-    proto = onnx.load_model_from_string(Path(found.path).read_bytes())
+    path, content = read(model)
+    spec = described(path, content).spec
+    proto = onnx.load_model_from_string(content)
     del proto.metadata_props[:]
-    decides = {name: value for name, value in json.loads(to_json(found.spec)).items() if name not in _TOLD}
+    decides = {name: value for name, value in json.loads(to_json(spec)).items() if name not in _TOLD}
     return fingerprint([hashlib.sha256(proto.SerializeToString(deterministic=True)).hexdigest(), decides])

@@ -42,7 +42,8 @@ def uar(spec: ModelSpec) -> str:
 
 {_LEAKING if spec.training.get("leaking") else ""}
 
-UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}. {untouched(spec)}
+UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}.
+{untouched_means(spec)}
 
 {table(head, rows) if conditions else "Nothing was measured."}
 
@@ -50,7 +51,7 @@ UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("prot
 """
 
 
-def untouched(spec: ModelSpec) -> str:
+def untouched_means(spec: ModelSpec) -> str:
     """The same mean where settings were compared without the tested corpus; nothing where that was not measured.
 
     Args:

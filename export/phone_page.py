@@ -98,12 +98,12 @@ def _choosing(found: dict[str, Any]) -> str:
     if "untouched" not in found:
         return ""
     names = ", ".join(f"`{name}`" for name in found["candidates"])
-    alike, scored = found["candidates"] == [AS_IT_IS], _scored(found["trials"])
+    scored = _scored(found["trials"])
     if not found["untouched"]:
         told = f"Tested is the recipe of the model, which was chosen by {scored}: to it, they are not wholly unseen."
         missing = f"Without any of them {names} would have been chosen, which is not measured with all seeds yet."
-        return " ".join(part for part, wanted in ((told, scored), (missing, names and not alike)) if wanted)
-    if alike:
+        return " ".join(part for part, wanted in ((told, scored), (missing, names)) if wanted)
+    if found["candidates"] == [AS_IT_IS]:
         same = "the same would have been chosen without any clip of what is tested"
         return f"Tested is the recipe of the model: {same} (see below)."
     told = f"Tested is what was chosen without any clip of the tested corpus ({names}; see below)."
@@ -159,18 +159,18 @@ def _survival(summary: dict[str, Any], *, level: str) -> str:
     clips, calls = summary["labels_that_survive"], summary.get("labels_that_survive_in_calls", {})
     if not clips and not calls:
         return ""
-    found = {"clips of an unseen corpus": clips, "real calls": calls}
-    with_what = {"clips of an unseen corpus": "with networks of the recipe", "real calls": "with the model itself"}
-    looked = {name: own for name, own in found.items() if own}
-    rows = [
-        [name, *(f"{100 * own[name]:.1f}" if name in own else "" for own in looked.values())] for name in clips or calls
-    ]
+    found = (
+        ("clips of an unseen corpus", "with networks of the recipe", clips),
+        ("real calls", "with the model itself", calls),
+    )
+    looked = [column for column in found if column[-1]]
+    rows = [[name, *(f"{100 * own[name]:.1f}" if name in own else "" for *_, own in looked)] for name in clips or calls]
     return f"""
 {level} What a label survives
 
-Percent of the scored windows that keep their label: {"; ".join(f"{name}, {with_what[name]}" for name in looked)}.
+Percent of the scored windows that keep their label: {"; ".join(f"{what}, {how}" for what, how, _ in looked)}.
 
-{table(["distortion", *looked], rows)}
+{table(["distortion", *(what for what, *_ in looked)], rows)}
 """
 
 

@@ -35,29 +35,36 @@ def read_shown(results: Path) -> dict[str, list[Piece]]:
     Args:
         results: folder of the folders above.
     """
-    found, chosen = read_pieces(results / PROTOCOL), read_pieces(results / CHOSEN)
+    pieces = read_pieces(results / PROTOCOL)
     candidates = read_choice(results / CHOICE).get("chosen", {})
-    return {
-        question.name: untouched(question, own, candidates=candidates, chosen=chosen[question.name]) or own
-        for question in QUESTIONS
-        if (own := found[question.name])
-    }
+    clean = untouched(pieces, candidates=candidates, chosen=read_pieces(results / CHOSEN))
+    return {name: own or pieces[name] for name, own in clean.items()}
 
 
 def untouched(
-    question: Question, pieces: Sequence[Piece], *, candidates: Mapping[str, str], chosen: Sequence[Piece]
-) -> list[Piece]:
-    """For each fold and seed, the piece of what was chosen without the corpus that is tested there.
+    pieces: Mapping[str, Sequence[Piece]], *, candidates: Mapping[str, str], chosen: Mapping[str, Sequence[Piece]]
+) -> dict[str, list[Piece]]:
+    """For each question, fold and seed, the piece of what was chosen without the corpus that is tested there.
 
     Args:
-        question: which.
-        pieces: of the recipe as it is.
+        pieces: by their question, of the recipe as it is.
         candidates: what was chosen, by the corpus that was left alone; see `export.choice.choose`.
         chosen: pieces of these, where it is another one; those of an older choice are passed over.
 
     Returns:
-        As many as `pieces`; none where one of them is not measured yet, or nothing was chosen.
+        By every question that has pieces, as many as it has; none where one of them is not measured yet, or nothing
+        was chosen.
     """
+    return {
+        question.name: _untouched(question, own, candidates=candidates, chosen=chosen.get(question.name, ()))
+        for question in QUESTIONS
+        if (own := pieces.get(question.name))
+    }
+
+
+def _untouched(
+    question: Question, pieces: Sequence[Piece], *, candidates: Mapping[str, str], chosen: Sequence[Piece]
+) -> list[Piece]:
     names = names_of(question, pieces, candidates=candidates)
     own = {(piece["fold"], piece["seed"]): piece for piece in pieces if names.get(piece["fold"]) == AS_IT_IS}
     own |= {(piece["fold"], piece["seed"]): piece for piece in chosen if names.get(piece["fold"]) == piece["candidate"]}

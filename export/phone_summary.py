@@ -53,7 +53,7 @@ def write_summary(results: Path) -> Path:
         with Output(str(target)) as output:
             output.write(text.encode())
     pieces = read_shown(results)
-    counted = {question.title: _all_seeds(pieces[question.name], question) for question in _asked(pieces)}
+    counted = {own.title: _all_seeds(pieces[own.name], own) for own in QUESTIONS if own.name in pieces}
     if counted:
         title = f"Speakers that the network never heard; {_PICTURED}"
         points = {name: own.reliability() for name, own in counted.items()}
@@ -88,13 +88,8 @@ def summarise(
         choice: see `export.choice.choose`.
         chosen: pieces, by their question, of what was chosen without the tested corpus.
     """
-    candidates, asked = choice.get("chosen", {}), _asked(pieces)
-    clean = {
-        question.name: untouched(
-            question, pieces[question.name], candidates=candidates, chosen=chosen.get(question.name, ())
-        )
-        for question in asked
-    }
+    candidates = choice.get("chosen", {})
+    clean = untouched(pieces, candidates=candidates, chosen=chosen)
     of_recipe = [piece for name, own in pieces.items() for piece in own if name != CALLS]
     of_tests = [*of_recipe, *(piece for own in clean.values() for piece in own)]
     calls = pieces.get(CALLS, [])
@@ -102,7 +97,8 @@ def summarise(
     return {
         "tests": {
             question.name: _told(question, pieces[question.name], clean[question.name], trials, candidates=candidates)
-            for question in asked
+            for question in QUESTIONS
+            if question.name in clean
         },
         "choice": dict(choice),
         "labels_that_survive": _surviving(of_recipe),
@@ -112,10 +108,6 @@ def summarise(
         "commits": sorted({piece["commit"] for piece in measured}),
         "codes": sorted({piece["code"] for piece in of_tests}),
     }
-
-
-def _asked(pieces: Mapping[str, Sequence[Piece]]) -> list[Question]:
-    return [question for question in QUESTIONS if pieces.get(question.name)]
 
 
 def _told(

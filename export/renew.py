@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from export.errors import ExportError
-from sertag.model_file import describe
+from sertag.model_file import described, read
 from sertag.output import Output
 from sertag.spec import SPEC_KEY, to_json
 
@@ -33,7 +33,8 @@ def renew(model: Path, *, strangers: Mapping[str, Any], version: str, out: Path)
     """
     import onnx
 
-    spec = describe(str(model)).spec
+    path, content = read(str(model))
+    spec = described(path, content).spec
     had, code = (found.get("codes", []) for found in (spec.metrics.get("strangers", {}), strangers))
     if had != code:
         found = f"{model}: its figures are of code {', '.join(had) or 'unknown'}, the new ones of {', '.join(code)}"
@@ -42,7 +43,7 @@ def renew(model: Path, *, strangers: Mapping[str, Any], version: str, out: Path)
         message = f"{model}: is version {version} already; give the file with other figures another --model-version"
         raise ExportError(message, code="bad_version")
     metrics = MappingProxyType({**spec.metrics, "strangers": dict(strangers)})
-    proto = onnx.load_model_from_string(model.read_bytes())
+    proto = onnx.load_model_from_string(content)
     for entry in proto.metadata_props:
         if entry.key == SPEC_KEY:
             entry.value = to_json(dataclasses.replace(spec, version=version, metrics=metrics))
