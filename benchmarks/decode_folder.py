@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.processes import peak_bytes
-from sertag.decode import open_audio
+from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.memory import limit_memory
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sertag"]):
-    from sertag.decode import open_audio
+    from sertag.audio.decode import open_audio
     from sertag.errors import DecodeError
 
 from benchmarks.mutants import sources

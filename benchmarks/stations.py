@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from sertag import pipeline
-from sertag.decode import AudioSource
+from sertag.audio.decode import AudioSource
 from sertag.model import Model
 
 REST = "rest"

@@ -25,7 +25,7 @@ from export.codecs import recode
 from export.errors import ExportError
 from export.surroundings import draw_surroundings, surround
 from export.telephone import draw_line, level_dbfs, transmit
-from sertag.decode import open_audio
+from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.features import FrameStream
 from sertag.records import BoolArray, FloatArray

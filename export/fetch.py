@@ -23,7 +23,7 @@ from export.corpora import load
 from export.errors import ExportError
 from export.layouts import LAYOUTS
 from export.report import Report
-from sertag.discover import AUDIO_SUFFIXES
+from sertag.audio.discover import AUDIO_SUFFIXES
 from sertag.names import display_name
 
 _KAGGLE = "https://www.kaggle.com"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from export.clips import Clip, Corpus, frozen
 from export.errors import ExportError
-from sertag.decode import open_audio
-from sertag.discover import AUDIO_SUFFIXES, discover
+from sertag.audio.decode import open_audio
+from sertag.audio.discover import AUDIO_SUFFIXES, discover
 from sertag.errors import DecodeError
 from sertag.names import display_name
 

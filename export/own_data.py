@@ -17,7 +17,7 @@ from export.clips import Clip, Corpus, described
 from export.errors import ExportError
 from export.harvest import NO_AUDIO, Harvest, files_of
 from export.labels import canonical
-from sertag.discover import AUDIO_SUFFIXES
+from sertag.audio.discover import AUDIO_SUFFIXES
 from sertag.names import display_name
 
 MANIFEST = "manifest.csv"

@@ -14,7 +14,7 @@ import numpy as np
 from export.clips import Clip, Corpus
 from export.report import Report
 from export.telephone import level_dbfs
-from sertag.decode import open_audio
+from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 
 QUIET_DBFS = -50.0  # an eighth of RAVDESS is under it, no clip of TESS or EmoDB

@@ -18,7 +18,7 @@ from export.codecs import LINE_HZ
 from export.distortions import NAMES, distort
 from export.errors import ExportError
 from export.metrics import Probs
-from sertag.decode import open_audio
+from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.model import Model
 from sertag.pipeline import tag_file

@@ -22,7 +22,7 @@ import sertag
 from export.clips import Corpus, described
 from export.errors import ExportError
 from export.report import Report
-from sertag.decode import open_audio
+from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.names import display_name
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from sertag.discover import discover, read_list
+from sertag.audio.discover import discover, read_list
 from sertag.names import display_name
 from sertag.records import AudioFile
 from sertag.request import Request, RequestError

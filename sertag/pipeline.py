@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sertag.aggregate import Listening, Turns, channel_result, segments, turns
+from sertag.audio.decode import AudioSource, open_audio
 from sertag.channel import SpeechSums, channel_statistics, speech_sums
-from sertag.decode import AudioSource, open_audio
 from sertag.errors import DecodeError, SertagError
 from sertag.features import activity_spec, clip_features, coefficients, silence_coefficients, stream_frames
 from sertag.model import BATCH_WINDOWS, Model

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from sertag.discover import AUDIO_SUFFIXES, discover
+from sertag.audio.discover import AUDIO_SUFFIXES, discover
 from sertag.errors import SertagError
 from sertag.formats import SUFFIXES, Format, format_of
 from sertag.log import LogFormat

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from sertag.discover import discover
+from sertag.audio.discover import discover
 from sertag.model import DEFAULT_MODEL, load
 from sertag.parallel import tag_all
 from sertag.pipeline import tag_file

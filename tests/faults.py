@@ -11,7 +11,8 @@ import signal
 import time
 from pathlib import Path
 
-from sertag import decode, pipeline
+from sertag import pipeline
+from sertag.audio import decode
 from sertag.model import Model
 from sertag.records import AudioFile, FileResult, Options
 

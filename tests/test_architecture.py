@@ -12,7 +12,10 @@ import pytest
 import sertag
 
 PACKAGE = Path(sertag.__file__).parent
-MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 ROOT = PACKAGE.parent
 
 OWNERS = {
@@ -20,16 +23,16 @@ OWNERS = {
     "rich": {"progress"},
     "joblib": {"parallel"},
     "onnxruntime": {"model"},
-    "soundfile": {"decode"},
-    "soxr": {"decode"},
-    "av": {"decode"},
+    "soundfile": {"audio.decode"},
+    "soxr": {"audio.decode"},
+    "av": {"audio.decode"},
     "pyarrow": {"write"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),
     "export": set(),
 }
-STATIONS = {"discover", "decode", "features", "speech", "windows", "model", "aggregate", "write"}
+STATIONS = {"audio.discover", "audio.decode", "features", "speech", "windows", "model", "aggregate", "write"}
 FOUNDATIONS = {"records", "spec", "errors", "names", "formats", "exit_codes", "signals"}
 HEAVY = ("librosa", "numba", "scipy", "onnxruntime", "tensorflow", "soundfile", "soxr", "joblib", "rich", "numpy")
 
@@ -58,9 +61,7 @@ def imports(tree: ast.Module) -> set[str]:
 
 def own(tree: ast.Module) -> set[str]:
     """Modules of the package that a module imports."""
-    return {
-        name.split(".")[1] for name in imports(tree) if name.startswith("sertag.") and name.split(".")[1] in MODULES
-    }
+    return {name.removeprefix("sertag.") for name in imports(tree)} & set(MODULES)
 
 
 @pytest.mark.parametrize("library", OWNERS)
@@ -77,6 +78,11 @@ def test_stations_never_import_each_other(station: str) -> None:
 @pytest.mark.parametrize("foundation", sorted(FOUNDATIONS))
 def test_foundations_rest_on_foundations(foundation: str) -> None:
     assert own(MODULES[foundation]) <= FOUNDATIONS
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("audio.")))
+def test_the_audio_room_rests_on_foundations_and_itself(module: str) -> None:
+    assert {name for name in own(MODULES[module]) if not name.startswith("audio")} <= FOUNDATIONS
 
 
 def test_only_the_command_line_stands_above_run() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from sertag.discover import discover
+from sertag.audio.discover import discover
 from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.records import ChannelResult, Options, Status

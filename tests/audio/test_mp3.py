@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sertag.mpeg import mpeg_layout, skip_id3
+from sertag.audio.mp3 import mpeg_layout, skip_id3
 from tests.audio_files import encoded, id3_tag, tones
 
 
@@ -96,7 +96,7 @@ def test_tags_without_end_are_not_followed() -> None:
 
 def test_crumbs_are_no_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each gap makes another run, and runs take memory."""
-    monkeypatch.setattr("sertag.mpeg._MOST_RUNS", 50)
+    monkeypatch.setattr("sertag.audio.mp3._MOST_RUNS", 50)
     crumb = frame(second=0xF3, third=0x18, size=36) * 4 + b"crumbs"
     for count, found in ((50, True), (52, False)):
         content = crumb * count

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sertag.streams import read_at
+from sertag.audio.streams import read_at
 
 _STREAMED_BYTES = (
     0x7FFFF000  # sizes from here on mean "I cannot know": sox writes this one, others 2^31 - 1 or 2^32 - 1

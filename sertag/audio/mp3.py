@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import BinaryIO
 
-from sertag.container import Layout
-from sertag.streams import read_at
+from sertag.audio.headers import Layout
+from sertag.audio.streams import read_at
 
 _BIT_RATES_KBPS = {  # by (MPEG-1 or not, layer), for the indices 1 to 14
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -18,11 +18,11 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sertag.decode import open_audio
-from sertag.decode_av import AvReader, BrokenError
+from sertag.audio.decode import open_audio
+from sertag.audio.pyav import AvReader, BrokenError
+from sertag.audio.streams import Spliced
 from sertag.errors import DecodeError
 from sertag.records import FloatArray, Problem
-from sertag.streams import Spliced
 from tests.audio_files import encoded, id3_tag, tones, wav, with_format_tag
 
 
@@ -227,7 +227,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         for _ in range(120):  # two hours: 460 MB as float32
             file.write(np.tile(tones(1, channels=2), (60, 1)))
     script = (
-        "import resource, sys; from sertag.decode import open_audio\n"
+        "import resource, sys; from sertag.audio.decode import open_audio\n"
         "with open_audio(sys.argv[1]) as audio:\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "    count = sum(block.shape[1] for block in audio.blocks(rate_hz=8000))\n"
@@ -474,7 +474,7 @@ def test_an_error_of_the_disk_is_a_decode_error(tmp_path: Path, monkeypatch: pyt
     def fail(stream: object) -> int:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("sertag.decode.skip_id3", fail)
+    monkeypatch.setattr("sertag.audio.decode.skip_id3", fail)
     error = refusal(put(tmp_path, wav(tones(1))))
     assert error.code == "damaged"
     assert "Input/output error" in str(error)
@@ -632,7 +632,7 @@ def test_what_needs_pyav_is_known_by_its_first_bytes(
 def test_pyav_is_imported_only_where_it_is_needed(tmp_path: Path) -> None:
     path = put(tmp_path, wav(tones(1)))
     script = (
-        "import sys; from sertag.decode import open_audio\n"
+        "import sys; from sertag.audio.decode import open_audio\n"
         "with open_audio(sys.argv[1]) as audio: list(audio.blocks(rate_hz=8000))\n"
         "print('av' in sys.modules)"
     )
@@ -770,7 +770,7 @@ def test_standard_input_holds_what_files_hold(tmp_path: Path, monkeypatch: pytes
 
 
 def test_large_standard_input_goes_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sertag.streams._STDIN_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("sertag.audio.streams._STDIN_IN_MEMORY_BYTES", 1000)
     feed(monkeypatch, wav(tones(2)))
     assert np.abs(read("-") - tones(2).T).max() < 1e-4
 
@@ -789,7 +789,7 @@ def test_standard_input_that_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_standard_input_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sertag.streams._STDIN_BYTES", 10_000)
+    monkeypatch.setattr("sertag.audio.streams._STDIN_BYTES", 10_000)
     feed(monkeypatch, wav(tones(1)))
     assert refusal("-").code == "too_large"
 

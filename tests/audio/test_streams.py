@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sertag.audio.streams import Spliced, open_stream, size_on_disk
 from sertag.errors import DecodeError
-from sertag.streams import Spliced, open_stream, size_on_disk
 
 CONTENT = bytes(range(200))
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from sertag.container import Layout, au_layout, form_layout, ogg_layout, riff_layout
+from sertag.audio.headers import Layout, au_layout, form_layout, ogg_layout, riff_layout
 from tests.audio_files import encoded, tones, wav, with_format_tag
 
 MEASURES = {"WAV": riff_layout, "RF64": riff_layout, "AIFF": form_layout, "AU": au_layout}

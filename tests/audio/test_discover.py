@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sertag.discover import discover, read_list
+from sertag.audio.discover import discover, read_list
 from sertag.records import AudioFile
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from sertag.audio.streams import Spliced
 from sertag.records import FloatArray
-from sertag.streams import Spliced
 
 # No container may open a file or an address that stands in it. As `options`, which are for streams too, PyAV before
 # 17.1 crashes on the FLV whose streams come behind its header.

@@ -21,14 +21,14 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from sertag.container import Layout, au_layout, form_layout, ogg_layout, riff_layout
-from sertag.decode_av import AvReader, BrokenError
+from sertag.audio.filetype import HEAD_BYTES, Content, Decoder, sniff
+from sertag.audio.headers import Layout, au_layout, form_layout, ogg_layout, riff_layout
+from sertag.audio.mp3 import mpeg_layout, skip_id3
+from sertag.audio.pyav import AvReader, BrokenError
+from sertag.audio.streams import Spliced, length, open_stream, read_at, size_on_disk
 from sertag.errors import DecodeError
-from sertag.mpeg import mpeg_layout, skip_id3
 from sertag.names import display_name
 from sertag.records import FloatArray, Problem
-from sertag.sniff import HEAD_BYTES, Content, Decoder, sniff
-from sertag.streams import Spliced, length, open_stream, read_at, size_on_disk
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 MAX_CHANNELS = 64

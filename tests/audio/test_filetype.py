@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sertag.sniff import HEAD_BYTES, Decoder, sniff
+from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from tests.audio_files import encoded, tones
 
 

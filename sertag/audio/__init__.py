@@ -1,0 +1,1 @@
+"""Paths to samples: find recordings, tell what they are, decode them."""
