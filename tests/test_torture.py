@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import mutant_runs, torture
+from benchmarks import mutant_runs
 from benchmarks.decode_folder import decode
 from benchmarks.mutants import Source, mutant, sources
+from benchmarks.torture import __main__ as torture
 
 MUTANTS, CHUNK = 60, 20
 

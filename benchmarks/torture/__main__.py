@@ -30,7 +30,7 @@ from benchmarks.mutants import Source, mutant, sources
 from benchmarks.tag import machine
 from sertag import __version__
 
-RESULTS = Path(__file__).parent / "results" / "torture.json"
+RESULTS = Path(__file__).parents[1] / "results" / "torture.json"
 SEED = 5
 CHUNK = 250  # mutants that are lost if this is stopped
 MUST_BE_0 = ("crashes", "hangs", "internal_errors", "out_of_memory", "lost", "differing", "files_left_behind")
@@ -139,7 +139,10 @@ def _now() -> str:
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    prog = "python -m benchmarks.torture"
+    parser = argparse.ArgumentParser(
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parts = parser.add_subparsers(dest="part", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--seed", type=int, default=SEED, help=f"of everything random ({SEED})")
