@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from sertag.audio.mp3 import mpeg_layout, skip_id3
-from tests.audio_files import encoded, id3_tag, tones
+from sertag.audio.containers.mp3 import mpeg_layout
+from tests.audio_files import encoded, tones
 
 
 def frame(*, second: int = 0xFB, third: int = 0x90, fourth: int = 0x64, size: int) -> bytes:
@@ -32,7 +32,7 @@ def test_frame_lengths(second: int, third: int, size: int) -> None:
     layout = mpeg_layout(io.BytesIO(frames), start=0, size_bytes=len(frames))
     assert layout is not None
     assert layout.pieces == (range(0, 5 * size),)
-    assert (layout.promised, layout.note) == (1, "")
+    assert (layout.declared_ratio, layout.notes) == (1, ())
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 16000, 22050, 44100, 48000])
@@ -42,7 +42,7 @@ def test_real_files_are_one_run(rate_hz: int, channels: int) -> None:
     layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
     assert layout is not None
     assert sum(len(piece) for piece in layout.pieces) == len(content)
-    assert (layout.promised, layout.note) == (1, "")
+    assert (layout.declared_ratio, layout.notes) == (1, ())
 
 
 def test_junk_between_frames_is_left_out_and_counted() -> None:
@@ -50,7 +50,8 @@ def test_junk_between_frames_is_left_out_and_counted() -> None:
     layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
     assert layout is not None
     assert layout.pieces == (range(4, 1672), range(1680, 3348))
-    assert "8 bytes in its middle" in layout.note
+    assert "8 bytes in its middle" in layout.notes[0].message
+    assert layout.end == 3348
 
 
 def test_a_cut_frame_is_left_out_and_told() -> None:
@@ -58,14 +59,48 @@ def test_a_cut_frame_is_left_out_and_told() -> None:
     layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
     assert layout is not None
     assert layout.pieces == (range(0, 1668),)
-    assert layout.note == "it ends inside a frame"
+    assert [note.message for note in layout.notes] == ["it ends inside a frame"]
 
 
 def test_frames_of_another_kind_do_not_continue_a_recording() -> None:
     content = frame(size=417) * 4 + frame(second=0xF3, third=0x88, size=288) * 4
     layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
     assert layout is not None
-    assert layout.pieces == (range(0, 1668),)
+    assert (layout.pieces, layout.end) == ((range(0, 1668),), 1668)
+    following = mpeg_layout(io.BytesIO(content), start=layout.end, size_bytes=len(content))
+    assert following is not None
+    assert following.pieces == (range(1668, len(content)),)
+
+
+@pytest.mark.parametrize("container", [b"RIFF\0\0\0\0WAVEfmt ", b"fLaC\0\0\0\x22", b"OggS\0\x02"])
+def test_a_recording_ends_where_another_one_begins(container: bytes) -> None:
+    frames = frame(size=417) * 4
+    content = frames + container + bytes(100) + frames
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert (layout.pieces, layout.end) == ((range(0, 1668),), 1668)
+
+
+def test_frames_of_several_bit_rates_get_a_tag_with_their_number() -> None:
+    content = frame(size=417) * 4 + frame(third=0xA0, size=522) * 3 + frame(size=417) * 2
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    tag, run = layout.pieces
+    assert run == range(0, len(content))
+    assert isinstance(tag, bytes)
+    assert tag[:4] == b"\xff\xfb\x10\x64"  # the smallest frame of that kind that has room for a tag
+    assert len(tag) == 104
+    assert tag[36:52] == b"Xing\0\0\0\x03" + (9).to_bytes(4, "big") + (len(content) + 104).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(("second", "third", "longer", "size"), [(0xFD, 0x84, 0x94, 384), (0xFF, 0x14, 0x24, 32)])
+def test_layers_without_tags_are_for_the_second_decoder(second: int, third: int, longer: int, size: int) -> None:
+    lengths = {0x94: 480, 0x24: 64}
+    content = frame(second=second, third=third, size=size) * 4
+    content += frame(second=second, third=longer, size=lengths[longer]) * 4
+    layout = mpeg_layout(io.BytesIO(content), start=0, size_bytes=len(content))
+    assert layout is not None
+    assert (layout.pieces, layout.prefers_av) == ((range(0, len(content)),), True)
 
 
 def test_chance_is_no_mp3() -> None:
@@ -80,23 +115,9 @@ def test_long_runs_of_ones_are_passed_quickly() -> None:
     assert time.process_time() - before_s < 5  # byte by byte it would be half a minute
 
 
-def test_id3_tags_are_passed() -> None:
-    assert skip_id3(io.BytesIO(b"RIFF")) == 0
-    assert skip_id3(io.BytesIO(id3_tag(300) + id3_tag(5) + b"rest")) == 325
-    footer = b"ID3\x04\x00\x10" + bytes([0, 0, 0, 4]) + bytes(4) + b"3DI" + bytes(7)
-    assert skip_id3(io.BytesIO(footer + b"rest")) == 24
-
-
-def test_tags_without_end_are_not_followed() -> None:
-    tags = id3_tag(0) * 100_000
-    start_s = time.monotonic()
-    assert skip_id3(io.BytesIO(tags)) < len(tags)
-    assert time.monotonic() - start_s < 1
-
-
 def test_crumbs_are_no_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each gap makes another run, and runs take memory."""
-    monkeypatch.setattr("sertag.audio.mp3._MOST_RUNS", 50)
+    monkeypatch.setattr("sertag.audio.containers.mp3._MOST_RUNS", 50)
     crumb = frame(second=0xF3, third=0x18, size=36) * 4 + b"crumbs"
     for count, found in ((50, True), (52, False)):
         content = crumb * count
