@@ -58,7 +58,7 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
     try:
-        with open_audio(file.path) as audio:
+        with open_audio(file.path, raw=options.raw) as audio:
             return FileResult(file.path, _tag_audio(audio, model=model, options=options))
     except DecodeError as error:
         return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sertag.audio.discover import AUDIO_SUFFIXES, discover
+from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
 from sertag.formats import SUFFIXES, Format, format_of
 from sertag.log import LogFormat
@@ -43,6 +44,7 @@ class Request:
     jobs: int | None = None
     timeout: float = 3600.0
     max_duration: float = 86400.0
+    raw: str | None = None
     resume: bool = True
     strict: bool = False
     dry_run: bool = False
@@ -63,6 +65,7 @@ class Request:
             hop_s=self.hop,
             min_confidence=self.min_confidence,
             max_duration_s=self.max_duration,
+            raw=self.raw,
         )
 
     @property
@@ -121,8 +124,18 @@ def check(request: Request) -> None:
         raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")
+    _check_raw(request)
     _check_roles(request)
     _check_outputs(request)
+
+
+def _check_raw(request: Request) -> None:
+    if request.raw is None:
+        return
+    try:
+        parse_raw(request.raw)
+    except ValueError as error:
+        raise RequestError(f"--raw {error}") from error
 
 
 def _check_roles(request: Request) -> None:
