@@ -133,6 +133,18 @@ def speed() -> str:
     return _load("benchmarks/results/tag.json")["readme"]
 
 
+def formats() -> str:
+    """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
+    tried = _load("benchmarks/results/formats.json")
+    rows = []
+    for container in dict.fromkeys(row["container"] for row in tried):
+        own = [row for row in tried if row["container"] == container]
+        plain = [row["codec"] for row in own if row["plain"]]
+        extra = [row["codec"] for row in own if row["extra"] and not row["plain"]]
+        rows.append([container, ", ".join(plain), ", ".join(extra)])
+    return _table(["container", "reads as installed", "with `sertag[av]`"], rows)
+
+
 def reliability() -> str:
     """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.resume`."""
     torture, resume = _load("benchmarks/results/torture.json"), _load("benchmarks/results/resume.json")
@@ -165,6 +177,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "strangers": strangers,
     "recipes": recipes,
     "speed": speed,
+    "formats": formats,
     "reliability": reliability,
 }
 
