@@ -22,7 +22,7 @@ def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFi
 
     Args:
         request: of the user.
-        empty_folders: arguments that are empty folders are told too, with a problem.
+        empty_folders: arguments and links that lead to empty folders are told too, with a problem.
 
     Raises:
         RequestError: the list cannot be read.

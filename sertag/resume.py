@@ -113,7 +113,7 @@ def results(
 
 
 def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
-    """The files without arguments that are empty folders and always were: of those there is nothing to say."""
+    """The files without empty folders that always were empty: of those there is nothing to say."""
     for file in files:
         empty = file.problem is not None and file.problem.code == "empty_folder"
         if not empty or (journal is not None and journal.find_below(file.path)):

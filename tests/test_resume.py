@@ -416,6 +416,22 @@ def test_an_argument_that_is_empty_all_at_once_keeps_its_rows(runs: Runs) -> Non
     assert runs.table() == table
 
 
+def test_a_link_to_a_volume_that_is_not_mounted_keeps_its_rows(runs: Runs) -> None:
+    (runs.folder / "volume").mkdir()
+    runs.write("../volume/v.wav")
+    os.symlink("../volume", "calls/site3")
+    runs("calls", "-o", "r.csv")
+    table = runs.table()
+    move(runs, "volume")
+    (runs.folder / "volume").mkdir()
+    runs("calls", "-o", "r.csv", code=1)
+    assert rows(runs)[-2:] == [("calls/site3", "empty_folder"), ("calls/site3/v.wav", "")]
+    (runs.folder / "volume").rmdir()
+    move(runs, "volume")
+    runs("calls", "-o", "r.csv")
+    assert (runs.tagged, runs.table()) == ([], table)
+
+
 def test_an_empty_folder_that_never_had_rows_is_nothing(runs: Runs) -> None:
     (runs.folder / "empty").mkdir()
     runs("empty", "calls", "-o", "r.csv")

@@ -51,7 +51,8 @@ def discover(
 
             Globs are case sensitive and are tried on the base name and on the path relative to the argument.
         is_output: tells, by its path without links, a file that the run itself writes; it is never a recording.
-        empty_folders: an argument that is a directory without a single entry is a record too, with a problem.
+        empty_folders: a directory without a single entry is a record too, with a problem, where an argument or a link
+            leads to it, as one leads to the place of a volume.
 
     Yields:
         One record for each recording, with a problem where it cannot be opened, and one for each place that cannot be
@@ -101,7 +102,7 @@ class _Walk:
 
     def _folder(self, root: str) -> Iterator[tuple[AudioFile, str]]:
         """Depth first, without recursion, so that no depth of directories is too deep."""
-        top = _Entry(root, "", self.real(root), "folder")
+        top = _Entry(root, "", self.real(root), "unknown")
         visited = {top.place}
         pending = [self._entries(top)]
         while pending:
@@ -113,7 +114,7 @@ class _Walk:
             elif not _matches(found.relative, self.exclude):
                 status = _stat(found.path)
                 if isinstance(status, os.stat_result) and stat.S_ISDIR(status.st_mode):
-                    inside = found if found.kind == "folder" else _followed(found)
+                    inside = found if found.kind == "folder" else found._replace(place=os.path.realpath(found.path))
                     if inside.place not in visited:  # else a link that leads back up, or a second way
                         visited.add(inside.place)
                         pending.append(self._entries(inside))
@@ -139,7 +140,7 @@ class _Walk:
         except OSError as error:
             yield AudioFile(folder.path, problem=folder_problem(folder.path, error)), folder.place
             return
-        if not names and not folder.relative and self.empty_folders:
+        if not names and folder.kind != "folder" and self.empty_folders:
             yield AudioFile(folder.path, problem=empty_folder(folder.path)), folder.place
         names.sort(key=os.fsencode)
         path, relative, place = (os.path.join(above, "") for above in (folder.path, folder.relative, folder.place))
@@ -191,10 +192,6 @@ def _kind(entry: os.DirEntry[str]) -> _Kind:
         return "link" if entry.is_symlink() else "unknown"
     except OSError:  # this file system does not keep it there, and the entry cannot be looked at
         return "unknown"
-
-
-def _followed(entry: _Entry) -> _Entry:
-    return _Entry(entry.path, entry.relative, os.path.realpath(entry.path), "folder")
 
 
 def _record(path: str, found: os.stat_result | OSError | ValueError) -> AudioFile:

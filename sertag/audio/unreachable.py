@@ -46,16 +46,16 @@ def file_problem(path: str, error: OSError | ValueError, *, may_be_folder: bool)
 
 def folder_problem(path: str, error: OSError) -> Problem:
     """What is wrong with a path that is a folder, or may be one, and cannot be looked into."""
-    name, missing = display_name(path), "whatever recordings it holds are missing here"
+    name, lost = display_name(path), "no recording in it can be tagged"
     if error.errno == errno.ENAMETOOLONG:
-        message = f"{name}: {_too_long()}; {missing}"
+        message = f"{name}: {_too_long()}; {lost} so far"
     elif isinstance(error, PermissionError):
-        message = f"{name}: permission denied, {missing}; check the rights of the folder and of those above it"
+        message = f"{name}: permission denied, {lost}; check the rights of the folder and of those above it"
     elif os.path.islink(path):
         message = f"{name}: is a link to {_target(path)}, which cannot be reached ({_reason(error)}); if that is a "
-        message += f"folder, {missing}; is its volume mounted?"
+        message += f"folder, {lost}; is its volume mounted?"
     else:
-        message = f"{name}: cannot be looked into ({_reason(error)}), {missing}; is its volume mounted?"
+        message = f"{name}: cannot be looked into ({_reason(error)}), {lost}; is its volume mounted?"
     return Problem("unreachable_folder", message)
 
 

@@ -243,7 +243,7 @@ def test_a_folder_that_cannot_be_looked_into_is_a_record(
     assert problem is not None
     assert problem.code == "unreachable_folder"
     assert problem.message.startswith(f"calls/{name}: ")
-    assert "recordings" in problem.message
+    assert "no recording in it can be tagged" in problem.message
     assert paths("calls", exclude=("B",)) == ["calls/2024/c.flac", "calls/a.wav", "calls/b.MP3"]
 
 
@@ -287,6 +287,9 @@ def test_an_empty_argument_is_a_record_where_it_is_asked_for(tree: Path) -> None
     assert file.problem is not None
     assert file.problem.code == "empty_folder"
     assert [file.path for file in discover(["calls"], empty_folders=True) if file.problem] == []
+    os.symlink("../empty", "calls/volume")
+    assert [file.path for file in discover(["calls"], empty_folders=True) if file.problem] == ["calls/volume"]
+    assert [file.path for file in discover(["calls"]) if file.problem] == []
 
 
 def test_own_outputs_are_no_recordings_by_whatever_way_they_are_reached(tree: Path) -> None:
