@@ -48,7 +48,7 @@ def folder_problem(path: str, error: OSError) -> Problem:
     """What is wrong with a path that is a folder, or may be one, and cannot be looked into."""
     name, lost = display_name(path), "no recording in it can be tagged"
     if error.errno == errno.ENAMETOOLONG:
-        message = f"{name}: {_too_long()}; {lost} so far"
+        message = f"{name}: {_too_long()}; {lost} from here"
     elif isinstance(error, PermissionError):
         message = f"{name}: permission denied, {lost}; check the rights of the folder and of those above it"
     elif os.path.islink(path):
