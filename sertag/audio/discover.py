@@ -61,7 +61,7 @@ def discover(
     >>> [file.path for file in discover(["-"])], next(discover(["no/such.wav"])).problem.code
     (['-'], 'not_found')
     """
-    walk = _Walk(tuple(include), tuple(exclude), is_output, empty_folders, lru_cache(1024)(os.path.realpath))
+    walk = _Walk(tuple(include), tuple(exclude), is_output, empty_folders, lru_cache(1024)(_real))
     seen: set[str] = set()
     for path in paths:
         for file, place in walk.argument(path):
@@ -114,7 +114,7 @@ class _Walk:
             elif not _matches(found.relative, self.exclude):
                 status = _stat(found.path)
                 if isinstance(status, os.stat_result) and stat.S_ISDIR(status.st_mode):
-                    inside = found if found.kind == "folder" else found._replace(place=os.path.realpath(found.path))
+                    inside = found if found.kind == "folder" else found._replace(place=_real(found.path))
                     if inside.place not in visited:  # else a link that leads back up, or a second way
                         visited.add(inside.place)
                         pending.append(self._entries(inside))
@@ -128,7 +128,7 @@ class _Walk:
         if isinstance(status, OSError) and may_be_folder:
             if not is_passing_link(entry.path, status):
                 yield AudioFile(entry.path, problem=folder_problem(entry.path, status)), entry.place
-        elif wanted and not self.is_output(entry.place if entry.kind == "file" else os.path.realpath(entry.path)):
+        elif wanted and not self.is_output(entry.place if entry.kind == "file" else _real(entry.path)):
             yield _record(entry.path, status), entry.place
 
     def _entries(self, folder: _Entry) -> Iterator[_Entry | tuple[AudioFile, str]]:
@@ -149,13 +149,10 @@ class _Walk:
 
     def _place(self, path: str) -> str:
         folder, name = os.path.split(path)
-        try:
-            return os.path.join(self.real(folder or os.curdir), name)
-        except ValueError:  # a zero byte inside the name
-            return path
+        return os.path.join(self.real(folder or os.curdir), name)
 
     def _without_links(self, path: str) -> str:
-        return os.path.realpath(path) if os.path.islink(path) else self._place(path)
+        return _real(path) if os.path.islink(path) else self._place(path)
 
 
 def has_audio_suffix(path: str) -> bool:
@@ -172,6 +169,14 @@ def _stat(path: str) -> os.stat_result | OSError | ValueError:
         return os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte inside the name
         return error
+
+
+def _real(path: str) -> str:
+    """A path without links, as far as it can be followed."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):  # the working folder was removed; a zero byte inside the name
+        return path
 
 
 def _noted(entry: os.DirEntry[str], kinds: dict[str, _Kind]) -> str:

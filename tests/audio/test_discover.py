@@ -174,6 +174,14 @@ def test_a_missing_path_is_a_record(tree: Path) -> None:
     assert code("x" * 5000) == "path_too_long"
 
 
+def test_a_working_folder_that_was_removed_is_no_end(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "gone").mkdir()
+    monkeypatch.chdir(tree / "gone")
+    (tree / "gone").rmdir()
+    assert code("a.wav") == "not_found"
+    assert paths(".") == []
+
+
 def test_a_zero_byte_in_a_name_is_a_record_that_points_at_the_option() -> None:
     file = only("a.wav\0b.wav")
     assert file.problem is not None
