@@ -14,6 +14,7 @@ from typing import BinaryIO
 from sertag.audio.streams import read_at
 
 HEAD_BYTES = 4096  # enough for every signature below
+_PACKET_BYTES = 188  # of an MPEG transport stream
 _CERTAIN_BYTES = 4
 _SCAN_BYTES, _SIGNATURE_BYTES = 1 << 20, 64
 
@@ -21,7 +22,7 @@ _SCAN_BYTES, _SIGNATURE_BYTES = 1 << 20, 64
 _RECORDING = re.compile(
     rb"(?:RIFF|RF64|BW64|RIFX)....WAVE|FORM....AIF[FC]|fLaC\x00\x00\x00\x22|OggS\x00[\x02\x06]|caff\x00\x01\x00\x00desc"
     rb"|riff\x2e\x91\xcf\x11|\.snd\x00\x00..........\x00\x00|\x1aE\xdf\xa3.{1,40}?(?:matroska|webm)"
-    rb"|\x00\x00\x00.ftyp(?:[3A-Za-z])|#!AMR",
+    rb"|\x00\x00\x00.ftyp(?:[3A-Za-z])|#!AMR|\x00\x00\x01\xba[\x21\x44]",
     re.DOTALL,
 )
 
@@ -194,8 +195,17 @@ def _is_adts(head: bytes) -> bool:
     return length >= 7 and (len(following) < 2 or (following[0] == 0xFF and following[1] & 0xF6 == 0xF0))
 
 
+def transport_stream_start(head: bytes) -> int:
+    """Where the first packet of an MPEG transport stream begins in the first bytes of a file; 0 where there is none.
+
+    >>> transport_stream_start(b"junk" + (b"G" + bytes(187)) * 3)
+    4
+    """
+    return next((place for place in range(_PACKET_BYTES) if _is_transport_stream(head[place:])), 0)
+
+
 def _is_transport_stream(head: bytes) -> bool:
-    return len(head) > 376 and head[0] == head[188] == head[376] == 0x47
+    return len(head) > 2 * _PACKET_BYTES and head[0] == head[_PACKET_BYTES] == head[2 * _PACKET_BYTES] == 0x47
 
 
 def _described(head: bytes) -> Content:

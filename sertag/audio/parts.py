@@ -23,6 +23,7 @@ from sertag.audio.containers.mp3 import mpeg_layout
 from sertag.audio.containers.mp4 import mp4_layout
 from sertag.audio.containers.ogg import ogg_layout
 from sertag.audio.containers.streamed import (
+    amr_layout,
     asf_layout,
     avi_layout,
     flv_layout,
@@ -31,7 +32,7 @@ from sertag.audio.containers.streamed import (
     wavpack_layout,
 )
 from sertag.audio.containers.tags import skip_filler, skip_tags, trim
-from sertag.audio.filetype import HEAD_BYTES, Content, Decoder, sniff
+from sertag.audio.filetype import HEAD_BYTES, Content, Decoder, next_recording, sniff, transport_stream_start
 from sertag.audio.headerless import RawFormat, contradiction, raw_format
 from sertag.audio.pyav import AvReader, BrokenError
 from sertag.audio.sndfile import NoSamplesError, SndfileReader, TooManyChannelsError
@@ -53,12 +54,14 @@ _MEASURES: dict[str, Callable[..., Layout]] = {
     "asf": asf_layout,
     "flv": flv_layout,
     "avi": avi_layout,
+    "amr": amr_layout,
     "tta": tta_layout,
     "wv": wavpack_layout,
 }
 _SNDFILE_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x40, 0x55, 0xFFFE)  # format tags of WAV that it reads
 _MPEG_CODECS = (0x50, 0x55)  # format tags of WAV files that hold MPEG audio
 _MOST_PARTS = 10_000
+_SEARCH_BYTES = 1 << 16  # how far a recording may begin behind something unknown
 _FEW_BYTES = 8  # behind the end that nobody misses
 _TOLERANCE_S = 0.25
 _RAW_HINT = "; if it is samples without a header, --raw says how they are written, as in --raw ulaw:8000:1"
@@ -214,6 +217,8 @@ def _find_parts(path: str, stream: BinaryIO, raw: str | None) -> tuple[list[Part
     if form is not None and not content.certain and not _is_mpeg(stream, content, start, size_bytes):
         return [_headerless(name, stream, form, size_bytes)], []
     layout = _measure(stream, content, start, size_bytes)
+    if layout is None and content.decoder is Decoder.UNKNOWN:
+        content, start, layout = _behind_junk(stream, content, start, size_bytes)
     if layout is None:
         hint = _RAW_HINT if content.decoder is Decoder.UNKNOWN else ""
         raise DecodeError(f"{name}: is {content.name}, expected audio{hint}", code="not_audio")
@@ -224,6 +229,20 @@ def _find_parts(path: str, stream: BinaryIO, raw: str | None) -> tuple[list[Part
             break
         parts.append(following)
     return parts, _behind_the_end(stream, parts[-1].layout.end, size_bytes)
+
+
+def _behind_junk(stream: BinaryIO, content: Content, start: int, size_bytes: int) -> tuple[Content, int, Layout | None]:
+    """The recording that begins a little behind something unknown, if one does."""
+    place = next_recording(stream, start, min(size_bytes, start + _SEARCH_BYTES))
+    found = sniff(read_at(stream, place, HEAD_BYTES))
+    if not found.certain:
+        place = start + transport_stream_start(read_at(stream, start, HEAD_BYTES))
+        found = sniff(read_at(stream, place, HEAD_BYTES))
+    layout = None if place == start else _measure(stream, found, place, size_bytes)
+    if layout is None:
+        return content, start, None
+    note = Problem("truncated", f"{place - start} bytes in front of it are nothing that is known here")
+    return found, place, replace(layout, notes=(note, *layout.notes))
 
 
 def _following(stream: BinaryIO, end: int, size_bytes: int) -> Part | None:
@@ -372,8 +391,12 @@ def _behind(pieces: Iterator[FloatArray], count: int) -> Iterator[FloatArray]:
 
 
 def _with_channels(piece: FloatArray, channels: int) -> FloatArray:
-    """One channel is the same in all, several are mixed."""
-    return np.repeat(piece.mean(axis=1, keepdims=True), channels, axis=1)
+    """Each channel becomes several, or several become one, where the numbers allow it; else all are mixed."""
+    count = piece.shape[1]
+    if channels % count:
+        groups = channels if count % channels == 0 else 1
+        piece = piece.reshape(len(piece), groups, -1).mean(axis=2)
+    return np.repeat(piece, channels // piece.shape[1], axis=1)
 
 
 def _resampled(pieces: Iterator[FloatArray], from_hz: int, to_hz: int, channels: int) -> Iterator[FloatArray]:

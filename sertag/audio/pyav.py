@@ -26,6 +26,7 @@ MAX_CHANNELS = 64
 # 17.1 crashes on the FLV whose streams come behind its header.
 _CLOSED = (("protocol_whitelist", "none"),)
 _DECLARING = frozenset({"mov", "tta", "ape", "wv", "mpc", "mpc8"})  # other lengths are FFmpeg's guesses, or read by us
+_TIMELESS = frozenset({"avi"})  # its timestamps are counts of packets, whatever these last
 _TOLERANCE_S = 0.25  # containers round and count what codecs drop at both ends
 _JITTER_S = 0.1  # by which timestamps may be off without a hole
 _LONGEST_HOLE_S = 6 * 3600.0  # longer ones are damaged timestamps
@@ -163,7 +164,7 @@ class _Track:
             return
         self._stream = streams[index]
         self.codec: str = getattr(self._stream.codec_context, "name", "") or ""
-        self._tick_s = float(self._stream.time_base or 0)
+        self._tick_s = 0.0 if format in _TIMELESS else float(self._stream.time_base or 0)
         self.declared_s = float((self._stream.duration or 0) + (self._stream.start_time or 0)) * self._tick_s
         self._frames = self._decoded()
         self.first = next(self._frames, None)

@@ -10,6 +10,7 @@ Formats: RIFF MCI 1.0; EBU Tech 3306 (RF64), ITU-R BS.2088 (BW64); Sony Wave64; 
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ from sertag.audio.streams import read_at
 
 _MOST_CHUNKS = 1000  # more than any recording has
 _RECORDED_ON_BYTES = 1 << 14  # more than this behind the declared end was recorded; less is nobody's sound
+_RANDOM_SHARE, _SOUND_SHARE = 0.99, 0.97  # what zlib leaves of random bytes, and at most of samples
 _WRAP_BYTES = 1 << 32  # sizes of four bytes are what is left after that many
 _LONGEST_RIFF_BYTES = _WRAP_BYTES - 256  # of sound that a RIFF header can count
 _CAF_UNKNOWN = (1 << 64) - 1
@@ -221,9 +223,17 @@ def _look_behind(stream: BinaryIO, walk: _Walk, size_bytes: int) -> None:
     if begins_recording(read_at(stream, position, HEAD_BYTES)) or size_bytes - position < _RECORDED_ON_BYTES:
         return
     last = walk.sounds[-1]
-    if walk.end - last.stop < 2:  # no chunk lies between
+    if walk.end - last.stop < _W64.grain and _is_like(stream, last, walk.end):  # no chunk lies between
         walk.end = next_recording(stream, position, size_bytes)
         walk.sounds[-1] = range(last.start, walk.end)
+
+
+def _is_like(stream: BinaryIO, sound: range, position: int) -> bool:
+    """Whether bytes may be of the same sound: samples can be packed, what is encrypted or packed already cannot."""
+    before = read_at(stream, max(sound.start, sound.stop - _RECORDED_ON_BYTES), min(len(sound), _RECORDED_ON_BYTES))
+    behind = read_at(stream, position, _RECORDED_ON_BYTES)
+    packed = [len(zlib.compress(data, 1)) / max(1, len(data)) for data in (before, behind)]
+    return packed[1] < _RANDOM_SHARE or packed[0] >= _SOUND_SHARE
 
 
 def _layout(walk: _Walk, pieces: tuple[range | bytes, ...], *, codec: int | None = None) -> Layout:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout, ratio
 from sertag.audio.containers.tags import trim
+from sertag.audio.filetype import begins_recording
 from sertag.audio.streams import Window, read_at
 
 _INFO_BYTES = 8 + 34  # mark, head of the first block, the block
@@ -33,7 +34,7 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     Returns:
         The layout; the head gets the true number of samples where it had another one.
     """
-    end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or trim(stream, start, size_bytes)
+    end = _next_start(Window(stream, size_bytes), start + len(_MARK)) or trim(stream, start, size_bytes)
     info = read_at(stream, start, _INFO_BYTES)
     first = _first_frame(stream, start, end)
     if first is None:
@@ -49,6 +50,12 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     count = (fields >> _COUNT_BITS << _COUNT_BITS | available).to_bytes(8, "big")
     pieces = (range(start, start + _COUNT_AT), count, range(start + _COUNT_AT + 8, end))
     return Layout(end, pieces, ratio(declared, available))
+
+
+def _next_start(window: Window, start: int) -> int | None:
+    """Where another recording begins that was joined to this one; None where none does."""
+    places = [window.find(mark, start) for mark in (_MARK, b"FORM", b"RIFF", b"OggS\0\x02")]
+    return min((place for place in places if place and begins_recording(window.at(place, 64))), default=None)
 
 
 def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:

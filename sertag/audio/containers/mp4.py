@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout
 from sertag.audio.streams import read_at
+from sertag.records import Problem
 
 _BOXES = frozenset(
     b"ftyp moov mdat free skip wide uuid moof mfra sidx ssix styp emsg prft meta pnot udta pdin junk PICT".split()
@@ -37,7 +38,10 @@ def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         position = min(size_bytes, position + length)
         if position == size_bytes:
             break
-    return Layout(position if seen else size_bytes, damaged=_damage(seen))
+    notes = [
+        Problem("truncated", f"its last box ({name.decode()}) lacks {cut} bytes") for name, cut in seen.items() if cut
+    ]
+    return Layout(position if seen else size_bytes, notes=tuple(notes), damaged=_damage(seen))
 
 
 def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:

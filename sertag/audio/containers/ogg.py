@@ -33,6 +33,7 @@ class _Link:
         packets: how many packets of sound the first stream has.
         packet_s: length of its first one, where that is known.
         played: positions of the first stream in samples: at the first page of sound and at the last.
+        backwards: whether positions ever go back.
     """
 
     end: int
@@ -43,6 +44,7 @@ class _Link:
     packets: int = 0
     packet_s: float = 0.0
     played: tuple[int, int] | None = None
+    backwards: bool = False
 
 
 def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
@@ -63,18 +65,16 @@ def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     hole_s = _opus_hole_s(link)
     if link.missing:
         notes.append(Problem("truncated", f"{link.missing} of its pages are missing"))
+    elif link.backwards:
+        notes.append(Problem("truncated", "the positions on its pages contradict each other"))
     elif hole_s:
         notes.append(Problem("gaps", f"{hole_s:.1f} s are missing between its packets"))
     if not link.ended:
         message = "its last page lacks the end mark, so the recorder was stopped or the file was cut"
         notes.append(Problem("truncated", message))
-    return Layout(
-        link.end,
-        notes=tuple(notes),
-        prefers_av=len(link.serials) > 1
-        or bool(hole_s)
-        or (link.missing > 0 and not link.codec.startswith(b"OpusHead")),
-    )
+    closes_holes = link.missing > 0 and not link.codec.startswith(b"OpusHead")
+    prefers_av = len(link.serials) > 1 or hole_s > 0 or closes_holes or link.backwards
+    return Layout(link.end, notes=tuple(notes), prefers_av=prefers_av)
 
 
 def _walk(window: Window, start: int) -> _Link:
@@ -118,6 +118,7 @@ def _note_page(link: _Link, window: Window, position: int, head: bytes, table: b
         link.packet_s = _opus_packet_s(window.at(position + _HEAD_BYTES + len(table), 2))
     link.packets += len(table) - table.count(255)
     if played != _UNKNOWN_POSITION:
+        link.backwards |= link.played is not None and played < link.played[1]
         first = link.played[0] if link.played else played - round(link.packets * link.packet_s * _OPUS_RATE_HZ)
         link.played = (first, played)
 

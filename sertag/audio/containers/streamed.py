@@ -1,4 +1,4 @@
-"""Matroska, WebM, ASF (WMA), FLV and AVI: written while something is recorded, so their lengths are filled in last.
+"""Containers that are written while something is recorded, so that their lengths are filled in last or never.
 
 What they declare is read here, because decoders replace an unknown length by a guess. RFC 9559 (Matroska), the ASF
 specification 3.2, the FLV specification E.5. Positions and sizes are in bytes.
@@ -10,7 +10,7 @@ import re
 import struct
 from typing import BinaryIO
 
-from sertag.audio.containers.layout import UNKNOWN_BYTES, Layout
+from sertag.audio.containers.layout import Layout
 from sertag.audio.containers.tags import trim
 from sertag.audio.streams import Window, read_at
 
@@ -18,7 +18,7 @@ _HEAD_BYTES = 1 << 18  # in which heads lie
 _EBML = b"\x1aE\xdf\xa3"
 _DOCUMENT = re.compile(rb"\x42\x82.(?:matroska|webm)", re.DOTALL)
 _SEGMENT = b"\x18\x53\x80\x67"
-_ELEMENTS = (b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b", b"\x12\x54\xc3\x67", b"\xec")  # clusters, index, tags, filler
+_CLUSTER = b"\x1f\x43\xb6\x75"
 _SEGMENT_INFO = b"\x15\x49\xa9\x66"
 _DURATION = re.compile(rb"\x44\x89(?:\x84(.{4})|\x88(.{8}))", re.DOTALL)
 _SCALE = re.compile(rb"\x2a\xd7\xb1([\x81-\x88])")
@@ -74,15 +74,17 @@ def flv_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def avi_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure an AVI file, which may go on in further chunks; arguments and result as for `matroska_layout`."""
-    position = start
-    while position < size_bytes:
-        head = read_at(stream, position, 12)
-        if head[:4] != b"RIFF" or (position > start and head[8:] != b"AVIX"):
-            break
-        length = int.from_bytes(head[4:8], "little")
-        position += 8 + length + length % 2 if length and length < UNKNOWN_BYTES else size_bytes
-    return Layout(min(position, size_bytes))
+    """Measure an AVI file; arguments and result as for `matroska_layout`."""
+    window = Window(stream, size_bytes)
+    position = window.find(b"RIFF", start + 4)
+    while position is not None and window.at(position + 8, 4) != b"AVI ":  # the same file may go on in others
+        position = window.find(b"RIFF", position + 4)
+    return Layout(position or size_bytes)
+
+
+def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure an AMR file; arguments and result as for `matroska_layout`."""
+    return Layout(Window(stream, size_bytes).find(b"#!AMR", start + 5) or trim(stream, start, size_bytes))
 
 
 def tta_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
@@ -112,9 +114,8 @@ def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> 
     length = int.from_bytes(size[:width], "big") & ((1 << 7 * width) - 1)
     end = start + place + 4 + width + length
     unknown = length == (1 << 7 * width) - 1
-    if unknown or end >= size_bytes or read_at(stream, end, 4).startswith(_ELEMENTS):
-        return size_bytes
-    return end
+    stale = end < size_bytes and Window(stream, size_bytes).find(_CLUSTER, end - 4) is not None
+    return size_bytes if unknown or stale else min(end, size_bytes)
 
 
 def _matroska_s(head: bytes) -> float | None:

@@ -75,7 +75,7 @@ def trim(stream: BinaryIO, start: int, size_bytes: int) -> int:
         if read_at(stream, max(start, end - _ID3V1_BYTES), 3) == b"TAG":
             end -= _ID3V1_BYTES
         elif read_at(stream, max(start, end - _APE_BYTES), 8) == b"APETAGEX":
-            end -= _ape_bytes(read_at(stream, end - _APE_BYTES, _APE_BYTES))
+            end = _ape_start(stream, end)
         else:
             break
         end = max(start, end)
@@ -83,9 +83,12 @@ def trim(stream: BinaryIO, start: int, size_bytes: int) -> int:
     return end if zeros < _FEW_ZEROS else end - zeros
 
 
-def _ape_bytes(foot: bytes) -> int:
-    """Length of an APE tag by its footer, which counts itself and the items but no header."""
-    return int.from_bytes(foot[12:16], "little") + (_APE_BYTES if foot[23] & 0x80 else 0)
+def _ape_start(stream: BinaryIO, end: int) -> int:
+    """Where the APE tag begins that ends somewhere; its footer counts itself and the items but no header."""
+    foot = read_at(stream, max(0, end - _APE_BYTES), _APE_BYTES)
+    items = max(0, end - max(_APE_BYTES, int.from_bytes(foot[12:16], "little")))
+    headed = read_at(stream, max(0, items - _APE_BYTES), 8) == b"APETAGEX"
+    return max(0, items - _APE_BYTES) if headed else items
 
 
 def _zeros_before(stream: BinaryIO, start: int, end: int) -> int:
