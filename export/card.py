@@ -124,6 +124,9 @@ def _telephone(share: float) -> str:
 
 
 def _skipped(reasons: dict[str, Any]) -> str:
-    """How many for which reason; some files count, some name."""
-    counts = {reason: found if isinstance(found, int) else len(found) for reason, found in reasons.items()}
-    return "; ".join(f"{count} ({reason})" for reason, count in counts.items() if count) or "none"
+    """How many for which reason; known mistakes of a corpus are named."""
+    told = []
+    for reason, found in reasons.items():
+        count, names = (found, "") if isinstance(found, int) else (len(found), f": {', '.join(found)}")
+        told += [f"{count} ({reason}{names})"] if count else []
+    return "; ".join(told) or "none"

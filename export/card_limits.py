@@ -21,6 +21,7 @@ _ACTED = MappingProxyType(
         "nemo": "Polish",
     }
 )
+_UNACTED = "ordinary"
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 
 
@@ -65,14 +66,16 @@ def lawful_use(spec: ModelSpec) -> str:
 def _speech(names: Sequence[str]) -> list[str]:
     """Of which kind the training speech is, as far as that is known."""
     languages = list(dict.fromkeys(_ACTED[name] for name in names if name in _ACTED))
-    unknown = [name for name in names if name not in _ACTED]
-    acted = "All training speech" if not unknown else "The speech of the published corpora"
+    unknown = [name for name in names if name not in _ACTED and name != _UNACTED]
+    acted = "All training speech" if set(names) <= set(_ACTED) else "The speech of the published corpora"
     told = []
     if languages:
         told.append(
             f"{acted} is acted or elicited, read from a script, in {_listed(languages)}. People on the phone rarely "
             "act. The figures above compare models; they do not predict figures on real calls."
         )
+    if _UNACTED in names:
+        told.append(f"The speech of `{_UNACTED}` was not acted: callers, read sentences, commands and prompts.")
     if unknown or not names:
         where = f"is in {_listed(unknown)}" if unknown else "the model was trained on"
         told.append(f"This file does not say what kind of speech {where}, nor in which language.")

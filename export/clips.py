@@ -17,7 +17,8 @@ _SHOWN = 3  # names in a message
 class Clip:
     """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
 
-    `speaker`, `sentence` and `intensity` are empty where they are not known.
+    `speaker`, `sentence` and `intensity` are empty where they are not known, `source` and `kind` (telephone, read, …)
+    where a corpus is of one source and kind.
     """
 
     path: Path
@@ -28,6 +29,8 @@ class Clip:
     intensity: str
     licence: str
     digest: str
+    source: str = ""
+    kind: str = ""
 
     @property
     def person(self) -> str:

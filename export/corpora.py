@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from export import ordinary, own_data
 from export.clips import Clip, Corpus, described
 from export.errors import ExportError
 from export.harvest import Harvest, files_of
@@ -28,17 +29,16 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
 
     Args:
         places: each a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name
-            of `LAYOUTS` that is the corpus, with any other name data of one's own; case and hyphens do not matter.
+            of `LAYOUTS` that is the corpus, `ordinary` is speech that nobody acted, any other name is data of one's
+            own; case and hyphens do not matter. Other folders beside corpora are passed over.
 
     Returns:
-        One corpus a name: those of `LAYOUTS` in its order, then the others in alphabetical order.
+        One corpus a name: those of `LAYOUTS` in its order, `ordinary`, then the others in alphabetical order.
 
     Raises:
         ExportError: a place holds nothing, a name is given twice, a recording is in two corpora, or a corpus is not as
             it must be.
     """
-    from export import own_data  # builds on the records of this module
-
     roots: dict[str, Path] = {}
     for place in places:
         for name, root in _expand(place):
@@ -47,9 +47,10 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
                 raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
             roots[name] = root
     official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
-    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - LAYOUTS.keys())]
-    _refuse_shared([*official, *own])
-    return (*official, *own)
+    unacted = [ordinary.load(roots[ordinary.NAME])] if ordinary.NAME in roots else []
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, ordinary.NAME})]
+    _refuse_shared([*official, *unacted, *own])
+    return (*official, *unacted, *own)
 
 
 def load(root: Path, *, name: str) -> Corpus:
@@ -61,11 +62,11 @@ def load(root: Path, *, name: str) -> Corpus:
 
     Returns:
         Its clips, each recording once: identical ones and second files of a name are left out, of two containers the
-        lossy one.
+        lossy one; so are the known mistakes of the corpus.
 
     Raises:
         ExportError: a label that the corpus does not have, a folder that contradicts a name, a recording under two
-            labels, or no clip at all.
+            labels that is no known mistake, or no clip at all.
     """
     layout = LAYOUTS[name]
     harvest = Harvest()
@@ -75,8 +76,8 @@ def load(root: Path, *, name: str) -> Corpus:
         official = f"{clip.speaker} {path.stem}" if clip else ""
         if clip is None:
             harvest.skip(str(path), reason="name not of this corpus")
-        elif path.stem in layout.duplicates:
-            harvest.skip(str(path), reason="identical recording")
+        elif path.stem in layout.oddities:
+            harvest.skip(str(path), reason=layout.oddities[path.stem])
         elif official in names:
             harvest.skip(str(path), reason="second file of the same name")
         elif harvest.take(clip):
@@ -134,7 +135,7 @@ def _expand(place: str) -> list[tuple[str, Path]]:
 def _official_name(name: str) -> str:
     """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
     plain = name.lower().replace("-", "_")
-    return plain if plain in LAYOUTS else name
+    return plain if plain in LAYOUTS or plain == ordinary.NAME else name
 
 
 def _clip(path: Path, layout: Layout) -> Clip | None:

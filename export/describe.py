@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ def describe_trial(
             {
                 "recipe": bench.recipe.name,
                 "network": bench.recipe.model,
-                "corpora": _corpora(corpora),
+                "corpora": corpora_facts(corpora),
                 **run_facts(trial, bench=bench, split=split, settings=settings),
                 "counts_as": _changed(settings.counts_as),
                 "calibrated_on": f"{len(split.inner)} clips {inner} that no weight was fitted on, clean and by phone",
@@ -160,24 +161,34 @@ def _changed(counts_as: Sequence[tuple[str, str]]) -> dict[str, str]:
     return {name: label for name, label in counts_as if name != label}
 
 
-def _corpora(corpora: Sequence[Corpus]) -> list[dict[str, object]]:
+def corpora_facts(corpora: Sequence[Corpus]) -> list[dict[str, object]]:
+    """Name, licence, size and what was left out of each corpus."""
     return [
         {
             "name": corpus.name,
             "licence": corpus.licence,
             "clips": len(corpus.clips),
             "speakers": len({clip.speaker for clip in corpus.clips}),
-            "skipped": dict(corpus.counts),
+            "skipped": _skipped(corpus),
         }
         for corpus in corpora
     ]
+
+
+def _skipped(corpus: Corpus) -> dict[str, int | list[str]]:
+    """Reason -> how many clips were left out; known mistakes of a published corpus by name, others are the user's."""
+    known = set(LAYOUTS[corpus.name].oddities.values()) if corpus.name in LAYOUTS else set()
+    return {
+        reason: [Path(name).stem for name in names] if reason in known else len(names)
+        for reason, names in corpus.skipped.items()
+    }
 
 
 def _training(corpora: tuple[Corpus, ...], settings: Settings, results: Results) -> dict[str, object]:
     return {
         "recipe": RECIPE.name,
         "network": RECIPE.model,
-        "corpora": _corpora(corpora),
+        "corpora": corpora_facts(corpora),
         "counts_as": _changed(settings.counts_as),
         "folds_by": results.folds_by,
         "calibrated_on": f"{results.strangers} the network did not train on",

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from export.answers import Answer, Line, tag_clips
-from export.clips import Clip, Corpus
+from export.clips import Clip, Corpus, described
 from export.dataset import Ints
 from export.errors import ExportError
 from export.labels import SENTIMENTS, mapping, refuse_idle
@@ -48,6 +48,7 @@ class Evaluation:
         sentiment_uar: UAR of the sentiment that rows have, for models of more labels than three; else None.
         unanswered: clips too short or without speech; they count as errors, but not in the ECE.
         undecodable: clips that are left out because nothing can be heard of them: file and reason.
+        skipped: reason -> files of the corpus that its loader left out, known mistakes among them.
         counts_as: label of the corpus -> label of the model, where there is one.
         left_out: clips by label of the corpus that has no counterpart in the model.
         missing: labels of the model that no clip has; predicting one is always an error.
@@ -58,6 +59,7 @@ class Evaluation:
     sentiment_uar: float | None
     unanswered: int
     undecodable: tuple[str, ...]
+    skipped: Mapping[str, tuple[str, ...]]
     counts_as: Mapping[str, str]
     left_out: Mapping[str, int]
     missing: tuple[str, ...]
@@ -68,13 +70,15 @@ class Evaluation:
 
         >>> from export.metrics import figures
         >>> own = figures(np.eye(2), np.array([0, 1]), labels=("neutral", "sad"))
-        >>> Evaluation(own, None, 0, (), {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
+        >>> Evaluation(own, None, 0, (), {}, {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
         ['calm counts as neutral', 'left out, as none of the labels of the model: 81 boredom']
         """
         notes = [f"{found} counts as {label}" for found, label in self.counts_as.items() if found != label]
         if self.left_out:
             counts = ", ".join(f"{count} {label}" for label, count in self.left_out.items())
             notes.append(f"left out, as none of the labels of the model: {counts}")
+        if self.skipped:
+            notes.append(f"left out of the corpus: {described(self.skipped)}")
         if self.missing:
             notes.append(f"labels of the model that no clip has: {', '.join(self.missing)}")
         if self.undecodable:
@@ -99,6 +103,7 @@ class _Task:
 
     name: str
     clips: tuple[Clip, ...]
+    skipped: Mapping[str, tuple[str, ...]]
     counts_as: Mapping[str, str]
     left_out: Mapping[str, int]
 
@@ -167,6 +172,7 @@ def _task(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]
         clips=tuple(
             dataclasses.replace(clip, label=counts_as[clip.label]) for clip in corpus.clips if clip.label in counts_as
         ),
+        skipped=corpus.skipped,
         counts_as=counts_as,
         left_out={label: count for label, count in sorted(counts.items()) if label not in counts_as},
     )
@@ -203,6 +209,7 @@ def _evaluation(task: _Task, answers: Sequence[Answer], *, spec: ModelSpec, over
         sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
         unanswered=int((~answered).sum()),
         undecodable=undecodable,
+        skipped=task.skipped,
         counts_as=task.counts_as,
         left_out=task.left_out,
         missing=tuple(label for label in spec.labels if label not in set(task.counts_as.values())),

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
-from export.clips import Corpus
+from export.clips import Clip, Corpus
 from export.dataset import read_clip
 from export.explore_page import Chapter, Example, page
 from export.pictures import durations, label_counts, waveform_and_spectrogram
@@ -46,6 +46,9 @@ _CLIPS = (
     "label",
     "sentence",
     "intensity",
+    "licence",
+    "source",
+    "kind",
     "status",
     "message",
     "duration_s",
@@ -169,9 +172,12 @@ def _clip_rows(own: Survey) -> Iterator[tuple[Cell, ...]]:
         clip = sound.clip
         status = "truncated" if sound.truncated else "ok"
         measured = (sound.duration_s, sound.rate_hz, sound.channels, sound.offset, sound.level_dbfs)
-        said = (clip.speaker, clip.label, clip.sentence, clip.intensity)
-        yield (clip.corpus, str(clip.path), *said, status, sound.truncated, *measured)
+        yield (*_said(clip), status, sound.truncated, *measured)
     for item in own.unreadable:
-        clip = item.clip
-        said = (clip.speaker, clip.label, clip.sentence, clip.intensity)
-        yield (clip.corpus, str(clip.path), *said, item.code, item.message, None, None, None, None, None)
+        yield (*_said(item.clip), item.code, item.message, None, None, None, None, None)
+
+
+def _said(clip: Clip) -> tuple[str, ...]:
+    """What is known of a clip without decoding it."""
+    words = (clip.speaker, clip.label, clip.sentence, clip.intensity, clip.licence, clip.source, clip.kind)
+    return (clip.corpus, str(clip.path), *words)

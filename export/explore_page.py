@@ -6,6 +6,7 @@ and folders of strangers, so all of them are escaped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -119,6 +120,7 @@ def _chapter(chapter: Chapter, anchor: str) -> str:
         f"Largest DC offset: {max((abs(sound.offset) for sound in own.sounds), default=0.0):.3%} of full scale.</p>",
         f'<div class="pictures">{"".join(charts)}</div>',
         _speakers(own),
+        *_sources(own),
         *_problems(own),
         "<h3>One clip of each emotion</h3>",
         '<p class="faint">Of each label the readable clip of median length.</p>',
@@ -137,6 +139,17 @@ def _speakers(own: Survey) -> str:
     ]
     by_speaker = f"<details><summary>by speaker ({len(people)})</summary>{_table(heads, people)}</details>"
     return f"<h3>Clips</h3>\n{whole}\n{by_speaker}"
+
+
+def _sources(own: Survey) -> list[str]:
+    """Where the clips are from, what kind of speech they are and under which licence, where a corpus says so."""
+    clips = Counter((clip.source, clip.kind, clip.licence) for clip in own.corpus.clips if clip.source)
+    if not clips:
+        return []
+    rows = [
+        [_text(source), str(count), _text(kind), _text(licence)] for (source, kind, licence), count in clips.items()
+    ]
+    return ["<h3>Sources</h3>", _table(("source", "clips", "kind", "licence"), rows)]
 
 
 def _problems(own: Survey) -> list[str]:

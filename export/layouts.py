@@ -30,7 +30,8 @@ class Layout:
         folder: pattern of the folder a file lies in, where that says speaker or label once more.
         speakers: code in the name -> speaker, where the two differ.
         intensities: code in the name -> intensity in words.
-        duplicates: stems of recordings that were published twice; where a copy was re-encoded, the bytes hide it.
+        oddities: stem of a file that its publishers got wrong -> what is wrong; it is left out. A copy that was
+            re-encoded has other bytes, so these are known by their names.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Layout:
     folder: re.Pattern[str] | None = None
     speakers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     intensities: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    duplicates: frozenset[str] = frozenset()
+    oddities: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 _TESS = Layout(
@@ -76,7 +77,7 @@ _RAVDESS = Layout(
     source="https://doi.org/10.5281/zenodo.1188976",
     folder=re.compile(r"Actor_(?P<speaker>\d\d)"),
     intensities=MappingProxyType({"01": "normal", "02": "strong"}),
-    duplicates=frozenset({"03-01-03-01-02-02-07"}),  # of 03-01-03-01-02-01-07
+    oddities=MappingProxyType({"03-01-03-01-02-02-07": "identical recording"}),  # of 03-01-03-01-02-01-07
 )
 
 _CREMA_D = Layout(
@@ -92,6 +93,22 @@ _CREMA_D = Layout(
     source="https://github.com/CheyneyComputerScience/CREMA-D",
     intensities=MappingProxyType(
         {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}  # `1040_ITH_SAD_X.wav`
+    ),
+    oddities=MappingProxyType(
+        {
+            **dict.fromkeys(
+                (
+                    "1006_TIE_HAP_XX",
+                    "1006_TIE_NEU_XX",
+                    "1013_WSI_DIS_XX",
+                    "1013_WSI_SAD_XX",
+                    "1017_IWW_ANG_XX",
+                    "1017_IWW_FEA_XX",
+                ),
+                "one recording under two labels",
+            ),
+            "1076_MTI_SAD_XX": "silent",
+        }
     ),
 )
 

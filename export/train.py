@@ -16,7 +16,7 @@ from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.clips import Corpus
 from export.convert import convert, example_inputs
-from export.describe import Title, data_hash, describe_trial, run_facts, versions
+from export.describe import Title, corpora_facts, data_hash, describe_trial, run_facts, versions
 from export.errors import ExportError
 from export.model_figures import scored_clips
 from export.protocols import Protocol, Split, splits
@@ -90,7 +90,7 @@ def train(
         report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
     )
     report("training", 1.0)
-    write_artefacts(_outcome(bench, split, trial, settings=settings), out=out)
+    write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out)
     spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings, title=title)
     network = recipe.ship(trial.model)
     examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
@@ -118,7 +118,7 @@ def _choose(found: list[Split], fold: int) -> Split:
     return found[fold]
 
 
-def _outcome(bench: Bench, split: Split, trial: Trial, *, settings: Settings) -> Outcome:
+def _outcome(bench: Bench, split: Split, trial: Trial, *, corpora: Sequence[Corpus], settings: Settings) -> Outcome:
     return Outcome(
         title=f"{bench.recipe.name}, {split.name} tested",
         labels=bench.recipe.labels,
@@ -128,6 +128,7 @@ def _outcome(bench: Bench, split: Split, trial: Trial, *, settings: Settings) ->
         leaking=split.leaking,
         facts={
             "recipe": bench.recipe.name,
+            "corpora": corpora_facts(corpora),
             **run_facts(trial, bench=bench, split=split, settings=settings),
             "temperature": trial.temperature,
             "min_confidence": trial.min_confidence,

@@ -16,8 +16,14 @@ from sertag.spec import FeatureSpec, ModelSpec
 from tests.onnx_models import PAPER_FEATURES, tiny_spec
 
 TESS = {"name": "tess", "licence": "CC BY-NC-ND 4.0", "clips": 2800, "speakers": 2, "skipped": {}}
-CREMA_D = {"name": "crema_d", "licence": "ODbL 1.0", "clips": 18, "speakers": 10, "skipped": {"empty": 2}}
-OWN = {"name": "my|calls", "licence": "not stated", "clips": 30, "speakers": 4, "skipped": {"too short": ["a", "b"]}}
+CREMA_D = {
+    "name": "crema_d",
+    "licence": "ODbL 1.0",
+    "clips": 18,
+    "speakers": 10,
+    "skipped": {"empty": 2, "silent": ["1076_MTI_SAD_XX"]},
+}
+OWN = {"name": "my|calls", "licence": "not stated", "clips": 30, "speakers": 4, "skipped": {"too short": 2}}
 TRAINING = {
     "recipe": "lstm-mean-mfcc",
     "network": "LSTM 256, dense 128 and 64",
@@ -58,7 +64,7 @@ def test_a_tutorial_recipe_is_described_by_what_its_file_says():
     assert "40 cepstral coefficients of 128 mel bands from 0 to 11025 Hz at 22050 Hz, 43.07 frames" in text
     assert "averaged over the window. Network: LSTM 256, dense 128 and 64;" in text
     assert "| tess | 2 | 2800 | none | CC BY-NC-ND 4.0 |" in text
-    assert "| crema_d | 10 | 18 | 2 (empty) | ODbL 1.0 |" in text
+    assert "| crema_d | 10 | 18 | 2 (empty); 1 (silent: 1076_MTI_SAD_XX) | ODbL 1.0 |" in text
     assert "recipe `lstm-mean-mfcc`, protocol `speakers`, seed 7" in text
     assert "Protocol: one speaker tested, the others learnt from." in text
     assert "| clean | 48.0 | | phone | 24.0 | | chance | 50.0 |" in text  # two classes occur

@@ -34,7 +34,7 @@ from export.benches import Bench, bench_for
 from export.card import card
 from export.clips import Corpus
 from export.corpora import find_corpora
-from export.describe import Title
+from export.describe import Title, corpora_facts
 from export.errors import ExportError
 from export.labels import SENTIMENT
 from export.recipe import Recipe, Task
@@ -144,6 +144,8 @@ def test_metrics_say_how_they_came_about(trained, corpora):
     assert (found["leaking"], found["split"]) == (False, "speakers apart")
     assert (facts["recipe"], facts["protocol"], facts["tested"], facts["seed"]) == ("bilstm", "speakers", "f2", 1)
     assert (facts["epochs"], facts["kept_epoch"]) == (2, found["kept_epoch"])
+    (own,) = facts["corpora"]
+    assert (own["name"], own["clips"], own["skipped"]) == ("emovo", 12, {})
     assert facts["clips"] == {"learnt": 7, "inner": 1, "tested": 4}
     assert {"python", "numpy", "keras", "onnxruntime"} <= set(facts["libraries"])
     assert len({*facts["data_sha256"].values()}) == 3
@@ -152,6 +154,12 @@ def test_metrics_say_how_they_came_about(trained, corpora):
     for measured in found["conditions"].values():
         assert {"accuracy", "uar", "ece", "precision", "recall", "f1", "confusion", "unanswered"} <= set(measured)
         assert measured["clips"] == np.sum(measured["confusion"]) == 4
+
+
+def test_known_mistakes_of_a_corpus_are_named_and_files_of_the_users_counted():
+    skipped = {"silent": ("AudioWAV/1076_MTI_SAD_XX.wav",), "empty": ("private/a.wav", "private/b.wav")}
+    (found,) = corpora_facts([Corpus("crema_d", "ODbL 1.0", (), skipped=skipped)])
+    assert found["skipped"] == {"silent": ["1076_MTI_SAD_XX"], "empty": 2}
 
 
 def test_labels_that_no_clip_has_are_left_out_of_the_network(trained):
