@@ -9,6 +9,7 @@ Every part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -16,10 +17,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from export.card import read_figures
 from export.card_figures import untouched_means
-from sertag.model import load
+from sertag.model_file import describe
 
 _ROOT = Path(__file__).parents[1]
 README = _ROOT / "README.md"
@@ -52,8 +55,9 @@ def example() -> str:
 
 
 def accuracy() -> str:
-    """The model's figures on speakers it did not hear, from the metadata of the model file itself."""
-    spec = load().spec
+    """The model's figures on speakers it did not hear, from the JSON beside the model file."""
+    file = describe()
+    spec = dataclasses.replace(file.spec, metrics=MappingProxyType({**file.spec.metrics, **read_figures(file)}))
     conditions = spec.metrics["conditions"]
     corpora = next(iter(conditions.values()))["corpora"]
     told = {

@@ -32,7 +32,6 @@ for _command in (
     training.train,
     models.evaluate,
     models.convert,
-    models.renew,
     models.card,
     corpora.fetch,
     measuring.results,

@@ -7,9 +7,11 @@ are: in the JSON, in every row of the table and in the titles of the pictures.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -54,6 +56,7 @@ class Outcome:
         conditions: test clips by condition, e.g. `clean` and `phone`; the names become parts of file names.
         leaking: a speaker of the test clips was learnt from.
         facts: what else is known, as JSON has it: protocol, seed, versions, data.
+        figures: other figures by condition than those of the test clips taken together, as JSON has them.
     """
 
     title: str
@@ -63,6 +66,7 @@ class Outcome:
     conditions: Mapping[str, Scored]
     leaking: bool
     facts: Mapping[str, object]
+    figures: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def split(self) -> str:
@@ -70,7 +74,7 @@ class Outcome:
         return LEAKING if self.leaking else DISJOINT
 
 
-def write_artefacts(outcome: Outcome, *, out: Path) -> None:
+def write_artefacts(outcome: Outcome, *, out: Path, model: Path) -> None:
     """Write everything about one training, each file in one step.
 
     - `history.csv`: a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy;
@@ -78,11 +82,13 @@ def write_artefacts(outcome: Outcome, *, out: Path) -> None:
     - `confusion-CONDITION.png`: what each class was taken for;
     - `report.csv`: precision, recall, F1 and support of each condition and class, and their mean over the classes
       that occur; a figure that is not defined is an empty cell (see `export.metrics`), and no part of the mean;
-    - `metrics.json`: whether the split leaks, the facts, and all figures of each condition.
+    - `metrics.json`: which model file it is about, whether the split leaks, the facts, and all figures of each
+      condition; the model card takes its figures from here.
 
     Args:
         outcome: what to write; the same outcome gives the same bytes.
         out: the folder, made where it is not there.
+        model: the model file, which is there.
 
     Raises:
         ExportError: scores that cannot be measured, or a kept epoch that is not in the history.
@@ -94,7 +100,8 @@ def write_artefacts(outcome: Outcome, *, out: Path) -> None:
     columns = [field.name for field in dataclasses.fields(Epoch)]
     write_csv(out / "history.csv", columns, [dataclasses.astuple(epoch) for epoch in outcome.history])
     write_csv(out / "report.csv", _REPORT_COLUMNS, _report(outcome, measured))
-    write_json(str(out / "metrics.json"), _metrics(outcome, measured))
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    write_json(str(out / "metrics.json"), {"model_sha256": digest, **_metrics(outcome, measured)})
     mark = f" ({LEAKING})" if outcome.leaking else ""
     training_curves(outcome.history, out / "training.png", kept=outcome.kept, title=f"{outcome.title}{mark}")
     for name, own in measured.items():
@@ -144,4 +151,5 @@ def _metrics(outcome: Outcome, measured: Mapping[str, Figures]) -> dict[str, obj
             for name, own in measured.items()
         },
         "facts": dict(outcome.facts),
+        **outcome.figures,
     }

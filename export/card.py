@@ -1,35 +1,44 @@
-"""The model card, written from the model file's own metadata and nothing else.
+"""The model card, written from the model file's own metadata and from the figures that were measured of it.
 
 Read here are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`, `leaking`,
 `counts_as` (label of a corpus -> label of the model, where they differ), `share_through_telephone`, `calibrated_on` (in
-words); of `spec.metrics`: `protocol` and `min_confidence` (in words), `conditions`, `rows`, `strangers`. What a file
-does not say is left out or called unknown.
+words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of the figures: `conditions`, `rows`,
+`strangers`. What a file does not say is left out or called unknown.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from export.card_figures import confidence, recalls, uar
 from export.card_limits import lawful_use, limits
+from export.errors import ExportError
 from export.markdown import filled, table
 from export.phone_page import card_section
+from sertag.model_file import ModelFile
 from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
 
 
-def card(spec: ModelSpec) -> str:
+def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Describe a model for the people who use it or are judged by it.
 
     Args:
         spec: from the model file.
+        figures: what was measured of it, see `read_figures`; model files of before have some in their metadata.
 
     Returns:
         Markdown.
 
     >>> from sertag.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0]
-    '# Model `phone` 0.2.1'
+    '# Model `phone` 0.2.2'
     """
+    spec = dataclasses.replace(spec, metrics=MappingProxyType({**spec.metrics, **figures}))
     sections = (
         _what(spec),
         _data(spec),
@@ -43,6 +52,32 @@ def card(spec: ModelSpec) -> str:
     return "\n".join(filled(part) for part in sections if part)
 
 
+def read_figures(model: ModelFile) -> dict[str, Any]:
+    """What was measured of a model file: of `MODEL.metrics.json` or `metrics.json` beside it.
+
+    Args:
+        model: the file.
+
+    Returns:
+        Its figures; none where there is no such file, or none about these very bytes.
+
+    Raises:
+        ExportError: a file of this name that is no JSON object.
+    """
+    path = Path(model.path)
+    for place in (path.with_suffix(".metrics.json"), path.with_name("metrics.json")):
+        if not place.is_file():
+            continue
+        try:
+            found = dict(json.loads(place.read_text(encoding="utf-8")))
+        except ValueError as error:
+            message = f"{place}: no JSON of figures ({error}); train again, or take the file away"
+            raise ExportError(message, code="bad_figures") from error
+        if found.get("model_sha256") == model.sha256:
+            return found
+    return {}
+
+
 def _what(spec: ModelSpec) -> str:
     features = spec.features
     plain = set(spec.labels) <= set(SENTIMENTS)
@@ -53,7 +88,7 @@ def _what(spec: ModelSpec) -> str:
     return f"""
 # Model `{spec.name}` {spec.version}
 
-Written by `python -m export card` from the metadata of `{spec.name}.onnx`.
+Written by `python -m export card` from the metadata of `{spec.name}.onnx` and the figures beside it.
 
 Tags windows of {spec.window_s:g} s of {source}, every {spec.hop_s:g} s{offset}, with one of {len(spec.labels)}
 {"sentiments" if plain else "emotions"}: {", ".join(spec.labels)}. Input is {_input(features)}.{built}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from export.benches import Bench, Trial
 from export.channel_statistics import LEAST_SPEECH_FRAMES
 from export.clips import Clip, Corpus
 from export.layouts import LAYOUTS
-from export.model_figures import of_cross_validation, of_trial
+from export.model_figures import summary_of_cross_validation, summary_of_trial
 from export.out_of_fold import Results
 from export.protocols import Split
 from export.recipes.phone import RECIPE
@@ -45,7 +43,6 @@ def describe(
     corpora: tuple[Corpus, ...],
     settings: Settings,
     title: Title,
-    strangers: Mapping[str, Any] = MappingProxyType({}),
 ) -> ModelSpec:
     """Specification of the model, probe apart.
 
@@ -54,7 +51,6 @@ def describe(
         corpora: what was learnt from.
         settings: of the run.
         title: of the model.
-        strangers: figures of its protocol, if there are any; see `export.phone_figures`.
     """
     public = all(corpus.name in LAYOUTS for corpus in corpora)
     return ModelSpec(
@@ -70,27 +66,9 @@ def describe(
         min_confidence=round(results.min_confidence, 4),
         licence=LICENCE if public else _licences(corpora),
         training=MappingProxyType(_training(corpora, settings, results)),
-        metrics=MappingProxyType(
-            of_cross_validation(results, settings, developed=public)
-            | ({"strangers": dict(strangers)} if strangers else {})
-        ),
+        metrics=MappingProxyType(summary_of_cross_validation(results, settings, developed=public)),
         libraries=MappingProxyType(versions()),
     )
-
-
-def record(results: Results, *, spec: ModelSpec, settings: Settings) -> str:
-    """The whole outcome as JSON, for the file that figures in texts are taken from."""
-    document = {
-        "model": spec.name,
-        "version": spec.version,
-        "date": datetime.date.today().isoformat(),
-        "protocol": spec.metrics["protocol"],
-        "training": dict(spec.training),
-        "settings": dataclasses.asdict(settings),
-        "libraries": dict(spec.libraries),
-        "results": dataclasses.asdict(results),
-    }
-    return json.dumps(document, indent=1) + "\n"
 
 
 def describe_trial(
@@ -124,7 +102,7 @@ def describe_trial(
                 "calibrated_on": f"{len(split.inner)} clips {inner} that no weight was fitted on, clean and by phone",
             }
         ),
-        metrics=MappingProxyType(of_trial(trial, bench=bench, split=split, protocol=settings.protocol, inner=inner)),
+        metrics=MappingProxyType(summary_of_trial(split=split, protocol=settings.protocol, inner=inner)),
         libraries=MappingProxyType(versions()),
     )
 

@@ -1,4 +1,8 @@
-"""Figures as a model file tells them: of a cross-validation, or of the clips that one training was tested on."""
+"""How a model was measured, in words for its file, and the figures themselves, which stand in `metrics.json` beside it.
+
+Figures are not part of the model file: its SHA-256 is in every row and every journal, and must not change because
+something was measured once more.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ from export.benches import ANSWERS_RIGHT, Bench, Trial
 from export.calibration import scale
 from export.dataset import Ints
 from export.fit import Scores
-from export.metrics import Probs, figures
 from export.out_of_fold import Measured, Results, Rows
 from export.protocols import Protocol, Split
 
@@ -28,8 +31,8 @@ _PROTOCOLS = MappingProxyType(
 )
 
 
-def of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
-    """Figures; the settings were found on speakers of public corpora, which figures on these have to say."""
+def summary_of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
+    """Protocol, in words; the settings were found on speakers of public corpora, which has to be said of these."""
     by_corpus = results.folds_by == "corpus"
     parts, strangers = len(results.speakers_by_fold), results.strangers
     split = (
@@ -48,13 +51,19 @@ def of_cross_validation(results: Results, settings: Settings, *, developed: bool
             f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen "
             f"{strangers} are right, corpora weighted equally, all conditions together"
         ),
+    }
+
+
+def figures_of_cross_validation(results: Results) -> dict[str, object]:
+    """Figures by condition and of rows."""
+    return {
         "rows": results.rows and _rows(results.rows),
         "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},
     }
 
 
-def of_trial(trial: Trial, *, bench: Bench, split: Split, protocol: Protocol, inner: str) -> dict[str, object]:
-    """Figures of the clips that a training was tested on; `inner` says whose clips chose the epoch."""
+def summary_of_trial(*, split: Split, protocol: Protocol, inner: str) -> dict[str, object]:
+    """Protocol of a training that was tested on one side of a split; `inner` says whose clips chose the epoch."""
     return {
         "protocol": (
             f"{_PROTOCOLS[protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
@@ -64,10 +73,6 @@ def of_trial(trial: Trial, *, bench: Bench, split: Split, protocol: Protocol, in
             f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose the "
             "epoch are right"
         ),
-        "conditions": {
-            name: _plain_condition(scored.probs, scored.truth, bench.recipe.labels)
-            for name, scored in scored_clips(trial, bench=bench, split=split).items()
-        },
     }
 
 
@@ -81,18 +86,6 @@ def _scored(scores: Scores, truth: Ints, temperature: float) -> Scored:
     probs = scale(scores.log_probs, temperature=temperature)
     probs[~scores.answered] = np.eye(labels)[(truth[~scores.answered] + 1) % labels] * 1e-9
     return Scored(probs, truth, unanswered=int((~scores.answered).sum()))
-
-
-def _plain_condition(probs: Probs, truth: Ints, labels: tuple[str, ...]) -> dict[str, object]:
-    found = figures(probs, truth, labels=labels)
-    return {
-        "clips": found.clips,
-        "chance": round(found.chance, 4),
-        "uar": round(found.uar, 4),
-        "accuracy": round(found.accuracy, 4),
-        "ece": round(found.ece, 4),
-        "recall": {label: round(value, 3) for label, value in found.recall.items()},
-    }
 
 
 def _rows(rows: Rows) -> dict[str, object]:

@@ -90,13 +90,14 @@ def train(
         report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
     )
     report("training", 1.0)
-    write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out)
     spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings, title=title)
     network = recipe.ship(trial.model)
     examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
     digests = [bench.clips[index].digest for index in (*split.learn, *split.inner)]
     network_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
-    return convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out, model=model)
+    return model
 
 
 def run_name(bench: Bench, settings: Settings) -> str:

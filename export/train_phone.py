@@ -8,10 +8,8 @@ finished lies in the output folder, and the same command goes on from there.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -21,20 +19,20 @@ from export.channel_statistics import Statistics, statistics
 from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
 from export.dataset import Dataset, Ints, Preparation, prepare
-from export.describe import Title, data_hash, describe, record
+from export.describe import Title, data_hash, describe
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit_phone import Settings, fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
-from export.out_of_fold import FoldsBy, cross_fitted, measure
+from export.model_figures import figures_of_cross_validation
+from export.out_of_fold import FoldsBy, Results, cross_fitted, measure
 from export.pieces import fingerprint
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
 from export.recipe import code_of
 from export.recipes.phone import RECIPE
 from export.report import Report
-from sertag.output import Output
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 
@@ -48,7 +46,6 @@ def train_phone(
     out: Path,
     cache: Path,
     report: Report,
-    strangers: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Cross-validate, train on everything, calibrate, convert.
 
@@ -58,11 +55,10 @@ def train_phone(
         folds_by: who is left out of the networks that score: speakers, dealt over `settings.folds` folds, or one corpus
             after the other, which is what a caller is to the network that ships.
         title: of the model.
-        out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`), all figures
-            (`training.json`) and everything of `export.artefacts`.
+        out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`) and everything of
+            `export.artefacts`.
         cache: folder for frames.
         report: of the progress.
-        strangers: see `describe`.
 
     Returns:
         The model file.
@@ -101,15 +97,14 @@ def train_phone(
         answers_right=settings.answers_right,
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
-    spec = describe(results, corpora=corpora, settings=settings, title=title, strangers=strangers)
-    with Output(str(out / "training.json")) as output:
-        output.write(record(results, spec=spec, settings=settings).encode())
-    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
-    write_artefacts(_outcome(probs, dataset, fitted, folds_by=folds_by, spec=spec), out=out)
+    spec = describe(results, corpora=corpora, settings=settings, title=title)
     examples = example_inputs(dataset.clips, spec=spec)
     digests = [clip.digest for clip in dataset.clips]
     network_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
-    return convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    model_file = convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
+    write_artefacts(_outcome(probs, dataset, fitted, results=results, spec=spec), out=out, model=model_file)
+    return model_file
 
 
 def load_dataset(
@@ -156,12 +151,12 @@ def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:
 
 
 def _outcome(
-    probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, folds_by: FoldsBy, spec: ModelSpec
+    probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, results: Results, spec: ModelSpec
 ) -> Outcome:
     """What strangers' clips were taken for, with the history of the network that ships."""
     truth = np.array([spec.labels.index(clip.label) for clip in dataset.clips])
     return Outcome(
-        title=f"{spec.name}, every clip scored by a network that never heard its {folds_by}",
+        title=f"{spec.name}, every clip scored by a network that never heard its {results.folds_by}",
         labels=spec.labels,
         history=fitted.history,
         kept=fitted.kept,
@@ -170,5 +165,11 @@ def _outcome(
             "phone": Scored(probs["phone, one clip"], truth),
         },
         leaking=False,
-        facts={"protocol": spec.metrics["protocol"], **spec.training, "libraries": dict(spec.libraries)},
+        facts={
+            "protocol": spec.metrics["protocol"],
+            **spec.training,
+            "folds": results.speakers_by_fold,
+            "libraries": dict(spec.libraries),
+        },
+        figures=figures_of_cross_validation(results),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def rows(place: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    write_artefacts(OUTCOME, out=tmp_path / "run" / "fold-1")
+    write_artefacts(OUTCOME, out=tmp_path / "run" / "fold-1", model=Path(__file__))
     return tmp_path / "run" / "fold-1"
 
 
@@ -91,6 +92,7 @@ def test_the_json_has_the_facts_and_the_figures(written):
     assert found["conditions"]["phone"]["uar"] == 1
     assert found["conditions"]["phone"]["unanswered"] == 1
     assert found["facts"] == OUTCOME.facts
+    assert found["model_sha256"] == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     assert (found["labels"], found["kept_epoch"], found["epochs"]) == (list(LABELS), 1, 2)
 
 
@@ -99,7 +101,7 @@ def test_speakers_in_both_halves_are_told_in_every_file(tmp_path, monkeypatch, l
     titles = []
     monkeypatch.setattr(artefacts, "training_curves", lambda *_, title, **__: titles.append(title))
     monkeypatch.setattr(artefacts, "confusion_matrix", lambda *_, title, **__: titles.append(title))
-    write_artefacts(dataclasses.replace(OUTCOME, leaking=leaking), out=tmp_path)
+    write_artefacts(dataclasses.replace(OUTCOME, leaking=leaking), out=tmp_path, model=Path(__file__))
     words = "speakers in both halves"
     assert len(titles) == 3
     assert [words in title for title in titles] == [leaking] * 3
@@ -110,7 +112,7 @@ def test_speakers_in_both_halves_are_told_in_every_file(tmp_path, monkeypatch, l
 
 
 def test_the_same_training_writes_the_same_bytes(written, tmp_path):
-    write_artefacts(OUTCOME, out=tmp_path / "again")
+    write_artefacts(OUTCOME, out=tmp_path / "again", model=Path(__file__))
     for name in NAMES:
         assert (tmp_path / "again" / name).read_bytes() == (written / name).read_bytes()
 
@@ -130,6 +132,6 @@ def test_the_same_training_writes_the_same_bytes(written, tmp_path):
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path, change, message):
     with pytest.raises(ExportError, match=message) as caught:
-        write_artefacts(dataclasses.replace(OUTCOME, **change), out=tmp_path / "out")
+        write_artefacts(dataclasses.replace(OUTCOME, **change), out=tmp_path / "out", model=Path(__file__))
     assert caught.value.code == "bad_result"
     assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from export.card import card
+from export.card import card, read_figures
 from export.card_figures import uar
 from sertag.model_file import describe
 from sertag.spec import FeatureSpec, ModelSpec
@@ -181,7 +181,8 @@ def test_no_line_is_wider_than_the_page_but_tables():
 
 
 def test_the_card_of_the_bundled_model():
-    text = written(describe("phone").spec)
+    file = describe("phone")
+    text = " ".join(card(file.spec, figures=read_figures(file)).split())
     assert "bidirectional LSTM 64, attention" in text
     assert "50% of the training windows went through a simulated telephone line" in text
     assert "fitted on corpora the network did not train on" in text
@@ -192,6 +193,14 @@ def test_the_card_of_the_bundled_model():
     assert "| chance | 16.7 | 14.3 | 16.7 | 14.3 | 14.3 | |" in text
     assert "of 2317 rows" in text
     assert "A call of one single mood" in text
+
+
+def test_a_file_of_before_has_figures_of_its_own():
+    assert "| clean | 48.0 |" in written(tutorial())
+    other = {"conditions": {"clean": {"uar": 0.9, "accuracy": 0.9, "ece": 0.1, "recall": {}}}}
+    text = card(tutorial(), figures=other)
+    assert "| clean | 90.0 |" in text
+    assert "| clean | 48.0 |" not in text
 
 
 def test_a_model_of_the_same_recipe_is_described_by_what_it_says_of_itself():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -32,7 +33,6 @@ COMMANDS = (
     "train",
     "evaluate",
     "convert",
-    "renew",
     "card",
     "fetch",
     "results",
@@ -144,6 +144,22 @@ def test_the_bundled_card_is_what_the_command_writes(tmp_path):
     assert result.output == (resources.files("sertag") / "models" / "phone.md").read_text(encoding="utf-8")
     assert run_export("card", PHONE, "-o", str(tmp_path / "card.md")).output == ""
     assert (tmp_path / "card.md").read_text(encoding="utf-8") == result.output
+
+
+def test_a_new_figure_changes_the_card_and_not_the_model(tmp_path):
+    copy = tmp_path / "mine.onnx"
+    copy.write_bytes(Path(PHONE).read_bytes())
+    found = json.loads(Path(PHONE).with_suffix(".metrics.json").read_text())
+    assert "Nothing was measured." in run_export("card", copy).output
+    found["conditions"]["clean, one clip"]["uar"] = 0.987
+    copy.with_suffix(".metrics.json").write_text(json.dumps(found))
+    assert "98.7" in run_export("card", copy).output
+    assert copy.read_bytes() == Path(PHONE).read_bytes()
+    copy.with_suffix(".metrics.json").write_text(json.dumps(found | {"model_sha256": "of another file"}))
+    assert "Nothing was measured." in run_export("card", copy).output
+    copy.with_suffix(".metrics.json").write_text("no json")
+    result = run_export("card", copy)
+    assert (result.exit_code, "mine.metrics.json: no JSON of figures" in result.stderr) == (1, True)
 
 
 def test_the_bundled_model_was_never_scored_on_a_corpus_it_heard():

@@ -16,10 +16,8 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from matplotlib.figure import Figure
 
-from export import phone_figures, phone_pieces, phone_summary
-from export.errors import ExportError
+from export import phone_pieces, phone_summary
 from export.metrics import figures
-from export.phone_figures import read_figures
 from export.phone_page import as_markdown, card_section
 from export.phone_pieces import read_pieces, read_shown
 from export.phone_protocol import _condition
@@ -522,105 +520,3 @@ def test_pictures_show_what_the_page_shows(tmp_path, untouched, across, drawn):
     counts = (own["conditions"]["phone, in a call"]["surety"] for own in pieces)
     expected = sum_of(from_plain(own, labels=3) for own in counts)
     np.testing.assert_allclose(other.get_ydata(), [point.right for point in expected.reliability()])
-
-
-@pytest.fixture
-def measured(untouched, tmp_path, monkeypatch) -> Path:
-    """Figures of all questions, by the code that there is."""
-    asked = (SPEAKERS, ACROSS)
-    for module in (phone_pieces, phone_summary, phone_figures):
-        monkeypatch.setattr(module, "QUESTIONS", asked)
-    monkeypatch.setattr(phone_figures, "code_of_training", lambda: CODE)
-    write_summary(tmp_path)
-    return tmp_path / "phone.json"
-
-
-def test_figures_for_a_model_are_those_of_its_recipe(measured):
-    found = read_figures(measured)
-    summary = json.loads(measured.read_text(encoding="utf-8"))
-    assert found["tests"]["tess"]["conditions"] == summary["tests"]["tess"]["conditions"]
-    assert found["tests"]["corpora"] == summary["tests"]["corpora"]
-    assert found["labels_that_survive"] == summary["labels_that_survive"]
-    assert "labels_that_survive_in_calls" not in found  # which are of one file, not of every one that is trained
-
-
-def test_figures_of_real_calls_are_taken_by_the_file_they_were_measured_with(measured, tmp_path):
-    survived = {"MP3": {"windows": 8, "same": 7}, "µ-law": {"windows": 8, "same": 8}}
-    own = {"test": "calls", "date": "2031-02-09", "commit": "c0ffee9", "behaviour": "abc", "survival": survived}
-    keep(tmp_path / "protocol" / "calls.json", own)
-    write_summary(tmp_path)
-    found = read_figures(measured, tags="abc")
-    assert found["labels_that_survive_in_calls"] == {"MP3": 0.875, "µ-law": 1.0}
-    told = "clips of an unseen corpus, with networks of the recipe; real calls, with the model itself."
-    assert told in " ".join(card_section(found).split())
-    assert "| MP3 | 50.0 | 87.5 |" in card_section(found)
-    assert read_figures(measured, tags="other") == read_figures(measured)
-    assert "| MP3 | 50.0 |" in card_section(read_figures(measured))
-
-
-def test_the_card_shows_the_figures_of_strangers(measured):
-    section = card_section(read_figures(measured))
-    page = page_of(json.loads(measured.read_text(encoding="utf-8")))
-    tables = [line for line in page.splitlines() if line.startswith("|")]
-    assert [line for line in section.splitlines() if line.startswith("|")] == tables
-    assert [line for line in section.splitlines() if line.startswith("#")] == [
-        "## On strangers",
-        "### TESS, the other speaker",
-        "### an unseen corpus",
-        "### The recipe without the corpus that is tested",
-        "### What a label survives",
-    ]
-    assert card_section({}) == ""
-
-
-def test_a_file_whose_figures_say_nothing_of_a_choice_has_a_card(speakers):
-    summary = summarise({"tess": speakers})
-    for name in ("untouched", "candidates", "uar_of_the_recipe", "trials"):
-        del summary["tests"]["tess"][name]
-    del summary["choice"]
-    assert "| phone, in a call |" in card_section(summary)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda found: found.update(codes=["0ther"]), "other code or settings than this model is trained with"),
-        (lambda found: found.update(codes=["0ther", "def"]), "other code or settings than this model is trained with"),
-        (lambda found: found["tests"]["tess"].update(complete=False), "not all folds are measured of tess; run"),
-        (lambda found: found["tests"]["corpora"].update(alike=False), "not all folds are measured of corpora; run"),
-        (lambda found: found["tests"]["tess"].update(untouched=False), "chosen on what is tested in tess; run `choose"),
-        (
-            lambda found: found["tests"]["tess"].pop("untouched"),
-            "expected the phone.json of `protocol phone`, found no",
-        ),
-        (lambda found: found["tests"].pop("tess"), "not all folds are measured of tess; run"),
-        (lambda found: found.pop("tests"), "expected the phone.json of `protocol phone`, found none"),
-        (lambda found: found.update(tests=[]), "expected the phone.json of `protocol phone`, found none"),
-    ],
-)
-def test_figures_of_other_code_or_half_a_protocol_are_refused(measured, change, message):
-    found = json.loads(measured.read_text(encoding="utf-8"))
-    change(found)
-    measured.write_text(json.dumps(found), encoding="utf-8")
-    with pytest.raises(ExportError, match=message) as caught:
-        read_figures(measured)
-    assert str(measured) in str(caught.value)
-    assert caught.value.code == "bad_figures"
-
-
-def test_the_folds_of_speakers_are_left_out_whether_they_are_there_or_not(measured):
-    whole = read_figures(measured)
-    found = json.loads(measured.read_text(encoding="utf-8"))
-    del found["tests"]["tess"]["folds"]
-    measured.write_text(json.dumps(found), encoding="utf-8")
-    assert read_figures(measured) == whole
-
-
-@pytest.mark.parametrize("content", ["", "{}", "[]", "no json"])
-def test_what_are_no_figures_is_told(tmp_path, content):
-    place = tmp_path / "phone.json"
-    with pytest.raises(ExportError, match=r"expected the phone\.json of `protocol phone`"):
-        read_figures(place)
-    place.write_text(content)
-    with pytest.raises(ExportError, match=r"expected the phone\.json of `protocol phone`"):
-        read_figures(place)

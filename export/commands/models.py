@@ -1,4 +1,4 @@
-"""`evaluate`, `convert`, `renew` and `card`: model files that are there."""
+"""`evaluate`, `convert` and `card`: model files that are there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from rich.table import Table
 
 from export import console
 from export.card import card as write_card
+from export.card import read_figures
 from export.console import data_option, map_option, wishes
 from export.corpora import find_corpora
 from sertag.model import load
+from sertag.model_file import describe
 from sertag.parallel import usable_cpus
 
 
@@ -90,29 +92,13 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--figures", type=click.Path(path_type=Path), required=True, help="phone.json of `protocol phone`.")
-@click.option("--model-version", required=True, help="Of the file that is written.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
-def renew(model: Path, figures: Path, model_version: str, out: Path) -> None:
-    """Write MODEL with what was measured of its recipe since it was trained; its network stays as it is."""
-    from export.behaviour import behaviour
-    from export.phone_figures import read_figures
-    from export.renew import renew as write_model
-
-    with console.errors():
-        strangers = read_figures(figures, tags=behaviour(str(model)))
-        write_model(model, strangers=strangers, version=model_version, out=out)
-    click.echo(str(out))
-
-
-@click.command()
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
 def card(model: str, out: Path | None) -> None:
-    """Write the model card of MODEL from its metadata."""
+    """Write the model card of MODEL from its metadata and from metrics.json beside it."""
     with console.errors():
-        text = write_card(load(model).spec)
+        found = describe(model)
+        text = write_card(found.spec, figures=read_figures(found))
     if out is None:
         click.echo(text, nl=False)
     else:

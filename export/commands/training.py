@@ -80,7 +80,6 @@ def recipes() -> None:
 @map_option
 @click.option("--name", help="Of the model, as rows will show it.  [default: the recipe's]")
 @click.option("--model-version", default="1", show_default=True, help="Of the model, in its file and card.")
-@click.option("--figures", type=click.Path(path_type=Path), help="phone.json of `protocol phone`, for file and card.")
 @cache_option
 def train(
     recipe: str,
@@ -97,7 +96,6 @@ def train(
     epochs: int | None,
     labels: str | None,
     renamed: tuple[str, ...],
-    figures: Path | None,
     cache: Path | None,
 ) -> None:
     """Train RECIPE, measure it on clips it did not learn from, and convert it.
@@ -106,7 +104,6 @@ def train(
     command goes on where it was stopped.
     """
     from export.describe import Title
-    from export.phone_figures import read_figures
     from export.train import Settings
     from export.train import train as train_recipe
     from export.train_phone import train_phone
@@ -122,12 +119,7 @@ def train(
         )
     if folds and folds_by == "corpus":
         raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
-    if figures and (protocol != CROSS_VALIDATED or labels or epochs):
-        raise click.UsageError(
-            f"--figures are those of {CROSS_VALIDATED} training as it is, without --labels or --epochs"
-        )
     with console.errors(), console.progress() as report:
-        strangers = read_figures(figures) if figures else {}
         chosen = _with_labels(chosen, labels)
         corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
         if protocol == CROSS_VALIDATED:
@@ -142,7 +134,6 @@ def train(
                 out=out,
                 cache=cache,
                 report=report,
-                strangers=strangers,
             )
         else:
             settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
