@@ -7,7 +7,7 @@ import os
 
 import click
 
-from export.commands import corpora, measuring, models, training
+from export.commands import corpora, models, training
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,10 +34,6 @@ for _command in (
     models.convert,
     models.card,
     corpora.fetch,
-    measuring.results,
-    measuring.protocol,
-    measuring.search,
-    measuring.choose,
 ):
     main.add_command(_command)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ class Mixture:
         file: windows laid out as a file, the others as a piece of a call.
         alone: windows with the statistics of their own clip alone.
         follow: pieces of a call in which another clip follows.
+        sampling: what is drawn first, and so weighs the same whatever its number of clips: a corpus or a speaker.
         time_masks, time_mask_frames: SpecAugment (Park et al. 2019), most frames of one mask. Masked features take the
             channel's mean, which the graph turns into 0, without voice.
     """
@@ -47,12 +48,13 @@ class Mixture:
     file: float = 0.4
     alone: float = 0.5
     follow: float = 0.7
+    sampling: Literal["corpus", "speaker"] = "corpus"
     time_masks: int = 2
     time_mask_frames: int = 25
 
 
 class Sampler:
-    """Draws balanced batches of training windows: every corpus the same, inside it every label, then any clip."""
+    """Draws balanced batches of training windows: every corpus or speaker the same, inside it every label, any clip."""
 
     def __init__(
         self,
@@ -89,7 +91,8 @@ class Sampler:
         self._calls: dict[int, list[int]] = {}
         for index in heard:
             clip = dataset.clips[index]
-            self._by_label.setdefault(clip.corpus, {}).setdefault(clip.label, []).append(int(index))
+            group = clip.corpus if mixture.sampling == "corpus" else clip.person
+            self._by_label.setdefault(group, {}).setdefault(clip.label, []).append(int(index))
             self._calls.setdefault(int(dataset.calls[index]), []).append(int(index))
 
     def batch(self, size: int) -> tuple[Inputs, FloatArray]:

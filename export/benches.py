@@ -7,7 +7,7 @@ with the same record, so everything behind them is one line: figures, tables, mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,7 @@ from export.clips import Clip
 from export.dataset import Ints, Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.fit import Scores, fit, score
-from export.fit_phone import Settings, fit_phone
+from export.fit_phone import fit_phone
 from export.predictions import predict
 from export.protocols import Split
 from export.recipe import Recipe
@@ -30,6 +30,7 @@ from sertag.spec import ModelSpec
 if TYPE_CHECKING:
     import keras
 
+PROTOCOL_VERSION = 1  # raised with every change of training or scoring that changes the figures of any recipe
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
 _PHONE_CONDITIONS = MappingProxyType({CLEAN: "clean, one clip", PHONE: "phone, one clip"})
 ANSWERS_RIGHT = 0.6  # share of the answers to inner clips that the least confidence is to make right
@@ -103,6 +104,7 @@ def bench_for(
     cache: Path,
     jobs: int,
     report: Callable[[int, int], None] = lambda done, total: None,
+    conditions: Mapping[str, str] = _PHONE_CONDITIONS,
 ) -> Bench:
     """Put clips on the bench that fits a recipe.
 
@@ -112,12 +114,15 @@ def bench_for(
         cache: folder for features.
         jobs: processes that make them.
         report: called with the work done and all of it.
+        conditions: name -> which of `export.predictions` is scored; recipes that look at one cut clip know nothing of
+            calls, and score it clean and by phone.
 
     Raises:
         ExportError: a clip cannot be read, or the cache cannot be written.
     """
-    kind = ClipBench if recipe.features.framing == "clip" else PhoneBench
-    return kind(clips, recipe=recipe, cache=cache, jobs=jobs, report=report)
+    if recipe.features.framing == "clip":
+        return ClipBench(clips, recipe=recipe, cache=cache, jobs=jobs, report=report)
+    return PhoneBench(clips, recipe=recipe, cache=cache, jobs=jobs, report=report, conditions=conditions)
 
 
 class ClipBench:
@@ -179,24 +184,16 @@ class PhoneBench:
         jobs: int,
         report: Callable[[int, int], None] = lambda done, total: None,
         conditions: Mapping[str, str] = _PHONE_CONDITIONS,
-        settings: Settings | None = None,
     ) -> None:
-        """Make or load the frames of all clips.
-
-        Args and errors as of `bench_for`; `conditions` names what is scored, and which of `predictions.CONDITIONS` that
-        is; of `settings`, seed, length and labels come from elsewhere.
-        """
+        """Make or load the frames of all clips; arguments and errors as of `bench_for`."""
         self._conditions = conditions
         self.recipe = recipe
-        sentiment = tuple(recipe.sentiment[label] for label in recipe.labels)
-        self._settings = replace(settings or Settings(), labels=recipe.labels, sentiment=sentiment)
         least_s = LEAST_SPEECH_FRAMES / recipe.features.frame_rate_hz
-        self.spec = _bare_spec(recipe, hop_s=self._settings.hop_s, min_speech_s=least_s)
+        self.spec = _bare_spec(recipe, hop_s=recipe.hop_s, min_speech_s=least_s)
         preparation = Preparation(recipe.features, seed=LINES_SEED)
         self._dataset = prepare(clips, preparation=preparation, cache=cache, jobs=jobs, report=report)
         self._sums = tuple(statistics(version, features=recipe.features) for version in self._dataset.versions)
         self.clips = self._dataset.clips
-        self.seconds = np.diff(self._dataset.versions[0].starts) / recipe.features.frame_rate_hz  # (n,), as recorded
         self.truth = _truth(self.clips, recipe)
 
     def run(
@@ -209,16 +206,26 @@ class PhoneBench:
         report: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Trial:
         """See `Bench.run`; the length is fixed beforehand, and the inner clips only calibrate."""
-        settings = replace(self._settings, seed=seed, epochs=epochs or self.recipe.epochs)
         fitted = fit_phone(
-            self._dataset, self._sums, split.learn, settings=settings, checkpoint=checkpoint, report=report
+            self._dataset,
+            self._sums,
+            split.learn,
+            recipe=self.recipe,
+            seed=seed,
+            epochs=epochs or self.recipe.epochs,
+            checkpoint=checkpoint,
+            report=report,
         )
 
         def scored(members: Ints) -> dict[str, Scores]:
-            frames, hop = settings.window_frames, settings.hop_frames
-            asked = self._conditions.values()
             found = predict(
-                fitted.model, self._dataset, self._sums, members, frames=frames, hop_frames=hop, conditions=asked
+                fitted.model,
+                self._dataset,
+                self._sums,
+                members,
+                frames=self.recipe.window_frames,
+                hop_frames=self.recipe.hop_frames,
+                conditions=self._conditions.values(),
             )
             heard = np.ones(len(members), dtype=bool)
             return {name: Scores(found.log_probs[own], heard) for name, own in self._conditions.items()}

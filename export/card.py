@@ -2,8 +2,8 @@
 
 Read here are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`, `leaking`,
 `counts_as` (label of a corpus -> label of the model, where they differ), `share_through_telephone`, `calibrated_on` (in
-words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of the figures: `conditions`, `rows`,
-`strangers`. What a file does not say is left out or called unknown.
+words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of the figures: `conditions` and `rows`. What a
+file does not say is left out or called unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from export.card_figures import confidence, recalls, uar
 from export.card_limits import lawful_use, limits
 from export.errors import ExportError
 from export.markdown import filled, table
-from export.phone_page import card_section
 from sertag.model_file import ModelFile
 from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
 
@@ -45,7 +44,7 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
         uar(spec),
         recalls(spec),
         confidence(spec),
-        card_section(spec.metrics.get("strangers", {})),
+        _recipe_elsewhere(spec),
         limits(spec),
         lawful_use(spec),
     )
@@ -146,6 +145,17 @@ def _data(spec: ModelSpec) -> str:
 {" ".join(told)}
 
 {_telephone(training.get("share_through_telephone", 0.0))}
+"""
+
+
+def _recipe_elsewhere(spec: ModelSpec) -> str:
+    """Where to read what the recipe reaches in tests of its own, for recipes of this repository."""
+    if "recipe" not in spec.training:
+        return ""
+    page = "benchmarks/accuracy/results/README.md"
+    return f"""
+What networks of the recipe `{spec.training["recipe"]}` reach that are trained anew for each test, on people and corpora
+left out, is in `{page}` of the repository.
 """
 
 

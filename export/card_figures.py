@@ -43,26 +43,11 @@ def uar(spec: ModelSpec) -> str:
 {_LEAKING if spec.training.get("leaking") else ""}
 
 UAR in percent (mean recall over the classes). Protocol: {spec.metrics.get("protocol", "unknown")}.
-{untouched_means(spec)}
 
 {table(head, rows) if conditions else "Nothing was measured."}
 
 {_legend(tuple(conditions))}
 """
-
-
-def untouched_means(spec: ModelSpec) -> str:
-    """The same mean where settings were compared without the tested corpus; nothing where that was not measured.
-
-    Args:
-        spec: from the model file.
-    """
-    found = spec.metrics.get("strangers", {}).get("tests", {}).get("corpora", {})
-    if not found.get("untouched"):
-        return ""
-    means = "; ".join(f"{name} {_percent(own, 'uar', 'mean')}" for name, own in found["conditions"].items())
-    told = "Settings that were compared without a clip of the tested corpus reach as a mean over corpora"
-    return f"{told} and {found['seeds']} trainings: {means}."
 
 
 def _chance(found: dict[str, Any], corpora: list[str]) -> list[str]:
@@ -75,9 +60,9 @@ def _chance(found: dict[str, Any], corpora: list[str]) -> list[str]:
 
 def _legend(conditions: tuple[str, ...]) -> str:
     told = []
-    if any("in a call" in name for name in conditions):
+    if any("mixed call" in name for name in conditions):
         told.append(
-            '"One clip": the channel\'s statistics come from the clip alone, as for a short file. "In a call": they '
+            '"One clip": the channel\'s statistics come from the clip alone, as for a short file. "Mixed call": they '
             "come from about 24 clips of the same speaker, all emotions mixed, over the same line."
         )
     if any(name.startswith("phone") for name in conditions):

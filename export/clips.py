@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ class Clip:
     """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
 
     `speaker`, `sentence` and `intensity` are empty where they are not known, `source` and `kind` (telephone, read, …)
-    where a corpus is of one source and kind.
+    where a corpus is of one source and kind; `duration_s` is 0 until the clip was decoded (`export.usable`).
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Clip:
     digest: str
     source: str = ""
     kind: str = ""
+    duration_s: float = 0.0
 
     @property
     def person(self) -> str:
@@ -73,6 +75,12 @@ class Corpus:
                 skipped.setdefault(reasons[clip.path], []).append(str(clip.path))
         clips = tuple(clip for clip in self.clips if clip.path not in reasons)
         return dataclasses.replace(self, clips=clips, skipped=frozen(skipped))
+
+
+def data_hash(clips: Iterable[Clip]) -> str:
+    """SHA-256 of clips: recordings, speakers and labels, in any order."""
+    lines = sorted(f"{clip.digest} {clip.person} {clip.label}" for clip in clips)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def described(skipped: Mapping[str, tuple[str, ...]]) -> str:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from export.benches import Bench, Trial
 from export.channel_statistics import LEAST_SPEECH_FRAMES
-from export.clips import Clip, Corpus
+from export.clips import Corpus, data_hash
 from export.layouts import LAYOUTS
 from export.model_figures import summary_of_cross_validation, summary_of_trial
 from export.out_of_fold import Results
 from export.protocols import Split
-from export.recipes.phone import RECIPE
+from export.recipe import Recipe
+from export.settings import Settings
 from sertag.spec import ModelSpec
-
-if TYPE_CHECKING:
-    from export.fit_phone import Settings
-    from export.train import Settings as TrainSettings
 
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
 LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
@@ -40,7 +35,8 @@ class Title:
 def describe(
     results: Results,
     *,
-    corpora: tuple[Corpus, ...],
+    corpora: Sequence[Corpus],
+    recipe: Recipe,
     settings: Settings,
     title: Title,
 ) -> ModelSpec:
@@ -49,6 +45,7 @@ def describe(
     Args:
         results: of the cross-validation.
         corpora: what was learnt from.
+        recipe: with the labels that the corpora teach.
         settings: of the run.
         title: of the model.
     """
@@ -56,23 +53,23 @@ def describe(
     return ModelSpec(
         name=title.name,
         version=title.version,
-        features=settings.features,
-        window_s=settings.window_s,
-        hop_s=settings.hop_s,
-        min_speech_s=LEAST_SPEECH_FRAMES / settings.features.frame_rate_hz,
-        labels=settings.labels,
-        sentiment=MappingProxyType(dict(zip(settings.labels, settings.sentiment, strict=True))),
+        features=recipe.features,
+        window_s=recipe.window_s,
+        hop_s=recipe.hop_s,
+        min_speech_s=LEAST_SPEECH_FRAMES / recipe.features.frame_rate_hz,
+        labels=recipe.labels,
+        sentiment=MappingProxyType({label: recipe.sentiment[label] for label in recipe.labels}),
         temperature=round(results.temperature, 4),
         min_confidence=round(results.min_confidence, 4),
         licence=LICENCE if public else _licences(corpora),
-        training=MappingProxyType(_training(corpora, settings, results)),
+        training=MappingProxyType(_training(corpora, recipe, settings, results)),
         metrics=MappingProxyType(summary_of_cross_validation(results, settings, developed=public)),
         libraries=MappingProxyType(versions()),
     )
 
 
 def describe_trial(
-    trial: Trial, *, bench: Bench, split: Split, corpora: Sequence[Corpus], settings: TrainSettings, title: Title
+    trial: Trial, *, bench: Bench, split: Split, corpora: Sequence[Corpus], settings: Settings, title: Title
 ) -> ModelSpec:
     """Specification of a model that was trained on one side of a split, probe apart.
 
@@ -107,7 +104,7 @@ def describe_trial(
     )
 
 
-def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: TrainSettings) -> dict[str, object]:
+def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: Settings) -> dict[str, object]:
     """What is known of a training besides its figures; arguments as of `describe_trial`."""
     return {
         "protocol": settings.protocol,
@@ -123,12 +120,6 @@ def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: TrainSettin
             "tested": data_hash(bench.clips[index] for index in split.test),
         },
     }
-
-
-def data_hash(clips: Iterable[Clip]) -> str:
-    """SHA-256 of clips: recordings, speakers and labels, in any order."""
-    lines = sorted(f"{clip.digest} {clip.person} {clip.label}" for clip in clips)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _licences(corpora: Sequence[Corpus]) -> str:
@@ -162,18 +153,18 @@ def _skipped(corpus: Corpus) -> dict[str, int | list[str]]:
     }
 
 
-def _training(corpora: tuple[Corpus, ...], settings: Settings, results: Results) -> dict[str, object]:
+def _training(corpora: Sequence[Corpus], recipe: Recipe, settings: Settings, results: Results) -> dict[str, object]:
     return {
-        "recipe": RECIPE.name,
-        "network": RECIPE.model,
+        "recipe": recipe.name,
+        "network": recipe.model,
         "corpora": corpora_facts(corpora),
         "counts_as": _changed(settings.counts_as),
         "folds_by": results.folds_by,
         "calibrated_on": f"{results.strangers} the network did not train on",
         "leaking": False,
         "seed": settings.seed,
-        "windows_seen": settings.epochs * settings.steps * settings.batch,
-        "share_through_telephone": 1 - settings.mixture.clean,
+        "windows_seen": (settings.epochs or recipe.epochs) * recipe.steps * recipe.batch,
+        "share_through_telephone": 1 - recipe.mixture.clean,
     }
 
 

@@ -7,84 +7,23 @@ at a validation set, so nothing is picked on the speakers that are tested.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.batches import Mixture, Sampler
+from export.batches import Sampler
 from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
 from export.dataset import Dataset, Ints
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
-from export.recipe import Task
-from export.recipes.phone import RECIPE, apart
+from export.recipe import Recipe, Task
+from export.recipes.phone import apart
 from sertag.records import FloatArray
-from sertag.spec import FeatureSpec
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that decides the result.
-
-    Attributes:
-        seed: of folds, calls, lines, windows and weights.
-        folds: of the cross-validation.
-        labels, sentiment: in the order of the network's output.
-        counts_as: what each label of the corpora became, for the model's history.
-        epochs: of training; fixed beforehand, so nothing is picked on a test speaker.
-        windows: that are drawn in a whole training, however many clips there are: of few, each is heard more often.
-        batch: windows.
-        learning_rate: at its peak; warms up over one epoch and falls to 0 as a cosine.
-        weight_decay: of AdamW.
-        label_smoothing: share of the target that is spread over all labels.
-        answers_right: share of the answers to unseen speakers' clips that `min_confidence` is to make right.
-        mixture: of the training windows.
-        features: the recipe of the frames.
-        window_s, hop_s: of tagging, seconds.
-    """
-
-    seed: int = 1
-    folds: int = 4
-    labels: tuple[str, ...] = RECIPE.labels
-    counts_as: tuple[tuple[str, str], ...] = ()
-    sentiment: tuple[str, ...] = tuple(RECIPE.sentiment[label] for label in RECIPE.labels)
-    epochs: int = RECIPE.epochs
-    windows: int = 100_000
-    batch: int = RECIPE.batch
-    learning_rate: float = RECIPE.learning_rate
-    weight_decay: float = 2e-3
-    label_smoothing: float = 0.05
-    answers_right: float = 0.6
-    mixture: Mixture = dataclasses.field(default_factory=Mixture)
-    features: FeatureSpec = RECIPE.features
-    window_s: float = RECIPE.window_s
-    hop_s: float = 2.0
-
-    @property
-    def window_frames(self) -> int:
-        """Frames of one window."""
-        return round(self.window_s * self.features.frame_rate_hz)
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch; fewer epochs than the recipe's are a shorter training.
-
-        >>> Settings().steps
-        56
-        """
-        return math.ceil(self.windows / (RECIPE.epochs * self.batch))
-
-    @property
-    def hop_frames(self) -> int:
-        """Frames from one window to the next."""
-        return round(self.hop_s * self.features.frame_rate_hz)
 
 
 def fit_phone(
@@ -92,7 +31,9 @@ def fit_phone(
     sums: tuple[Statistics, ...],
     members: Ints,
     *,
-    settings: Settings,
+    recipe: Recipe,
+    seed: int,
+    epochs: int,
     checkpoint: Path | None = None,
     report: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
@@ -102,7 +43,9 @@ def fit_phone(
         dataset: all clips.
         sums: of each version.
         members: int64, indices of the clips to learn from; nothing else is looked at.
-        settings: of the run.
+        recipe: the network and its settings.
+        seed: of windows and weights.
+        epochs: of the training; fixed beforehand, so nothing is picked on a tested speaker.
         checkpoint: file that is written after every epoch; where it is there already, training goes on from it.
         report: called after every epoch.
 
@@ -115,15 +58,14 @@ def fit_phone(
     import keras
 
     _refuse_silence(sums, members)
-    keras.utils.set_random_seed(settings.seed)
-    steps = settings.steps
+    keras.utils.set_random_seed(seed)
     mean, std = _typical(sums, members)
-    task = Task(settings.window_frames, settings.features.n_coefficients, len(settings.labels), mean, std)
-    model = RECIPE.build(task)
+    task = Task(recipe.window_frames, recipe.features.n_coefficients, len(recipe.labels), mean, std)
+    model = recipe.build(task)
     taught = apart(model)
     taught.compile(
-        optimizer=_optimizer(settings, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        optimizer=_optimizer(recipe, epochs),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False,  # compiled, the recurrent loop is three times slower on a CPU
     )
@@ -133,31 +75,30 @@ def fit_phone(
             dataset,
             sums,
             members=members,
-            frames=settings.window_frames,
-            labels=settings.labels,
-            mixture=settings.mixture,
-            seed=[settings.seed, number],
+            frames=recipe.window_frames,
+            labels=recipe.labels,
+            mixture=recipe.mixture,
+            seed=[seed, number],
         )
-        batches = _batches(sampler, batch=settings.batch, steps=steps, members=taught.output_shape[1])
-        told = taught.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0).history
+        batches = _batches(sampler, batch=recipe.batch, steps=recipe.steps, members=taught.output_shape[1])
+        told = taught.fit(batches, steps_per_epoch=recipe.steps, shuffle=False, verbose=0).history
         return Epoch(number, loss=float(told["loss"][0]), accuracy=float(told["accuracy"][0]))
 
-    epochs = settings.epochs
     fitted = run_epochs(taught, run_epoch, epochs=epochs, patience=epochs, checkpoint=checkpoint, report=report)
     return dataclasses.replace(fitted, model=model)  # which has the same weights
 
 
-def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(recipe: Recipe, epochs: int) -> keras.optimizers.Optimizer:
     """AdamW; the rate rises over the first epoch and falls to 0 as a cosine over the others."""
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate / 20,
-        warmup_target=settings.learning_rate,
-        warmup_steps=steps,
-        decay_steps=max(1, settings.epochs - 1) * steps,
+        initial_learning_rate=recipe.learning_rate / 20,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.steps,
+        decay_steps=max(1, epochs - 1) * recipe.steps,
     )
-    return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
+    return keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, clipnorm=1.0)
 
 
 def _batches(sampler: Sampler, *, batch: int, steps: int, members: int) -> Any:

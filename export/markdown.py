@@ -40,16 +40,6 @@ def bullets(items: Sequence[str]) -> str:
     return "\n".join(_fill(item, first="- ", others="  ") for item in items)
 
 
-def measured(dates: Sequence[str], commits: Sequence[str]) -> str:
-    """When and at which commits figures were measured; both in order, at least one each.
-
-    >>> measured(["2031-02-01"], ["c0ffee1"]), measured(["2031-02-01", "2031-02-03"], ["c0ffee1", "c0ffee2"])
-    ('Measured 2031-02-01 at c0ffee1.', 'Measured 2031-02-01 to 2031-02-03 at c0ffee1, c0ffee2.')
-    """
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return f"Measured {when} at {', '.join(commits)}."
-
-
 def _fill(text: str, *, first: str = "", others: str = "") -> str:
     """Fill one paragraph; a line that ended in a hyphen would be shown with a space after it."""
     return textwrap.fill(

@@ -7,7 +7,6 @@ something was measured once more.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from export.calibration import scale
 from export.dataset import Ints
 from export.fit import Scores
 from export.out_of_fold import Measured, Results, Rows
-from export.protocols import Protocol, Split
-
-if TYPE_CHECKING:
-    from export.fit_phone import Settings
+from export.protocols import Split
+from export.settings import Settings
 
 _PROTOCOLS = MappingProxyType(
     {
@@ -62,7 +59,7 @@ def figures_of_cross_validation(results: Results) -> dict[str, object]:
     }
 
 
-def summary_of_trial(*, split: Split, protocol: Protocol, inner: str) -> dict[str, object]:
+def summary_of_trial(*, split: Split, protocol: str, inner: str) -> dict[str, object]:
     """Protocol of a training that was tested on one side of a split; `inner` says whose clips chose the epoch."""
     return {
         "protocol": (

@@ -22,7 +22,7 @@ from export.metrics import Figures, Probs, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
 
 FoldsBy = Literal["speaker", "corpus"]  # what a clip shares with nothing that its network learnt from
-ROWS_CONDITION = "phone, in a call"
+ROWS_CONDITION = "phone, mixed call"
 
 
 @dataclass(frozen=True, slots=True)

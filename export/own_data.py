@@ -94,7 +94,8 @@ def _from_manifest(manifest: Path, name: str) -> Harvest:
             harvest.skip(f"{path} (line {line})", reason="no such file")
         else:
             said = {column: cells.get(column, "") for column in _OPTIONAL}
-            clip = Clip(path, name, label=label, digest="", **{**said, "licence": said["licence"] or NO_LICENCE})
+            licence = said["licence"] or NO_LICENCE
+            clip = Clip(path, name, said["speaker"], label, said["sentence"], said["intensity"], licence, digest="")
             harvest.take(clip, said_in=f"{where} ({display_name(cells['path'])})")
     return harvest
 

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from export.epochs import Epoch
-    from export.surety import Reliability
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
-_GREEN, _PURPLE = "#009E73", "#CC79A7"
 _DPI = 100
 _WIDTH_PX = 900
 _ENVELOPE_POINTS = 1200  # of a waveform, about one a pixel
@@ -85,31 +83,6 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], labels: Sequence[str], 
         axes.set(xlabel="prediction: % of the row, clips", ylabel="truth")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-
-
-def reliability_diagram(found: Mapping[str, Sequence[Reliability]], place: Path, *, title: str) -> None:
-    """Share of right answers over confidence, a line a name; on the diagonal the confidence means what it says."""
-    with _picture(place, height_px=620, width_px=760, title=title) as figure:
-        axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], ":", color=_GREY)
-        for (name, points), style in zip(found.items(), _styles(), strict=False):
-            axes.plot([point.confidence for point in points], [point.right for point in points], label=name, **style)
-        axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1), ylim=(0, 1))
-        axes.grid(alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=1, frameon=False)
-
-
-def coverage_curves(found: Mapping[str, Sequence[tuple[float, float]]], place: Path, *, title: str) -> None:
-    """UAR of the surest share of the clips, a line a name."""
-    with _picture(place, height_px=620, width_px=760, title=title) as figure:
-        axes = figure.subplots()
-        for (name, points), style in zip(found.items(), _styles(), strict=False):
-            axes.plot(*zip(*points, strict=True), label=name, **style | {"marker": None})
-        axes.set(
-            xlabel="share of the clips that are answered, the surest first", ylabel="UAR", xlim=(0, 1), ylim=(0, 1)
-        )
-        axes.grid(alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=1, frameon=False)
 
 
 def waveform_and_spectrogram(samples: FloatArray, rate_hz: int, place: Path, *, title: str) -> None:
@@ -198,13 +171,6 @@ def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_
         figure.savefig(data, format="png", metadata={"Software": None})  # a version would change the bytes
     with Output(str(place)) as output:
         output.write(data.getvalue())
-
-
-def _styles() -> Iterator[dict[str, Any]]:
-    """Lines that differ in more than their colour."""
-    colours, dashes, markers = (_BLUE, _ORANGE, _GREEN, _PURPLE, _GREY), ("-", "--", "-.", ":", "-"), "osD^v"
-    for colour, dash, marker in zip(colours, dashes, markers, strict=True):
-        yield {"color": colour, "linestyle": dash, "marker": marker, "markersize": 4}
 
 
 def _set_style() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import sys
+import math
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from export.batches import Mixture
 from export.labels import LABELS, SENTIMENT
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
@@ -42,8 +40,7 @@ class Recipe:
     """A network with the settings of its authors.
 
     The framing of its features decides how it is trained: `clip` recipes look at one cut clip each, as papers do;
-    `channel` recipes are shown windows of calls, as the tagger cuts them (`export.train_phone`, which has settings of
-    its own for most of what follows).
+    `channel` recipes are shown windows of calls, as the tagger cuts them, and their length is fixed beforehand.
 
     Attributes:
         name: on the command line.
@@ -52,12 +49,16 @@ class Recipe:
         build: Task -> untrained network; input `features` (w, t, c), output probabilities (w, k), no temperature.
         features: of a window.
         window_s, offset_s: length of a window and where the first one begins, seconds.
+        hop_s: from one window to the next when it tags; 0 for the window's length.
         labels: in the order of the output.
         sentiment: of each label.
         epochs: most of them.
-        patience: epochs without a better inner validation after which training ends.
-        batch: clips.
-        learning_rate: of Adam.
+        patience: epochs without a better inner validation after which training ends; not for `channel` recipes.
+        batch: clips, or windows of calls.
+        learning_rate: of Adam; of AdamW at its peak for `channel` recipes, where it falls to 0 as a cosine.
+        windows: of calls that are drawn in a whole training, however many clips there are.
+        weight_decay, label_smoothing: of `channel` recipes.
+        mixture: what their training windows are made of.
         augmentations: what is done to training clips, by the names of `export.augment`; an epoch draws for each clip
             one of these or the clip as it is.
         ship: makes of the trained network the one that is converted.
@@ -71,14 +72,34 @@ class Recipe:
     features: FeatureSpec
     window_s: float = 3.0
     offset_s: float = 0.5
+    hop_s: float = 0.0
     labels: tuple[str, ...] = LABELS
     sentiment: MappingProxyType[str, str] = field(default_factory=lambda: SENTIMENT)
     epochs: int = 50
     patience: int = 20
     batch: int = 64
     learning_rate: float = 1e-3
+    windows: int = 0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    mixture: Mixture = field(default_factory=Mixture)
     augmentations: tuple[str, ...] = ()
     ship: Callable[[keras.Model], keras.Model] = lambda model: model
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch of a `channel` recipe; fewer epochs than the recipe's are a shorter training."""
+        return math.ceil(self.windows / (self.epochs * self.batch))
+
+    @property
+    def window_frames(self) -> int:
+        """Frames of a window of a call."""
+        return round(self.window_s * self.features.frame_rate_hz)
+
+    @property
+    def hop_frames(self) -> int:
+        """Frames from one window of a call to the next."""
+        return round((self.hop_s or self.window_s) * self.features.frame_rate_hz)
 
 
 # `librosa.load` resamples to 22,050 Hz; the rest are the defaults of `librosa.feature.mfcc`, 40 coefficients apart.
@@ -107,33 +128,3 @@ def teachable(recipe: Recipe, found: Collection[str]) -> Recipe:
         found: labels of the clips.
     """
     return replace(recipe, labels=tuple(label for label in recipe.labels if label in found))
-
-
-_WORDS = ("name", "model", "input", "claim", "build", "sentiment", "ship")  # which change no figure
-
-
-def code_of(recipe: Recipe) -> str:
-    """Everything in a recipe that decides its figures, as text: settings and code, comments apart."""
-    tree = ast.parse(Path(sys.modules[recipe.build.__module__].__file__ or "").read_text(encoding="utf-8"))
-    shipped = (recipe.ship.__name__,)  # gives the same answers
-    code = [node for node in tree.body if _is_function(node, but=shipped) or _is_constant(node)]
-    for node in code:
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    settings = {item.name: str(getattr(recipe, item.name)) for item in fields(recipe) if item.name not in _WORDS}
-    settings["features"] = str(_chosen(recipe.features))
-    return json.dumps([[ast.unparse(node) for node in code], settings])
-
-
-def _chosen(features: FeatureSpec) -> dict[str, object]:
-    """What differs from the defaults, so that a new kind of feature, which is off, makes no recipe another one."""
-    default = {item.name: item.default for item in fields(features)}
-    return {name: value for name, value in asdict(features).items() if value != default[name]}
-
-
-def _is_function(node: ast.stmt, *, but: tuple[str, ...]) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name not in but
-
-
-def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple)

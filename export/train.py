@@ -6,41 +6,22 @@ command goes on from there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from export import network_file
 from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.clips import Corpus
 from export.convert import convert, example_inputs
-from export.describe import Title, corpora_facts, data_hash, describe_trial, run_facts, versions
+from export.describe import Title, corpora_facts, describe_trial, run_facts, versions
 from export.errors import ExportError
 from export.model_figures import scored_clips
 from export.protocols import Protocol, Split, splits
-from export.recipe import Recipe, code_of, teachable
+from export.recipe import Recipe, teachable
 from export.report import Report
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What decides the result besides recipe and clips.
-
-    Attributes:
-        protocol: how clips are split.
-        fold: which of the protocol's parts is tested, counted from 0.
-        seed: of the split and of the training.
-        epochs: most of them; the recipe's if None.
-        counts_as: what each label of the corpora became, for the model's history.
-    """
-
-    protocol: Protocol = "speakers"
-    fold: int = 0
-    seed: int = 1
-    epochs: int | None = None
-    counts_as: tuple[tuple[str, str], ...] = ()
+from export.settings import Settings, run_hash
 
 
 def train(
@@ -80,7 +61,7 @@ def train(
     bench = bench_for(
         clips, recipe=recipe, cache=cache, jobs=jobs, report=lambda done, total: report("features", done / total)
     )
-    split = _choose(splits(bench.clips, protocol=settings.protocol, seed=settings.seed), settings.fold)
+    split = _choose(splits(bench.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold)
     epochs = settings.epochs or recipe.epochs
     trial = bench.run(
         split,
@@ -106,10 +87,8 @@ def run_name(bench: Bench, settings: Settings) -> str:
     How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that are
     shown windows of calls learn at a rate that falls to 0 with the last epoch.
     """
-    recipe = bench.recipe
-    epochs = None if recipe.features.framing == "clip" else settings.epochs or recipe.epochs
-    run = [data_hash(bench.clips), code_of(recipe), settings.protocol, settings.fold, settings.seed, epochs]
-    return hashlib.sha256(repr(run).encode()).hexdigest()[:12]
+    epochs = None if bench.recipe.features.framing == "clip" else settings.epochs or bench.recipe.epochs
+    return run_hash(bench.recipe, bench.clips, settings.protocol, settings.fold, settings.seed, epochs)
 
 
 def _choose(found: list[Split], fold: int) -> Split:

@@ -19,29 +19,28 @@ from export.channel_statistics import Statistics, statistics
 from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
 from export.dataset import Dataset, Ints, Preparation, prepare
-from export.describe import Title, data_hash, describe
+from export.describe import Title, describe
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
-from export.fit_phone import Settings, fit_phone
+from export.fit_phone import fit_phone
 from export.folds import assign_folds
 from export.metrics import Probs
 from export.model_figures import figures_of_cross_validation
-from export.out_of_fold import FoldsBy, Results, cross_fitted, measure
-from export.pieces import fingerprint
+from export.out_of_fold import Results, cross_fitted, measure
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
-from export.recipe import code_of
-from export.recipes.phone import RECIPE
+from export.recipe import Recipe, teachable
 from export.report import Report
+from export.settings import Settings, run_hash
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 
 
 def train_phone(
-    corpora: tuple[Corpus, ...],
+    recipe: Recipe,
+    corpora: Sequence[Corpus],
     *,
     settings: Settings,
-    folds_by: FoldsBy = "speaker",
     title: Title,
     out: Path,
     cache: Path,
@@ -50,10 +49,10 @@ def train_phone(
     """Cross-validate, train on everything, calibrate, convert.
 
     Args:
-        corpora: what to learn from, with labels of `settings`.
-        settings: of the run.
-        folds_by: who is left out of the networks that score: speakers, dealt over `settings.folds` folds, or one corpus
-            after the other, which is what a caller is to the network that ships.
+        recipe: that normalises by the channel.
+        corpora: what to learn from, with labels of the recipe.
+        settings: of the run. By speaker the speakers are dealt over the folds; by corpus one corpus after the other is
+            left out of the networks that score, which is what a caller is to the network that ships.
         title: of the model.
         out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.artefacts`.
@@ -70,14 +69,18 @@ def train_phone(
     """
     refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
     out.mkdir(parents=True, exist_ok=True)
-    dataset, sums = load_dataset(corpora, settings=settings, cache=cache, report=report)
-    folds = _folds(dataset.clips, settings=settings, by=folds_by)
-    run = run_name(dataset.clips, settings, folds_by=folds_by)
+    recipe = teachable(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
+    dataset, sums = load_dataset(corpora, recipe=recipe, seed=settings.seed, cache=cache, report=report)
+    folds = _folds(dataset.clips, settings=settings)
+    epochs = settings.epochs or recipe.epochs
+    run = run_name(dataset.clips, recipe, settings)
 
     def trained(name: str, members: Ints) -> Fitted:
         place = out / f"training-{name.replace(' ', '-')}-{run}.npz"
-        tell = _teller(report, name, settings.epochs)
-        return fit_phone(dataset, sums, members, settings=settings, checkpoint=place, report=tell)
+        tell = _teller(report, name, epochs)
+        return fit_phone(
+            dataset, sums, members, recipe=recipe, seed=settings.seed, epochs=epochs, checkpoint=place, report=tell
+        )
 
     predicted: list[Predictions] = []
     for fold in range(int(folds.max()) + 1):
@@ -85,24 +88,24 @@ def train_phone(
         if not place.exists():
             model = trained(f"fold {fold}", np.flatnonzero(folds != fold)).model
             tested = np.flatnonzero(folds == fold)
-            frames, hop = settings.window_frames, settings.hop_frames
+            frames, hop = recipe.window_frames, recipe.hop_frames
             save_predictions(place, predict(model, dataset, sums, tested, frames=frames, hop_frames=hop))
         predicted.append(load_predictions(place))
     results = measure(
         predicted,
         dataset=dataset,
         folds=folds,
-        folds_by=folds_by,
-        labels=settings.labels,
+        folds_by=settings.folds_by,
+        labels=recipe.labels,
         answers_right=settings.answers_right,
     )
     fitted = trained("all speakers", np.arange(len(dataset.clips)))
-    spec = describe(results, corpora=corpora, settings=settings, title=title)
+    spec = describe(results, corpora=corpora, recipe=recipe, settings=settings, title=title)
     examples = example_inputs(dataset.clips, spec=spec)
     digests = [clip.digest for clip in dataset.clips]
     network_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
     model_file = convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
-    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=settings.labels)
+    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=recipe.labels)
     write_artefacts(_outcome(probs, dataset, fitted, results=results, spec=spec), out=out, model=model_file)
     return model_file
 
@@ -110,31 +113,31 @@ def train_phone(
 def load_dataset(
     corpora: Sequence[Corpus],
     *,
-    settings: Settings,
+    recipe: Recipe,
+    seed: int,
     cache: Path,
     report: Report,
 ) -> tuple[Dataset, tuple[Statistics, ...]]:
     """Frames of all clips and the sums of their speech, version by version."""
     dataset = prepare(
         [clip for corpus in corpora for clip in corpus.clips],
-        preparation=Preparation(features=settings.features, seed=settings.seed),
+        preparation=Preparation(features=recipe.features, seed=seed),
         cache=cache,
         jobs=usable_cpus(),
         report=lambda done, total: report("features", done / total),
     )
-    return dataset, tuple(statistics(version, features=settings.features) for version in dataset.versions)
+    return dataset, tuple(statistics(version, features=recipe.features) for version in dataset.versions)
 
 
-def run_name(clips: Sequence[Clip], settings: Settings, *, folds_by: FoldsBy) -> str:
-    """What tells the files of this run from those of another one: settings of the trainings, folds, recipe and data."""
-    trained = dataclasses.asdict(settings)
-    del trained["answers_right"]  # is asked of the scores, when all trainings are done
-    return fingerprint([trained, folds_by, code_of(RECIPE), data_hash(clips)])
+def run_name(clips: Sequence[Clip], recipe: Recipe, settings: Settings) -> str:
+    """What tells the files of this run from those of another one: the trainings, folds, recipe and data."""
+    trained = dataclasses.replace(settings, answers_right=0.5, counts_as=())  # asked when all trainings are done
+    return run_hash(recipe, clips, trained)
 
 
-def _folds(clips: Sequence[Clip], *, settings: Settings, by: FoldsBy) -> Ints:
+def _folds(clips: Sequence[Clip], *, settings: Settings) -> Ints:
     """The fold in which each clip is tested, int64 (n,)."""
-    if by == "speaker":
+    if settings.folds_by == "speaker":
         return assign_folds(clips, folds=settings.folds, seed=settings.seed)
     names = sorted({clip.corpus for clip in clips})
     if len(names) < 2:

@@ -7,6 +7,7 @@ it; it is counted and named in `Corpus.flawed`.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -62,7 +63,8 @@ def drop_unusable(
         report: of the progress.
 
     Returns:
-        The corpora less those clips, which are counted and named; truncated clips stay and are named in `flawed`.
+        The corpora less those clips, which are counted and named; truncated clips stay and are named in `flawed`. All
+        have their durations.
 
     Raises:
         ExportError: the cache cannot be written, or no clip of a corpus is left.
@@ -106,7 +108,8 @@ def _judged(corpus: Corpus, verdicts: Mapping[str, Verdict], least_s: float) -> 
         raise ExportError(f"{message}; `sertag` tells what is wrong with a file", code="no_data")
     truncated = tuple(str(clip.path) for clip in kept.clips if verdicts[clip.digest].truncated)
     flawed = {**corpus.flawed, **({TRUNCATED: truncated} if truncated else {})}
-    return Corpus(kept.name, kept.licence, kept.clips, kept.skipped, MappingProxyType(flawed))
+    clips = tuple(dataclasses.replace(clip, duration_s=verdicts[clip.digest].duration_s) for clip in kept.clips)
+    return Corpus(kept.name, kept.licence, clips, kept.skipped, MappingProxyType(flawed))
 
 
 def _reason(verdict: Verdict, least_s: float) -> str:

@@ -50,6 +50,22 @@ def sampler_of(dataset: Dataset, *, seed: int = 1, members: list[int] | None = N
     return Sampler(dataset, sums, members=chosen, frames=FRAMES, labels=LABELS, mixture=Mixture(), seed=seed)
 
 
+def test_speakers_are_drawn_alike_where_the_mixture_asks_for_it(dataset):
+    """Corpus 0 has one speaker with many clips, corpus 1 six; drawn by speaker, six of seven clips are of corpus 1."""
+    clips = [
+        dataclasses.replace(clip, speaker=str(index)) if index % 2 else clip for index, clip in enumerate(dataset.clips)
+    ]
+    people = dataclasses.replace(dataset, clips=tuple(clips))
+    sums = tuple(statistics(version, features=dataset.features) for version in dataset.versions)
+    shares = []
+    for sampling in ("corpus", "speaker"):
+        mixture = dataclasses.replace(Mixture(), sampling=sampling)
+        sampler = Sampler(people, sums, members=np.arange(12), frames=FRAMES, labels=LABELS, mixture=mixture, seed=1)
+        drawn = [people.clips[sampler._draw_clip()].corpus for _ in range(700)]
+        shares.append(drawn.count("corpus1") / 700)
+    assert shares == pytest.approx([1 / 2, 6 / 7], abs=0.05)
+
+
 def test_a_batch_has_the_shapes_of_the_graph(dataset):
     inputs, targets = sampler_of(dataset).batch(8)
     columns = CALL_FEATURES.n_coefficients

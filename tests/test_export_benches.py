@@ -26,7 +26,7 @@ from export.clips import Clip
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit import Scores
-from export.fit_phone import Settings
+from export.predictions import MAKE_UPS, made_up
 from export.protocols import Split, splits
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
@@ -62,7 +62,7 @@ TINY = Recipe(
     batch=4,
     augmentations=("noise",),
 )
-PHONE = dataclasses.replace(RECIPES["phone"], labels=LABELS)
+PHONE = dataclasses.replace(RECIPES["phone"], labels=LABELS, windows=128)
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +116,10 @@ def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path
 
 def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips, cache, monkeypatch):
     bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
-    asked: list[object] = []
+    asked: list[tuple[int, int, tuple[str, ...]]] = []
 
-    def note(*_: object, settings: object, **__: object) -> Fitted:
-        asked.append(settings)
+    def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> Fitted:
+        asked.append((seed, epochs, recipe.labels))
         raise InterruptedError
 
     monkeypatch.setattr(benches, "fit_phone", note)
@@ -127,15 +127,32 @@ def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):
             bench.run(dataclasses.replace(split, learn=np.arange(1000)), seed=7, epochs=epochs)
-    assert [(item.seed, item.epochs, item.steps, item.labels) for item in asked] == [
-        (7, 14, Settings().steps, LABELS),
-        (7, 3, Settings().steps, LABELS),  # a shorter training, not one of longer epochs
-    ]
+    assert asked == [(7, 14, LABELS), (7, 3, LABELS)]
 
 
 def test_a_training_is_as_long_whatever_it_learns_from():
-    assert Settings().steps * 14 * 128 == pytest.approx(100_000, abs=14 * 128)
-    assert Settings(windows=1, batch=4).steps == 1
+    recipe = RECIPES["phone"]
+    assert recipe.steps * recipe.epochs * recipe.batch == pytest.approx(100_000, abs=14 * 128)
+    assert dataclasses.replace(recipe, windows=1, batch=4).steps == 1
+
+
+@pytest.mark.parametrize("make_up", MAKE_UPS)
+def test_statistics_of_a_channel_are_those_of_the_make_up_that_is_asked_for(clips, cache, make_up):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    dataset = bench._dataset
+    for index, clip in enumerate(dataset.clips):
+        members = made_up(dataset, index, make_up)
+        labels = [dataset.clips[member].label for member in members]
+        assert index in members
+        assert len({dataset.calls[member] for member in members}) == 1
+        if make_up == "one clip":
+            assert members.tolist() == [index]
+        elif make_up == "one mood":
+            assert set(labels) == {clip.label}
+        elif make_up == "mixed call":
+            assert sorted(labels) == sorted(LABELS)
+        else:
+            assert (labels.count("neutral"), len(labels)) == (1, 2)  # of four clips one is neutral
 
 
 def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from export.card import card, read_figures
-from export.card_figures import uar
-from sertag.model_file import describe
+from export.card import card
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.onnx_models import PAPER_FEATURES, tiny_spec
 
@@ -156,56 +154,3 @@ def test_a_file_that_says_nothing_gets_a_card_that_claims_nothing():
 )
 def test_every_kind_of_input_has_words(features, words):
     assert words in written(tiny_spec(features))
-
-
-@pytest.mark.parametrize("untouched", [True, False])
-def test_what_settings_reach_that_nobody_compared_on_the_tested_corpus_stands_beside_the_figures(untouched):
-    conditions = {"clean": {"uar": {"mean": 0.3821}}, "phone, in a call": {"uar": {"mean": 0.4234}}}
-    test = {"untouched": untouched, "seeds": 3, "conditions": conditions}
-    text = uar(tutorial(metrics=METRICS | {"strangers": {"tests": {"corpora": test}}}))
-    told = "as a mean over corpora and 3 trainings: clean 38.2; phone, in a call 42.3."
-    assert (told in " ".join(text.split())) == untouched
-    assert "Settings that were compared" not in uar(tutorial())
-
-
-def test_names_cannot_break_a_table():
-    text = card(tutorial(corpora=[OWN | {"name": "a\n# b"}]))
-    assert "| a # b | 4 |" in text
-
-
-def test_no_line_is_wider_than_the_page_but_tables():
-    spec = tutorial(leaking=True, metrics=METRICS | {"protocol": "one-speaker-out " * 30})
-    lines = [line for line in card(spec).splitlines() if not line.startswith("|")]
-    assert max(map(len, lines)) <= 120
-    assert not any(line.endswith("-") for line in lines)
-
-
-def test_the_card_of_the_bundled_model():
-    file = describe("phone")
-    text = " ".join(card(file.spec, figures=read_figures(file)).split())
-    assert "bidirectional LSTM 64, attention" in text
-    assert "50% of the training windows went through a simulated telephone line" in text
-    assert "fitted on corpora the network did not train on" in text
-    assert "45% of the answers to clips of unseen corpora are right" in text
-    assert "## On strangers" in text
-    assert "in English, German, Italian and Polish" in text
-    assert "`calm` counts as neutral" in text
-    assert "| chance | 16.7 | 14.3 | 16.7 | 14.3 | 14.3 | |" in text
-    assert "of 2317 rows" in text
-    assert "A call of one single mood" in text
-
-
-def test_a_file_of_before_has_figures_of_its_own():
-    assert "| clean | 48.0 |" in written(tutorial())
-    other = {"conditions": {"clean": {"uar": 0.9, "accuracy": 0.9, "ece": 0.1, "recall": {}}}}
-    text = card(tutorial(), figures=other)
-    assert "| clean | 90.0 |" in text
-    assert "| clean | 48.0 |" not in text
-
-
-def test_a_model_of_the_same_recipe_is_described_by_what_it_says_of_itself():
-    spec = describe("phone").spec
-    later = spec.training | {"recipe": "phone", "network": "something else", "counts_as": {}}
-    text = written(dataclasses.replace(spec, training=MappingProxyType(later)))
-    assert "Network: something else;" in text
-    assert "counts as" not in text

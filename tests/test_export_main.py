@@ -35,10 +35,6 @@ COMMANDS = (
     "convert",
     "card",
     "fetch",
-    "results",
-    "protocol",
-    "search",
-    "choose",
 )
 PHONE = str(resources.files("sertag") / "models" / "phone.onnx")
 
@@ -56,9 +52,8 @@ def test_every_command_explains_itself(command):
     assert result.output.count("\n") > 5
 
 
-def test_what_trains_nothing_loads_no_training_library(tmp_path):
+def test_what_trains_nothing_loads_no_training_library():
     commands = [[], ["--help"], *([command, "--help"] for command in COMMANDS), ["recipes"], ["card", PHONE]]
-    commands.append(["results", "-o", str(tmp_path)])
     code = (
         "import sys\n"
         "from export.__main__ import main\n"
@@ -206,8 +201,8 @@ def test_progress_on_a_terminal_takes_names_as_they_are(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
     with console.progress() as report:
-        report("results: a [/b] [red]c", 1.0)
-    assert "results: a [/b] [red]c" in capsys.readouterr().err
+        report("training: a [/b] [red]c", 1.0)
+    assert "training: a [/b] [red]c" in capsys.readouterr().err
 
 
 def test_what_was_found_is_told_in_counts_and_names(capsys):
@@ -242,29 +237,3 @@ def test_fetch_knows_its_corpora(tmp_path):
     result = run_export("fetch", "emodb", "-o", str(tmp_path))
     assert result.exit_code == 2
     assert "'tess', 'ravdess'" in result.stderr
-
-
-def test_protocol_knows_its_model_and_its_tests(tmp_path):
-    folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
-    places = ["--data", f"mine={folder}", "-o", str(tmp_path), "--cache", str(tmp_path / "cache")]
-    result = run_export("protocol", "phone", *places, "--test", "tess", "--test", "nobody")
-    assert result.exit_code == 2
-    assert "Invalid value for --test: 'nobody' is none of ravdess, emodb, tess," in result.stderr
-    result = run_export("protocol", "lstm", *places)
-    assert result.exit_code == 2
-    assert "'lstm' is not 'phone'" in result.stderr
-
-
-@pytest.mark.usefixtures("alone")
-def test_protocol_says_which_corpora_are_missing_and_what_to_do(tmp_path):
-    folder = own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann",))
-    out = tmp_path / "out"
-    result = run_export(
-        "protocol", "phone", "--data", f"mine={folder}", "-o", str(out), "--cache", str(tmp_path / "cache")
-    )
-    assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == (
-        "Error: the protocol needs emodb, emovo, nemo, ravdess, tess, found mine; "
-        "add --data NAME=DIR, or choose tests with --test"
-    )
-    assert not out.exists()

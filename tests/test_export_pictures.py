@@ -24,31 +24,21 @@ from export.epochs import Epoch
 from export.pictures import (
     _envelope,
     confusion_matrix,
-    coverage_curves,
     durations,
     label_counts,
-    reliability_diagram,
     spectrogram,
     training_curves,
     waveform_and_spectrogram,
 )
-from export.surety import Reliability
 from tests.conftest import RATE_HZ, speech_like
 
 HISTORY = [Epoch(1, 2.0, 0.2, 1.9, 0.25), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.9, 1.8, 0.45)]
-RELIABILITY = {
-    "tess": [Reliability(0.4, 0.3, 5), Reliability(0.9, 0.95, 7)],
-    "$a_b$ <other>": [Reliability(0.5, 0.5, 1)],
-}
-COVERAGE = {"tess": [(0.25, 0.9), (1.0, 0.6)], "emodb": [(0.5, 0.7), (1.0, 0.65)]}
 DRAW: dict[str, Callable[[Path], None]] = {
     "curves": lambda place: training_curves(HISTORY, place, kept=2, title="lstm on tess"),
     "confusion": lambda place: confusion_matrix([[3, 1], [0, 0]], ("sad", "happy"), place, title="lstm, clean"),
     "sound": lambda place: waveform_and_spectrogram(speech_like(1.0), RATE_HZ, place, title="a.wav"),
     "labels": lambda place: label_counts({"angry": 3, "sad": 12}, place, title="tess"),
     "durations": lambda place: durations([1.0, 1.5, 4.0], place, title="tess"),
-    "reliability": lambda place: reliability_diagram(RELIABILITY, place, title="phone, in a call"),
-    "coverage": lambda place: coverage_curves(COVERAGE, place, title="phone, in a call"),
 }
 
 
@@ -197,42 +187,6 @@ def test_an_envelope_loses_no_extreme(count, seed):
 def test_the_shortest_sounds_can_be_drawn(tmp_path, count):
     waveform_and_spectrogram(np.ones(count, np.float32), 8000, tmp_path / "w.png", title="x")
     assert (tmp_path / "w.png").stat().st_size > 1000
-
-
-def test_reliability_is_a_line_a_name_beside_the_diagonal(tmp_path, drawn):
-    reliability_diagram(RELIABILITY, tmp_path / "r.png", title="t")
-    (axes,) = drawn[0].axes
-    diagonal, *lines = axes.lines
-    assert (list(diagonal.get_xdata()), list(diagonal.get_ydata())) == ([0, 1], [0, 1])
-    assert [(line.get_label(), list(line.get_xdata()), list(line.get_ydata())) for line in lines] == [
-        ("tess", [0.4, 0.9], [0.3, 0.95]),
-        ("$a_b$ <other>", [0.5], [0.5]),
-    ]
-    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == list(RELIABILITY)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("confidence", "share of right answers")
-    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (0, 1))
-    assert all(line.get_marker() != "None" for line in lines)  # a single bin can be seen
-
-
-def test_coverage_is_a_line_a_name(tmp_path, drawn):
-    coverage_curves(COVERAGE, tmp_path / "c.png", title="t")
-    (axes,) = drawn[0].axes
-    assert [(line.get_label(), list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines] == [
-        ("tess", [0.25, 1.0], [0.9, 0.6]),
-        ("emodb", [0.5, 1.0], [0.7, 0.65]),
-    ]
-    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == list(COVERAGE)
-    assert axes.get_ylabel() == "UAR"
-    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 1), (0, 1))
-
-
-@pytest.mark.parametrize("draw", [reliability_diagram, coverage_curves])
-def test_five_lines_differ_in_more_than_their_colour(tmp_path, drawn, draw):
-    points = {reliability_diagram: [Reliability(0.5, 0.5, 1)], coverage_curves: [(0.5, 0.5)]}[draw]
-    draw({f"test {number}": points for number in range(5)}, tmp_path / "p.png", title="t")
-    lines = [line for line in drawn[0].axes[0].lines if line.get_label().startswith("test")]
-    assert len(lines) == len({line.get_color() for line in lines}) == 5
-    assert len({line.get_linestyle() for line in lines[:4]}) == 4
 
 
 def _luminance(colour: tuple[float, ...]) -> float:

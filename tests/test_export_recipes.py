@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -37,8 +34,8 @@ from export.file_windows import file_windows
 from export.fit import answers
 from export.labels import LABELS, SENTIMENTS
 from export.protocols import splits
-from export.recipe import Recipe, Task, code_of, teachable
-from export.recipes import RECIPES, bilstm, lstm_masked, phone
+from export.recipe import Recipe, Task, teachable
+from export.recipes import RECIPES, lstm_masked, phone
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.pitch import OCTAVES, VOICING
@@ -384,60 +381,6 @@ def test_the_masked_recipe_ships_a_twin_that_answers_the_same():
     assert not any(isinstance(layer, layers.Masking) for layer in twin.layers)
     np.testing.assert_allclose(np.asarray(twin(windows, training=False)), expected, atol=1e-5)
     assert len(np.unique(expected.round(5), axis=0)) == 66  # each length has an answer of its own
-
-
-def module_with(tmp_path: Path, source: str) -> ModuleType:
-    place = tmp_path / "some_recipe.py"
-    place.write_text(source, encoding="utf-8")
-    module = ModuleType("some_recipe")
-    module.__file__ = str(place)
-    exec(compile(source, str(place), "exec"), module.__dict__)  # noqa: S102
-    return module
-
-
-SOURCE = '"""Words."""\nUNITS = 3\n\ndef build(task):\n    """More words."""\n    return UNITS\n'
-
-
-@pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    def of(source: str = SOURCE, **changes: object) -> str:
-        module = module_with(tmp_path, source)
-        monkeypatch.setitem(sys.modules, "some_recipe", module)
-        return code_of(dataclasses.replace(bilstm.RECIPE, build=module.build, **changes))
-
-    return of
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        SOURCE.replace("More words", "Other words"),
-        SOURCE.replace("return UNITS", "return UNITS  # why"),
-        SOURCE.replace('    """More words."""\n', ""),
-        SOURCE.replace('"""Words."""', '"""Other words."""\n\nimport os'),
-    ],
-)
-def test_words_do_not_decide_figures(code, source):
-    assert code(source) == code()
-    assert code(name="other", claim="99 %", model="x", input="y") == code()
-
-
-@pytest.mark.parametrize("source", [SOURCE.replace("3", "4"), SOURCE.replace("return UNITS", "return UNITS + 1")])
-def test_code_decides_figures(code, source):
-    assert code(source) != code()
-
-
-@pytest.mark.parametrize(
-    "change", [{"epochs": 9}, {"batch": 9}, {"labels": ("a", "b")}, {"augmentations": ("noise",)}, {"window_s": 2.0}]
-)
-def test_settings_decide_figures(code, change):
-    assert code(**change) != code()
-
-
-def test_features_that_are_as_always_are_not_told_so_that_a_new_one_changes_nothing(code):
-    plain = RECIPES["phone"].features
-    assert "lifter" not in code(features=plain)
-    assert "lifter" in code(features=dataclasses.replace(plain, lifter=22))
 
 
 def test_labels_without_clips_are_not_taught():

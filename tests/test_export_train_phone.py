@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,12 @@ from export.dataset import Dataset
 from export.describe import Title
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
-from export.fit_phone import Settings, fit_phone
+from export.fit_phone import fit_phone
 from export.labels import LABELS
 from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipe import Task
 from export.recipes import phone
+from export.settings import Settings
 from export.train_phone import load_dataset, run_name, train_phone
 from export.trained_on import read_trained_on
 from sertag.model import load
@@ -48,8 +49,8 @@ from tests.export_command import run_export
 from tests.limits import largest_file
 from tests.training import one_process, untraced
 
-SMALL: dict[str, Any] = {"windows": 1, "batch": 4, "window_s": 1.0, "hop_s": 0.5}
-TINY = Settings(folds=2, epochs=2, **SMALL)
+SMALL = dataclasses.replace(phone.RECIPE, windows=1, batch=4, window_s=1.0, hop_s=0.5)
+TINY = Settings(protocol="cross-validated", folds=2, epochs=2)
 CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
 
 
@@ -76,7 +77,7 @@ def corpora(corpus: Path) -> tuple[Corpus, ...]:
 
 def train(corpora: tuple[Corpus, ...], out: Path, *, report: Any = lambda what, share: None) -> Path:
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    return train_phone(corpora, settings=TINY, title=Title("phone"), out=out, cache=cache, report=report)
+    return train_phone(SMALL, corpora, settings=TINY, title=Title("phone"), out=out, cache=cache, report=report)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_everything_of_a_training_is_written(trained):
     assert found["labels"] == list(LABELS)
     assert found["model_sha256"] == describe(str(trained)).sha256
     assert sorted(found["facts"]["folds"]) == [["emovo/f1"], ["emovo/m1"]]
-    assert set(found["conditions"]) >= {"clean, one clip", "phone, in a call"}
+    assert set(found["conditions"]) >= {"clean, one clip", "phone, mixed call"}
     assert 0 <= found["conditions"]["clean, one clip"]["corpora"]["emovo"]["uar"] <= 1
 
 
@@ -136,7 +137,7 @@ def test_the_same_command_goes_on_where_it_stopped(trained, corpora, tmp_path, m
     assert stored[1].stat().st_mtime_ns == before
     found, expected = (json.loads((out / "metrics.json").read_text()) for out in (tmp_path, trained.parent))
     assert found["conditions"] == expected["conditions"]
-    size = TINY.features.n_coefficients
+    size = SMALL.features.n_coefficients
     windows = np.zeros((1, 100, size), np.float32)
     heard = Statistics(np.zeros(size, np.float32), np.ones(size, np.float32), 100)
     np.testing.assert_array_equal(
@@ -150,7 +151,7 @@ class StopError(Exception):
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(corpora, trained, tmp_path):
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    dataset, sums = load_dataset(corpora, settings=TINY, cache=cache, report=lambda what, share: None)
+    dataset, sums = load_dataset(corpora, recipe=SMALL, seed=1, cache=cache, report=lambda what, share: None)
     members = np.arange(len(dataset.clips))
     told: list[Epoch] = []
 
@@ -159,7 +160,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(corpora, trained,
         if len(told) == 1:
             raise StopError
 
-    fit = functools.partial(fit_phone, dataset, sums, members, settings=TINY)
+    fit = functools.partial(fit_phone, dataset, sums, members, recipe=SMALL, seed=1, epochs=2)
     with pytest.raises(StopError):
         fit(checkpoint=tmp_path / "t.npz", report=report)
     resumed = fit(checkpoint=tmp_path / "t.npz", report=report)
@@ -202,7 +203,7 @@ def test_nobody_is_scored_by_a_network_that_heard_them(trained, corpora, tmp_pat
 
 def test_every_epoch_draws_windows_of_its_own(corpora, monkeypatch):
     cache = corpora[0].clips[0].path.parents[2] / "cache"
-    dataset, sums = load_dataset(corpora, settings=TINY, cache=cache, report=lambda what, share: None)
+    dataset, sums = load_dataset(corpora, recipe=SMALL, seed=1, cache=cache, report=lambda what, share: None)
     seeds: list[Any] = []
 
     def sampler(*_: Any, seed: Any, **__: Any) -> None:
@@ -212,7 +213,7 @@ def test_every_epoch_draws_windows_of_its_own(corpora, monkeypatch):
     monkeypatch.setattr("export.fit_phone.Sampler", sampler)
     monkeypatch.setattr("export.fit_phone.run_epochs", call_off_two)
     for seed in (1, 2):
-        fit_phone(dataset, sums, np.arange(14), settings=dataclasses.replace(TINY, seed=seed))
+        fit_phone(dataset, sums, np.arange(14), recipe=SMALL, seed=seed, epochs=2)
     assert seeds == [[1, 1], [1, 2], [2, 1], [2, 2]]
 
 
@@ -226,22 +227,22 @@ def call_off_two(model: keras.Model, run_epoch: Callable[[int], Epoch], **_: Any
 def test_other_settings_or_data_do_not_reuse_it(corpora):
     clips = corpora[0].clips
     names = {
-        run_name(clips, TINY, folds_by="corpus"),
-        run_name(clips, TINY, folds_by="speaker"),
-        run_name(clips, dataclasses.replace(TINY, seed=2), folds_by="speaker"),
-        run_name(clips[1:], TINY, folds_by="speaker"),
-        run_name([dataclasses.replace(clips[0], label="sad"), *clips[1:]], TINY, folds_by="speaker"),
+        run_name(clips, SMALL, dataclasses.replace(TINY, folds_by="corpus")),
+        run_name(clips, SMALL, TINY),
+        run_name(clips, SMALL, dataclasses.replace(TINY, seed=2)),
+        run_name(clips[1:], SMALL, TINY),
+        run_name([dataclasses.replace(clips[0], label="sad"), *clips[1:]], SMALL, TINY),
     }
     assert len(names) == 5
-    assert run_name(clips[::-1], TINY, folds_by="speaker") in names
+    assert run_name(clips[::-1], SMALL, TINY) in names
     other_answers = dataclasses.replace(TINY, answers_right=0.5)  # is no part of a training
-    assert run_name(clips, other_answers, folds_by="speaker") in names
+    assert run_name(clips, SMALL, other_answers) in names
 
 
 def network() -> keras.Model:
-    columns = TINY.features.n_coefficients
+    columns = SMALL.features.n_coefficients
     mean, std = np.zeros(columns, np.float32), np.full(columns, 10, np.float32)
-    return phone.build(Task(TINY.window_frames, columns, len(LABELS), mean, std))
+    return phone.build(Task(SMALL.window_frames, columns, len(LABELS), mean, std))
 
 
 def test_the_graph_has_the_fused_lstm_and_any_number_of_windows(trained):
@@ -256,10 +257,10 @@ def test_the_graph_has_the_fused_lstm_and_any_number_of_windows(trained):
 
 
 def test_little_speech_is_drawn_to_the_training_set():
-    columns = TINY.features.n_coefficients
+    columns = SMALL.features.n_coefficients
     rng = np.random.default_rng(1)
     inputs = {
-        "features": rng.standard_normal((1, TINY.window_frames, columns)).astype(np.float32) * 10,
+        "features": rng.standard_normal((1, SMALL.window_frames, columns)).astype(np.float32) * 10,
         "channel_mean": np.full((1, columns), 5, np.float32),
         "channel_std": np.full((1, columns), 20, np.float32),
     }
@@ -289,7 +290,7 @@ def test_card_names_data_and_figures(trained):
     text = card(found.spec, figures=read_figures(found))
     assert "| emovo | 2 | 14 |" in text
     assert "Article 5(1)(f)" in text
-    assert "phone, in a call" in text
+    assert "phone, mixed call" in text
 
 
 def test_convert_command_makes_the_same_model(trained, corpus, tmp_path):
@@ -316,8 +317,7 @@ def test_evaluate_command_refuses_clips_that_it_learnt_from(trained, corpus):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands train as little as the tests above."""
-    monkeypatch.setattr("export.fit_phone.Settings", functools.partial(Settings, **SMALL))
-    monkeypatch.setattr("export.benches.Settings", functools.partial(Settings, windows=1, batch=4))
+    monkeypatch.setattr("export.commands.training.RECIPES", MappingProxyType({"phone": SMALL}))
 
 
 @pytest.mark.usefixtures("small")
@@ -397,7 +397,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, train
     predictions = load_predictions(fold)
     with largest_file(size):
         with pytest.raises(ExportError, match=r"cannot keep features: .*another folder with --cache"):
-            load_dataset(corpora, settings=TINY, cache=tmp_path / "cache", report=lambda what, share: None)
+            load_dataset(corpora, recipe=SMALL, seed=1, cache=tmp_path / "cache", report=lambda what, share: None)
         with pytest.raises(ExportError, match=r"cannot keep the training: .*make room or name another --out"):
             save_predictions(tmp_path / "fold.npz", dataclasses.replace(predictions, members=np.arange(size)))
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []

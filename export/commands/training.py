@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import Any, Literal, cast
 
 import click
 from rich.console import Console
@@ -18,18 +18,13 @@ from export.console import cache_option, data_option, map_option, wishes
 from export.corpora import find_corpora, relabel
 from export.errors import ExportError
 from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
-from export.protocols import PROTOCOLS, Protocol
-from export.recipe import Recipe, teachable
+from export.protocols import PROTOCOLS
+from export.recipe import Recipe
 from export.recipes import RECIPES
 from export.report import Report
+from export.settings import CROSS_VALIDATED, Settings
 from export.usable import drop_unusable
 from sertag.parallel import usable_cpus
-
-if TYPE_CHECKING:
-    from export.fit_phone import Settings as PhoneSettings
-    from export.out_of_fold import FoldsBy
-
-CROSS_VALIDATED = "cross-validated"
 
 
 @click.command()
@@ -90,7 +85,7 @@ def train(
     protocol: str | None,
     fold: int,
     folds: int | None,
-    folds_by: FoldsBy,
+    folds_by: Literal["speaker", "corpus"],
     answers_right: float | None,
     seed: int,
     epochs: int | None,
@@ -104,7 +99,6 @@ def train(
     command goes on where it was stopped.
     """
     from export.describe import Title
-    from export.train import Settings
     from export.train import train as train_recipe
     from export.train_phone import train_phone
 
@@ -122,50 +116,24 @@ def train(
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
         corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
+        people = len({clip.person for corpus in corpora for clip in corpus.clips})
+        settings = Settings(
+            protocol=cast(Any, protocol),
+            fold=fold,
+            folds=folds or max(2, min(Settings().folds, people)),
+            folds_by=folds_by,
+            seed=seed,
+            epochs=epochs,
+            answers_right=answers_right or Settings().answers_right,
+            counts_as=counts_as,
+        )
         if protocol == CROSS_VALIDATED:
-            phone = _phone_settings(
-                chosen, corpora, counts_as, seed=seed, folds=folds, epochs=epochs, answers_right=answers_right
-            )
-            model = train_phone(
-                corpora,
-                settings=phone,
-                folds_by=folds_by,
-                title=title,
-                out=out,
-                cache=cache,
-                report=report,
-            )
+            model = train_phone(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
         else:
-            settings = Settings(cast(Protocol, protocol), fold, seed, epochs, counts_as)
             model = train_recipe(
                 chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
             )
     click.echo(str(model))
-
-
-def _phone_settings(
-    recipe: Recipe,
-    corpora: Sequence[Corpus],
-    counts_as: tuple[tuple[str, str], ...],
-    *,
-    seed: int,
-    folds: int | None,
-    epochs: int | None,
-    answers_right: float | None,
-) -> PhoneSettings:
-    """Settings of a cross-validated training, with the labels that the corpora teach; None leaves the recipe's."""
-    from export.fit_phone import Settings as PhoneSettings
-
-    taught = teachable(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
-    sentiment = tuple(taught.sentiment[label] for label in taught.labels)
-    plain = PhoneSettings(seed, labels=taught.labels, sentiment=sentiment, counts_as=counts_as)
-    people = len({clip.person for corpus in corpora for clip in corpus.clips})
-    return replace(
-        plain,
-        folds=folds or max(2, min(plain.folds, people)),
-        epochs=epochs or plain.epochs,
-        answers_right=answers_right or plain.answers_right,
-    )
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
