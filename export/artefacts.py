@@ -12,16 +12,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.dataset import Ints
-from export.epochs import Epoch
+from export.arrays import Ints, Probs
 from export.errors import ExportError
-from export.metrics import Figures, Probs, figures
+from export.metrics import Figures, figures
 from export.pictures import confusion_matrix, training_curves
 from export.tables import Cell, write_csv
 from sertag.write import write_json
+
+if TYPE_CHECKING:
+    from export.epochs import Epoch
 
 LEAKING, DISJOINT = "speakers in both halves", "speakers apart"
 MACRO = "macro average"
@@ -97,8 +100,8 @@ def write_artefacts(outcome: Outcome, *, out: Path, model: Path) -> None:
     _check(outcome)
     measured = {name: figures(own.probs, own.truth, labels=outcome.labels) for name, own in outcome.conditions.items()}
     out.mkdir(parents=True, exist_ok=True)
-    columns = [field.name for field in dataclasses.fields(Epoch)]
-    write_csv(out / "history.csv", columns, [dataclasses.astuple(epoch) for epoch in outcome.history])
+    history = [dataclasses.asdict(epoch) for epoch in outcome.history]
+    write_csv(out / "history.csv", list(history[0]), [tuple(row.values()) for row in history])
     write_csv(out / "report.csv", _REPORT_COLUMNS, _report(outcome, measured))
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     write_json(str(out / "metrics.json"), {"model_sha256": digest, **_metrics(outcome, measured)})

@@ -15,8 +15,9 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
-from export.dataset import Dataset, Ints, Version
+from export.arrays import Inputs, Ints
+from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
+from export.dataset import Dataset, Version
 from export.file_windows import all_coefficients, lay
 from sertag.features import silence_frame
 from sertag.pitch import VOICING

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from export.arrays import Ints
 from export.calibration import choose_threshold, fit_temperature, scale
 from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clip_data import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
 from export.clips import Clip
-from export.dataset import Ints, Preparation, prepare
+from export.dataset import Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.fit import Scores, fit, score
 from export.fit_phone import fit_phone
@@ -143,7 +144,9 @@ class ClipBench:
         self.clips = tuple(clips)
         self.truth = _truth(self.clips, recipe)
         job = Job(self.spec, LINES_SEED)
-        self._data = prepare_clips(clips, recipe=recipe, job=job, cache=cache, jobs=jobs, report=report)
+        self._data = prepare_clips(
+            clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs, report=report
+        )
 
     def run(
         self,

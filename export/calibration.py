@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.optimize
 
-from export.dataset import Ints
-from export.metrics import Probs
+from export.arrays import Ints, Probs
 from sertag.softmax import softmax
 
 Flags = npt.NDArray[np.bool_]

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from export.dataset import Ints, Version
+from export.arrays import Inputs, Ints
+from export.dataset import Version
 from sertag.channel import SpeechSums, channel_statistics, speech_sums
 from sertag.features import coefficients
-from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
-
-Inputs = dict[str, FloatArray]
 
 LEAST_SPEECH_FRAMES = 40  # 0.4 s: of a clip that is trained on, and of a window cut from one
 

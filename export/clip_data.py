@@ -20,14 +20,12 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
+from export.arrays import Ints, Probs
 from export.augment import augment
-from export.clip_file import WHOLE_CLIP, clip_file
+from export.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.clips import Clip
 from export.codecs import LINE_HZ
-from export.dataset import Ints, read_clip
 from export.errors import ExportError
-from export.metrics import Probs
-from export.recipe import Recipe
 from export.telephone import over_a_line
 from sertag.model import Model
 from sertag.pipeline import tag_file
@@ -87,7 +85,7 @@ class Job:
 def prepare_clips(
     clips: Sequence[Clip],
     *,
-    recipe: Recipe,
+    augmentations: Sequence[str],
     job: Job,
     cache: Path,
     jobs: int,
@@ -97,7 +95,7 @@ def prepare_clips(
 
     Args:
         clips: decodable ones.
-        recipe: which augmentations there are.
+        augmentations: versions beside the clip as it is and by phone, by the names of `export.augment`.
         job: what else decides.
         cache: folder, one small file a clip and version, named by content.
         jobs: processes.
@@ -111,7 +109,7 @@ def prepare_clips(
     """
     place = cache / job.folder
     make_cache(place)
-    names = (*CONDITIONS, *recipe.augmentations)
+    names = (*CONDITIONS, *augmentations)
     work = (delayed(_versions)(clip, names, job, place) for clip in clips)
     parts: list[list[tuple[FloatArray, Probs]]] = []
     for part in Parallel(n_jobs=jobs, return_as="generator")(work):

@@ -1,4 +1,4 @@
-"""A changed clip as a file, since the tagger takes files, and how a clip is tagged: as one recording."""
+"""Clips from files and to files: decoded as the tagger decodes them, and written because the tagger takes files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import soundfile
 
+from export.errors import ExportError
+from sertag.audio.decode import open_audio
+from sertag.errors import DecodeError
 from sertag.records import FloatArray, Options
 
 WHOLE_CLIP = Options(channels="mix", min_confidence=0.0)
+
+
+def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
+    """Decode a clip as the tagger does, mixed down to one channel: float32 (n,) at `rate_hz`.
+
+    Raises:
+        ExportError: not audio, damaged or empty.
+    """
+    try:
+        with open_audio(str(path)) as audio:
+            return np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=rate_hz)])
+    except DecodeError as error:
+        raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.channel_statistics import Inputs, statistics
+from export.arrays import Inputs
+from export.channel_statistics import statistics
 from export.clip_data import tagged_windows
+from export.clip_file import read_clip
 from export.clips import Clip
-from export.dataset import VARIANTS, Dataset, as_version, frame_clip, read_clip
+from export.dataset import VARIANTS, Dataset, as_version, frame_clip
 from export.errors import ExportError
 from export.file_windows import file_windows
 from export.trained_on import TRAINED_ON_KEY, pack

@@ -15,24 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
+from export.arrays import Ints
+from export.clip_file import read_clip
 from export.clips import Clip
 from export.codecs import recode
-from export.errors import ExportError
 from export.surroundings import draw_surroundings, surround
 from export.telephone import draw_line, level_dbfs, transmit
-from sertag.audio.decode import open_audio
-from sertag.errors import DecodeError
 from sertag.features import FrameStream
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
 from sertag.speech import detect
-
-Ints = npt.NDArray[np.int64]
 
 CALL_CLIPS = 24  # about a minute of speech, a short call
 SPEEDS = (0.88, 1.14)
@@ -176,19 +172,6 @@ def group_calls(clips: Sequence[Clip], *, seed: int) -> list[list[Clip]]:
         pieces = np.array_split(order, max(1, round(len(own) / CALL_CLIPS)))
         calls.extend([own[index] for index in piece] for piece in pieces)
     return calls
-
-
-def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
-    """Decode a clip as the tagger does, mixed down to one channel: float32 (n,) at `rate_hz`.
-
-    Raises:
-        ExportError: not audio, damaged or empty.
-    """
-    try:
-        with open_audio(str(path)) as audio:
-            return np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=rate_hz)])
-    except DecodeError as error:
-        raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
 
 
 def frame_clip(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 
 from export.answers import Answer, Line, tag_clips
+from export.arrays import Ints, Probs
 from export.clips import Clip, Corpus, described
-from export.dataset import Ints
 from export.errors import ExportError
 from export.labels import SENTIMENTS, mapping, refuse_idle
-from export.metrics import Figures, Probs, calibration_error, figures, sentiment_uar
+from export.metrics import Figures, calibration_error, figures, sentiment_uar
 from export.report import Report
 from export.trained_on import TrainedOn, read_trained_on
 from sertag.model import Model

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from export.arrays import Ints, Probs
 from export.clip_data import CLEAN, ClipData, Windows
-from export.dataset import Ints
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
-from export.metrics import Probs
 from export.protocols import Split
 from export.recipe import Recipe, Task
 from sertag.records import BoolArray, FloatArray

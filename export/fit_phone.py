@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.arrays import Inputs, Ints
 from export.batches import Sampler
-from export.channel_statistics import LEAST_SPEECH_FRAMES, Inputs, Statistics
-from export.dataset import Dataset, Ints
+from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
+from export.dataset import Dataset
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.recipe import Recipe, Task

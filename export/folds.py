@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from export.arrays import Ints
 from export.clips import Clip
-from export.dataset import Ints
 from export.errors import ExportError
 
 

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from export.dataset import Ints
-
-Probs = npt.NDArray[np.float64]
+from export.arrays import Ints, Probs
 
 _BINS = 15
 

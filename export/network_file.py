@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.channel_statistics import Inputs
+from export.arrays import Inputs
 from export.errors import ExportError
 from sertag.output import Output
 from sertag.spec import ModelSpec, from_json, to_json

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from export.arrays import Ints, Probs
 from export.calibration import (
     Answered,
     choose_threshold,
@@ -17,8 +18,8 @@ from export.calibration import (
     fit_temperature,
     scale,
 )
-from export.dataset import Dataset, Ints
-from export.metrics import Figures, Probs, calibration_error, figures
+from export.dataset import Dataset
+from export.metrics import Figures, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
 
 FoldsBy = Literal["speaker", "corpus"]  # what a clip shares with nothing that its network learnt from

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.array_file import keep_progress
+from export.arrays import Ints, Probs
 from export.channel_statistics import Statistics
-from export.dataset import Dataset, Ints
+from export.dataset import Dataset
 from export.file_windows import file_windows
-from export.metrics import Probs
 
 if TYPE_CHECKING:
     import keras

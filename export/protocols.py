@@ -12,8 +12,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from export.arrays import Ints
 from export.clips import Clip
-from export.dataset import Ints
 from export.errors import ExportError
 from export.folds import assign_folds
 

@@ -15,9 +15,9 @@ from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.clips import Corpus
 from export.convert import convert, example_inputs
-from export.describe import Title, corpora_facts, describe_trial, run_facts, versions
 from export.errors import ExportError
-from export.model_figures import scored_clips
+from export.facts import describe_trial, run_facts, scored_clips
+from export.metadata import Title, corpora_facts, versions
 from export.protocols import Protocol, Split, splits
 from export.recipe import Recipe, teachable
 from export.report import Report

@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from export import network_file
+from export.arrays import Ints, Probs
 from export.artefacts import Outcome, Scored, write_artefacts
 from export.channel_statistics import Statistics, statistics
 from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
-from export.dataset import Dataset, Ints, Preparation, prepare
-from export.describe import Title, describe
+from export.dataset import Dataset, Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
+from export.facts import describe, figures_of_cross_validation
 from export.fit_phone import fit_phone
 from export.folds import assign_folds
-from export.metrics import Probs
-from export.model_figures import figures_of_cross_validation
+from export.metadata import Title
 from export.out_of_fold import Results, cross_fitted, measure
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers

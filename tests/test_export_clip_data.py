@@ -50,7 +50,7 @@ def clips(tmp_path: Path) -> list[Clip]:
 
 
 def prepared(clips: list[Clip], cache: Path, *, recipe: Recipe = PLAIN, job: Job = JOB, jobs: int = 1) -> ClipData:
-    return prepare_clips(clips, recipe=recipe, job=job, cache=cache, jobs=jobs)
+    return prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs)
 
 
 def of_clip(windows: Windows, index: int) -> np.ndarray:
@@ -124,7 +124,12 @@ def test_workers_make_the_same(tmp_path, clips):
     told: list[tuple[int, int]] = []
     alone = prepared(clips, tmp_path / "a")
     many = prepare_clips(
-        clips, recipe=PLAIN, job=JOB, cache=tmp_path / "b", jobs=2, report=lambda *counts: told.append(counts)
+        clips,
+        augmentations=PLAIN.augmentations,
+        job=JOB,
+        cache=tmp_path / "b",
+        jobs=2,
+        report=lambda *counts: told.append(counts),
     )
     for name in CONDITIONS:
         np.testing.assert_array_equal(many.versions[name].features, alone.versions[name].features)

@@ -13,9 +13,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.clip_file import read_clip
 from export.clips import Clip, Corpus
 from export.corpora import find_corpora, load, relabel
-from export.dataset import frame_clip, read_clip
+from export.dataset import frame_clip
 from export.errors import ExportError
 from export.labels import KNOWN, LABELS
 from export.layouts import LAYOUTS

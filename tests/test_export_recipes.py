@@ -288,7 +288,9 @@ def windows_of(run: Run) -> list[np.ndarray]:
         return [file_windows(dataset, 0, dataset.clips.index(heard.clip), **sizes)[0] for heard in run.heard]
     clips = [heard.clip for heard in run.heard]
     job = Job(bench.spec, LINES_SEED)
-    data = prepare_clips(clips, recipe=bench.recipe, job=job, cache=run.cache, jobs=1).versions[CLEAN]
+    data = prepare_clips(clips, augmentations=bench.recipe.augmentations, job=job, cache=run.cache, jobs=1).versions[
+        CLEAN
+    ]
     return np.split(data.features, data.starts[1:-1])
 
 

@@ -34,9 +34,9 @@ from export.benches import Bench, bench_for
 from export.card import card, read_figures
 from export.clips import Corpus
 from export.corpora import find_corpora
-from export.describe import Title, corpora_facts
 from export.errors import ExportError
 from export.labels import SENTIMENT
+from export.metadata import Title, corpora_facts
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES
 from export.train import Report, Settings, run_name, train

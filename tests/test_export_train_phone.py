@@ -29,11 +29,11 @@ from export.clips import Corpus
 from export.convert import convert, example_inputs, to_onnx
 from export.corpora import find_corpora
 from export.dataset import Dataset
-from export.describe import Title
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit_phone import fit_phone
 from export.labels import LABELS
+from export.metadata import Title
 from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipe import Task
 from export.recipes import phone

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import sertag
+from export.clip_file import read_clip
 from export.clips import Clip, Corpus
 from export.corpora import load
-from export.dataset import read_clip
 from export.errors import ExportError
 from export.usable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine
 from tests.audio_files import encoded, tones, wav

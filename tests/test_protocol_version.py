@@ -72,7 +72,7 @@ def of_calls(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
 def of_clips(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
     recipe = RECIPES["cnn-augmented"]
     job = Job(bare_spec(recipe), LINES_SEED)
-    data = prepare_clips(clips, recipe=recipe, job=job, cache=cache, jobs=1)
+    data = prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=1)
     return {name: digest(windows.features) for name, windows in data.versions.items()}
 
 

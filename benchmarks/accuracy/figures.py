@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from export.arrays import Ints, Probs
 from export.calibration import cross_fit, equal_weights, scale
-from export.dataset import Ints
-from export.metrics import Probs, area_under_curve, calibration_error, count_confusion, merit, sentiment_uar
+from export.metrics import area_under_curve, calibration_error, count_confusion, merit, sentiment_uar
 from sertag.records import BoolArray
 
 ANGRY, CALM = "angry", ("neutral", "calm")

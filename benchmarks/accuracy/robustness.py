@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.distortions import NAMES, distort
-from export.clip_file import clip_file
+from export.arrays import Probs
+from export.clip_file import clip_file, read_clip
 from export.clips import Clip
 from export.codecs import LINE_HZ
-from export.dataset import read_clip
 from export.errors import ExportError
-from export.metrics import Probs
 from export.noise import BABBLE_VOICES, talk_at_once
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError

@@ -27,12 +27,11 @@ from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figure
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.array_file import cache_arrays, make_cache
+from export.arrays import Ints, Probs
 from export.benches import PROTOCOL_VERSION, Bench, bench_for
 from export.clips import Clip, Corpus, data_hash
 from export.corpora import relabel
-from export.dataset import Ints
-from export.describe import versions
-from export.metrics import Probs
+from export.metadata import versions
 from export.protocols import Split
 from export.recipe import Recipe
 from export.recipes import RECIPES
