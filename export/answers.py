@@ -13,8 +13,8 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from export.clip_file import WHOLE_CLIP, clip_file, read_clip
-from export.clips import Clip
 from export.codecs import LINE_HZ
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.telephone import over_a_line
 from sertag.model import Model, load

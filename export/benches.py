@@ -18,7 +18,7 @@ from export.arrays import Ints
 from export.calibration import choose_threshold, fit_temperature, scale
 from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clip_data import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.dataset import Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.fit import Scores, fit, score

@@ -23,8 +23,8 @@ from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints, Probs
 from export.augment import augment
 from export.clip_file import WHOLE_CLIP, clip_file, read_clip
-from export.clips import Clip
 from export.codecs import LINE_HZ
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.telephone import over_a_line
 from sertag.model import Model

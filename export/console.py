@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from export.clips import Corpus, described
-from export.labels import canonical
-from export.layouts import LAYOUTS
+from export.corpora.clips import Corpus, described
+from export.corpora.labels import canonical
+from export.corpora.layouts import LAYOUTS
 from export.report import Report
 from sertag.errors import SertagError
 from sertag.names import display_name

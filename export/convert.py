@@ -16,7 +16,7 @@ from export.arrays import Inputs
 from export.channel_statistics import statistics
 from export.clip_data import tagged_windows
 from export.clip_file import read_clip
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.dataset import VARIANTS, Dataset, as_version, frame_clip
 from export.errors import ExportError
 from export.file_windows import file_windows

@@ -21,8 +21,8 @@ from joblib import Parallel, delayed
 from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints
 from export.clip_file import read_clip
-from export.clips import Clip
 from export.codecs import recode
+from export.corpora.clips import Clip
 from export.surroundings import draw_surroundings, surround
 from export.telephone import draw_line, level_dbfs, transmit
 from sertag.features import FrameStream

@@ -17,9 +17,9 @@ import numpy as np
 
 from export.answers import Answer, Line, tag_clips
 from export.arrays import Ints, Probs
-from export.clips import Clip, Corpus, described
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
-from export.labels import SENTIMENTS, mapping, refuse_idle
 from export.metrics import Figures, calibration_error, figures, sentiment_uar
 from export.report import Report
 from export.trained_on import TrainedOn, read_trained_on
@@ -128,8 +128,8 @@ def evaluate(
         seed: of the lines.
         report: of the progress.
         jobs: worker processes.
-        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.labels`; an
-            empty one leaves its clips out.
+        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.corpora.labels`;
+            an empty one leaves its clips out.
         allow_seen: measure on clips that the model was trained on, too; figures are marked.
 
     Returns:

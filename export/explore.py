@@ -13,7 +13,7 @@ from statistics import median
 from urllib.parse import quote
 
 from export.clip_file import read_clip
-from export.clips import Clip, Corpus
+from export.corpora.clips import Clip, Corpus
 from export.explore_page import Chapter, Example, page
 from export.pictures import durations, label_counts, waveform_and_spectrogram
 from export.report import Report

@@ -17,9 +17,9 @@ from export.artefacts import Scored
 from export.benches import ANSWERS_RIGHT, Bench, Trial
 from export.calibration import scale
 from export.channel_statistics import LEAST_SPEECH_FRAMES
-from export.clips import Corpus, data_hash
+from export.corpora.clips import Corpus, data_hash
+from export.corpora.layouts import LAYOUTS
 from export.fit import Scores
-from export.layouts import LAYOUTS
 from export.metadata import LICENCE, Title, corpora_facts, licences, versions
 from export.out_of_fold import Measured, Results, Rows
 from export.protocols import Split

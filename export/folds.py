@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from export.arrays import Ints
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.errors import ExportError
 
 

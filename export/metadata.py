@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from export.clips import Corpus
-from export.layouts import LAYOUTS
+from export.corpora.clips import Corpus
+from export.corpora.layouts import LAYOUTS
 
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
 LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")

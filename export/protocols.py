@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from export.arrays import Ints
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.folds import assign_folds
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from export.batches import Mixture
-from export.labels import LABELS, SENTIMENT
+from export.corpora.labels import LABELS, SENTIMENT
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from export.clips import Clip, data_hash
+from export.corpora.clips import Clip, data_hash
 from export.recipe import Recipe
 
 CROSS_VALIDATED = "cross-validated"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.clips import Clip, Corpus
+from export.corpora.clips import Clip, Corpus
 from export.report import Report
 from export.telephone import level_dbfs
 from sertag.audio.decode import open_audio

@@ -13,8 +13,8 @@ from typing import cast
 from export import network_file
 from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
-from export.clips import Corpus
 from export.convert import convert, example_inputs
+from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.facts import describe_trial, run_facts, scored_clips
 from export.metadata import Title, corpora_facts, versions

@@ -17,8 +17,8 @@ from export import network_file
 from export.arrays import Ints, Probs
 from export.artefacts import Outcome, Scored, write_artefacts
 from export.channel_statistics import Statistics, statistics
-from export.clips import Clip, Corpus
 from export.convert import convert, example_inputs
+from export.corpora.clips import Clip, Corpus
 from export.dataset import Dataset, Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError

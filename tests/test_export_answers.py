@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from export.answers import Line, tag_clip, tag_clips
-from export.clips import Clip
+from export.corpora.clips import Clip
 from sertag.model import load
 from tests.conftest import RATE_HZ, speech_like
 

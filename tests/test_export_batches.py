@@ -12,7 +12,7 @@ import soundfile
 from export.batches import Mixture, Sampler
 from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.clip_file import read_clip
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.dataset import Dataset, Variant, as_version, frame_clip
 from export.file_windows import file_windows
 from sertag.features import coefficients

@@ -22,7 +22,7 @@ from export import benches
 from export.benches import ClipBench, PhoneBench, Trial, _trial, bench_for
 from export.calibration import fit_temperature, scale
 from export.clip_data import CONDITIONS
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit import Scores

@@ -13,7 +13,7 @@ import soundfile
 
 from export import clip_data
 from export.clip_data import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.recipe import Recipe
 from export.recipes import RECIPES

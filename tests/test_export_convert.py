@@ -23,8 +23,8 @@ import onnx
 from keras import Input, Model, Sequential, layers, ops
 
 from export import network_file
-from export.clips import Clip
 from export.convert import convert, example_inputs
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.trained_on import TRAINED_ON_KEY, read_trained_on
 from sertag.errors import ModelError, OutputError

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from export.answers import Answer
-from export.clips import Clip, Corpus
-from export.corpora import find_corpora
+from export.corpora.clips import Clip, Corpus
+from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.evaluate import Evaluation, evaluate
 from export.trained_on import TRAINED_ON_KEY, pack

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
-from export.clips import Clip, Corpus
+from export.corpora.clips import Clip, Corpus
 from export.explore import explore, median_clip
 from export.survey import Sound
 from tests.audio_files import encoded, tones, wav

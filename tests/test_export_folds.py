@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.clips import Clip
-from export.corpora import find_corpora
+from export.corpora.clips import Clip
+from export.corpora.loading import find_corpora
 from export.dataset import group_calls
 from export.errors import ExportError
 from export.folds import assign_folds

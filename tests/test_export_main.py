@@ -17,13 +17,12 @@ import soundfile
 
 from export import console
 from export.__main__ import main
-from export.clips import Clip, Corpus
+from export.corpora.clips import Clip, Corpus
 from export.errors import ExportError
 from export.recipes import RECIPES
 from sertag.model import load
-from tests.corpora import own
+from tests.corpora import make_files, own
 from tests.export_command import run_export
-from tests.test_export_corpora import make_files
 from tests.training import one_process
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.clips import Clip
-from export.corpora import load
+from export.corpora.clips import Clip
+from export.corpora.loading import load
 from export.errors import ExportError
 from export.protocols import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
 

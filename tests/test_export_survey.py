@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.clips import Clip, Corpus
-from export.corpora import load
+from export.corpora.clips import Clip, Corpus
+from export.corpora.loading import load
 from export.survey import survey
 from tests.audio_files import encoded, tones, wav
 

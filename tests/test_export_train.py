@@ -32,10 +32,10 @@ from keras import Input, Sequential, layers
 from export import network_file
 from export.benches import Bench, bench_for
 from export.card import card, read_figures
-from export.clips import Corpus
-from export.corpora import find_corpora
+from export.corpora.clips import Corpus
+from export.corpora.labels import SENTIMENT
+from export.corpora.loading import find_corpora
 from export.errors import ExportError
-from export.labels import SENTIMENT
 from export.metadata import Title, corpora_facts
 from export.recipe import Recipe, Task
 from export.recipes import RECIPES

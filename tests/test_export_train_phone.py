@@ -25,14 +25,14 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import keras
 
 from export.card import card, read_figures
-from export.clips import Corpus
 from export.convert import convert, example_inputs, to_onnx
-from export.corpora import find_corpora
+from export.corpora.clips import Corpus
+from export.corpora.labels import LABELS
+from export.corpora.loading import find_corpora
 from export.dataset import Dataset
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.fit_phone import fit_phone
-from export.labels import LABELS
 from export.metadata import Title
 from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipe import Task

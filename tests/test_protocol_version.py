@@ -22,7 +22,7 @@ from export.batches import Sampler
 from export.benches import LINES_SEED, PROTOCOL_VERSION
 from export.channel_statistics import statistics
 from export.clip_data import Job, prepare_clips
-from export.clips import Clip
+from export.corpora.clips import Clip
 from export.dataset import Preparation, prepare
 from export.recipe import Recipe
 from export.recipes import RECIPES

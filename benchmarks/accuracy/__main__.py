@@ -13,13 +13,13 @@ import click
 from benchmarks.accuracy.store import RESULTS
 from benchmarks.accuracy.suites import SUITES, possible
 from export import console
-from export.clips import Corpus
 from export.console import data_option
-from export.corpora import find_corpora
+from export.corpora.clips import Corpus
+from export.corpora.decodable import drop_unusable
+from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.recipes import RECIPES
 from export.report import Report
-from export.usable import drop_unusable
 from sertag.parallel import usable_cpus
 
 _LEAST_S = 0.1  # of a clip

@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.accuracy.distortions import NAMES, distort
 from export.arrays import Probs
 from export.clip_file import clip_file, read_clip
-from export.clips import Clip
 from export.codecs import LINE_HZ
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.noise import BABBLE_VOICES, talk_at_once
 from sertag.audio.decode import open_audio

@@ -29,8 +29,8 @@ from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints, Probs
 from export.benches import PROTOCOL_VERSION, Bench, bench_for
-from export.clips import Clip, Corpus, data_hash
-from export.corpora import relabel
+from export.corpora.clips import Clip, Corpus, data_hash
+from export.corpora.loading import relabel
 from export.metadata import versions
 from export.protocols import Split
 from export.recipe import Recipe

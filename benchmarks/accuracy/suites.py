@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from export.clips import Clip
-from export.labels import LABELS
+from export.corpora.clips import Clip
+from export.corpora.labels import LABELS
 from export.predictions import MAKE_UPS
 from export.protocols import Split, speakers_among_others, splits
 from export.recipe import Recipe

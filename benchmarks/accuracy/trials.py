@@ -22,8 +22,8 @@ from benchmarks.accuracy.run import commit
 from benchmarks.accuracy.suites import CONDITIONS, NOISY, SUITES, Suite
 from export.benches import Bench, bench_for
 from export.calibration import scale
-from export.clips import Clip, Corpus
-from export.corpora import relabel
+from export.corpora.clips import Clip, Corpus
+from export.corpora.loading import relabel
 from export.errors import ExportError
 from export.folds import assign_folds
 from export.metrics import area_under_curve, figures

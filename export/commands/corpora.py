@@ -8,8 +8,8 @@ import click
 
 from export import console
 from export.console import data_option
-from export.corpora import find_corpora
-from export.fetch import SOURCES
+from export.corpora.fetch import SOURCES
+from export.corpora.loading import find_corpora
 
 
 @click.command()
@@ -32,7 +32,7 @@ def explore(places: tuple[str, ...], out: Path) -> None:
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold its folder.")
 def fetch(corpus: str, out: Path) -> None:
     """Download CORPUS from Kaggle, or say where to get it and where to put it."""
-    from export.fetch import fetch as download
+    from export.corpora.fetch import fetch as download
 
     with console.errors(), console.progress() as report:
         fetched = download(corpus, out=out, report=report)

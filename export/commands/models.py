@@ -13,7 +13,7 @@ from export import console
 from export.card import card as write_card
 from export.card import read_figures
 from export.console import data_option, map_option, wishes
-from export.corpora import find_corpora
+from export.corpora.loading import find_corpora
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.parallel import usable_cpus

@@ -13,17 +13,17 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from export import console
-from export.clips import Corpus
 from export.console import cache_option, data_option, map_option, wishes
-from export.corpora import find_corpora, relabel
+from export.corpora.clips import Corpus
+from export.corpora.decodable import drop_unusable
+from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
+from export.corpora.loading import find_corpora, relabel
 from export.errors import ExportError
-from export.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.protocols import PROTOCOLS
 from export.recipe import Recipe
 from export.recipes import RECIPES
 from export.report import Report
 from export.settings import CROSS_VALIDATED, Settings
-from export.usable import drop_unusable
 from sertag.parallel import usable_cpus
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.labels import LABELS
+from export.corpora.labels import LABELS
 from export.recipe import MFCC_SEQUENCE, Recipe, Task
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from export.labels import SENTIMENTS
+from export.corpora.labels import SENTIMENTS
 from export.recipe import MEAN_MFCC, Recipe, Task
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import soundfile
 from benchmarks.accuracy import robustness
 from benchmarks.accuracy.robustness import ROBUSTNESS, _same, babble_of, measure, read_channels, survivals
 from export.clip_file import read_clip
-from export.clips import Clip
 from export.codecs import LINE_HZ
+from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.noise import talk_at_once
 from sertag.model import Model, load

@@ -29,11 +29,11 @@ from benchmarks.accuracy import store, suites
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.run import Work, measure, measure_run, plan
 from benchmarks.accuracy.suites import CONDITIONS, PLAIN, SUITES, Suite
-from export.clips import Corpus
-from export.corpora import find_corpora
+from export.corpora.clips import Corpus
+from export.corpora.decodable import drop_unusable
+from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.recipe import Recipe, Task
-from export.usable import drop_unusable
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
 from tests.training import small_phone, untraced
@@ -197,7 +197,7 @@ def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_pat
 
 
 def _hash(parts: list[Corpus], work: Work) -> str:
-    from export.clips import data_hash
+    from export.corpora.clips import data_hash
 
     return data_hash(runs._clips(parts, work.recipe))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from export.corpora import find_corpora
+from export.corpora.loading import find_corpora
+from export.corpora.ordinary import load
 from export.errors import ExportError
 from export.explore import explore
-from export.ordinary import load
 from tests.corpora import write_clip
 
 HEAD = "path,corpus,speaker,emotion,license,source,kind\n"

@@ -14,11 +14,11 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from export import fetch as module
+from export.corpora import fetch as module
+from export.corpora.fetch import SOURCES, fetch
+from export.corpora.layouts import LAYOUTS
 from export.errors import ExportError
-from export.fetch import SOURCES, fetch
-from export.layouts import LAYOUTS
-from tests.test_export_corpora import make_files
+from tests.corpora import make_files
 
 TESS = ("OAF_angry/OAF_back_angry.wav", "OAF_Fear/OAF_back_fear.wav", "YAF_sad/YAF_dog_sad.wav")
 Handles = list[str]

@@ -1,7 +1,7 @@
 """Ordinary speech, which nobody acted: callers, read sentences, commands, prompts; all of it counts as neutral.
 
-Used by `export.corpora.find_corpora`. The clips are collected from many sources, so a `manifest.csv`, in the folder or
-beside it, says of each where it is from, what kind of speech it is and which licence it has.
+Used by `export.corpora.loading.find_corpora`. The clips are collected from many sources, so a `manifest.csv`, in the
+folder or beside it, says of each where it is from, what kind of speech it is and which licence it has.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.clips import Clip, Corpus
+from export.corpora.builder import Harvest, files_of
+from export.corpora.clips import Clip, Corpus
+from export.corpora.labels import canonical
 from export.errors import ExportError
-from export.harvest import Harvest, files_of
-from export.labels import canonical
 from sertag.names import display_name
 
 NAME = "ordinary"

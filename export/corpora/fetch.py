@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from export.clips import Corpus
-from export.corpora import load
+from export.corpora.clips import Corpus
+from export.corpora.layouts import LAYOUTS
+from export.corpora.loading import load
 from export.errors import ExportError
-from export.layouts import LAYOUTS
 from export.report import Report
 from sertag.audio.discover import AUDIO_SUFFIXES
 from sertag.names import display_name

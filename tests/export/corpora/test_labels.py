@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.corpora.labels import ALIASES, KNOWN, LABELS, SENTIMENT, SENTIMENTS, canonical, mapping
 from export.errors import ExportError
-from export.labels import ALIASES, KNOWN, LABELS, SENTIMENT, SENTIMENTS, canonical, mapping
 
 ANY_NAME = st.one_of(st.text(), st.sampled_from([*ALIASES, *KNOWN]).map(str.title))
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.clips import Corpus
+from export.corpora.clips import Corpus
+from export.corpora.own_data import load
 from export.errors import ExportError
-from export.own_data import load
 from tests.audio_files import encoded, tones
-from tests.test_export_corpora import make_files
+from tests.corpora import make_files
 
 
 def said(corpus: Corpus) -> dict[str, tuple[str, ...]]:

@@ -19,7 +19,7 @@ class Clip:
     """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
 
     `speaker`, `sentence` and `intensity` are empty where they are not known, `source` and `kind` (telephone, read, …)
-    where a corpus is of one source and kind; `duration_s` is 0 until the clip was decoded (`export.usable`).
+    where a corpus is of one source and kind; `duration_s` is 0 until the clip was decoded (`export.corpora.decodable`).
     """
 
     path: Path

@@ -11,10 +11,10 @@ import pytest
 
 import sertag
 from export.clip_file import read_clip
-from export.clips import Clip, Corpus
-from export.corpora import load
+from export.corpora.clips import Clip, Corpus
+from export.corpora.decodable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine
+from export.corpora.loading import load
 from export.errors import ExportError
-from export.usable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine
 from tests.audio_files import encoded, tones, wav
 
 LEAST_S = 0.032
@@ -112,7 +112,7 @@ def test_what_was_decoded_is_not_decoded_again_and_failures_are(mixed, tmp_path,
         decoded.append(path.stem)
         return examine(path)
 
-    monkeypatch.setattr("export.usable.examine", told)
+    monkeypatch.setattr("export.corpora.decodable.examine", told)
     assert drop(mixed, cache=tmp_path / "cache") == before
     assert decoded == ["empty", "header", "text", "noise", "zero_rate"]
 
@@ -170,14 +170,14 @@ def test_a_full_disk_is_told_with_what_is_needed_and_leaves_no_rest(mixed, tmp_p
 
 def test_a_cache_that_cannot_be_a_folder_is_told_before_any_work(mixed, tmp_path, monkeypatch):
     (tmp_path / "cache").touch()
-    monkeypatch.setattr("export.usable.examine", None)
+    monkeypatch.setattr("export.corpora.decodable.examine", None)
     with pytest.raises(ExportError, match="cache: cannot keep which clips are usable: File exists"):
         drop(mixed, cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_workers_come_to_the_same_verdicts(mixed, tmp_path, jobs, monkeypatch):
-    monkeypatch.setattr("export.usable._FEW", 0)
+    monkeypatch.setattr("export.corpora.decodable._FEW", 0)
     (found,) = drop(mixed, cache=tmp_path / "cache", jobs=jobs)
     assert [clip.path.stem for clip in found.clips] == ["good", "cut", "enough"]
 

@@ -1,7 +1,8 @@
 """Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
 
-First station of the line: **corpora** -> usable -> dataset. `export.layouts` says how the corpora name their files,
-`export.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a model's.
+First station of the line: **corpora** -> usable -> dataset. `export.corpora.layouts` says how the corpora name their
+files, `export.corpora.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a
+model's.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from export import ordinary, own_data
-from export.clips import Clip, Corpus, described
+from export.corpora import ordinary, own_data
+from export.corpora.builder import Harvest, files_of
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
+from export.corpora.layouts import LAYOUTS, Layout
 from export.errors import ExportError
-from export.harvest import Harvest, files_of
-from export.labels import KNOWN, canonical, mapping, refuse_idle
-from export.layouts import LAYOUTS, Layout
 from sertag.names import display_name
 
 _NAMED_PLACE = re.compile(r"(?P<name>\w[\w.-]*)=(?P<place>.+)", re.DOTALL)
@@ -91,7 +92,7 @@ def load(root: Path, *, name: str) -> Corpus:
 def relabel(
     corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Corpus, ...]:
-    """Give clips the labels of a model, as `export.labels.mapping` has them.
+    """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
 
     Args:
         corpora: with their own labels.

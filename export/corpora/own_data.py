@@ -1,9 +1,9 @@
 """Labelled recordings of one's own: a folder a label, or a manifest.
 
-Used by `export.corpora.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers are
-known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity` and `licence`; its
+Used by `export.corpora.loading.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers
+are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity` and `licence`; its
 paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that could name a column;
-`export.labels.canonical` makes the usual names out of what people call them.
+`export.corpora.labels.canonical` makes the usual names out of what people call them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.clips import Clip, Corpus, described
+from export.corpora.builder import NO_AUDIO, Harvest, files_of
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import canonical
 from export.errors import ExportError
-from export.harvest import NO_AUDIO, Harvest, files_of
-from export.labels import canonical
 from sertag.audio.discover import AUDIO_SUFFIXES
 from sertag.names import display_name
 

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from joblib import Parallel, delayed
 
 import sertag
-from export.clips import Corpus, described
+from export.corpora.clips import Corpus, described
 from export.errors import ExportError
 from export.report import Report
 from sertag.audio.decode import open_audio

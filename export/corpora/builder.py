@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.clips import Clip, Corpus, frozen
+from export.corpora.clips import Clip, Corpus, frozen
 from export.errors import ExportError
 from sertag.audio.decode import open_audio
 from sertag.audio.discover import AUDIO_SUFFIXES, discover

@@ -14,25 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.clip_file import read_clip
-from export.clips import Clip, Corpus
-from export.corpora import find_corpora, load, relabel
+from export.corpora.clips import Clip, Corpus
+from export.corpora.labels import KNOWN, LABELS
+from export.corpora.layouts import LAYOUTS
+from export.corpora.loading import find_corpora, load, relabel
 from export.dataset import frame_clip
 from export.errors import ExportError
-from export.labels import KNOWN, LABELS
-from export.layouts import LAYOUTS
 from sertag.features import coefficients
 from sertag.model import load as load_model
 from sertag.speech import detect
 from tests.audio_files import encoded, tones
 from tests.conftest import speech_like
-
-
-def make_files(root: Path, *names: str) -> Path:
-    for number, name in enumerate(names):
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"recording {number}".encode())
-    return root
+from tests.corpora import make_files
 
 
 def names_of(corpus: Corpus) -> list[str]:
