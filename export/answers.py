@@ -12,11 +12,11 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from export.clip_file import WHOLE_CLIP, clip_file, read_clip
-from export.codecs import LINE_HZ
+from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.telephone import over_a_line
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import FAILURES, AudioFile

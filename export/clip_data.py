@@ -21,12 +21,12 @@ from joblib import Parallel, delayed
 
 from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints, Probs
-from export.augment import augment
-from export.clip_file import WHOLE_CLIP, clip_file, read_clip
-from export.codecs import LINE_HZ
+from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.effects import augment
+from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.telephone import over_a_line
 from sertag.model import Model
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
@@ -95,7 +95,7 @@ def prepare_clips(
 
     Args:
         clips: decodable ones.
-        augmentations: versions beside the clip as it is and by phone, by the names of `export.augment`.
+        augmentations: versions beside the clip as it is and by phone, by the names of `export.audio.effects`.
         job: what else decides.
         cache: folder, one small file a clip and version, named by content.
         jobs: processes.

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.arrays import Inputs
+from export.audio.clip_file import read_clip
 from export.channel_statistics import statistics
 from export.clip_data import tagged_windows
-from export.clip_file import read_clip
 from export.corpora.clips import Clip
 from export.dataset import VARIANTS, Dataset, as_version, frame_clip
 from export.errors import ExportError

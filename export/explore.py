@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
-from export.clip_file import read_clip
+from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
 from export.explore_page import Chapter, Example, page
 from export.pictures import durations, label_counts, waveform_and_spectrogram

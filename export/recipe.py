@@ -59,8 +59,8 @@ class Recipe:
         windows: of calls that are drawn in a whole training, however many clips there are.
         weight_decay, label_smoothing: of `channel` recipes.
         mixture: what their training windows are made of.
-        augmentations: what is done to training clips, by the names of `export.augment`; an epoch draws for each clip
-            one of these or the clip as it is.
+        augmentations: what is done to training clips, by the names of `export.audio.effects`; an epoch draws for each
+            clip one of these or the clip as it is.
         ship: makes of the trained network the one that is converted.
     """
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from export.audio.telephone import level_dbfs
 from export.corpora.clips import Clip, Corpus
 from export.report import Report
-from export.telephone import level_dbfs
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 

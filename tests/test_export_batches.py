@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from export.audio.clip_file import read_clip
 from export.batches import Mixture, Sampler
 from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
-from export.clip_file import read_clip
 from export.corpora.clips import Clip
 from export.dataset import Dataset, Variant, as_version, frame_clip
 from export.file_windows import file_windows

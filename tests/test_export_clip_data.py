@@ -12,12 +12,12 @@ import pytest
 import soundfile
 
 from export import clip_data
+from export.audio.telephone import over_a_line
 from export.clip_data import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.recipe import Recipe
 from export.recipes import RECIPES
-from export.telephone import over_a_line
 from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, Options

@@ -1,7 +1,7 @@
 """What recordings go through without another emotion in them: a label should survive it.
 
 Station of its own: samples in, samples out, float32 (channels, n) in [-1, 1] unless louder. What recorders, exchanges
-and archives do to calls, one thing at a time, where `export.telephone` draws whole lines.
+and archives do to calls, one thing at a time, where `export.audio.telephone` draws whole lines.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from types import MappingProxyType
 import numpy as np
 import soxr
 
-from export.codecs import CODECS, LINE_HZ, recode
-from export.noise import rms, traffic, with_noise
+from export.audio.codecs import CODECS, LINE_HZ, recode
+from export.audio.noise import rms, traffic, with_noise
 from sertag.records import FloatArray
 
 SNR_DB = 15.0
@@ -32,7 +32,7 @@ def distort(
         samples: float32 (channels, n), n >= 1.
         name: one of `NAMES`.
         rate_hz: of the samples.
-        babble: float32 (m,) at 8 kHz, other people who talk at once; see `export.noise.talk_at_once`.
+        babble: float32 (m,) at 8 kHz, other people who talk at once; see `export.audio.noise.talk_at_once`.
         rng: of what is drawn.
 
     Returns:

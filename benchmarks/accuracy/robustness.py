@@ -17,11 +17,11 @@ import numpy as np
 
 from benchmarks.accuracy.distortions import NAMES, distort
 from export.arrays import Probs
-from export.clip_file import clip_file, read_clip
-from export.codecs import LINE_HZ
+from export.audio.clip_file import clip_file, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.noise import BABBLE_VOICES, talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.noise import BABBLE_VOICES, talk_at_once
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.model import Model
@@ -90,7 +90,7 @@ def survivals(
     Args:
         recordings: clips or calls; all their channels are scored.
         model: loaded.
-        babble: float32 (m,) at 8 kHz; see `export.noise.talk_at_once`.
+        babble: float32 (m,) at 8 kHz; see `export.audio.noise.talk_at_once`.
         seed: of what distortions draw.
         report: called with the recordings done and all of them.
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.accuracy.distortions import BABBLE, NAMES, SNR_DB, distort
-from export.codecs import LINE_HZ
-from export.noise import talk_at_once
+from export.audio.codecs import LINE_HZ
+from export.audio.noise import talk_at_once
 from tests.conftest import speech_like
 
 VOICES = [speech_like(3.0, seed=seed) for seed in range(20, 28)]
@@ -158,7 +158,7 @@ def test_opus_has_12_kbit_a_second(monkeypatch):
         sizes.append(len(memory.getvalue()))
         return read(memory, **options)
 
-    monkeypatch.setattr("export.codecs.soundfile.read", noted)
+    monkeypatch.setattr("export.audio.codecs.soundfile.read", noted)
     changed(CALL, "Opus")
     assert [8 * size / 4 / 1000 for size in sizes] == pytest.approx([12, 12], abs=2.5)
 

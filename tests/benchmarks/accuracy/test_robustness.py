@@ -12,11 +12,11 @@ import soundfile
 
 from benchmarks.accuracy import robustness
 from benchmarks.accuracy.robustness import ROBUSTNESS, _same, babble_of, measure, read_channels, survivals
-from export.clip_file import read_clip
-from export.codecs import LINE_HZ
+from export.audio.clip_file import read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.noise import talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.noise import talk_at_once
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Options

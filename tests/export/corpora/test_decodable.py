@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sertag
-from export.clip_file import read_clip
+from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
 from export.corpora.decodable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine
 from export.corpora.loading import load

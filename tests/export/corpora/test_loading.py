@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.clip_file import read_clip
+from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
 from export.corpora.labels import KNOWN, LABELS
 from export.corpora.layouts import LAYOUTS

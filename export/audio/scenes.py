@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from export.codecs import CODECS, LINE_HZ
-from export.noise import BABBLE_VOICES, talk_at_once, traffic, with_noise
+from export.audio.codecs import CODECS, LINE_HZ
+from export.audio.noise import BABBLE_VOICES, talk_at_once, traffic, with_noise
 from sertag.records import FloatArray
 
 _SNR_DB = (8.0, 25.0)
@@ -27,7 +27,7 @@ class Surroundings:
     Attributes:
         babble: whether others talk; else it is a street.
         snr_db: speech over noise.
-        stored_as: a name out of `export.codecs.CODECS`, None for none.
+        stored_as: a name out of `export.audio.codecs.CODECS`, None for none.
     """
 
     babble: bool

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.codecs import CODECS, LINE_HZ
-from export.noise import BABBLE_VOICES
-from export.surroundings import Surroundings, draw_surroundings, surround
-from export.telephone import level_dbfs
+from export.audio.codecs import CODECS, LINE_HZ
+from export.audio.noise import BABBLE_VOICES
+from export.audio.scenes import Surroundings, draw_surroundings, surround
+from export.audio.telephone import level_dbfs
 from tests.conftest import speech_like
 
 CLIPS = [speech_like(1.5 + 0.1 * seed, seed=seed) for seed in range(10)]

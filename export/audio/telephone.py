@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from export.codecs import LINE_HZ, recode
+from export.audio.codecs import LINE_HZ, recode
 from sertag.records import FloatArray
 
 LINE_CODECS = ("µ-law", "A-law", "GSM 06.10")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.augment import KINDS, PITCH_SEMITONES, SHIFT_S, SNR_DB, SPEEDS, augment
+from export.audio.effects import KINDS, PITCH_SEMITONES, SHIFT_S, SNR_DB, SPEEDS, augment
 from tests.conftest import speech_like
 
 librosa = pytest.importorskip("librosa", reason="the extra `export` is not installed")
