@@ -20,7 +20,7 @@ def explore(places: tuple[str, ...], out: Path) -> None:
 
     Writes index.html, pictures and tables into the out folder.
     """
-    from export.explore import explore as write_page
+    from export.exploration.explore import explore as write_page
 
     with console.errors(), console.progress() as report:
         page = write_page(find_corpora(places), out=out, report=report)

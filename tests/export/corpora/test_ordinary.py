@@ -10,7 +10,7 @@ import pytest
 from export.corpora.loading import find_corpora
 from export.corpora.ordinary import load
 from export.errors import ExportError
-from export.explore import explore
+from export.exploration.explore import explore
 from tests.corpora import write_clip
 
 HEAD = "path,corpus,speaker,emotion,license,source,kind\n"

@@ -9,7 +9,7 @@ import pytest
 
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import load
-from export.survey import survey
+from export.exploration.survey import survey
 from tests.audio_files import encoded, tones, wav
 
 

@@ -16,8 +16,8 @@ import pytest
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from export.corpora.clips import Clip, Corpus
-from export.explore import explore, median_clip
-from export.survey import Sound
+from export.exploration.explore import explore, median_clip
+from export.exploration.survey import Sound
 from tests.audio_files import encoded, tones, wav
 from tests.test_export_survey import corpus_of, quiet
 

@@ -13,7 +13,7 @@ from html import escape
 from statistics import median
 from urllib.parse import quote
 
-from export.survey import OFFSET, QUIET_DBFS, Sound, Survey
+from export.exploration.survey import OFFSET, QUIET_DBFS, Sound, Survey
 from sertag.names import display_name
 
 _STYLE = """
