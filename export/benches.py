@@ -16,11 +16,11 @@ import numpy as np
 
 from export.arrays import Ints
 from export.calibration import choose_threshold, fit_temperature, scale
-from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
-from export.clip_data import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
 from export.corpora.clips import Clip
-from export.dataset import Preparation, prepare
 from export.epochs import Epoch, Fitted
+from export.features.call_frames import Preparation, prepare
+from export.features.channel_statistics import LEAST_SPEECH_FRAMES, statistics
+from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
 from export.fit import Scores, fit, score
 from export.fit_phone import fit_phone
 from export.predictions import predict

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.array_file import keep_progress
+from export.features.cache import keep_progress
 
 if TYPE_CHECKING:
     import keras

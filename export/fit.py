@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.clip_data import CLEAN, ClipData, Windows
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
+from export.features.clip_windows import CLEAN, ClipData, Windows
 from export.protocols import Split
 from export.recipe import Recipe, Task
 from sertag.records import BoolArray, FloatArray

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.arrays import Inputs, Ints
-from export.batches import Sampler
-from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
-from export.dataset import Dataset
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
+from export.features.call_frames import Dataset
+from export.features.call_windows import Sampler
+from export.features.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
 from export.recipe import Recipe, Task
 from export.recipes.phone import apart
 from sertag.records import FloatArray

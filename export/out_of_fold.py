@@ -18,7 +18,7 @@ from export.calibration import (
     fit_temperature,
     scale,
 )
-from export.dataset import Dataset
+from export.features.call_frames import Dataset
 from export.metrics import Figures, calibration_error, figures
 from export.predictions import CONDITIONS, Predictions
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.array_file import keep_progress
 from export.arrays import Ints, Probs
-from export.channel_statistics import Statistics
-from export.dataset import Dataset
-from export.file_windows import file_windows
+from export.features.cache import keep_progress
+from export.features.call_frames import Dataset
+from export.features.channel_statistics import Statistics
+from export.features.file_windows import file_windows
 
 if TYPE_CHECKING:
     import keras

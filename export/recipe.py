@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from export.batches import Mixture
 from export.corpora.labels import LABELS, SENTIMENT
+from export.features.call_windows import Mixture
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

@@ -16,13 +16,13 @@ import numpy as np
 from export import network_file
 from export.arrays import Ints, Probs
 from export.artefacts import Outcome, Scored, write_artefacts
-from export.channel_statistics import Statistics, statistics
 from export.convert import convert, example_inputs
 from export.corpora.clips import Clip, Corpus
-from export.dataset import Dataset, Preparation, prepare
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.facts import describe, figures_of_cross_validation
+from export.features.call_frames import Dataset, Preparation, prepare
+from export.features.channel_statistics import Statistics, statistics
 from export.fit_phone import fit_phone
 from export.folds import assign_folds
 from export.metadata import Title

@@ -16,9 +16,9 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export.clip_data import CLEAN, PHONE, ClipData, Windows
 from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
+from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
 from export.fit import answers, fit, score
 from export.protocols import Split
 from export.recipe import Recipe, Task

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from export.corpora.clips import Clip
 from export.corpora.loading import find_corpora
-from export.dataset import group_calls
 from export.errors import ExportError
+from export.features.call_frames import group_calls
 from export.folds import assign_folds
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
 from export.corpora.clips import Clip
-from export.dataset import Dataset
+from export.features.call_frames import Dataset
 from export.metrics import (
     area_under_curve,
     calibration_error,

@@ -25,13 +25,13 @@ from keras import layers
 from export.answers import Line, tag_clip
 from export.benches import LINES_SEED, Bench, Trial, bench_for
 from export.calibration import scale
-from export.clip_data import CLEAN, PHONE, Job, prepare_clips
 from export.convert import convert, example_inputs
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
 from export.corpora.loading import find_corpora, relabel
-from export.dataset import Preparation, prepare
-from export.file_windows import file_windows
+from export.features.call_frames import Preparation, prepare
+from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
+from export.features.file_windows import file_windows
 from export.fit import answers
 from export.protocols import splits
 from export.recipe import Recipe, Task, teachable

@@ -29,9 +29,9 @@ from export.convert import convert, example_inputs, to_onnx
 from export.corpora.clips import Corpus
 from export.corpora.labels import LABELS
 from export.corpora.loading import find_corpora
-from export.dataset import Dataset
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
+from export.features.call_frames import Dataset
 from export.fit_phone import fit_phone
 from export.metadata import Title
 from export.predictions import Predictions, load_predictions, save_predictions

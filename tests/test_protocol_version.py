@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.batches import Sampler
 from export.benches import LINES_SEED, PROTOCOL_VERSION
-from export.channel_statistics import statistics
-from export.clip_data import Job, prepare_clips
 from export.corpora.clips import Clip
-from export.dataset import Preparation, prepare
+from export.features.call_frames import Preparation, prepare
+from export.features.call_windows import Sampler
+from export.features.channel_statistics import statistics
+from export.features.clip_windows import Job, prepare_clips
 from export.recipe import Recipe
 from export.recipes import RECIPES
 from sertag.spec import ModelSpec

@@ -26,11 +26,11 @@ from benchmarks.accuracy import store
 from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figures_of, plain
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
-from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints, Probs
 from export.benches import PROTOCOL_VERSION, Bench, bench_for
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
+from export.features.cache import cache_arrays, make_cache
 from export.metadata import versions
 from export.protocols import Split
 from export.recipe import Recipe

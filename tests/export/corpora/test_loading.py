@@ -18,8 +18,8 @@ from export.corpora.clips import Clip, Corpus
 from export.corpora.labels import KNOWN, LABELS
 from export.corpora.layouts import LAYOUTS
 from export.corpora.loading import find_corpora, load, relabel
-from export.dataset import frame_clip
 from export.errors import ExportError
+from export.features.call_frames import frame_clip
 from sertag.features import coefficients
 from sertag.model import load as load_model
 from sertag.speech import detect

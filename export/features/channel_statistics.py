@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.arrays import Inputs, Ints
-from export.dataset import Version
+from export.features.call_frames import Version
 from sertag.channel import SpeechSums, channel_statistics, speech_sums
 from sertag.features import coefficients
 from sertag.spec import FeatureSpec

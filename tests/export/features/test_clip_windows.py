@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from export import clip_data
 from export.audio.telephone import over_a_line
-from export.clip_data import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
 from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.features import clip_windows
+from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
 from export.recipe import Recipe
 from export.recipes import RECIPES
 from sertag.model import load
@@ -139,9 +139,9 @@ def test_workers_make_the_same(tmp_path, clips):
 
 def test_what_was_made_once_is_not_made_again(tmp_path, clips, monkeypatch):
     first = prepared(clips, tmp_path / "cache")
-    make = clip_data._make
+    make = clip_windows._make
     made: list[str] = []
-    monkeypatch.setattr(clip_data, "_make", lambda clip, name, job: made.append(name) or make(clip, name, job))
+    monkeypatch.setattr(clip_windows, "_make", lambda clip, name, job: made.append(name) or make(clip, name, job))
     again = prepared(clips[::-1], tmp_path / "cache")
     assert made == []
     np.testing.assert_array_equal(of_clip(again.versions[PHONE], 4), of_clip(first.versions[PHONE], 0))

@@ -18,13 +18,13 @@ import numpy as np
 import soxr
 from joblib import Parallel, delayed
 
-from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints
 from export.audio.clip_file import read_clip
 from export.audio.codecs import recode
 from export.audio.scenes import draw_surroundings, surround
 from export.audio.telephone import draw_line, level_dbfs, transmit
 from export.corpora.clips import Clip
+from export.features.cache import cache_arrays, make_cache
 from sertag.features import FrameStream
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec

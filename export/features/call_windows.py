@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.arrays import Inputs, Ints
-from export.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
-from export.dataset import Dataset, Version
-from export.file_windows import all_coefficients, lay
+from export.features.call_frames import Dataset, Version
+from export.features.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
+from export.features.file_windows import all_coefficients, lay
 from sertag.features import silence_frame
 from sertag.pitch import VOICING
 from sertag.records import FloatArray

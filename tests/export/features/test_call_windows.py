@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from export.audio.clip_file import read_clip
-from export.batches import Mixture, Sampler
-from export.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.corpora.clips import Clip
-from export.dataset import Dataset, Variant, as_version, frame_clip
-from export.file_windows import file_windows
+from export.features.call_frames import Dataset, Variant, as_version, frame_clip
+from export.features.call_windows import Mixture, Sampler
+from export.features.channel_statistics import LEAST_SPEECH_FRAMES, statistics
+from export.features.file_windows import file_windows
 from sertag.features import coefficients
 from sertag.model import load
 from sertag.pipeline import tag_file

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.array_file import cache_arrays, keep_progress, make_cache
 from export.errors import ExportError
+from export.features.cache import cache_arrays, keep_progress, make_cache
 from tests.limits import largest_file
 
 ARRAYS = {"long": np.arange(9000.0), "text": np.array("some words")}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.channel_statistics import LEAST_SPEECH_FRAMES
-from export.dataset import Dataset
+from export.features.call_frames import Dataset
+from export.features.channel_statistics import LEAST_SPEECH_FRAMES
 from sertag.features import coefficients, silence_frame
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec

@@ -19,7 +19,6 @@ from typing import cast
 import numpy as np
 from joblib import Parallel, delayed
 
-from export.array_file import cache_arrays, make_cache
 from export.arrays import Ints, Probs
 from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.audio.codecs import LINE_HZ
@@ -27,6 +26,7 @@ from export.audio.effects import augment
 from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.features.cache import cache_arrays, make_cache
 from sertag.model import Model
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
