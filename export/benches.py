@@ -25,7 +25,7 @@ from export.fit import Scores, fit, score
 from export.fit_phone import fit_phone
 from export.predictions import predict
 from export.protocols import Split
-from export.recipe import Recipe
+from export.recipes.base import Recipe
 from sertag.spec import ModelSpec
 
 if TYPE_CHECKING:

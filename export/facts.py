@@ -23,7 +23,7 @@ from export.fit import Scores
 from export.metadata import LICENCE, Title, corpora_facts, licences, versions
 from export.out_of_fold import Measured, Results, Rows
 from export.protocols import Split
-from export.recipe import Recipe
+from export.recipes.base import Recipe
 from export.settings import Settings
 from sertag.spec import ModelSpec
 

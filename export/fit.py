@@ -18,7 +18,7 @@ from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.features.clip_windows import CLEAN, ClipData, Windows
 from export.protocols import Split
-from export.recipe import Recipe, Task
+from export.recipes.base import Recipe, Task
 from sertag.records import BoolArray, FloatArray
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from export.errors import ExportError
 from export.features.call_frames import Dataset
 from export.features.call_windows import Sampler
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
-from export.recipe import Recipe, Task
+from export.recipes.base import Recipe, Task
 from export.recipes.phone import apart
 from sertag.records import FloatArray
 

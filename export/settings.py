@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from export.corpora.clips import Clip, data_hash
-from export.recipe import Recipe
+from export.recipes.base import Recipe
 
 CROSS_VALIDATED = "cross-validated"
 

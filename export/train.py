@@ -19,7 +19,7 @@ from export.errors import ExportError
 from export.facts import describe_trial, run_facts, scored_clips
 from export.metadata import Title, corpora_facts, versions
 from export.protocols import Protocol, Split, splits
-from export.recipe import Recipe, teachable
+from export.recipes.base import Recipe, teachable
 from export.report import Report
 from export.settings import Settings, run_hash
 

@@ -29,7 +29,7 @@ from export.metadata import Title
 from export.out_of_fold import Results, cross_fitted, measure
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
-from export.recipe import Recipe, teachable
+from export.recipes.base import Recipe, teachable
 from export.report import Report
 from export.settings import Settings, run_hash
 from sertag.parallel import usable_cpus

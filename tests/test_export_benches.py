@@ -28,8 +28,8 @@ from export.features.clip_windows import CONDITIONS
 from export.fit import Scores
 from export.predictions import MAKE_UPS, made_up
 from export.protocols import Split, splits
-from export.recipe import Recipe, Task
 from export.recipes import RECIPES
+from export.recipes.base import Recipe, Task
 from sertag.spec import FeatureSpec
 from tests.training import untraced
 

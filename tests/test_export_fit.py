@@ -21,8 +21,8 @@ from export.errors import ExportError
 from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
 from export.fit import answers, fit, score
 from export.protocols import Split
-from export.recipe import Recipe, Task
 from export.recipes import RECIPES
+from export.recipes.base import Recipe, Task
 from tests.limits import largest_file
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")

@@ -37,8 +37,8 @@ from export.corpora.labels import SENTIMENT
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.metadata import Title, corpora_facts
-from export.recipe import Recipe, Task
 from export.recipes import RECIPES
+from export.recipes.base import Recipe, Task
 from export.train import Report, Settings, run_name, train
 from export.trained_on import read_trained_on
 from sertag.model import load

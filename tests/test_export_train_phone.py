@@ -35,8 +35,8 @@ from export.features.call_frames import Dataset
 from export.fit_phone import fit_phone
 from export.metadata import Title
 from export.predictions import Predictions, load_predictions, save_predictions
-from export.recipe import Task
 from export.recipes import phone
+from export.recipes.base import Task
 from export.settings import Settings
 from export.train_phone import load_dataset, run_name, train_phone
 from export.trained_on import read_trained_on

@@ -24,8 +24,8 @@ from export.features.call_frames import Preparation, prepare
 from export.features.call_windows import Sampler
 from export.features.channel_statistics import statistics
 from export.features.clip_windows import Job, prepare_clips
-from export.recipe import Recipe
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 from sertag.spec import ModelSpec
 from tests.corpora import clips_of, own
 

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     import keras
 
-    from export.recipe import Recipe, Task
+    from export.recipes.base import Recipe, Task
 
 
 @contextmanager

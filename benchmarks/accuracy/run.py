@@ -33,8 +33,8 @@ from export.corpora.loading import relabel
 from export.features.cache import cache_arrays, make_cache
 from export.metadata import versions
 from export.protocols import Split
-from export.recipe import Recipe
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 from export.report import Report
 from sertag.records import BoolArray
 

@@ -13,8 +13,8 @@ from export.corpora.clips import Clip
 from export.corpora.labels import LABELS
 from export.predictions import MAKE_UPS
 from export.protocols import Split, speakers_among_others, splits
-from export.recipe import Recipe
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 
 SEEDS = (1, 2, 3)
 FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")

@@ -27,7 +27,7 @@ from export.corpora.loading import relabel
 from export.errors import ExportError
 from export.folds import assign_folds
 from export.metrics import area_under_curve, figures
-from export.recipe import Recipe
+from export.recipes.base import Recipe
 
 TRIALS = "trials.csv"
 HERE, ELSEWHERE = "in the repository", "not in the repository"

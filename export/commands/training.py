@@ -20,8 +20,8 @@ from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
 from export.errors import ExportError
 from export.protocols import PROTOCOLS
-from export.recipe import Recipe
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 from export.report import Report
 from export.settings import CROSS_VALIDATED, Settings
 from sertag.parallel import usable_cpus

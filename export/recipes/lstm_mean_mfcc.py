@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from export.corpora.labels import SENTIMENTS
-from export.recipe import MEAN_MFCC, Recipe, Task
+from export.recipes.base import MEAN_MFCC, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

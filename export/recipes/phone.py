@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from export.recipe import Recipe, Task
+from export.recipes.base import Recipe, Task
 from sertag.pitch import OCTAVES, VOICING
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec

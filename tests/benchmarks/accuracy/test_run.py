@@ -33,7 +33,7 @@ from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
-from export.recipe import Recipe, Task
+from export.recipes.base import Recipe, Task
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
 from tests.training import small_phone, untraced

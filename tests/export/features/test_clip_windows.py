@@ -16,8 +16,8 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features import clip_windows
 from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
-from export.recipe import Recipe
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, Options

@@ -34,8 +34,8 @@ from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.features.file_windows import file_windows
 from export.fit import answers
 from export.protocols import splits
-from export.recipe import Recipe, Task, teachable
 from export.recipes import RECIPES, lstm_masked, phone
+from export.recipes.base import Recipe, Task, teachable
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.pitch import OCTAVES, VOICING
