@@ -17,12 +17,12 @@ import numpy as np
 
 from export.answers import Answer, Line, tag_clips
 from export.arrays import Ints, Probs
+from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
 from export.metrics import Figures, calibration_error, figures, sentiment_uar
 from export.report import Report
-from export.trained_on import TrainedOn, read_trained_on
 from sertag.model import Model
 from sertag.records import BoolArray
 from sertag.spec import ModelSpec

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from export import network_file
 from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
-from export.convert import convert, example_inputs
+from export.conversion import keras_file
+from export.conversion.metadata import Title, corpora_facts, versions
+from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.facts import describe_trial, run_facts, scored_clips
-from export.metadata import Title, corpora_facts, versions
 from export.protocols import Protocol, Split, splits
 from export.recipes.base import Recipe, teachable
 from export.report import Report
@@ -75,7 +75,7 @@ def train(
     network = recipe.ship(trial.model)
     examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
     digests = [bench.clips[index].digest for index in (*split.learn, *split.inner)]
-    network_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
     model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
     write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out, model=model)
     return model

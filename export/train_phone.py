@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from export import network_file
 from export.arrays import Ints, Probs
 from export.artefacts import Outcome, Scored, write_artefacts
-from export.convert import convert, example_inputs
+from export.conversion import keras_file
+from export.conversion.metadata import Title
+from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip, Corpus
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
@@ -25,7 +26,6 @@ from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
 from export.fit_phone import fit_phone
 from export.folds import assign_folds
-from export.metadata import Title
 from export.out_of_fold import Results, cross_fitted, measure
 from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
@@ -103,7 +103,7 @@ def train_phone(
     spec = describe(results, corpora=corpora, recipe=recipe, settings=settings, title=title)
     examples = example_inputs(dataset.clips, spec=spec)
     digests = [clip.digest for clip in dataset.clips]
-    network_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    keras_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
     model_file = convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
     probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=recipe.labels)
     write_artefacts(_outcome(probs, dataset, fitted, results=results, spec=spec), out=out, model=model_file)

@@ -12,11 +12,11 @@ import pytest
 import soundfile
 
 from export.answers import Answer
+from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.evaluate import Evaluation, evaluate
-from export.trained_on import TRAINED_ON_KEY, pack
 from sertag.model import Model, load
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
 from tests.conftest import RATE_HZ, speech_like

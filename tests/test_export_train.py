@@ -29,18 +29,18 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export import network_file
 from export.benches import Bench, bench_for
 from export.card import card, read_figures
+from export.conversion import keras_file
+from export.conversion.metadata import Title, corpora_facts
+from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import SENTIMENT
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
-from export.metadata import Title, corpora_facts
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
 from export.train import Report, Settings, run_name, train
-from export.trained_on import read_trained_on
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -210,7 +210,7 @@ def test_what_was_learnt_from_is_known_again(trained, corpora):
     known = read_trained_on(str(trained))
     assert known is not None
     assert all((clip.digest in known) == (clip.speaker != "f2") for clip in corpora[0].clips)  # the inner ones, too
-    stored = network_file.load(trained.parent / "model.keras")
+    stored = keras_file.load(trained.parent / "model.keras")
     assert set(stored.digests) == {clip.digest for clip in corpora[0].clips if clip.digest in known}
     assert stored.spec.labels == LABELS
 

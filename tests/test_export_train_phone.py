@@ -25,7 +25,9 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import keras
 
 from export.card import card, read_figures
-from export.convert import convert, example_inputs, to_onnx
+from export.conversion.metadata import Title
+from export.conversion.onnx import convert, example_inputs, to_onnx
+from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import LABELS
 from export.corpora.loading import find_corpora
@@ -33,13 +35,11 @@ from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.features.call_frames import Dataset
 from export.fit_phone import fit_phone
-from export.metadata import Title
 from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipes import phone
 from export.recipes.base import Task
 from export.settings import Settings
 from export.train_phone import load_dataset, run_name, train_phone
-from export.trained_on import read_trained_on
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -278,7 +278,7 @@ def test_a_conversion_that_answers_otherwise_is_not_written(trained, corpora, tm
     spec = load(str(trained)).spec
     examples = example_inputs(corpora[0].clips, spec=spec)
     other = to_onnx(network())
-    monkeypatch.setattr("export.convert.to_onnx", lambda model: other)  # another network's graph
+    monkeypatch.setattr("export.conversion.onnx.to_onnx", lambda model: other)  # another network's graph
     out = tmp_path / "wrong.onnx"
     with pytest.raises(ExportError, match="Keras and ONNX Runtime differ by"):
         convert(network(), spec=spec, examples=examples, out=out)

@@ -28,10 +28,10 @@ from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.arrays import Ints, Probs
 from export.benches import PROTOCOL_VERSION, Bench, bench_for
+from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
 from export.features.cache import cache_arrays, make_cache
-from export.metadata import versions
 from export.protocols import Split
 from export.recipes import RECIPES
 from export.recipes.base import Recipe

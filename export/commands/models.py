@@ -74,8 +74,8 @@ def evaluate(
 def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
     """Convert NETWORK.keras to a model file; refused where ONNX Runtime answers otherwise on real windows."""
     from export import network_file
-    from export.convert import convert as write_model
-    from export.convert import example_inputs
+    from export.conversion.onnx import convert as write_model
+    from export.conversion.onnx import example_inputs
 
     with console.errors():
         if like is None:

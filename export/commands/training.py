@@ -98,7 +98,7 @@ def train(
     Writes model.keras, model.onnx, metrics.json, report.csv, history.csv and pictures into the out folder. The same
     command goes on where it was stopped.
     """
-    from export.metadata import Title
+    from export.conversion.metadata import Title
     from export.train import train as train_recipe
     from export.train_phone import train_phone
 

@@ -25,7 +25,7 @@ from keras import layers
 from export.answers import Line, tag_clip
 from export.benches import LINES_SEED, Bench, Trial, bench_for
 from export.calibration import scale
-from export.convert import convert, example_inputs
+from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
 from export.corpora.loading import find_corpora, relabel

@@ -21,8 +21,8 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 import keras
 
+from export.conversion.keras_file import DIGESTS_MEMBER, SPEC_MEMBER, load, load_model, save, spec_like
 from export.errors import ExportError
-from export.network_file import DIGESTS_MEMBER, SPEC_MEMBER, load, load_model, save, spec_like
 from sertag.errors import OutputError, SpecError
 from sertag.spec import Probe
 

@@ -22,11 +22,11 @@ import keras
 import onnx
 from keras import Input, Model, Sequential, layers, ops
 
-from export import network_file
-from export.convert import convert, example_inputs
+from export.conversion import keras_file
+from export.conversion.onnx import convert, example_inputs
+from export.conversion.provenance import TRAINED_ON_KEY, read_trained_on
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.trained_on import TRAINED_ON_KEY, read_trained_on
 from sertag.errors import ModelError, OutputError
 from sertag.model import load
 from sertag.onnx_file import read_metadata
@@ -114,8 +114,8 @@ def answers(model: Model, features: np.ndarray) -> np.ndarray:
 def test_a_stored_network_answers_the_same_as_a_model_file(tmp_path, name):
     keras.utils.set_random_seed(1)
     model = NETWORKS[name]()
-    network_file.save(model, tmp_path / "n.keras", spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
-    stored = network_file.load(tmp_path / "n.keras")
+    keras_file.save(model, tmp_path / "n.keras", spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
+    stored = keras_file.load(tmp_path / "n.keras")
     out = convert(
         stored.model, spec=stored.spec, examples=stored.examples, digests=stored.digests, out=tmp_path / "n.onnx"
     )
@@ -167,8 +167,8 @@ def test_a_masked_network_ships_as_a_twin_without_mask(tmp_path, normalised):
     noisy[:, -1] = np.where(padded[:, -1] == 0, 1e-9, padded[:, -1])
     assert np.abs(answers(model, noisy) - expected).max() > 1e-3  # and padding is skipped, after scaling too
     twin = unmasked(model)
-    network_file.save(twin, tmp_path / "n.keras", spec=SPEC, examples={"features": padded}, digests=())
-    stored = network_file.load(tmp_path / "n.keras")
+    keras_file.save(twin, tmp_path / "n.keras", spec=SPEC, examples={"features": padded}, digests=())
+    stored = keras_file.load(tmp_path / "n.keras")
     np.testing.assert_allclose(answers(stored.model, padded), expected, atol=1e-6)
     out = convert(stored.model, spec=SPEC, examples=stored.examples, out=tmp_path / "n.onnx")
     np.testing.assert_allclose(load(str(out)).raw(padded), expected, atol=1e-6)

@@ -14,13 +14,13 @@ import numpy as np
 
 from export.arrays import Inputs
 from export.audio.clip_file import read_clip
+from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.call_frames import VARIANTS, Dataset, as_version, frame_clip
 from export.features.channel_statistics import statistics
 from export.features.clip_windows import tagged_windows
 from export.features.file_windows import file_windows
-from export.trained_on import TRAINED_ON_KEY, pack
 from sertag.model import Model
 from sertag.output import Output
 from sertag.probe import measure

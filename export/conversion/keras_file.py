@@ -208,7 +208,7 @@ def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
         found = f"{place}: the network has parts that are not Keras' own: {', '.join(own)}"
         advice = (
             "use built-in layers and functions of keras.ops instead and save again, or register them with "
-            "`keras.saving.register_keras_serializable` and call export.convert from Python"
+            "`keras.saving.register_keras_serializable` and call export.conversion.onnx from Python"
         )
     else:
         found = f"{place}: Keras cannot build the network: {' '.join(str(error).split())[:300]}"

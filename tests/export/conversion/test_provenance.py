@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.conversion.provenance import TRAINED_ON_KEY, TrainedOn, pack, read_trained_on
 from export.errors import ExportError
-from export.trained_on import TRAINED_ON_KEY, TrainedOn, pack, read_trained_on
 from sertag.errors import ModelError
 from sertag.spec import SPEC_KEY, to_json
 from tests.onnx_models import tiny_spec, write_model
