@@ -73,21 +73,21 @@ def evaluate(
 @click.option("--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare on, with --like.")
 def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
     """Convert NETWORK.keras to a model file; refused where ONNX Runtime answers otherwise on real windows."""
-    from export import network_file
+    from export.conversion import keras_file
     from export.conversion.onnx import convert as write_model
     from export.conversion.onnx import example_inputs
 
     with console.errors():
         if like is None:
-            found = network_file.load(network)
+            found = keras_file.load(network)
             write_model(found.model, spec=found.spec, examples=found.examples, digests=found.digests, out=out)
         elif not places:
             raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
         else:
-            spec = network_file.spec_like(load(like).spec, name=out.stem)
+            spec = keras_file.spec_like(load(like).spec, name=out.stem)
             clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
             examples = example_inputs(clips, spec=spec)
-            write_model(network_file.load_model(network), spec=spec, examples=examples, out=out)
+            write_model(keras_file.load_model(network), spec=spec, examples=examples, out=out)
     click.echo(str(out))
 
 

@@ -19,7 +19,7 @@ from export.corpora.clips import Clip, Corpus
 from export.exploration.explore import explore, median_clip
 from export.exploration.survey import Sound
 from tests.audio_files import encoded, tones, wav
-from tests.test_export_survey import corpus_of, quiet
+from tests.export.exploration.test_survey import corpus_of, quiet
 
 VOID = {"meta", "img", "br", "link"}
 STRANGE = "<b>&\"'"
