@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from export.arrays import Ints
-from export.calibration import choose_threshold, fit_temperature, scale
 from export.corpora.clips import Clip
 from export.epochs import Epoch, Fitted
+from export.evaluation.calibration import choose_threshold, fit_temperature, scale
+from export.evaluation.predictions import predict
 from export.features.call_frames import Preparation, prepare
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
 from export.fit import Scores, fit, score
 from export.fit_phone import fit_phone
-from export.predictions import predict
 from export.protocols import Split
 from export.recipes.base import Recipe
 from sertag.spec import ModelSpec
@@ -115,8 +115,8 @@ def bench_for(
         cache: folder for features.
         jobs: processes that make them.
         report: called with the work done and all of it.
-        conditions: name -> which of `export.predictions` is scored; recipes that look at one cut clip know nothing of
-            calls, and score it clean and by phone.
+        conditions: name -> which of `export.evaluation.predictions` is scored; recipes that look at one cut clip know
+            nothing of calls, and score it clean and by phone.
 
     Raises:
         ExportError: a clip cannot be read, or the cache cannot be written.

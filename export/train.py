@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from export.artefacts import Outcome, write_artefacts
 from export.benches import Bench, Trial, bench_for
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts, versions
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Corpus
 from export.errors import ExportError
+from export.evaluation.report import Outcome, write_artefacts
 from export.facts import describe_trial, run_facts, scored_clips
 from export.protocols import Protocol, Split, splits
 from export.recipes.base import Recipe, teachable
@@ -43,7 +43,7 @@ def train(
         settings: of the run.
         title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
-            `export.artefacts`.
+            `export.evaluation.report`.
         cache: folder for features.
         jobs: processes that make features.
         report: of the progress.

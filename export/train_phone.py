@@ -14,20 +14,20 @@ from pathlib import Path
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.artefacts import Outcome, Scored, write_artefacts
 from export.conversion import keras_file
 from export.conversion.metadata import Title
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip, Corpus
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
+from export.evaluation.out_of_fold import Results, cross_fitted, measure
+from export.evaluation.predictions import Predictions, load_predictions, predict, save_predictions
+from export.evaluation.report import Outcome, Scored, write_artefacts
 from export.facts import describe, figures_of_cross_validation
 from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
 from export.fit_phone import fit_phone
 from export.folds import assign_folds
-from export.out_of_fold import Results, cross_fitted, measure
-from export.predictions import Predictions, load_predictions, predict, save_predictions
 from export.protocols import refuse_unknown_speakers
 from export.recipes.base import Recipe, teachable
 from export.report import Report
@@ -55,7 +55,7 @@ def train_phone(
             left out of the networks that score, which is what a caller is to the network that ships.
         title: of the model.
         out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`) and everything of
-            `export.artefacts`.
+            `export.evaluation.report`.
         cache: folder for frames.
         report: of the progress.
 

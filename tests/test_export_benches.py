@@ -20,13 +20,13 @@ from keras import Input, Sequential, layers
 
 from export import benches
 from export.benches import ClipBench, PhoneBench, Trial, _trial, bench_for
-from export.calibration import fit_temperature, scale
 from export.corpora.clips import Clip
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
+from export.evaluation.calibration import fit_temperature, scale
+from export.evaluation.predictions import MAKE_UPS, made_up
 from export.features.clip_windows import CONDITIONS
 from export.fit import Scores
-from export.predictions import MAKE_UPS, made_up
 from export.protocols import Split, splits
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task

@@ -33,9 +33,9 @@ from export.corpora.labels import LABELS
 from export.corpora.loading import find_corpora
 from export.epochs import Epoch, Fitted
 from export.errors import ExportError
+from export.evaluation.predictions import Predictions, load_predictions, save_predictions
 from export.features.call_frames import Dataset
 from export.fit_phone import fit_phone
-from export.predictions import Predictions, load_predictions, save_predictions
 from export.recipes import phone
 from export.recipes.base import Task
 from export.settings import Settings

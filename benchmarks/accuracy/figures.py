@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.arrays import Ints, Probs
-from export.calibration import cross_fit, equal_weights, scale
-from export.metrics import area_under_curve, calibration_error, count_confusion, merit, sentiment_uar
+from export.evaluation.calibration import cross_fit, equal_weights, scale
+from export.evaluation.metrics import area_under_curve, calibration_error, count_confusion, merit, sentiment_uar
 from sertag.records import BoolArray
 
 ANGRY, CALM = "angry", ("neutral", "calm")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS
-from export.predictions import MAKE_UPS
+from export.evaluation.predictions import MAKE_UPS
 from export.protocols import Split, speakers_among_others, splits
 from export.recipes import RECIPES
 from export.recipes.base import Recipe

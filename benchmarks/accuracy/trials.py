@@ -21,12 +21,12 @@ from benchmarks.accuracy.figures import ANGRY
 from benchmarks.accuracy.run import commit
 from benchmarks.accuracy.suites import CONDITIONS, NOISY, SUITES, Suite
 from export.benches import Bench, bench_for
-from export.calibration import scale
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import relabel
 from export.errors import ExportError
+from export.evaluation.calibration import scale
+from export.evaluation.metrics import area_under_curve, figures
 from export.folds import assign_folds
-from export.metrics import area_under_curve, figures
 from export.recipes.base import Recipe
 
 TRIALS = "trials.csv"

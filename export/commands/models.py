@@ -34,7 +34,7 @@ def evaluate(
 
     Clips that the model was trained on are refused. Whether it was trained on the same speakers tells its card.
     """
-    from export.evaluate import evaluate as evaluate_model
+    from export.evaluation.evaluate import evaluate as evaluate_model
 
     with console.errors(), console.progress() as report:
         found = evaluate_model(

@@ -44,7 +44,7 @@ def convert(model: keras.Model, *, spec: ModelSpec, examples: Inputs, digests: S
         spec: what the file says of itself; its probe is measured here.
         examples: real windows, the graph's inputs by name.
         digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
-            `export.evaluate` knows them again; none if nobody knows.
+            `export.evaluation.evaluate` knows them again; none if nobody knows.
         out: the file.
 
     Returns:

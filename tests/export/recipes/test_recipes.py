@@ -22,13 +22,13 @@ import keras
 import onnx
 from keras import layers
 
-from export.answers import Line, tag_clip
 from export.benches import LINES_SEED, Bench, Trial, bench_for
-from export.calibration import scale
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
 from export.corpora.loading import find_corpora, relabel
+from export.evaluation.calibration import scale
+from export.evaluation.predict_clips import Line, tag_clip
 from export.features.call_frames import Preparation, prepare
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.features.file_windows import file_windows

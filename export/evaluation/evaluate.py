@@ -1,7 +1,7 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
 Station of the line: convert -> **evaluate** -> card. What each label of a corpus counts as is decided first, and clips
-that the model was trained on are refused, before any clip is tagged (`export.answers`).
+that the model was trained on are refused, before any clip is tagged (`export.evaluation.predict_clips`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from export.answers import Answer, Line, tag_clips
 from export.arrays import Ints, Probs
 from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
-from export.metrics import Figures, calibration_error, figures, sentiment_uar
+from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
+from export.evaluation.predict_clips import Answer, Line, tag_clips
 from export.report import Report
 from sertag.model import Model
 from sertag.records import BoolArray
@@ -68,7 +68,7 @@ class Evaluation:
     def notes(self) -> list[str]:
         """What a reader of the figures has to know, a sentence each; empty where nothing was decided for them.
 
-        >>> from export.metrics import figures
+        >>> from export.evaluation.metrics import figures
         >>> own = figures(np.eye(2), np.array([0, 1]), labels=("neutral", "sad"))
         >>> Evaluation(own, None, 0, (), {}, {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
         ['calm counts as neutral', 'left out, as none of the labels of the model: 81 boredom']

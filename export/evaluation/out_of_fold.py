@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.calibration import (
+from export.evaluation.calibration import (
     Answered,
     choose_threshold,
     cross_fit,
@@ -18,9 +18,9 @@ from export.calibration import (
     fit_temperature,
     scale,
 )
+from export.evaluation.metrics import Figures, calibration_error, figures
+from export.evaluation.predictions import CONDITIONS, Predictions
 from export.features.call_frames import Dataset
-from export.metrics import Figures, calibration_error, figures
-from export.predictions import CONDITIONS, Predictions
 
 FoldsBy = Literal["speaker", "corpus"]  # what a clip shares with nothing that its network learnt from
 ROWS_CONDITION = "phone, mixed call"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.answers import Line, tag_clip, tag_clips
 from export.corpora.clips import Clip
+from export.evaluation.predict_clips import Line, tag_clip, tag_clips
 from sertag.model import load
 from tests.conftest import RATE_HZ, speech_like
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from export.answers import Answer
 from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
-from export.evaluate import Evaluation, evaluate
+from export.evaluation.evaluate import Evaluation, evaluate
+from export.evaluation.predict_clips import Answer
 from sertag.model import Model, load
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
 from tests.conftest import RATE_HZ, speech_like
@@ -56,7 +56,9 @@ def says(monkeypatch: pytest.MonkeyPatch):
             return Answer(tuple(0.7 if label == text else 0.3 / (len(labels) - 1) for label in labels))
 
         told = iter(answers)
-        monkeypatch.setattr("export.evaluate.tag_clips", lambda clips, **_: (answer(next(told)) for _ in clips))
+        monkeypatch.setattr(
+            "export.evaluation.evaluate.tag_clips", lambda clips, **_: (answer(next(told)) for _ in clips)
+        )
 
     return program
 
@@ -125,7 +127,7 @@ def test_sentiment_is_that_of_the_likeliest_label(tmp_path, says):
 
 def silent(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     told = iter([Answer()] * count + [Answer((0.7, 0.1, 0.1, 0.1))] * 99)
-    monkeypatch.setattr("export.evaluate.tag_clips", lambda clips, **_: (next(told) for _ in clips))
+    monkeypatch.setattr("export.evaluation.evaluate.tag_clips", lambda clips, **_: (next(told) for _ in clips))
 
 
 def test_no_answer_is_an_error_but_no_claim(tmp_path, monkeypatch):

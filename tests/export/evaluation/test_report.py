@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
-from export import artefacts
-from export.artefacts import MACRO, Outcome, Scored, write_artefacts
 from export.epochs import Epoch
 from export.errors import ExportError
-from export.metrics import figures
+from export.evaluation import report
+from export.evaluation.metrics import figures
+from export.evaluation.report import MACRO, Outcome, Scored, write_artefacts
 
 LABELS = ("angry", "fear", "happy", "sad")
 NAMES = {
@@ -99,8 +99,8 @@ def test_the_json_has_the_facts_and_the_figures(written):
 @pytest.mark.parametrize("leaking", [True, False])
 def test_speakers_in_both_halves_are_told_in_every_file(tmp_path, monkeypatch, leaking):
     titles = []
-    monkeypatch.setattr(artefacts, "training_curves", lambda *_, title, **__: titles.append(title))
-    monkeypatch.setattr(artefacts, "confusion_matrix", lambda *_, title, **__: titles.append(title))
+    monkeypatch.setattr(report, "training_curves", lambda *_, title, **__: titles.append(title))
+    monkeypatch.setattr(report, "confusion_matrix", lambda *_, title, **__: titles.append(title))
     write_artefacts(dataclasses.replace(OUTCOME, leaking=leaking), out=tmp_path, model=Path(__file__))
     words = "speakers in both halves"
     assert len(titles) == 3

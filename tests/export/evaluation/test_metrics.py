@@ -10,10 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.calibration import choose_threshold, cross_fit, cross_thresholds, equal_weights, fit_temperature, scale
 from export.corpora.clips import Clip
-from export.features.call_frames import Dataset
-from export.metrics import (
+from export.evaluation.calibration import (
+    choose_threshold,
+    cross_fit,
+    cross_thresholds,
+    equal_weights,
+    fit_temperature,
+    scale,
+)
+from export.evaluation.metrics import (
     area_under_curve,
     calibration_error,
     count_confusion,
@@ -22,8 +28,9 @@ from export.metrics import (
     merit,
     sentiment_uar,
 )
-from export.out_of_fold import measure
-from export.predictions import CONDITIONS, Predictions
+from export.evaluation.out_of_fold import measure
+from export.evaluation.predictions import CONDITIONS, Predictions
+from export.features.call_frames import Dataset
 from sertag.spec import FeatureSpec
 
 LABELS = ("angry", "happy", "sad")

@@ -18,7 +18,7 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.errors import ExportError
-from export.metrics import Figures, figures
+from export.evaluation.metrics import Figures, figures
 from export.pictures import confusion_matrix, training_curves
 from export.tables import Cell, write_csv
 from sertag.write import write_json
@@ -84,7 +84,8 @@ def write_artefacts(outcome: Outcome, *, out: Path, model: Path) -> None:
     - `training.png`: the same as curves;
     - `confusion-CONDITION.png`: what each class was taken for;
     - `report.csv`: precision, recall, F1 and support of each condition and class, and their mean over the classes
-      that occur; a figure that is not defined is an empty cell (see `export.metrics`), and no part of the mean;
+      that occur; a figure that is not defined is an empty cell (see `export.evaluation.metrics`), and no part of the
+      mean;
     - `metrics.json`: which model file it is about, whether the split leaks, the facts, and all figures of each
       condition; the model card takes its figures from here.
 
