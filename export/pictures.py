@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from export.epochs import Epoch
+    from export.training.loop import Epoch
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
 _DPI = 100

@@ -20,7 +20,6 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import matplotlib
 from matplotlib.figure import Figure
 
-from export.epochs import Epoch
 from export.pictures import (
     _envelope,
     confusion_matrix,
@@ -30,6 +29,7 @@ from export.pictures import (
     training_curves,
     waveform_and_spectrogram,
 )
+from export.training.loop import Epoch
 from tests.conftest import RATE_HZ, speech_like
 
 HISTORY = [Epoch(1, 2.0, 0.2, 1.9, 0.25), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.9, 1.8, 0.45)]

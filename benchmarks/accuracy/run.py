@@ -27,15 +27,15 @@ from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figure
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.arrays import Ints, Probs
-from export.benches import PROTOCOL_VERSION, Bench, bench_for
 from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
 from export.features.cache import cache_arrays, make_cache
-from export.protocols import Split
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.report import Report
+from export.training.experiment import PROTOCOL_VERSION, Bench, bench_for
+from export.training.splits import Split
 from sertag.records import BoolArray
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")

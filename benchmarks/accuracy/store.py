@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.suites import SUITES, Suite
-from export.benches import PROTOCOL_VERSION
 from export.errors import ExportError
+from export.training.experiment import PROTOCOL_VERSION
 from sertag.output import Output
 
 RESULTS = Path(__file__).with_name("results")

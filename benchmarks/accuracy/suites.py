@@ -12,9 +12,9 @@ from typing import Literal
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS
 from export.evaluation.predictions import MAKE_UPS
-from export.protocols import Split, speakers_among_others, splits
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
+from export.training.splits import Split, speakers_among_others, splits
 
 SEEDS = (1, 2, 3)
 FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")
@@ -36,8 +36,8 @@ class Suite:
         name: of its file.
         title: for people.
         corpora: what is learnt from and tested.
-        split: `random`, `speakers` and `corpora` as in `export.protocols`; `among others`: each speaker of the first
-            corpus is tested, the other corpora are learnt from too.
+        split: `random`, `speakers` and `corpora` as in `export.training.splits`; `among others`: each speaker of the
+            first corpus is tested, the other corpora are learnt from too.
         labels: of recipes that take any; recipes of the field keep those of their authors.
         only: names of the recipes that are asked, all if empty.
         seeds: of splits and trainings.

@@ -20,14 +20,14 @@ import pandas as pd
 from benchmarks.accuracy.figures import ANGRY
 from benchmarks.accuracy.run import commit
 from benchmarks.accuracy.suites import CONDITIONS, NOISY, SUITES, Suite
-from export.benches import Bench, bench_for
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import relabel
 from export.errors import ExportError
 from export.evaluation.calibration import scale
 from export.evaluation.metrics import area_under_curve, figures
-from export.folds import assign_folds
 from export.recipes.base import Recipe
+from export.training.experiment import Bench, bench_for
+from export.training.folds import assign_folds
 
 TRIALS = "trials.csv"
 HERE, ELSEWHERE = "in the repository", "not in the repository"

@@ -19,11 +19,11 @@ from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
 from export.errors import ExportError
-from export.protocols import PROTOCOLS
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.report import Report
-from export.settings import CROSS_VALIDATED, Settings
+from export.training.settings import CROSS_VALIDATED, Settings
+from export.training.splits import PROTOCOLS
 from sertag.parallel import usable_cpus
 
 
@@ -99,8 +99,8 @@ def train(
     command goes on where it was stopped.
     """
     from export.conversion.metadata import Title
-    from export.train import train as train_recipe
-    from export.train_phone import train_phone
+    from export.training.cross_validate import train_phone
+    from export.training.train import train as train_recipe
 
     chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
     by_windows = chosen.features.framing == "channel"

@@ -24,7 +24,7 @@ from export.tables import Cell, write_csv
 from sertag.write import write_json
 
 if TYPE_CHECKING:
-    from export.epochs import Epoch
+    from export.training.loop import Epoch
 
 LEAKING, DISJOINT = "speakers in both halves", "speakers apart"
 MACRO = "macro average"

@@ -68,7 +68,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in ("store", "__main__", "tables", "suites"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
     monkeypatch.setattr("benchmarks.accuracy.__main__.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.fit._PREDICT_ROWS", 16)
+    monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
     with untraced():
         yield
 

@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
-from export.epochs import Epoch
 from export.errors import ExportError
 from export.evaluation import report
 from export.evaluation.metrics import figures
 from export.evaluation.report import MACRO, Outcome, Scored, write_artefacts
+from export.training.loop import Epoch
 
 LABELS = ("angry", "fear", "happy", "sad")
 NAMES = {

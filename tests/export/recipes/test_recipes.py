@@ -22,7 +22,6 @@ import keras
 import onnx
 from keras import layers
 
-from export.benches import LINES_SEED, Bench, Trial, bench_for
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
@@ -32,10 +31,11 @@ from export.evaluation.predict_clips import Line, tag_clip
 from export.features.call_frames import Preparation, prepare
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.features.file_windows import file_windows
-from export.fit import answers
-from export.protocols import splits
 from export.recipes import RECIPES, lstm_masked, phone
 from export.recipes.base import Recipe, Task, teachable
+from export.training.experiment import LINES_SEED, Bench, Trial, bench_for
+from export.training.fit_clip import answers
+from export.training.splits import splits
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.pitch import OCTAVES, VOICING
@@ -249,7 +249,7 @@ def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.T
     bench = bench_for(found.clips, recipe=recipe, cache=cache, jobs=1)
     split = splits(bench.clips, protocol="speakers", seed=1)[0]
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("export.fit._PREDICT_ROWS", 16)  # all there are
+        patched.setattr("export.training.fit_clip._PREDICT_ROWS", 16)  # all there are
         trial = bench.run(split, seed=1, epochs=1)
     spec = dataclasses.replace(bench.spec, temperature=TEMPERATURE)
     network = recipe.ship(trial.model)

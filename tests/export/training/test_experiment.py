@@ -18,18 +18,18 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export import benches
-from export.benches import ClipBench, PhoneBench, Trial, _trial, bench_for
 from export.corpora.clips import Clip
-from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.evaluation.calibration import fit_temperature, scale
 from export.evaluation.predictions import MAKE_UPS, made_up
 from export.features.clip_windows import CONDITIONS
-from export.fit import Scores
-from export.protocols import Split, splits
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
+from export.training import experiment
+from export.training.experiment import ClipBench, PhoneBench, Trial, _trial, bench_for
+from export.training.fit_clip import Scores
+from export.training.loop import Epoch, Fitted
+from export.training.splits import Split, splits
 from sertag.spec import FeatureSpec
 from tests.training import untraced
 
@@ -122,7 +122,7 @@ def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips
         asked.append((seed, epochs, recipe.labels))
         raise InterruptedError
 
-    monkeypatch.setattr(benches, "fit_phone", note)
+    monkeypatch.setattr(experiment, "fit_phone", note)
     split = splits(bench.clips, protocol="random", seed=1)[0]
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):

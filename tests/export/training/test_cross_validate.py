@@ -31,15 +31,15 @@ from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import LABELS
 from export.corpora.loading import find_corpora
-from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.evaluation.predictions import Predictions, load_predictions, save_predictions
 from export.features.call_frames import Dataset
-from export.fit_phone import fit_phone
 from export.recipes import phone
 from export.recipes.base import Task
-from export.settings import Settings
-from export.train_phone import load_dataset, run_name, train_phone
+from export.training.cross_validate import load_dataset, run_name, train_phone
+from export.training.fit_channel import fit_phone
+from export.training.loop import Epoch, Fitted
+from export.training.settings import Settings
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -56,7 +56,7 @@ CODES = ("rab", "dis", "pau", "gio", "neu", "tri", "sor")
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.train_phone.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.training.cross_validate.usable_cpus", lambda: 1)
     one_process(monkeypatch)
     with untraced():
         yield
@@ -83,7 +83,7 @@ def train(corpora: tuple[Corpus, ...], out: Path, *, report: Any = lambda what, 
 @pytest.fixture(scope="module")
 def trained(corpora: tuple[Corpus, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched, untraced():
-        patched.setattr("export.train_phone.usable_cpus", lambda: 1)
+        patched.setattr("export.training.cross_validate.usable_cpus", lambda: 1)
         return train(corpora, tmp_path_factory.mktemp("run"))
 
 
@@ -131,7 +131,7 @@ def test_the_same_command_goes_on_where_it_stopped(trained, corpora, tmp_path, m
     assert len(list(tmp_path.glob("training-*.npz"))) == 3  # each fold, and all speakers
     stored[0].unlink()  # as if the run had been stopped there
     before = stored[1].stat().st_mtime_ns
-    monkeypatch.setattr("export.fit_phone.Sampler", lambda *_, **__: pytest.fail("an epoch was run"))
+    monkeypatch.setattr("export.training.fit_channel.Sampler", lambda *_, **__: pytest.fail("an epoch was run"))
     again = train(corpora, tmp_path)
     assert stored[0].exists()
     assert stored[1].stat().st_mtime_ns == before
@@ -191,8 +191,8 @@ def test_nobody_is_scored_by_a_network_that_heard_them(trained, corpora, tmp_pat
         scored.append(people(dataset, members))
         return load_predictions(sorted(trained.parent.glob("fold-*.npz"))[len(scored) - 1])
 
-    monkeypatch.setattr("export.train_phone.fit_phone", fit)
-    monkeypatch.setattr("export.train_phone.predict", predict)
+    monkeypatch.setattr("export.training.cross_validate.fit_phone", fit)
+    monkeypatch.setattr("export.training.cross_validate.predict", predict)
     with pytest.raises(StopError):
         train(corpora, tmp_path)
     everyone = {"emovo/f1", "emovo/m1"}
@@ -210,8 +210,8 @@ def test_every_epoch_draws_windows_of_its_own(corpora, monkeypatch):
         seeds.append(seed)
         raise StopError
 
-    monkeypatch.setattr("export.fit_phone.Sampler", sampler)
-    monkeypatch.setattr("export.fit_phone.run_epochs", call_off_two)
+    monkeypatch.setattr("export.training.fit_channel.Sampler", sampler)
+    monkeypatch.setattr("export.training.fit_channel.run_epochs", call_off_two)
     for seed in (1, 2):
         fit_phone(dataset, sums, np.arange(14), recipe=SMALL, seed=seed, epochs=2)
     assert seeds == [[1, 1], [1, 2], [2, 1], [2, 2]]
@@ -345,7 +345,7 @@ def test_no_corpus_is_scored_by_a_network_that_heard_of_it(tmp_path, monkeypatch
         heard.append({dataset.clips[index].corpus for index in members})
         return fit_phone(dataset, sums, members, **named)
 
-    monkeypatch.setattr("export.train_phone.fit_phone", fit)
+    monkeypatch.setattr("export.training.cross_validate.fit_phone", fit)
     places = [
         emovo(tmp_path / "emovo", speakers=("f1", "m1"), codes=("rab", "tri")),
         own(tmp_path / "mine", labels=("angry", "sad"), speakers=("ann", "bob")),

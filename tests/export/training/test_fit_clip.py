@@ -16,13 +16,13 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
-from export.fit import answers, fit, score
-from export.protocols import Split
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
+from export.training.fit_clip import answers, fit, score
+from export.training.loop import Epoch, Fitted, run_epochs
+from export.training.splits import Split
 from tests.limits import largest_file
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
@@ -119,7 +119,7 @@ def test_more_epochs_go_on_from_fewer_and_fewer_begin_anew(tmp_path, undisturbed
     train(epochs=2, checkpoint=place)
     assert same(train(epochs=4, checkpoint=place), undisturbed)
     with monkeypatch.context() as patched:
-        patched.setattr("export.fit._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
+        patched.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
         assert same(train(epochs=4, checkpoint=place), undisturbed)  # nothing is left to do
     fewer = train(epochs=2, checkpoint=place)
     assert fewer.history == undisturbed.history[:2]

@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 
 from export.arrays import Ints
-from export.benches import ANSWERS_RIGHT, Bench, Trial
 from export.conversion.metadata import LICENCE, Title, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, data_hash
 from export.corpora.layouts import LAYOUTS
@@ -21,10 +20,11 @@ from export.evaluation.calibration import scale
 from export.evaluation.out_of_fold import Measured, Results, Rows
 from export.evaluation.report import Scored
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES
-from export.fit import Scores
-from export.protocols import Split
 from export.recipes.base import Recipe
-from export.settings import Settings
+from export.training.experiment import ANSWERS_RIGHT, Bench, Trial
+from export.training.fit_clip import Scores
+from export.training.settings import Settings
+from export.training.splits import Split
 from sertag.spec import ModelSpec
 
 _PROTOCOLS = MappingProxyType(

@@ -18,20 +18,20 @@ from export.conversion import keras_file
 from export.conversion.metadata import Title
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Clip, Corpus
-from export.epochs import Epoch, Fitted
 from export.errors import ExportError
 from export.evaluation.out_of_fold import Results, cross_fitted, measure
 from export.evaluation.predictions import Predictions, load_predictions, predict, save_predictions
 from export.evaluation.report import Outcome, Scored, write_artefacts
-from export.facts import describe, figures_of_cross_validation
 from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
-from export.fit_phone import fit_phone
-from export.folds import assign_folds
-from export.protocols import refuse_unknown_speakers
 from export.recipes.base import Recipe, teachable
 from export.report import Report
-from export.settings import Settings, run_hash
+from export.training.facts import describe, figures_of_cross_validation
+from export.training.fit_channel import fit_phone
+from export.training.folds import assign_folds
+from export.training.loop import Epoch, Fitted
+from export.training.settings import Settings, run_hash
+from export.training.splits import refuse_unknown_speakers
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 

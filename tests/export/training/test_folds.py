@@ -13,7 +13,7 @@ from export.corpora.clips import Clip
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.features.call_frames import group_calls
-from export.folds import assign_folds
+from export.training.folds import assign_folds
 
 
 def clip(corpus: str, speaker: str, number: int) -> Clip:

@@ -16,16 +16,16 @@ import numpy as np
 
 from export.arrays import Ints
 from export.corpora.clips import Clip
-from export.epochs import Epoch, Fitted
 from export.evaluation.calibration import choose_threshold, fit_temperature, scale
 from export.evaluation.predictions import predict
 from export.features.call_frames import Preparation, prepare
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES, statistics
 from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, Job, prepare_clips
-from export.fit import Scores, fit, score
-from export.fit_phone import fit_phone
-from export.protocols import Split
 from export.recipes.base import Recipe
+from export.training.fit_channel import fit_phone
+from export.training.fit_clip import Scores, fit, score
+from export.training.loop import Epoch, Fitted
+from export.training.splits import Split
 from sertag.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Bench(Protocol):
             split: of the clips.
             seed: of the training.
             epochs: most of them; the recipe's if None.
-            checkpoint: see `export.fit.fit`.
+            checkpoint: see `export.training.fit_clip.fit`.
             report: likewise.
 
         Raises:

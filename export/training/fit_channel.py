@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.arrays import Inputs, Ints
-from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.features.call_frames import Dataset
 from export.features.call_windows import Sampler
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES, Statistics
 from export.recipes.base import Recipe, Task
 from export.recipes.phone import apart
+from export.training.loop import Epoch, Fitted, run_epochs
 from sertag.records import FloatArray
 
 if TYPE_CHECKING:

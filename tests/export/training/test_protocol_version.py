@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.benches import LINES_SEED, PROTOCOL_VERSION
 from export.corpora.clips import Clip
 from export.features.call_frames import Preparation, prepare
 from export.features.call_windows import Sampler
@@ -26,6 +25,7 @@ from export.features.channel_statistics import statistics
 from export.features.clip_windows import Job, prepare_clips
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
+from export.training.experiment import LINES_SEED, PROTOCOL_VERSION
 from sertag.spec import ModelSpec
 from tests.corpora import clips_of, own
 
@@ -77,7 +77,7 @@ def of_clips(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
 
 
 def bare_spec(recipe: Recipe) -> ModelSpec:
-    from export.benches import MIN_SPEECH_S, _bare_spec
+    from export.training.experiment import MIN_SPEECH_S, _bare_spec
 
     return _bare_spec(recipe, hop_s=recipe.window_s, min_speech_s=MIN_SPEECH_S)
 

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from export.benches import Bench, Trial, bench_for
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts, versions
 from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
-from export.facts import describe_trial, run_facts, scored_clips
-from export.protocols import Protocol, Split, splits
 from export.recipes.base import Recipe, teachable
 from export.report import Report
-from export.settings import Settings, run_hash
+from export.training.experiment import Bench, Trial, bench_for
+from export.training.facts import describe_trial, run_facts, scored_clips
+from export.training.settings import Settings, run_hash
+from export.training.splits import Protocol, Split, splits
 
 
 def train(

@@ -19,7 +19,7 @@ class Settings:
     """What decides the result besides recipe and clips.
 
     Attributes:
-        protocol: how clips are split: one of `export.protocols.PROTOCOLS`, or every clip tested once.
+        protocol: how clips are split: one of `export.training.splits.PROTOCOLS`, or every clip tested once.
         fold: which of the protocol's parts is tested, counted from 0.
         folds, folds_by: parts of the cross-validation, and whose clips are all in one part.
         seed: of the split and of the training.

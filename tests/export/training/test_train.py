@@ -29,7 +29,6 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export.benches import Bench, bench_for
 from export.card import card, read_figures
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts
@@ -40,7 +39,8 @@ from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
-from export.train import Report, Settings, run_name, train
+from export.training.experiment import Bench, bench_for
+from export.training.train import Report, Settings, run_name, train
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -95,7 +95,7 @@ TINY = Recipe(
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("export.commands.training.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
     one_process(monkeypatch)
-    monkeypatch.setattr("export.fit._PREDICT_ROWS", 16)
+    monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
     with untraced():
         yield
 
@@ -220,7 +220,7 @@ def test_the_same_command_does_not_train_twice(trained, corpora, monkeypatch, tm
     copy.mkdir()
     for place in trained.parent.glob("training-*.npz"):
         (copy / place.name).write_bytes(place.read_bytes())
-    monkeypatch.setattr("export.fit._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
+    monkeypatch.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
     again = run(corpora, copy, epochs=2, fold=1)
     assert figures(again) == figures(trained)
 
@@ -416,7 +416,7 @@ def test_a_folder_that_nobody_can_write_is_one_line(root, tmp_path):
 def test_train_and_tag_as_the_readme_says(tmp_path):
     """The real thing: another process, a real recipe, a folder of clips a label."""
     own(tmp_path / "mine", labels=LABELS)
-    place = Path(__file__).parents[1]
+    place = Path(__file__).parents[3]
 
     def python(*arguments: str) -> str:
         environment = {**os.environ, "PYTHONPATH": str(place)}

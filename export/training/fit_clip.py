@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.epochs import Epoch, Fitted, run_epochs
 from export.errors import ExportError
 from export.features.clip_windows import CLEAN, ClipData, Windows
-from export.protocols import Split
 from export.recipes.base import Recipe, Task
+from export.training.loop import Epoch, Fitted, run_epochs
+from export.training.splits import Split
 from sertag.records import BoolArray, FloatArray
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from export.corpora.clips import Clip
 from export.corpora.loading import load
 from export.errors import ExportError
-from export.protocols import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
+from export.training.splits import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
 
 
 def clip(corpus: str, speaker: str, number: int) -> Clip:

@@ -15,7 +15,7 @@ import numpy as np
 from export.arrays import Ints
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.folds import assign_folds
+from export.training.folds import assign_folds
 
 Protocol = Literal["speakers", "random", "corpora"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
