@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.accuracy import store
 from benchmarks.accuracy.suites import PLAIN
 from benchmarks.accuracy.tables import PHONE, RECIPES_CSV
-from export.card import read_figures
+from export.card.card import read_figures
 from sertag.model_file import describe
 
 _ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from benchmarks.accuracy import store, trials
 from benchmarks.accuracy.robustness import ROBUSTNESS
 from benchmarks.accuracy.store import Run, mean_and_sd
 from benchmarks.accuracy.suites import PLAIN, SUITES, Suite
-from export.markdown import table
+from export.card.markdown import table
 from export.recipes import RECIPES
 from sertag.output import Output
 

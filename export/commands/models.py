@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export import console
-from export.card import card as write_card
-from export.card import read_figures
+from export.card.card import card as write_card
+from export.card.card import read_figures
 from export.console import data_option, map_option, wishes
 from export.corpora.loading import find_corpora
 from sertag.model import load

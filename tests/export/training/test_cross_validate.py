@@ -24,7 +24,7 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 import keras
 
-from export.card import card, read_figures
+from export.card.card import card, read_figures
 from export.conversion.metadata import Title
 from export.conversion.onnx import convert, example_inputs, to_onnx
 from export.conversion.provenance import read_trained_on

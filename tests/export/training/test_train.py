@@ -29,7 +29,7 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import keras
 from keras import Input, Sequential, layers
 
-from export.card import card, read_figures
+from export.card.card import card, read_figures
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts
 from export.conversion.provenance import read_trained_on

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from export.card import card
+from export.card.card import card
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.onnx_models import PAPER_FEATURES, tiny_spec
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from export.card_figures import confidence, recalls, uar
-from export.card_limits import lawful_use, limits
+from export.card.figures import confidence, recalls, uar
+from export.card.limits import lawful_use, limits
+from export.card.markdown import filled, table
 from export.errors import ExportError
-from export.markdown import filled, table
 from sertag.model_file import ModelFile
 from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
 

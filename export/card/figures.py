@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from export.markdown import table
+from export.card.markdown import table
 from sertag.spec import ModelSpec
 
 # What tells of the confidence, in the order of the table.

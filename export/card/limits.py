@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from export.markdown import bullets
+from export.card.markdown import bullets
 from sertag.spec import ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
