@@ -7,7 +7,7 @@ import os
 
 import click
 
-from export.commands import corpora, models, training
+from export.cli import data, model, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,13 +27,13 @@ def main() -> None:
 
 
 for _command in (
-    training.recipes,
-    corpora.explore,
-    training.train,
-    models.evaluate,
-    models.convert,
-    models.card,
-    corpora.fetch,
+    train.recipes,
+    data.explore,
+    train.train,
+    model.evaluate,
+    model.convert,
+    model.card,
+    data.fetch,
 ):
     main.add_command(_command)
 

@@ -12,8 +12,8 @@ import click
 
 from benchmarks.accuracy.store import RESULTS
 from benchmarks.accuracy.suites import SUITES, possible
-from export import console
-from export.console import data_option
+from export.cli import console
+from export.cli.console import data_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora

@@ -317,7 +317,7 @@ def test_evaluate_command_refuses_clips_that_it_learnt_from(trained, corpus):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands train as little as the tests above."""
-    monkeypatch.setattr("export.commands.training.RECIPES", MappingProxyType({"phone": SMALL}))
+    monkeypatch.setattr("export.cli.train.RECIPES", MappingProxyType({"phone": SMALL}))
 
 
 @pytest.mark.usefixtures("small")

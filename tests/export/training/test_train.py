@@ -93,7 +93,7 @@ TINY = Recipe(
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.commands.training.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
+    monkeypatch.setattr("export.cli.train.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
     one_process(monkeypatch)
     monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
     with untraced():

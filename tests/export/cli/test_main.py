@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from export import console
 from export.__main__ import main
+from export.cli import console
 from export.corpora.clips import Clip, Corpus
 from export.errors import ExportError
 from export.recipes import RECIPES
@@ -25,7 +25,7 @@ from tests.corpora import make_files, own
 from tests.export_command import run_export
 from tests.training import one_process
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 COMMANDS = (
     "recipes",
     "explore",

@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from export import console
 from export.card.card import card as write_card
 from export.card.card import read_figures
-from export.console import data_option, map_option, wishes
+from export.cli import console
+from export.cli.console import data_option, map_option, wishes
 from export.corpora.loading import find_corpora
 from sertag.model import load
 from sertag.model_file import describe

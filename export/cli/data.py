@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from export import console
-from export.console import data_option
+from export.cli import console
+from export.cli.console import data_option
 from export.corpora.fetch import SOURCES
 from export.corpora.loading import find_corpora
 

@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from export import console
-from export.console import cache_option, data_option, map_option, wishes
+from export.cli import console
+from export.cli.console import cache_option, data_option, map_option, wishes
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
