@@ -18,8 +18,8 @@ from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
+from export.progress import Report
 from export.recipes import RECIPES
-from export.report import Report
 from sertag.parallel import usable_cpus
 
 _LEAST_S = 0.1  # of a clip

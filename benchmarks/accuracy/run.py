@@ -31,9 +31,9 @@ from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
 from export.features.cache import cache_arrays, make_cache
+from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.report import Report
 from export.training.experiment import PROTOCOL_VERSION, Bench, bench_for
 from export.training.splits import Split
 from sertag.records import BoolArray

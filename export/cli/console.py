@@ -20,7 +20,7 @@ from rich.table import Table
 from export.corpora.clips import Corpus, described
 from export.corpora.labels import canonical
 from export.corpora.layouts import LAYOUTS
-from export.report import Report
+from export.progress import Report
 from sertag.errors import SertagError
 from sertag.names import display_name
 

@@ -19,9 +19,9 @@ from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
 from export.errors import ExportError
+from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.report import Report
 from export.training.settings import CROSS_VALIDATED, Settings
 from export.training.splits import PROTOCOLS
 from sertag.parallel import usable_cpus

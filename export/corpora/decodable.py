@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 import sertag
 from export.corpora.clips import Corpus, described
 from export.errors import ExportError
-from export.report import Report
+from export.progress import Report
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.names import display_name

@@ -22,7 +22,7 @@ from export.corpora.clips import Corpus
 from export.corpora.layouts import LAYOUTS
 from export.corpora.loading import load
 from export.errors import ExportError
-from export.report import Report
+from export.progress import Report
 from sertag.audio.discover import AUDIO_SUFFIXES
 from sertag.names import display_name
 

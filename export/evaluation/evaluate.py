@@ -22,7 +22,7 @@ from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
 from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
 from export.evaluation.predict_clips import Answer, Line, tag_clips
-from export.report import Report
+from export.progress import Report
 from sertag.model import Model
 from sertag.records import BoolArray
 from sertag.spec import ModelSpec

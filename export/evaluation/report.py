@@ -19,7 +19,7 @@ import numpy as np
 from export.arrays import Ints, Probs
 from export.errors import ExportError
 from export.evaluation.metrics import Figures, figures
-from export.pictures import confusion_matrix, training_curves
+from export.plots import confusion_matrix, training_curves
 from export.tables import Cell, write_csv
 from sertag.write import write_json
 

@@ -16,8 +16,8 @@ from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
 from export.exploration.page import Chapter, Example, page
 from export.exploration.survey import Sound, Survey, survey
-from export.pictures import durations, label_counts, waveform_and_spectrogram
-from export.report import Report
+from export.plots import durations, label_counts, waveform_and_spectrogram
+from export.progress import Report
 from export.tables import Cell, write_csv
 from sertag.names import display_name
 from sertag.output import Output

@@ -13,7 +13,7 @@ import numpy as np
 
 from export.audio.telephone import level_dbfs
 from export.corpora.clips import Clip, Corpus
-from export.report import Report
+from export.progress import Report
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 

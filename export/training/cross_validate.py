@@ -24,8 +24,8 @@ from export.evaluation.predictions import Predictions, load_predictions, predict
 from export.evaluation.report import Outcome, Scored, write_artefacts
 from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
+from export.progress import Report
 from export.recipes.base import Recipe, teachable
-from export.report import Report
 from export.training.facts import describe, figures_of_cross_validation
 from export.training.fit_channel import fit_phone
 from export.training.folds import assign_folds

@@ -16,8 +16,8 @@ from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
+from export.progress import Report
 from export.recipes.base import Recipe, teachable
-from export.report import Report
 from export.training.experiment import Bench, Trial, bench_for
 from export.training.facts import describe_trial, run_facts, scored_clips
 from export.training.settings import Settings, run_hash

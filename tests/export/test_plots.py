@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 import matplotlib
 from matplotlib.figure import Figure
 
-from export.pictures import (
+from export.plots import (
     _envelope,
     confusion_matrix,
     durations,
@@ -75,12 +75,12 @@ def test_the_same_numbers_give_the_same_bytes_whatever_the_users_settings(tmp_pa
 def test_no_window_system_and_no_global_figure_is_touched(tmp_path):
     code = (
         "import sys, pathlib\n"
-        "from export.pictures import durations\n"
+        "from export.plots import durations\n"
         "assert 'matplotlib' not in sys.modules\n"
         f"durations([1.0, 2.0], pathlib.Path({str(tmp_path / 'd.png')!r}), title='x')\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[2])
     assert (tmp_path / "d.png").exists()
 
 
