@@ -127,12 +127,12 @@ def recipes() -> str:
 
 
 def speed() -> str:
-    """The table of costs, from the committed results of `python -m benchmarks.tag`."""
+    """The table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
     return _load("benchmarks/results/tag.json")["readme"]
 
 
 def reliability() -> str:
-    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.resume`."""
+    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.torture.resume`."""
     torture, resume = _load("benchmarks/results/torture.json"), _load("benchmarks/results/resume.json")
     kills, mutants, fuzz = (torture[part]["figures"] for part in ("kills", "mutants", "fuzz"))
     decoder, command = mutants["decoder"], mutants["command"]

@@ -32,8 +32,8 @@ def untraced() -> Iterator[None]:
 
 def one_process(patched: pytest.MonkeyPatch) -> None:
     """Commands do their work in the process of the test, where it can be watched."""
-    for module in ("training", "models"):
-        patched.setattr(f"export.commands.{module}.usable_cpus", lambda: 1)
+    for module in ("train", "model"):
+        patched.setattr(f"export.cli.{module}.usable_cpus", lambda: 1)
 
 
 def small_phone() -> Recipe:

@@ -1,6 +1,6 @@
 """Speech activity: sertag's energy gate against WebRTC VAD, on speech at known places, on real calls, on no speech.
 
-    python -m benchmarks.speech_activity --data ../shared/data
+    python -m benchmarks.speed.speech_activity --data ../shared/data
 
 Truth of the streams: clips of acted corpora with digital silence between them; a 10 ms frame is speech where the clean
 clip itself is within 25 dB of its 95th percentile. Truth of the real calls: the same on the channel as it is, and 12 dB
@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import speech_signals as signals
-from benchmarks.speech_streams import FRAME_RATE_HZ, HALVES, HOP_SAMPLES, Stream, call_streams, corpus_streams
+from benchmarks.speed.speech_streams import FRAME_RATE_HZ, HALVES, HOP_SAMPLES, Stream, call_streams, corpus_streams
 from sertag.features import FrameStream
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
@@ -39,7 +39,7 @@ from sertag.speech import detect, smooth
 
 SPEC = FeatureSpec(kind="log_mel", hop_length=HOP_SAMPLES, floor_power=1e-9)
 SEED = 20
-RESULTS = Path(__file__).parent / "results" / "speech_activity.json"
+RESULTS = Path(__file__).parents[1] / "results" / "speech_activity.json"
 GATE = "energy gate"
 
 Detector = Callable[[FloatArray], BoolArray]  # samples (n,) -> frames (1 + n // hop,)

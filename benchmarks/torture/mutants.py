@@ -24,7 +24,7 @@ import soxr
 from benchmarks.call_material import data_folder
 
 CLIP_S = 3.0
-_EXAMPLES = Path(__file__).parents[1] / "examples" / "calls"
+_EXAMPLES = Path(__file__).parents[2] / "examples" / "calls"
 _PREFIX_BYTES = 100_000  # of compressed files that are taken as they are
 _HEADER_BYTES = 512  # where most of what a decoder believes stands
 _AS_THEY_ARE = ("*/*.opus", "*/*/*.opus", "ravdess/*/*.flac", "tess/*/*.flac", "calls/*.mp3", "calls/*.m4a")

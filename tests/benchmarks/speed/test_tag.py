@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tag` on a few seconds of audio: every figure is there and finite; no timing is judged."""
+"""`python -m benchmarks.speed.tag` on a few seconds of audio: every figure is there and finite; no timing is judged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks import call_material, tag_report
+from benchmarks import call_material
 from benchmarks.processes import measure
-from benchmarks.stations import Stations
+from benchmarks.speed import tag_report
+from benchmarks.speed.stations import Stations
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def report(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     out = tmp_path_factory.mktemp("benchmark") / "tag.json"
     options = ["--hours", "0.01", "--rounds", "1", "--no-peers", "--model", tiny_model, "--out", out]
     env = {**os.environ, "SERTAG_DATA": str(out.parent / "nothing")}  # the example calls are quicker to read
-    subprocess.run([sys.executable, "-m", "benchmarks.tag", *options], check=True, cwd=ROOT, env=env, timeout=120)
+    subprocess.run([sys.executable, "-m", "benchmarks.speed.tag", *options], check=True, cwd=ROOT, env=env, timeout=120)
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
@@ -58,7 +59,7 @@ def test_the_readme_gets_a_row_for_each_contender(report: dict[str, Any]) -> Non
 
 
 def test_the_profile_accounts_for_the_whole_time(tiny_model: Path, call: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.contenders", "profile", str(call), "--model", str(tiny_model)]
+    command = [sys.executable, "-m", "benchmarks.speed.contenders", "profile", str(call), "--model", str(tiny_model)]
     done = subprocess.run(command, check=True, cwd=ROOT, timeout=60, capture_output=True, text=True)
     profile = json.loads(done.stdout)
     assert {"decode", "frames", "speech", "coefficients", "model", "aggregate", "rest"} <= set(profile["thread_s"])

@@ -1,4 +1,4 @@
-"""The tables of `benchmarks.tag`, and its targets beside what was found."""
+"""The tables of `benchmarks.speed.tag`, and its targets beside what was found."""
 
 from __future__ import annotations
 

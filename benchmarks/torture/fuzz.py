@@ -1,6 +1,6 @@
 """Runs of the fuzzer in a process of its own, and what it says at the end.
 
-Used by `benchmarks.torture`; `benchmarks.fuzz_decode` is what runs.
+Used by `benchmarks.torture`; `benchmarks.torture.fuzz_decode` is what runs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def run_fuzzer(corpus: Path, *, seconds: int, seed: int) -> dict[str, Any]:
     limits = [f"-timeout={HANG_S}", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={LONGEST_BYTES}", "-print_final_stats=1"]
     options = [*limits, f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={trouble}/"]
     started_s = time.monotonic()
-    command = [sys.executable, "-m", "benchmarks.fuzz_decode", str(kept), *options]
+    command = [sys.executable, "-m", "benchmarks.torture.fuzz_decode", str(kept), *options]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
     statistics = dict(re.findall(r"stat::(\w+):\s+(\d+)", done.stderr))
     found = {name: count - before[name] for name, count in _trouble(trouble).items()}

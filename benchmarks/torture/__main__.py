@@ -23,14 +23,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kill_rounds
-from benchmarks.fuzz_runs import run_fuzzer
-from benchmarks.mutant_runs import add, run_chunk
-from benchmarks.mutants import Source, mutant, sources
-from benchmarks.tag import machine
+from benchmarks.machine import machine
+from benchmarks.torture import kill_rounds
+from benchmarks.torture.fuzz import run_fuzzer
+from benchmarks.torture.mutant_runs import add, run_chunk
+from benchmarks.torture.mutants import Source, mutant, sources
 from sertag import __version__
 
-RESULTS = Path(__file__).parent / "results" / "torture.json"
+RESULTS = Path(__file__).parents[1] / "results" / "torture.json"
 SEED = 5
 CHUNK = 250  # mutants that are lost if this is stopped
 MUST_BE_0 = ("crashes", "hangs", "internal_errors", "out_of_memory", "lost", "differing", "files_left_behind")

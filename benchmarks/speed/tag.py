@@ -1,8 +1,8 @@
 """What tagging costs: sertag against the floor of the job, a tutorial's loop and openSMILE, in one run on one machine.
 
-    python -m benchmarks.tag                    # 2 hours of stereo calls, about 3 minutes, writes results/tag.json
-    python -m benchmarks.tag --long --many      # also an 8-hour call and 20,000 clips of 3 s: memory
-    python -m benchmarks.tag --profile          # only where sertag's time goes, station by station; writes no file
+    python -m benchmarks.speed.tag                  # 2 hours of stereo calls in 3 minutes, writes results/tag.json
+    python -m benchmarks.speed.tag --long --many    # also an 8-hour call and 20,000 clips of 3 s: memory
+    python -m benchmarks.speed.tag --profile        # where sertag's time goes, station by station; writes no file
 
 Absolute times belong to the machine, ratios travel: contenders take turns, round by round, and medians are shown.
 Core-seconds are user and system time of all processes of a command. The floor and the peers are charged for their work
@@ -14,24 +14,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import call_material, tag_report
+from benchmarks import call_material
+from benchmarks.machine import machine
 from benchmarks.processes import Command, Measured, measure
+from benchmarks.speed import tag_report
 from sertag.model import DEFAULT_MODEL, load
 
-RESULTS = Path(__file__).parent / "results" / "tag.json"
+RESULTS = Path(__file__).parents[1] / "results" / "tag.json"
 CLIP_S = 3.0
 SHORT_CLIPS = 64  # sertag starts workers from this number of files on
 LONG_HOURS, MANY_CLIPS, DISTINCT_CLIPS = 8.0, 20_000, 400
@@ -58,7 +57,15 @@ class Bench:
 
     def contender(self, name: str, *arguments: str) -> Report:
         """What a contender reports of itself."""
-        command = [sys.executable, "-m", "benchmarks.contenders", name, *map(str, self.calls), "--model", self.model]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.speed.contenders",
+            name,
+            *map(str, self.calls),
+            "--model",
+            self.model,
+        ]
         report: Report = json.loads(measure([*command, *arguments], env=_ONE_THREAD).output)
         return report
 
@@ -162,24 +169,8 @@ def many_clips(bench: Bench) -> Report:
     return {**peak, "resident_mb": resident_mb, "files": number, "files_per_s": number / wall_s, "cpu_s": cpu_s}
 
 
-def machine() -> Report:
-    """Processor, cores, Python and libraries; no names of hosts."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    names = ("numpy", "scipy", "soundfile", "soxr", "onnxruntime", "joblib")
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in names},
-        "load_before": round(os.getloadavg()[0], 2),
-    }
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tag", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.tag", description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=2.0, help="of stereo calls (2)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contender (3)")
     parser.add_argument("--clips", type=int, default=60, help="clips of 4 s that the peers get (60)")

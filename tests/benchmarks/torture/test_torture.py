@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import mutant_runs, torture
-from benchmarks.decode_folder import decode
-from benchmarks.mutants import Source, mutant, sources
+from benchmarks.torture import __main__ as torture
+from benchmarks.torture import mutant_runs
+from benchmarks.torture.decode_folder import decode
+from benchmarks.torture.mutants import Source, mutant, sources
 
 MUTANTS, CHUNK = 60, 20
 
@@ -90,7 +91,7 @@ def test_the_fuzzer_runs_and_its_time_adds_up(tmp_path: Path) -> None:
 
 FAILING = """
 import tests.faults
-from benchmarks import decode_folder
+from benchmarks.torture import decode_folder
 decode_folder.open_audio = tests.faults.open_audio
 decode_folder.main()
 """

@@ -1,6 +1,6 @@
 """What the journal costs a run, and what a run costs that finds everything in it.
 
-    python -m benchmarks.resume        # some minutes, writes results/resume.json
+    python -m benchmarks.torture.resume        # some minutes, writes results/resume.json
 
 Whole processes. With and without a journal take turns, each over a new table; the overhead is the median over the turns
 of the ratio of their processor time. The known files are a few clips under many names, and their real results stand in
@@ -24,17 +24,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks import call_material
+from benchmarks.machine import machine
 from benchmarks.processes import Measured, measure
-from benchmarks.tag import machine
 from sertag import Tagger, resume
 from sertag.journal import Journal, Key
 from sertag.model_file import describe
 from sertag.request import Request
 
-RESULTS = Path(__file__).parent / "results" / "resume.json"
+RESULTS = Path(__file__).parents[1] / "results" / "resume.json"
 CLIP_S, DISTINCT_CLIPS = 3.0, 200
 
-_ENV = {"PYTHONPATH": str(Path(__file__).parents[1])}  # the commands run in a folder of their own
+_ENV = {"PYTHONPATH": str(Path(__file__).parents[2])}  # the commands run in a folder of their own
 _RUN = "from sertag.__main__ import main; main()"
 _RUN_WITHOUT_JOURNAL = f"from sertag.request import Request; Request.journal = None; {_RUN}"
 
@@ -155,7 +155,7 @@ def _working_in(folder: Path) -> Iterator[Path]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.resume", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture.resume", description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=2000, help="clips of 3 s for the overhead (2000)")
     parser.add_argument("--hours", type=float, default=1.0, help="of stereo calls for the overhead (1)")
     parser.add_argument("--rounds", type=int, default=15, help="turns with and without a journal (15)")

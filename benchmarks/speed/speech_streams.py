@@ -1,4 +1,4 @@
-"""Speech at known places for `benchmarks.speech_activity`: clips of corpora with silences between, and real calls.
+"""Speech at known places for `speech_activity`: clips of corpora with silences between, and real calls.
 
 Everything is one channel at 8 kHz, float32 (n,) in [-1, 1]; truths are bool (t,), one value for each 10 ms.
 """

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutants import Source, mutant
 from benchmarks.processes import measure
+from benchmarks.torture.mutants import Source, mutant
 
 HANG_S = 60.0  # a mutant holds seconds of sound; the slowest sound one takes a tenth of a second
 FAULTS = {  # error codes of rows that no file may cause
@@ -25,7 +25,7 @@ FAULTS = {  # error codes of rows that no file may cause
     "internal_error": "internal_errors",
     "out_of_memory": "out_of_memory",
 }
-_DECODER = (sys.executable, "-m", "benchmarks.decode_folder")
+_DECODER = (sys.executable, "-m", "benchmarks.torture.decode_folder")
 
 Figures = dict[str, Any]
 

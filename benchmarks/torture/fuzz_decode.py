@@ -1,6 +1,6 @@
 """The decoders under a fuzzer that keeps what reaches new code (atheris, libFuzzer for Python).
 
-    python -m benchmarks.fuzz_decode CORPUS -max_total_time=60    # further options are those of libFuzzer
+    python -m benchmarks.torture.fuzz_decode CORPUS -max_total_time=60    # further options are those of libFuzzer
 
 CORPUS is a folder that it may add to; small sounds of every format are the beginning. An input that makes the decoders
 raise anything but `DecodeError`, crash, hang or eat memory ends it and is written to a file. Coverage is that of
@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["sertag"]):
     from sertag.audio.decode import open_audio
     from sertag.errors import DecodeError
 
-from benchmarks.mutants import sources
+from benchmarks.torture.mutants import sources
 
 RATE_HZ = 8000
 _LONGEST_S = 60.0  # more of one sound shows nothing new

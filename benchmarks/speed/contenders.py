@@ -1,6 +1,6 @@
-"""What `benchmarks.tag` compares sertag with, each in a process of its own.
+"""What `benchmarks.speed.tag` compares sertag with, each in a process of its own.
 
-    python -m benchmarks.contenders NAME CALL...
+    python -m benchmarks.speed.contenders NAME CALL...
 
     floor       what nobody can do without: decode every call and transform the frames that the model is made for
     two_floors  the same in two processes at once: what a second core is worth on this machine
@@ -28,7 +28,7 @@ import numpy as np
 import scipy.fft
 import soundfile
 
-from benchmarks.stations import Stations, watched
+from benchmarks.speed.stations import Stations, watched
 from sertag.features import activity_spec
 from sertag.model import DEFAULT_MODEL, load
 from sertag.pipeline import tag_file

@@ -1,6 +1,6 @@
 """Decodes every file of a folder as the first station of the line does, and says of each how that ended.
 
-    python -m benchmarks.decode_folder FOLDER [NAME]     # from the file NAME on
+    python -m benchmarks.torture.decode_folder FOLDER [NAME]     # from the file NAME on
 
 Writes one JSON line a file: its name, the code of the error that refused it (empty for a sound that was read) and
 seconds. What `open_audio` and `blocks` must never do (raise anything else, crash, hang) ends the program.

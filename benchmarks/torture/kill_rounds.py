@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mutants import mutant, sources
+from benchmarks.torture.mutants import mutant, sources
 
 FORMATS, JOBS = ("csv", "jsonl"), (1, 2)
 FILES = 150
