@@ -12,10 +12,11 @@ from export.cli import data, model, train
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    r"""Train, evaluate, convert and describe models for sertag.
+    """Train, evaluate, convert and describe models for sertag.
 
     \b
     Examples:
+      python -m export explore --data mine=recordings --out look
       python -m export recipes
       python -m export train lstm-mean-mfcc --data tess=corpora/tess --out runs/tess
       python -m export train phone --data mine=recordings --out runs/mine

@@ -32,25 +32,26 @@ data_option = click.option(
     multiple=True,
     required=True,
     metavar="DIR|NAME=DIR|NAME=FILE.csv",
-    help=f"A folder that holds folders named {', '.join(LAYOUTS)}; one of them by name; or, with another name, your "
-    "own recordings: a folder for each label, or a list with columns path, label, speaker. Repeatable.",
+    help=f"DIR holds folders named {', '.join(LAYOUTS)}; other folders in it are passed over. NAME=DIR is one of "
+    "these, or `ordinary` speech with a manifest.csv, or under any other name your own recordings: a folder for each "
+    "label and in it one for each speaker. NAME=FILE.csv is a list with the columns path, label, speaker. Repeatable.",
 )
 map_option = click.option(
     "--map",
     "renamed",
     multiple=True,
     metavar="FOUND=LABEL",
-    help="Count clips of label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
+    help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
 )
 cache_option = click.option(
-    "--cache", type=click.Path(path_type=Path), help="Folder for features [default: OUT/cache]."
+    "--cache", type=click.Path(path_type=Path), help="Folder for features; safe to delete.  [default: OUT/cache]"
 )
 
 
-def wishes(renamed: Sequence[str]) -> dict[str, str]:
+def label_map(renamed: Sequence[str]) -> dict[str, str]:
     """The values of `--map` as label -> label.
 
-    >>> wishes(["Calm=neutral", "bored="])
+    >>> label_map(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
     found = pairs(renamed, option="--map", form="FOUND=LABEL")

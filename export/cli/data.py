@@ -12,13 +12,17 @@ from export.corpora.fetch import SOURCES
 from export.corpora.loading import find_corpora
 
 
-@click.command()
+@click.command(short_help="Describe corpora before training.")
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the page.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the page and tables.")
 def explore(places: tuple[str, ...], out: Path) -> None:
-    """Look through corpora: counts of labels and speakers, durations, a picture for each emotion.
+    """Describe corpora: counts of labels and speakers, durations, what is left out, one picture for each emotion.
 
-    Writes index.html, pictures and tables into the out folder.
+    Writes index.html, pictures and CSV tables into the folder --out and prints the path of the page.
+
+    \b
+    Example:
+      python -m export explore --data mine=recordings --out look
     """
     from export.exploration.explore import explore as write_page
 
@@ -27,11 +31,18 @@ def explore(places: tuple[str, ...], out: Path) -> None:
     click.echo(str(page))
 
 
-@click.command()
+@click.command(short_help="Download a corpus from Kaggle.")
 @click.argument("corpus", type=click.Choice(list(SOURCES)))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold its folder.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold the corpus.")
 def fetch(corpus: str, out: Path) -> None:
-    """Download CORPUS from Kaggle, or say where to get it and where to put it."""
+    """Download CORPUS from Kaggle into a folder of its own, or say where to get it by hand.
+
+    Needs the extra `fetch`: python -m pip install '.[fetch]'.
+
+    \b
+    Example:
+      python -m export fetch tess --out corpora
+    """
     from export.corpora.fetch import fetch as download
 
     with console.errors(), console.progress() as report:

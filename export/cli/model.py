@@ -12,27 +12,33 @@ from rich.table import Table
 from export.card.card import card as write_card
 from export.card.card import read_figures
 from export.cli import console
-from export.cli.console import data_option, map_option, wishes
+from export.cli.console import data_option, label_map, map_option
 from export.corpora.loading import find_corpora
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.parallel import usable_cpus
 
 
-@click.command()
+@click.command(short_help="Measure a model file on corpora.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
 @data_option
 @map_option
-@click.option("--phone", is_flag=True, help="Send every clip over a simulated telephone line first.")
-@click.option("--allow-seen", "seen", is_flag=True, help="Measure on clips of its training, too; marked.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the lines.")
+@click.option("--phone", is_flag=True, help="Send every clip through a simulated telephone line first.")
+@click.option(
+    "--allow-seen", "seen", is_flag=True, help="Also measure on clips of its training; the figures are marked."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the telephone lines.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def evaluate(
     model: str, places: tuple[str, ...], renamed: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
 ) -> None:
-    """Measure MODEL on whole corpora, through the very path that sertag uses.
+    """Measure MODEL on whole corpora, through the same code that sertag runs.
 
-    Clips that the model was trained on are refused. Whether it was trained on the same speakers tells its card.
+    Clips that MODEL was trained on are refused. Whether it was trained on the same speakers is in its card.
+
+    \b
+    Example:
+      python -m export evaluate runs/mine/model.onnx --data emodb=corpora/emodb --phone
     """
     from export.evaluation.evaluate import evaluate as evaluate_model
 
@@ -44,7 +50,7 @@ def evaluate(
             seed=seed,
             jobs=usable_cpus(),
             report=report,
-            renamed=wishes(renamed),
+            renamed=label_map(renamed),
             allow_seen=seen,
         )
     if form == "json":
@@ -62,17 +68,26 @@ def evaluate(
             console.say(f"{name}: {note}")
 
 
-@click.command()
+@click.command(short_help="Convert a Keras network to a model file.")
 @click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
 @click.option(
     "--like",
     type=click.Path(exists=True, dir_okay=False),
-    help="Model file whose specification to take, for a network that was not trained here.",
+    help="Model file whose specification to use, for a network that was not trained here; needs --data.",
 )
-@click.option("--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare on, with --like.")
+@click.option(
+    "--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare Keras and ONNX on."
+)
 def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
-    """Convert NETWORK.keras to a model file; refused where ONNX Runtime answers otherwise on real windows."""
+    """Convert NETWORK, a .keras file, to a model file that sertag runs.
+
+    Nothing is written if ONNX Runtime and Keras disagree on real windows.
+
+    \b
+    Example:
+      python -m export convert runs/mine/model.keras --out model.onnx
+    """
     from export.conversion import keras_file
     from export.conversion.onnx import convert as write_model
     from export.conversion.onnx import example_inputs
@@ -91,11 +106,16 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
     click.echo(str(out))
 
 
-@click.command()
+@click.command(short_help="Write the model card of a model file.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write [default: stdout].")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write.  [default: stdout]")
 def card(model: str, out: Path | None) -> None:
-    """Write the model card of MODEL from its metadata and from metrics.json beside it."""
+    """Write the model card of MODEL from its metadata and from the metrics.json beside it.
+
+    \b
+    Example:
+      python -m export card runs/mine/model.onnx
+    """
     with console.errors():
         found = describe(model)
         text = write_card(found.spec, figures=read_figures(found))

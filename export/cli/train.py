@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from export.cli import console
-from export.cli.console import cache_option, data_option, map_option, wishes
+from export.cli.console import cache_option, data_option, label_map, map_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
@@ -27,9 +27,9 @@ from export.training.splits import PROTOCOLS
 from sertag.parallel import usable_cpus
 
 
-@click.command()
+@click.command(short_help="List the recipes that train knows.")
 def recipes() -> None:
-    """Show the recipes that `train` knows."""
+    """List the recipes that `train` knows: network, input, labels, and what the authors report."""
     head = (Column("recipe", no_wrap=True), "network", "input", "labels", "claimed by its authors")
     table = Table(*head, show_lines=True)
     for recipe in RECIPES.values():
@@ -38,43 +38,46 @@ def recipes() -> None:
     Console().print(table)
 
 
-@click.command()
-@click.argument("recipe", type=click.Choice(list(RECIPES)))
+@click.command(short_help="Train, measure and convert a model.")
+@click.argument("recipe", type=click.Choice(list(RECIPES)), metavar="RECIPE")
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for everything written.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
 @click.option(
     "--protocol",
     type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
-    help="speakers: nobody who is tested was learnt from. corpora: no corpus that is tested was. random: clips split "
-    "at random, the same speakers on both sides; figures say nothing of strangers. cross-validated: every speaker, or "
-    "with --folds-by corpus every corpus, is tested by a network that never heard them, then one network learns from "
-    "all (phone only).  "
-    "[default: speakers; cross-validated for phone]",
+    help="How clips are split into training and test. speakers: no speaker is in both. corpora: no corpus is in both. "
+    "random: speakers are in both, so the figures say nothing about new speakers. cross-validated (phone only): every "
+    "speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it, and the "
+    "final network is trained on everything.  [default: speakers; cross-validated for phone]",
 )
 @click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
-@click.option("--folds", type=click.IntRange(min=2), help="Of the cross-validation.  [default: 4, or one a speaker]")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Number of parts of the cross-validation.  [default: 4, or the number of speakers if that is smaller]",
+)
 @click.option(
     "--folds-by",
     type=click.Choice(["speaker", "corpus"]),
     default="speaker",
     show_default=True,
-    help="corpus: each corpus is a fold, and confidence is calibrated for recordings unlike those learnt from.",
+    help="corpus: each corpus is a part, so the confidence is calibrated for recordings unlike the training data.",
 )
 @click.option(
     "--answers-right",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of the answers over the model's least confidence that are right.  [default: 0.6]",
+    help="Share of correct answers above the model's min_confidence.  [default: 0.6]",
 )
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), help="Most of them.  [default: the recipe's]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the split and of the training.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: the recipe's]")
 @click.option(
     "--labels",
     metavar="NAME[:SENTIMENT],…",
-    help="Labels of your own instead of the recipe's; sentiment is positive, neutral or negative.",
+    help="Labels of your own instead of the recipe's; SENTIMENT is positive, neutral or negative.",
 )
 @map_option
-@click.option("--name", help="Of the model, as rows will show it.  [default: the recipe's]")
-@click.option("--model-version", default="1", show_default=True, help="Of the model, in its file and card.")
+@click.option("--name", help="Name of the model in the result tables.  [default: the recipe's]")
+@click.option("--model-version", default="1", show_default=True, help="Version of the model in its file and card.")
 @cache_option
 def train(
     recipe: str,
@@ -93,10 +96,15 @@ def train(
     renamed: tuple[str, ...],
     cache: Path | None,
 ) -> None:
-    """Train RECIPE, measure it on clips it did not learn from, and convert it.
+    """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
 
-    Writes model.keras, model.onnx, metrics.json, report.csv, history.csv and pictures into the out folder. The same
-    command goes on where it was stopped.
+    `python -m export recipes` lists the recipes. The folder --out gets model.onnx and model.keras, metrics.json,
+    report.csv (precision, recall, F1), history.csv and pictures. If it is interrupted, the same command continues.
+
+    \b
+    Examples:
+      python -m export train phone --data mine=recordings --out runs/mine
+      python -m export train bilstm --data tess=corpora/tess --out runs/tess
     """
     from export.conversion.metadata import Title
     from export.training.cross_validate import train_phone
@@ -115,7 +123,7 @@ def train(
         raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
-        corpora, counts_as = _usable(places, chosen, wishes(renamed), cache=cache, report=report)
+        corpora, counts_as = _usable(places, chosen, label_map(renamed), cache=cache, report=report)
         people = len({clip.person for corpus in corpora for clip in corpus.clips})
         settings = Settings(
             protocol=cast(Any, protocol),

@@ -51,6 +51,20 @@ def test_every_command_explains_itself(command):
     assert result.output.count("\n") > 5
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_rendered_whole(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run_export(*([command] if command else []), "--help").output
+    assert "\\b" not in shown
+    assert "..." not in shown.replace("[ARGS]...", "")  # nothing is cut off
+    lines = [line.strip() for line in shown.splitlines()]
+    if "Example:" in lines or "Examples:" in lines:
+        examples = [line for line in lines if line.startswith("python -m export ")]
+        assert examples  # each on a line of its own
+        assert all(line.split()[3] in COMMANDS for line in examples)
+    assert command in ("recipes", "") or any(line.startswith(f"python -m export {command} ") for line in lines)
+
+
 def test_what_trains_nothing_loads_no_training_library():
     commands = [[], ["--help"], *([command, "--help"] for command in COMMANDS), ["recipes"], ["card", PHONE]]
     code = (
@@ -185,7 +199,7 @@ def test_what_goes_wrong_inside_is_not_hidden():
 @pytest.mark.parametrize("item", ["sad", "=sad", ""])
 def test_a_wish_without_a_label_is_refused(item):
     with pytest.raises(click.BadParameter, match="is not FOUND=LABEL"):
-        console.wishes(["calm=neutral", item])
+        console.label_map(["calm=neutral", item])
 
 
 def test_progress_in_a_pipe_is_a_line_for_what_there_is_to_tell(capsys):
