@@ -1,0 +1,1 @@
+"""What nobody should do to sertag, done many times."""
