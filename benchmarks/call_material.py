@@ -1,4 +1,4 @@
-"""Calls that `benchmarks.tag` tags: two speakers who take turns on two channels, 8 kHz µ-law WAV.
+"""Calls that `benchmarks.speed.tag` tags: two speakers who take turns on two channels, 8 kHz µ-law WAV.
 
 The words come from the corpora of SERTAG_DATA where they are, else from `examples/calls`. Each channel speaks for about
 45 % of the time, gaps between turns have their mode at 0.2 s and some are negative (Levinson and Torreira 2015), the

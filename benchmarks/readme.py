@@ -9,6 +9,7 @@ Every part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -18,8 +19,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.card_figures import untouched_means
-from sertag.model import load
+from benchmarks.accuracy import store
+from benchmarks.accuracy.suites import PLAIN
+from benchmarks.accuracy.tables import PHONE, RECIPES_CSV
+from export.card.card import read_figures
+from sertag.model_file import describe
 
 _ROOT = Path(__file__).parents[1]
 README = _ROOT / "README.md"
@@ -52,9 +56,9 @@ def example() -> str:
 
 
 def accuracy() -> str:
-    """The model's figures on speakers it did not hear, from the metadata of the model file itself."""
-    spec = load().spec
-    conditions = spec.metrics["conditions"]
+    """The model's figures on speakers it did not hear, from the JSON beside the model file."""
+    file = describe()
+    spec, conditions = file.spec, read_figures(file)["conditions"]
     corpora = next(iter(conditions.values()))["corpora"]
     told = {
         "accuracy": "accuracy",
@@ -74,67 +78,73 @@ def accuracy() -> str:
     ]
     rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
     table = _table(head, rows)
-    protocol = f"Protocol: {spec.metrics['protocol']}. {untouched_means(spec)}".rstrip()
-    return f"{table}\n\n{protocol}\nVersion {spec.version} of `{spec.name}`."
+    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
 
 
 def strangers() -> str:
-    """What the recipe of the model reaches on people and corpora left out, from the figures of `protocol phone`."""
-    summary = _load("export/results/phone.json")
-    head = ["UAR in %, clean / phone", "one clip", "in a call", "chance", "anger AUC", "false alarms an hour"]
+    """What the recipe of the model reaches on people and corpora left out, from the committed suites."""
+    head = ["UAR in %, clean / phone", "one clip", "mixed call", "chance", "anger AUC"]
     rows = []
-    for test in summary["tests"].values():
-        found = test["conditions"]
+    for suite, recipe, runs in store.all_runs(store.RESULTS):
+        if recipe != PHONE or suite.split == "random":
+            continue
         alone, in_call = (
-            " / ".join(_percent(found[line + where]["uar"]["mean"]) for line in ("clean", "phone"))
-            for where in ("", ", in a call")
+            " / ".join(_percent(_mean(runs, f"{line}{where}", "uar")) for line in ("clean", "phone"))
+            for where in ("", ", mixed call")
         )
-        told = found["phone, in a call"]
-        alarms = " / ".join(f"{told[f'false_alarms_an_hour_at_{share}']['mean']:.0f}" for share in ("50%", "80%"))
-        chance = _percent(1 / len(test["labels"]))
-        rows.append([test["title"], alone, in_call, chance, f"{told['anger_auc']['mean']:.2f}", alarms])
+        chance = _percent(1 / len(runs[0]["labels"]))
+        rows.append([suite.title, alone, in_call, chance, f"{_mean(runs, 'phone, mixed call', 'anger_auc'):.2f}"])
     return _table(head, rows)
 
 
 def recipes() -> str:
-    """What the recipes of the field reach, from the committed summary of `python -m export results`."""
-    found = {
-        (cell["recipe"], cell["protocol"], cell["tested"], cell["condition"]): f"{100 * cell['uar']:.0f}"
-        + ("" if cell["current"] else "†")
-        for cell in _load("export/results/summary.json")
-    }
+    """What the recipes of the field reach, from the committed table of `python -m benchmarks.accuracy`."""
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in csv.DictReader((store.RESULTS / RECIPES_CSV).read_text(encoding="utf-8").splitlines()):
+        if row["condition"] in PLAIN:
+            uar = f"{100 * float(row['uar']):.0f}" + ("" if row["current"] == "True" else "†")
+            found.setdefault((row["recipe"], row["split"], row["tested"]), {})[row["condition"]] = uar
     columns = {
         "TESS, random split (leaks)": ("random", "tess"),
         "TESS, the other speaker": ("speakers", "tess"),
-        "RAVDESS, strangers": ("speakers", "ravdess"),
-        "EmoDB, strangers": ("speakers", "emodb"),
+        "RAVDESS, unseen speakers": ("speakers", "ravdess"),
+        "EmoDB, unseen speakers": ("speakers", "emodb"),
         "RAVDESS, learnt elsewhere": ("corpora", "ravdess"),
         "EmoDB, learnt elsewhere": ("corpora", "emodb"),
     }
-    columns = {head: key for head, key in columns.items() if any(own[1:3] == key for own in found)}  # measured yet
     rows = [
         [
             f"`{recipe}`",
             *(
-                " / ".join(found.get((recipe, *column, condition), "-") for condition in ("clean", "phone"))
+                " / ".join(found.get((recipe, *column), {}).get(line, "-") for line in PLAIN)
                 for column in columns.values()
             ),
         ]
         for recipe in dict.fromkeys(key[0] for key in found)
     ]
-    head = ["UAR in %, clean / phone", *columns]
-    table = _table(head, rows)
-    old = "\n\n† The recipe or its training has changed since this was measured."
-    return table + (old if "†" in table else "")
+    table = _table(["UAR in %, clean / phone", *columns], rows)
+    return table + ("\n\n† The protocol has changed since this was measured." if "†" in table else "")
 
 
 def speed() -> str:
-    """The table of costs, from the committed results of `python -m benchmarks.tag`."""
+    """The table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
     return _load("benchmarks/results/tag.json")["readme"]
 
 
+def formats() -> str:
+    """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
+    tried = _load("benchmarks/results/formats.json")
+    rows = []
+    for container in dict.fromkeys(row["container"] for row in tried):
+        own = [row for row in tried if row["container"] == container]
+        plain = [row["codec"] for row in own if row["plain"]]
+        extra = [row["codec"] for row in own if row["extra"] and not row["plain"]]
+        rows.append([container, ", ".join(plain), ", ".join(extra)])
+    return _table(["container", "reads as installed", "with `sertag[av]`"], rows)
+
+
 def reliability() -> str:
-    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.resume`."""
+    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.torture.resume`."""
     torture, resume = _load("benchmarks/results/torture.json"), _load("benchmarks/results/resume.json")
     kills, mutants, fuzz = (torture[part]["figures"] for part in ("kills", "mutants", "fuzz"))
     decoder, command = mutants["decoder"], mutants["command"]
@@ -165,6 +175,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "strangers": strangers,
     "recipes": recipes,
     "speed": speed,
+    "formats": formats,
     "reliability": reliability,
 }
 
@@ -191,6 +202,11 @@ def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
     shown = "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()).strip("\n")
     return f"```text\n{shown}\n```"
+
+
+def _mean(runs: Sequence[store.Run], condition: str, figure: str) -> float:
+    """Of a figure over the seeds."""
+    return store.mean_and_sd([run["conditions"][condition][figure] for run in runs])[0]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Signals for `benchmarks.speech_activity`: noises, a telephone, and what is on a line and is no speech.
+"""Signals for `benchmarks.speed.speech_activity`: noises, a telephone, and what is on a line and is no speech.
 
 All are float32 (n,) at 8 kHz in [-1, 1]; every generator of random numbers is an argument.
 """

@@ -7,15 +7,16 @@ import os
 
 import click
 
-from export.commands import corpora, measuring, models, training
+from export.cli import data, model, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    r"""Train, evaluate, convert and describe models for sertag.
+    """Train, evaluate, convert and describe models for sertag.
 
     \b
     Examples:
+      python -m export explore --data mine=recordings --out look
       python -m export recipes
       python -m export train lstm-mean-mfcc --data tess=corpora/tess --out runs/tess
       python -m export train phone --data mine=recordings --out runs/mine
@@ -27,18 +28,13 @@ def main() -> None:
 
 
 for _command in (
-    training.recipes,
-    corpora.explore,
-    training.train,
-    models.evaluate,
-    models.convert,
-    models.renew,
-    models.card,
-    corpora.fetch,
-    measuring.results,
-    measuring.protocol,
-    measuring.search,
-    measuring.choose,
+    train.recipes,
+    data.explore,
+    train.train,
+    model.evaluate,
+    model.convert,
+    model.card,
+    data.fetch,
 ):
     main.add_command(_command)
 

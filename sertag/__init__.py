@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
+    from sertag.names import decode_path
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger
 
@@ -38,10 +39,12 @@ __all__ = [
     "Tagger",
     "Trend",
     "__version__",
+    "decode_path",
 ]
 
 _HOMES = {
     "Tagger": "sertag.tagger",
+    "decode_path": "sertag.names",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
     **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
 }

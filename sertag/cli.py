@@ -239,6 +239,12 @@ def cli() -> None:
     help="A file that takes longer is given up, a `failed` row.  [default: 3600]",
 )
 @click.option(
+    "--raw",
+    metavar="FORMAT[:RATE[:CHANNELS]]",
+    help="Files without a header are samples of that kind, whatever their suffix: ulaw, alaw, s16le, gsm, vox, g722, "
+    "…  [default: by the suffix, as .ulaw or .sln16]",
+)
+@click.option(
     "--max-duration",
     type=_Number(over=0),
     default=86400.0,

@@ -16,7 +16,7 @@ from sertag.journal import Journal
 from sertag.model_file import DEFAULT_MODEL, describe
 from sertag.names import display_name
 from sertag.output import Output
-from sertag.records import AudioFile
+from sertag.records import AudioFile, Problem
 from sertag.request import Request
 from sertag.summary import plural
 
@@ -38,7 +38,7 @@ def dry_run(request: Request, logger: Logger) -> Exit:
     journal = _journal(request, logger)
     new = reused = 0
     with Output("-") as output, journal or nullcontext():
-        for file in inputs(request):
+        for file in resume.present(inputs(request, empty_folders=journal is not None), journal):
             if journal is not None and resume.is_known(file, journal):
                 reused += 1
                 logger.debug("%s: has not changed, would be reused", display_name(file.path))
@@ -46,7 +46,7 @@ def dry_run(request: Request, logger: Logger) -> Exit:
             new += 1
             _list(file, output, end=b"\0" if request.null else b"\n")
             if file.problem is not None:
-                logger.warning("%s", file.problem.message, extra={"per_file": True, "path": file.path})
+                reused += _warn(file, file.problem, journal, logger)
     if new + reused == 0:
         logger.error("%s", nothing_found(request))
         return Exit.NOTHING_TAGGED
@@ -55,11 +55,19 @@ def dry_run(request: Request, logger: Logger) -> Exit:
 
 
 def _journal(request: Request, logger: Logger) -> Journal | None:
-    if request.journal is None or not os.path.exists(request.journal):  # then the model does not matter
+    if not resume.has_journal(request):  # then the model does not matter
         return None
     return resume.open_journal(request, model=describe(request.model or DEFAULT_MODEL), logger=logger)
 
 
+def _warn(file: AudioFile, problem: Problem, journal: Journal | None, logger: Logger) -> int:
+    """Say what is wrong with a file, and how much stays in the table because of that."""
+    kept = 0 if journal is None else sum(1 for _ in resume.kept(file, journal))
+    message = resume.with_count(problem, kept).message
+    logger.warning("%s", message, extra={"per_file": True, "path": file.path})
+    return kept
+
+
 def _list(file: AudioFile, output: Output, *, end: bytes) -> None:
-    name = display_name(file.path) if output.terminal else file.path
-    output.write(name.encode("utf-8", "surrogateescape") + end)
+    # The next program is to open these files, so it gets their names as they are, not as tables have them.
+    output.write((display_name(file.path).encode() if output.terminal else os.fsencode(file.path)) + end)

@@ -1,23 +1,14 @@
 """The journal beside a table: finished work, one line a file, so that the same command goes on where it was ended.
 
-Used by `run` and `resume`. JSON Lines, only ever appended to, by one writer, who holds the lock of the table:
-
-    {"sertag_journal":1}
-    ["5f0e1a77","91c2…",".","calls/a.wav",480044,1772442061000000000,[[0,"ok",…]]]
-
-that is: a checksum of the rest of the line; the print of all that decides rows besides the recordings; the folder that
-the path starts from; path, size and mtime in nanoseconds; the channels. A line stands for itself: whatever happens to
-the others, it is read as it was written or not at all.
+Used by `run` and `resume`. JSON Lines (see `journal_line`), only ever appended to, by one writer, who holds the lock of
+the table. A line stands for itself: whatever happens to the others, it is read as it was written or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import stat
-import zlib
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,13 +19,11 @@ from typing import Any, BinaryIO
 from sertag import stored
 from sertag.appended import AppendedFile
 from sertag.errors import OutputError
+from sertag.journal_line import HEADER, Line, digest, fingerprint_print, moved_line, parse, result_key, result_line
 from sertag.names import display_name
 from sertag.output import Output
+from sertag.path_index import PathIndex
 from sertag.records import ChannelResult
-
-_HEADER = b'{"sertag_journal":1}\n'
-_LINE = re.compile(rb'\["([0-9a-f]{8})",("[0-9a-f]{16}","(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*",\d+,-?\d+),.*\]\n')
-_SUMMED = len('["5f0e1a77",')  # where the part begins that the checksum is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +65,20 @@ class Journal:
         self.path = path
         self.foreign = False
         self.damaged = 0
-        digest = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode("ascii")).hexdigest()
-        self._print = json.dumps(digest[:16])
+        self._print = fingerprint_print(fingerprint)
         self._folder = folder
-        self._places: dict[bytes, int] = {}
+        self._places: dict[bytes, int] = {}  # of what has not been used
+        self._left: set[int] = set()  # places of what is in no table
+        self._index: PathIndex | None = None
         self._end = 0  # of the last whole line
-        self._used, self._used_bytes = array("Q"), len(_HEADER)
+        self._used, self._used_bytes = array("Q"), len(HEADER)
         self._reader: BinaryIO | None = None
         self._writer: AppendedFile | None = None
         with self._errors():
             self._scan()
         if renew:
             self._places.clear()
+            self._left.clear()
             self._end = 0
 
     @property
@@ -96,8 +87,31 @@ class Journal:
         return not self._places
 
     def find(self, key: Key) -> int | None:
-        """Where the journal holds the result of a file, for `read`; None where it does not."""
-        return self._places.get(_digest(self._keyed(key)))
+        """Where the journal holds the result of a file, for `read`; None where it does not, or has said so before."""
+        return self._places.pop(digest(self._keyed(key)), None)
+
+    def find_below(self, path: str) -> list[int]:
+        """Where the journal holds what the last table had of a path or from below it, for `read_file`.
+
+        Reads the journal once more when it is asked first.
+
+        Args:
+            path: of a file or folder that cannot be looked at.
+
+        Returns:
+            Places of results that `find` has not given, in the order of a walk.
+
+        Raises:
+            OutputError: the journal cannot be read.
+        """
+        if not self._places:
+            return []
+        with self._errors():
+            if self._index is None:
+                self._index = PathIndex(self._paths())
+            return [
+                place for place in self._index.at_or_below(path) if self._is_unused(parse(self._line(place)), place)
+            ]
 
     def read(self, place: int) -> tuple[ChannelResult, ...]:
         """The channels at a place that `find` gave."""
@@ -105,20 +119,23 @@ class Journal:
         self._use(place, line)
         return stored.loads(json.loads(line)[-1])
 
+    def read_file(self, place: int) -> tuple[str, tuple[ChannelResult, ...]]:
+        """The path and the channels at a place that `find_below` gave."""
+        line = parse(self._line(place))
+        if line is None:
+            raise OutputError(f"the journal {display_name(self.path)} was changed meanwhile", code="cannot_read")
+        self._places.pop(digest(line.key), None)
+        return line.path, self.read(place)
+
     def add(self, key: Key, channels: tuple[ChannelResult, ...]) -> None:
         """Keep the result of a file.
 
         Raises:
             OutputError: the journal cannot be written.
         """
-        summed = self._keyed(key) + f",{stored.dumps(channels)}]\n".encode("ascii")
-        line = b'["%08x",%b' % (zlib.crc32(summed), summed)
-        with self._errors():
-            if self._writer is None:
-                self._writer = self._begin()
-            self._writer.append(line)
-        self._use(self._end, line)
-        self._end += len(line)
+        line = result_line(self._keyed(key), stored.dumps(channels))
+        self._append(line)
+        self._use(self._end - len(line), line)
 
     def tidy(self) -> None:
         """Write the journal anew if more than half of it is of no use: for the end of a run that used what it needs.
@@ -127,9 +144,10 @@ class Journal:
             OutputError: it cannot be written; then it is as it was.
         """
         if not self._is_wasteful():
+            self._note_moved()
             return
         with Output(self.path) as output:
-            output.write(_HEADER)
+            output.write(HEADER)
             for place in self._used:
                 output.write(self._line(place))
 
@@ -147,34 +165,66 @@ class Journal:
         if not _is_there(self.path):
             return
         self._reader = reader = open(self.path, "rb")
-        header = reader.readline(len(_HEADER))
-        if header != _HEADER:
-            self.foreign = not _HEADER.startswith(header)  # else it was torn while it was written
+        header = reader.readline(len(HEADER))
+        if header != HEADER:
+            self.foreign = not HEADER.startswith(header)  # else it was torn while it was written
             return
-        self._end = len(_HEADER)
+        self._end = len(HEADER)
         for line in reader:
             if not line.endswith(b"\n"):  # torn: the process or the machine stopped here
                 return
-            self._note(line)
+            self._take_in(line)
             self._end += len(line)
 
-    def _note(self, line: bytes) -> None:
-        found = _LINE.fullmatch(line)
-        if found is None or int(found[1], 16) != zlib.crc32(memoryview(line)[_SUMMED:]):
+    def _take_in(self, line: bytes) -> None:
+        found = parse(line)
+        if found is None:
             self.damaged += 1
-        elif found[2].startswith(self._print.encode("ascii")):
-            self._places[_digest(found[2])] = self._end
+        elif found.key.startswith(self._print.encode("ascii")):
+            if found.moved:
+                self._left ^= found.moved
+            else:
+                self._places[digest(found.key)] = self._end
+
+    def _note_moved(self) -> None:
+        """Write down what has left the table in this run, and what has come back."""
+        moved = self._left.symmetric_difference(self._places.values())
+        if moved:
+            self._append(moved_line(self._print, moved))
+
+    def _paths(self) -> Iterator[tuple[str, int]]:
+        """Path and place of the results that have not been used and were in the last table."""
+        with open(self.path, "rb") as reader:
+            place = 0
+            for line in reader:
+                found = parse(line)
+                if found and self._is_unused(found, place) and place not in self._left:
+                    if found.folder == self._folder_of(found.path):
+                        yield found.path, place
+                place += len(line)
+
+    def _is_unused(self, line: Line | None, place: int) -> bool:
+        return line is not None and self._places.get(digest(line.key)) == place
 
     def _keyed(self, key: Key) -> bytes:
-        folder = "" if os.path.isabs(key.path) else self._folder
-        words = self._print, json.dumps(folder), json.dumps(key.path), str(key.size_bytes), str(key.mtime_ns)
-        return ",".join(words).encode("ascii")
+        folder = self._folder_of(key.path)
+        return result_key(self._print, folder=folder, path=key.path, size_bytes=key.size_bytes, mtime_ns=key.mtime_ns)
+
+    def _folder_of(self, path: str) -> str:
+        return "" if os.path.isabs(path) else self._folder
 
     def _line(self, place: int) -> bytes:
         if self._reader is None:
             self._reader = open(self.path, "rb")
         self._reader.seek(place)
         return self._reader.readline()
+
+    def _append(self, line: bytes) -> None:
+        with self._errors():
+            if self._writer is None:
+                self._writer = self._begin()
+            self._writer.append(line)
+        self._end += len(line)
 
     def _use(self, place: int, line: bytes) -> None:
         self._used.append(place)
@@ -187,8 +237,8 @@ class Journal:
             os.rename(self.path, _free_name(self.path))
         writer = AppendedFile(self.path, end=self._end)
         if self._end == 0:
-            writer.append(_HEADER)
-            self._end = len(_HEADER)
+            writer.append(HEADER)
+            self._end = len(HEADER)
         return writer
 
     def _is_wasteful(self) -> bool:
@@ -227,8 +277,3 @@ def _free_name(path: str) -> str:
     while os.path.lexists(f"{path}.foreign-{number}"):
         number += 1
     return f"{path}.foreign-{number}"
-
-
-def _digest(keyed: bytes) -> bytes:
-    """16 bytes that stand for a key of a hundred or more."""
-    return hashlib.blake2b(keyed, digest_size=16).digest()

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
 from sertag.errors import OutputError, SertagError
-from sertag.names import display_name
+from sertag.names import display_name, display_text
 
 try:
     import fcntl
@@ -119,4 +119,4 @@ def _holder(path: str) -> str:
             said = stream.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         said = ""
-    return display_name(said.partition("\n")[0]) or "another run"
+    return display_text(said.partition("\n")[0]) or "another run"

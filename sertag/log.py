@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 from sertag.errors import OutputError
-from sertag.names import display_name
+from sertag.names import display_name, encode_path, valid_text
 
 PER_FILE_LIMIT = 20  # lines about single files that a screen gets; more would push everything else away
 
@@ -92,7 +92,7 @@ class _File(logging.FileHandler):
     """Appends to a file; a full disk is said once, and the run goes on without it."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        super().__init__(path, encoding="utf-8")
         self._path = path
         self._given_up = False
 
@@ -123,13 +123,16 @@ class _Line(logging.Formatter):
         line = prefix + record.getMessage()
         if record.exc_info and self._with_traceback:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return valid_text(line)
 
 
 class _Record(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
         self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        return valid_text(super().format(record))
 
 
 class _Json(logging.Formatter):
@@ -138,11 +141,13 @@ class _Json(logging.Formatter):
         document = {
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": valid_text(record.getMessage()),
         }
-        for name in ("path", "status", "code"):
+        if hasattr(record, "path"):
+            document["path"] = encode_path(record.path)  # as in the table
+        for name in ("status", "code"):
             if hasattr(record, name):
                 document[name] = getattr(record, name)
         if record.exc_info:
-            document["traceback"] = self.formatException(record.exc_info)
+            document["traceback"] = valid_text(self.formatException(record.exc_info))
         return json.dumps(document)

@@ -16,7 +16,7 @@ import onnxruntime
 
 from sertag.errors import ModelError
 from sertag.model_file import DEFAULT_MODEL, EXPORT_HINT, bundled, described, read
-from sertag.names import display_name
+from sertag.names import display_text
 from sertag.records import FloatArray, Statistics
 from sertag.softmax import log_probs, softmax
 from sertag.spec import ModelSpec
@@ -157,7 +157,7 @@ def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
 
 def _one_line(error: Exception) -> str:
     """What onnxruntime says, which may be a page, and quotes the file."""
-    return display_name(" ".join(str(error).split())[:300])
+    return display_text(" ".join(str(error).split())[:300])
 
 
 def _statistics_feed(statistics: Statistics, count: int) -> dict[str, FloatArray]:

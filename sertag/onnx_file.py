@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sertag.errors import ModelError
-from sertag.names import display_name
+from sertag.names import display_name, display_text
 
 MOST_BYTES = (1 << 31) - 1  # of a protocol buffer
 
@@ -82,7 +82,7 @@ def read_metadata(content: bytes, *, source: str) -> dict[str, str]:
         raise ModelError(f"{message}; save it again with save_as_external_data=False", code="external_data")
     foreign = [pair for pair in found.operators if pair[0] not in _DOMAINS and pair not in found.functions]
     if foreign:
-        what = display_name(", ".join(":".join(pair) for pair in foreign[:3]))
+        what = display_text(", ".join(":".join(pair) for pair in foreign[:3]))
         message = f"{name}: needs operators that ONNX Runtime does not bring ({what}); export it without them"
         raise ModelError(message, code="custom_operator")
     return found.properties

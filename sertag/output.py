@@ -154,12 +154,21 @@ class Output:
             raise OutputError(message, code="cannot_write") from error
 
 
+def is_temporary(path: str) -> bool:
+    """Whether a path is that of an output while it is being written.
+
+    >>> is_temporary("calls/.sertag-0123456789abcdef.tmp"), is_temporary("calls/call.tmp")
+    (True, False)
+    """
+    name = os.path.basename(path)
+    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+
+
 def _remove_leftovers(folder: str) -> None:
     """Remove what killed runs were writing: nobody holds its lock any more."""
-    prefix, suffix = _TEMPORARY
     leftovers: list[str] = []
     with suppress(OSError), os.scandir(folder) as entries:  # OSError: a folder that may be written, but not listed
-        leftovers += [entry.path for entry in entries if entry.name.startswith(prefix) and entry.name.endswith(suffix)]
+        leftovers += [entry.path for entry in entries if is_temporary(entry.name)]
     for path in leftovers:
         with suppress(OSError), io.FileIO(path, "r+") as stream:  # OSError: moved or removed meanwhile, or not ours
             if lock(stream):

@@ -22,7 +22,7 @@ from sertag.channel import SpeechSums, channel_statistics, speech_sums
 from sertag.errors import DecodeError, SertagError
 from sertag.features import activity_spec, clip_features, coefficients, silence_coefficients, stream_frames
 from sertag.model import BATCH_WINDOWS, Model
-from sertag.names import display_name
+from sertag.names import display_name, display_text
 from sertag.records import (
     AudioFile,
     BoolArray,
@@ -58,7 +58,7 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
     try:
-        with open_audio(file.path) as audio:
+        with open_audio(file.path, raw=options.raw) as audio:
             return FileResult(file.path, _tag_audio(audio, model=model, options=options))
     except DecodeError as error:
         return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))
@@ -69,9 +69,9 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
         problem = Problem("out_of_memory", f"{found}; is it damaged? fewer --jobs need less")
         return _without_audio(file, Status.FAILED, problem)
     except Exception as error:  # the last resort: whatever it is, the batch goes on and the row says so
-        found = f"{display_name(file.path)}: {type(error).__name__}: {display_name(str(error))}"
+        found = f"{display_name(file.path)}: {type(error).__name__}: {display_text(str(error))}"
         problem = Problem("internal_error", f"{found}; this is a fault of sertag, please report it")
-        crash = "\n".join(display_name(line) for line in traceback.format_exc().splitlines())
+        crash = "\n".join(display_text(line) for line in traceback.format_exc().splitlines())
         return replace(_without_audio(file, Status.FAILED, problem), crash=crash)
 
 

@@ -223,8 +223,8 @@ def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:
 
 
 def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
-    """One page, as wide as the terminal; in a pipe or a file, without colours and wide enough for paths."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    """One page, as wide as the terminal; in a pipe or a file, UTF-8 without colours and wide enough for paths."""
+    encoding = (getattr(sys.stdout, "encoding", None) if terminal else None) or "utf-8"
     file = io.StringIO()
     width = Console().width if terminal else 160
     console = Console(file=file, width=width, force_terminal=terminal)

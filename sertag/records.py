@@ -88,6 +88,7 @@ class Options:
         hop_s: step between windows; None for the model's.
         min_confidence: under it a result is `uncertain`; None for the model's.
         max_duration_s: longer recordings are failures, which bounds what a damaged or hostile file can cost.
+        raw: how samples without a header are written, `FORMAT[:RATE[:CHANNELS]]`; by the suffix of the file where None.
     """
 
     channels: Literal["split", "mix"] | int = "split"
@@ -96,6 +97,7 @@ class Options:
     hop_s: float | None = None
     min_confidence: float | None = None
     max_duration_s: float = 86_400.0
+    raw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from logging import DEBUG, WARNING, Logger
 
-from sertag.names import display_name
+from sertag.names import display_name, display_text
 from sertag.records import FileResult, Problem, Status
 
 
@@ -48,5 +48,5 @@ class Remarks:
 
 def _message(path: str, problem: Problem) -> str:
     """One line that names the file, whoever wrote the message."""
-    name, message = display_name(path), display_name(problem.message)
+    name, message = display_name(path), display_text(problem.message)
     return message if message.startswith(name) else f"{name}: {message}"

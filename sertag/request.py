@@ -6,14 +6,19 @@ Used by `cli`, which fills it from flags, environment and files, and `run`, whic
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sertag.audio.discover import AUDIO_SUFFIXES, discover
+from sertag.audio.discover import has_audio_suffix
+from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
+from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
 from sertag.formats import SUFFIXES, Format, format_of
 from sertag.log import LogFormat
-from sertag.names import display_name
+from sertag.names import display_name, valid_text
+from sertag.output import is_temporary
 from sertag.records import Options
 
 
@@ -43,6 +48,7 @@ class Request:
     jobs: int | None = None
     timeout: float = 3600.0
     max_duration: float = 86400.0
+    raw: str | None = None
     resume: bool = True
     strict: bool = False
     dry_run: bool = False
@@ -63,6 +69,7 @@ class Request:
             hop_s=self.hop,
             min_confidence=self.min_confidence,
             max_duration_s=self.max_duration,
+            raw=self.raw,
         )
 
     @property
@@ -121,11 +128,44 @@ def check(request: Request) -> None:
         raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")
+    _check_raw(request)
     _check_roles(request)
     _check_outputs(request)
 
 
+def own_files(request: Request) -> Callable[[str], bool]:
+    """How to tell the files that a run itself writes from recordings, wherever it meets them.
+
+    Args:
+        request: of the user.
+
+    Returns:
+        A function of a path without links. It knows the outputs, the journal and what was set aside for it, the lock,
+        the file that standard output or the messages go to, and what any run is writing at the moment.
+    """
+    streams = (f"/dev/fd/{number}" for number in (1, 2))
+    places = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
+    aside = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
+
+    def is_own(place: str) -> bool:
+        return place in places or is_temporary(place) or (".foreign-" in place and aside.fullmatch(place) is not None)
+
+    return is_own
+
+
+def _check_raw(request: Request) -> None:
+    if request.raw is None:
+        return
+    try:
+        parse_raw(request.raw)
+    except ValueError as error:
+        raise RequestError(f"--raw {error}") from error
+
+
 def _check_roles(request: Request) -> None:
+    for role in request.roles:
+        if valid_text(role) != role:
+            raise RequestError(f"--roles: {display_name(role)} is not valid UTF-8, as all text in the tables is")
     repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
     if repeated:
         raise RequestError(f"--roles names {', '.join(repeated)} more than once")
@@ -142,15 +182,7 @@ def _check_roles(request: Request) -> None:
 
 
 def _check_outputs(request: Request) -> None:
-    named = {
-        "--out": request.out,
-        "the journal of --out": request.journal,
-        "the lock of --out": request.lock,
-        "--segments": request.segments,
-        "--summary": request.summary,
-        "--log-file": request.log_file,
-    }
-    outputs = {option: target for option, target in named.items() if target}
+    outputs = _outputs(request)
     if request.dry_run:
         outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
     places: dict[str, str] = {}
@@ -169,23 +201,33 @@ def _check_outputs(request: Request) -> None:
             written = places.get(os.path.realpath(path))
             if written and path != "-" and not os.path.isdir(path):
                 raise RequestError(f"{written} would overwrite {display_name(path)}, which is read ({name})")
-    _check_walked(request, places)
+    for place, option in places.items():
+        if os.path.isfile(place) and _is_recording(place):
+            raise RequestError(f"{option} would overwrite {display_name(place)}, which is a recording")
 
 
-def _check_walked(request: Request, places: dict[str, str]) -> None:
-    """A directory may hold an old output that passes for a recording; looked for only where the name could pass."""
-    suspects = [
-        (place, option)
-        for place, option in places.items()
-        if os.path.isfile(place) and (request.include or os.path.splitext(place)[1].lower() in AUDIO_SUFFIXES)
-    ]
-    if not suspects:
-        return
-    folders = [path for path in request.paths if os.path.isdir(path)]
-    for file in discover(folders, include=request.include, exclude=request.exclude):
-        for place, option in suspects:
-            if os.path.realpath(file.path) == place:
-                raise RequestError(f"{option} would overwrite {display_name(file.path)}, which is read (PATHS)")
+def _outputs(request: Request) -> dict[str, str]:
+    """Everything that a run writes, by the option that names it."""
+    named = {
+        "--out": request.out,
+        "the journal of --out": request.journal,
+        "the lock of --out": request.lock,
+        "--segments": request.segments,
+        "--summary": request.summary,
+        "--log-file": request.log_file,
+    }
+    return {option: target for option, target in named.items() if target}
+
+
+def _is_recording(place: str) -> bool:
+    """Whether an old output would be one by its name or by its content: better refused than overwritten."""
+    if has_audio_suffix(place):
+        return True
+    try:
+        with open(place, "rb") as stream:
+            return sniff(stream.read(HEAD_BYTES)).decoder in (Decoder.SNDFILE, Decoder.AV)
+    except OSError:  # writing it will say what is wrong
+        return False
 
 
 def _suffix_format(option: str, target: str, advice: str) -> Format:

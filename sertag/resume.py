@@ -3,6 +3,9 @@
 Used by `run`. A result is kept only if the recording was the same before and after it was read, and only if a later
 change would show: a file that was written a moment ago can be written again without another mtime (the "racy" rule of
 git). What failed is never kept, so it is tried again.
+
+Where a place cannot be looked at, nobody knows whether its recordings are as they were. What the last table had of them
+stays in the table, behind the row that says so, until the place can be looked at again.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
 from logging import Logger
@@ -20,13 +23,13 @@ from typing import Any
 from sertag.journal import Journal, Key
 from sertag.model_file import ModelFile
 from sertag.names import display_name
-from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options
+from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options, Problem
 from sertag.request import Request
 from sertag.spec import ModelSpec
 from sertag.stored import CHANNEL_FIELDS, SEGMENT_FIELDS
 from sertag.summary import plural
 
-LINE_VERSION = 1  # raised with every change of the code that changes a row of any recording
+LINE_VERSION = 2  # raised with every change of the code that changes a row of any recording
 
 _STDIN = "-"
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
@@ -39,6 +42,11 @@ def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
     hop_s = spec.hop_s if options.hop_s is None else options.hop_s
     floor = spec.min_confidence if options.min_confidence is None else options.min_confidence
     return asdict(options) | {"hop_s": hop_s, "min_confidence": floor}
+
+
+def has_journal(request: Request) -> bool:
+    """Whether an earlier run may have left results."""
+    return request.journal is not None and os.path.exists(request.journal)
 
 
 def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journal | None:
@@ -99,14 +107,35 @@ def results(
         waiting: OrderedDict[str, _Turn] = OrderedDict()
         for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
             yield from _known(waiting, journal)
-            waiting.popitem(last=False)
-            yield result, False
+            _, turn = waiting.popitem(last=False)
+            yield from _with_kept(turn, result, journal)
         yield from _known(waiting, journal)
+
+
+def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
+    """The files without empty folders that always were empty: of those there is nothing to say."""
+    for file in files:
+        empty = file.problem is not None and file.problem.code == "empty_folder"
+        if not empty or (journal is not None and journal.find_below(file.path)):
+            yield file
 
 
 def is_known(file: AudioFile, journal: Journal) -> bool:
     """Whether the journal has the result of a file."""
     return _turn(file, journal).place is not None
+
+
+def kept(file: AudioFile, journal: Journal) -> Iterator[FileResult]:
+    """What the last table had of a place that cannot be looked at."""
+    for place in _kept(_turn(file, journal), journal):
+        yield FileResult(*journal.read_file(place))
+
+
+def with_count(problem: Problem, kept: int) -> Problem:
+    """What is wrong with a place that cannot be looked at, and how many recordings stay in the table as they were."""
+    if not kept:
+        return problem
+    return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +144,45 @@ class _Turn:
 
     Attributes:
         file: as discovered.
+        reached: it can be looked at.
         key: under which its result can be kept; None where it must not be.
         place: of its result in the journal; None where it is new.
     """
 
     file: AudioFile
+    reached: bool
     key: Key | None
     place: int | None
 
 
 def _turn(file: AudioFile, journal: Journal) -> _Turn:
     if file.problem is not None or file.path == _STDIN:
-        return _Turn(file, None, None)
+        return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
     key = _key(file.path)
     place = None if key is None else journal.find(key)
-    return _Turn(file, None if key is None or _is_fresh(key, now_ns) else key, place)
+    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, place)
+
+
+def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
+    """A new result, and behind it those of the last table that stay because a place cannot be looked at."""
+    places = _kept(turn, journal)
+    yield _told_of(result, len(places)), False
+    for place in places:
+        yield FileResult(*journal.read_file(place)), True
+
+
+def _kept(turn: _Turn, journal: Journal) -> list[int]:
+    return [] if turn.reached else journal.find_below(turn.file.path)
+
+
+def _told_of(result: FileResult, count: int) -> FileResult:
+    """A result that says how many others stay."""
+    channels = (
+        channel if channel.problem is None else replace(channel, problem=with_count(channel.problem, count))
+        for channel in result.channels
+    )
+    return replace(result, channels=tuple(channels))
 
 
 def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[AudioFile]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from sertag.names import encode_path
 from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
 
 Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
@@ -101,17 +102,17 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
 
 def result_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
     """The rows of one file, one a channel, rounded, in the order of `result_columns`."""
-    columns = result_columns(origin.labels)
+    columns, path = result_columns(origin.labels), encode_path(result.path)
     for channel in result.channels:
-        yield _rounded(_result_cells(result.path, channel, origin), columns)
+        yield _rounded(_result_cells(path, channel, origin), columns)
 
 
 def segment_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
     """The scored windows of one file, rounded, in the order of `segment_columns`."""
-    columns = segment_columns(origin.labels)
+    columns, path = segment_columns(origin.labels), encode_path(result.path)
     for channel in result.channels:
         for segment in channel.segments:
-            yield _rounded((result.path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
+            yield _rounded((path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
 
 
 def file_object(result: FileResult, *, origin: Origin) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def file_object(result: FileResult, *, origin: Origin) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "path": result.path,
+        "path": encode_path(result.path),
         "status": result.status.value,
         "model": origin.model,
         "model_sha256": origin.model_sha256,

@@ -22,7 +22,7 @@ from sertag.inputs import can_be_read_again, inputs, nothing_found
 from sertag.journal import Journal
 from sertag.log import to_stderr_and_file
 from sertag.model_file import DEFAULT_MODEL, ModelFile, describe
-from sertag.names import display_name
+from sertag.names import display_name, display_text
 from sertag.output import Output
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
 from sertag.remarks import Remarks
@@ -66,7 +66,7 @@ def _logged(request: Request, logger: Logger) -> Exit:
     except (BrokenPipeError, RequestError):
         raise
     except SertagError as error:
-        logger.error("%s", display_name(str(error)))
+        logger.error("%s", display_text(str(error)))
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
     except signals.Stopped as stop:
         more = "; the same command goes on from here" if request.journal and request.resume else ""
@@ -74,7 +74,7 @@ def _logged(request: Request, logger: Logger) -> Exit:
         raise
     except Exception as error:
         # 1 stands for failures that have no code of their own; the traceback is for -v and the log file.
-        message = display_name(f"{type(error).__name__}: {error}")
+        message = display_text(f"{type(error).__name__}: {error}")
         logger.error("%s; this is a fault of sertag, please report it (-v shows where)", message, exc_info=True)
         return Exit.SOME_FAILED
 
@@ -115,13 +115,18 @@ def _tag(request: Request, logger: Logger) -> Exit:
     with ExitStack() as held:
         if request.lock is not None:
             held.enter_context(lock.hold(request.lock, of=request.out))
-        files = inputs(request)
+        files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, parallel.FEW_FILES))
         if not first:
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
         model = describe(request.model or DEFAULT_MODEL)
         journal = resume.open_journal(request, model=model, logger=logger)
+        files = resume.present(chain(first, files), journal)
+        first = list(islice(files, parallel.FEW_FILES))
+        if not first:
+            logger.error("%s", nothing_found(request))
+            return Exit.NOTHING_TAGGED
         ahead: list[Worker] = []
         held.callback(parallel.end, ahead)
         if journal is None or journal.is_empty:  # else nobody knows yet how many files are new
@@ -230,7 +235,7 @@ def _tidy(run: _Run) -> None:
         if run.journal is not None:
             run.journal.tidy()
     except OutputError as error:  # it is as long as before, and as good
-        run.logger.warning("%s", display_name(str(error)))
+        run.logger.warning("%s", display_text(str(error)))
 
 
 def _failures(request: Request) -> frozenset[Status]:

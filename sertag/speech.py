@@ -6,12 +6,12 @@ A frame is active where a broad band stands out of what sounds there all the tim
 of the section. A run of active frames is speech if its level moves as syllables do; tones, bursts of noise and steady
 music stand out too, but at one level.
 
-Why not WebRTC VAD: `python -m benchmarks.speech_activity` measured both, in every mode and frame length, on clips and
-calls with and without noise (benchmarks/results/speech_activity.json). On clean speech and in white noise from 10 dB
-up, the best WebRTC mode and the gate agree equally well with the louder truth (F1 of 92 to 98 %). In white and street
-noise at 5 dB the gate still tells speech from noise (76 to 88 % against 58 to 66 %). Tones, DTMF, hum, steady noise and
-constant music are never speech to the gate and mostly speech to WebRTC VAD. And it costs 1.5 ms for 5 minutes of a
-channel instead of 18 to 28, because the frames are there. Neither hears one voice out of eight others at 10 dB.
+Why not WebRTC VAD: `python -m benchmarks.speed.speech_activity` measured both, in every mode and frame length, on clips
+and calls with and without noise (benchmarks/results/speech_activity.json). On clean speech and in white noise from 10
+dB up, the best WebRTC mode and the gate agree equally well with the louder truth (F1 of 92 to 98 %). In white and
+street noise at 5 dB the gate still tells speech from noise (76 to 88 % against 58 to 66 %). Tones, DTMF, hum, steady
+noise and constant music are never speech to the gate and mostly speech to WebRTC VAD. And it costs 1.5 ms for 5 minutes
+of a channel instead of 18 to 28, because the frames are there. Neither hears one voice out of eight others at 10 dB.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from sertag.audio.discover import discover
+from sertag.audio.headerless import parse_raw
 from sertag.model import DEFAULT_MODEL, load
 from sertag.parallel import tag_all
 from sertag.pipeline import tag_file
@@ -26,10 +27,11 @@ class Tagger:
         only_role: score this role alone.
         hop_s: step between windows in seconds; None for the model's.
         min_confidence: under it a result is `uncertain`; None for the model's.
+        raw: how samples without a header are written, as in `ulaw:8000:1`; None for what the suffix says.
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: `only_role` is not one of `roles`, or a number is out of range.
+        ValueError: `only_role` is not one of `roles`, a number is out of range, or `raw` is no format.
 
     >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
     >>> [(channel.channel, channel.role) for channel in result.channels]
@@ -48,8 +50,9 @@ class Tagger:
         only_role: str | None = None,
         hop_s: float | None = None,
         min_confidence: float | None = None,
+        raw: str | None = None,
     ) -> None:
-        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence)
+        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw)
         _check(self._options)
         self._model = load(model)
 
@@ -91,3 +94,5 @@ def _check(options: Options) -> None:
         raise ValueError(f"hop_s is {options.hop_s}, expected more than 0 seconds")
     if options.min_confidence is not None and not 0 <= options.min_confidence <= 1:
         raise ValueError(f"min_confidence is {options.min_confidence}, expected 0 to 1")
+    if options.raw is not None:
+        parse_raw(options.raw)

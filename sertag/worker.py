@@ -31,7 +31,7 @@ from typing import IO, Any
 
 from sertag import signals
 from sertag.errors import ModelError, SertagError
-from sertag.names import display_name
+from sertag.names import display_text
 from sertag.records import AudioFile, FileResult, Options
 
 Answer = FileResult | Exception | None
@@ -104,7 +104,7 @@ class Worker:
         self._said.seek(max(0, size_bytes - _LAST_WORDS_BYTES))
         last_words = self._said.read().decode("utf-8", "replace")
         self._said.close()
-        return _reason(self._process.returncode), "\n".join(display_name(line) for line in last_words.splitlines())
+        return _reason(self._process.returncode), "\n".join(display_text(line) for line in last_words.splitlines())
 
 
 def main(descriptor: int) -> None:

@@ -2,14 +2,13 @@ r"""Rows to tables: CSV, TSV, JSON, JSON Lines and Parquet, streamed at constant
 
 Last station of the line: aggregate -> **write**. How text survives, since names can hold any byte but zero:
 
-- Text is UTF-8. In CSV and TSV, bytes of a name that are not UTF-8 are written as they are (`surrogateescape`). In
-  JSON they are `\udcXX`, which `json.loads` turns back into the name that Python uses; Parquet, whose strings must be
-  valid, holds the same six characters as text.
+- All text is valid UTF-8, whatever it is of. Paths come from `rows` in the form of `names.encode_path`, the same in all
+  formats; what else should hold characters that are none has them spelled out.
 - CSV and TSV are quoted by RFC 4180 with `\n` line ends. A text cell that begins with `= + - @` or a tab, after any
   number of `'`, gets one more `'` in front, so that no spreadsheet takes it for a formula; dropping one `'` where
   `^'+[=+@\t-]` matches gives the text back.
-- Where CSV or TSV goes to a terminal, control characters and invalid bytes are shown escaped, as `ls` shows them.
-  Files and pipes get names unchanged, as from `ls` and `find`. JSON escapes all of them everywhere.
+- Where CSV or TSV goes to a terminal, control characters are shown escaped, as `ls` shows them. Files and pipes get
+  them as they are, as from `ls` and `find`. JSON escapes all of them everywhere.
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from sertag.errors import OutputError
 from sertag.formats import Format
-from sertag.names import display_name
+from sertag.names import display_text, valid_text
 from sertag.output import Output
 from sertag.records import FileResult
 from sertag.rows import (
@@ -171,7 +171,7 @@ class _Delimited:
             return ""
         if column.kind != "text":
             return f"{cell:.{DECIMALS[column.kind]}f}" if column.kind in DECIMALS else str(cell)
-        text = display_name(str(cell)) if self._output.terminal else str(cell)
+        text = display_text(str(cell)) if self._output.terminal else str(cell)
         return plain_text(text)
 
     def _encoded(self, cells: list[str]) -> bytes:
@@ -180,10 +180,7 @@ class _Delimited:
         self._writer.writerow(cells)
         # Written with \r\n and cut back: before Python 3.13 csv quotes a lone \r only where it is in the line end.
         line = self._line.getvalue()[:-2] + "\n"
-        try:
-            return line.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:  # a surrogate that stands for no byte: no name has it, a model's metadata might
-            return line.encode("utf-8", "backslashreplace")
+        return valid_text(line).encode()
 
 
 class _Json:
@@ -216,7 +213,7 @@ class _Parquet:
             raise OutputError(message, code="needs_parquet") from error
         self._view, self._arrow = view, pyarrow
         types = {"text": pyarrow.string(), "channel": pyarrow.string(), "count": pyarrow.int64()}
-        fields = [(column.name, types.get(column.kind, pyarrow.float64())) for column in view.columns]
+        fields = [(valid_text(column.name), types.get(column.kind, pyarrow.float64())) for column in view.columns]
         self._schema = pyarrow.schema(fields)
         self._writer = pyarrow.parquet.ParquetWriter(output, self._schema, compression="zstd")
         self._rows: list[Row] = []
@@ -241,11 +238,23 @@ class _Parquet:
 def _arrow_cell(cell: Cell, column: Column) -> Cell:
     if cell is None or column.kind not in ("text", "channel"):
         return cell
-    return str(cell).encode("utf-8", "backslashreplace").decode()
+    return valid_text(str(cell))
 
 
 def _json(document: dict[str, Any], *, indent: int | None = None) -> bytes:
     """ASCII JSON; DEL, the only control character that `json` leaves as it is, is escaped too."""
     separators = (",", ": ") if indent else (",", ":")
-    text = json.dumps(document, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
+    encode = partial(json.dumps, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
+    text = encode(document)
+    if "\\ud" in text:  # half of a pair, perhaps, which readers of JSON refuse
+        text = encode(_valid(document))
     return text.replace("\x7f", "\\u007f").encode("ascii")
+
+
+def _valid(value: Any) -> Any:
+    """A JSON value in which all text can be written as UTF-8."""
+    if isinstance(value, dict):
+        return {valid_text(name): _valid(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(item) for item in value]
+    return valid_text(value) if isinstance(value, str) else value

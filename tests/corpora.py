@@ -7,11 +7,20 @@ from pathlib import Path
 
 import soundfile
 
-from export.clips import Clip
-from export.corpora import find_corpora
+from export.corpora.clips import Clip
+from export.corpora.loading import find_corpora
 from tests.conftest import RATE_HZ, speech_like
 
 EMOVO_CODES = ("rab", "gio", "neu", "tri")  # angry, happy, neutral, sad
+
+
+def make_files(root: Path, *names: str) -> Path:
+    """Files of these names, each with other bytes; none is audio."""
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"recording {number}".encode())
+    return root
 
 
 def write_clip(place: Path, *, seed: int, seconds: float = 2.0) -> Path:

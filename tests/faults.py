@@ -28,7 +28,7 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     return _tag_file(file, model=model, options=options)
 
 
-def open_audio(path: str) -> decode.AudioSource:
+def open_audio(path: str, *, raw: str | None = None) -> decode.AudioSource:
     """Do what the name of the file says, and open it if that comes to an end."""
     name = Path(path).name.split(".")[0].split("_")[0]
     if name in FAULTS:
@@ -37,7 +37,7 @@ def open_audio(path: str) -> decode.AudioSource:
         _wait_for(Path(path).with_name("last.opened"))
     elif name == "last":
         Path(path).with_name("last.opened").touch()
-    return decode.open_audio(path)
+    return decode.open_audio(path, raw=raw)
 
 
 def _kills() -> None:

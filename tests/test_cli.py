@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -26,6 +27,7 @@ from click.testing import CliRunner, Result
 
 from sertag import __version__
 from sertag.cli import cli
+from sertag.names import decode_path
 from sertag.records import AudioFile, FileResult
 from tests.conftest import speech_like
 from tests.results import no_speech, ok, unreadable
@@ -70,7 +72,7 @@ def calls(tmp_path: Path) -> Path:
 
 
 def rows(data: bytes, delimiter: str = ",") -> list[dict[str, str]]:
-    text = data.decode("utf-8", "surrogateescape")
+    text = data.decode("utf-8", "strict")
     return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
@@ -173,8 +175,125 @@ def test_name_that_is_no_utf8_survives(run: Run, calls: Path) -> None:
     except OSError as error:
         pytest.skip(f"this file system takes only UTF-8: {error}")
     done = run(name, "-v")
-    assert os.fsencode(rows(done.stdout)[0]["path"]) == name
+    assert os.fsencode(decode_path(rows(done.stdout)[0]["path"])) == name
     assert b"\x1b" not in done.stderr
+
+
+LATIN_1 = b"calls/Anruf Gru\xdfe.wav"
+
+
+@pytest.fixture
+def latin_1(calls: Path) -> bytes:
+    """A recording whose name is Latin-1, one whose name reads like its escape, and one that is no audio."""
+    try:
+        shutil.copy(calls / "b.wav", os.path.join(os.fsencode(calls.parent), LATIN_1))
+    except OSError as error:
+        pytest.skip(f"this file system takes only UTF-8: {error}")
+    shutil.copy(calls / "b.wav", calls / r"Anruf Gru\xdfe.wav")
+    (calls / os.fsdecode(b"b\xf6se.wav")).write_text("this is no audio either")
+    return LATIN_1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl", "parquet", "txt"])
+def test_every_output_of_a_name_that_is_no_utf8_is_valid_and_names_it(
+    run: Run, latin_1: bytes, tmp_path: Path, suffix: str
+) -> None:
+    table = ["--format", "table"] if suffix == "txt" else []
+    windows = "csv" if suffix == "txt" else suffix
+    log = ["--log-file", "log", "--log-format", "json"]
+    arguments = ["calls", "-o", f"r.{suffix}", "--segments", f"s.{windows}", "--summary", "run.json", *log, *table]
+    first, second = run(*arguments), run(*arguments)
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert b" reused" in second.stderr
+    for name in (f"r.{suffix}", f"s.{windows}"):
+        data = (tmp_path / name).read_bytes()
+        if name.endswith(".parquet"):
+            parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+            data = "\n".join(parquet.read_table(tmp_path / name)["path"].to_pylist()).encode()
+        text = data.decode("utf-8", "strict")
+        text = text.replace("\\\\", "\\") if "json" in name else text
+        for shown in (r"calls/Anruf Gru\xdfe.wav", r"calls/Anruf Gru\x5cxdfe.wav"):
+            assert shown in text, name
+        assert (r"calls/b\xf6se.wav" in text) == name.startswith("r."), name
+    log_lines = (tmp_path / "log").read_bytes().decode("utf-8", "strict").splitlines()
+    entries = [entry for entry in map(json.loads, log_lines) if "path" in entry]
+    assert [entry["message"].startswith(entry["path"]) for entry in entries] == [True] * len(entries)
+    assert os.fsdecode(b"calls/b\xf6se.wav") in {decode_path(entry["path"]) for entry in entries}
+    for name in (f"r.{suffix}.journal", "run.json"):
+        text = (tmp_path / name).read_bytes().decode("utf-8", "strict")
+        assert not re.search(r"\\ud[c-f]", text), "half of a pair, which strict readers of JSON refuse"
+    assert "\ufffd" not in first.stderr.decode("utf-8", "strict")
+
+
+def test_dry_run_gives_names_as_they_are_to_the_next_program(run: Run, latin_1: bytes) -> None:
+    listed = run("calls", "--dry-run", "-0").stdout
+    assert latin_1 in listed.split(b"\0")
+    done = run("--files-from", "-", "-0", "-f", "jsonl", input=listed)
+    paths = [json.loads(line)["path"] for line in done.stdout.splitlines()]
+    assert [os.fsencode(decode_path(path)) for path in paths] == listed.split(b"\0")[:-1]
+
+
+def test_a_locale_without_utf8_changes_no_table(run: Run, latin_1: bytes, env: dict[str, str]) -> None:
+    plain, other = run("calls"), run("calls", env=env | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert other.stdout == plain.stdout
+
+
+def test_a_role_that_is_no_utf8_is_refused(run: Run, calls: Path) -> None:
+    done = run("calls", "--roles", b"agent,k\xe4ufer")
+    assert done.returncode == 2
+    assert rb"k\xe4ufer is not valid UTF-8" in done.stderr
+
+
+@pytest.mark.parametrize("null", [False, True], ids=["lines", "null"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_of_other_systems_are_read(run: Run, calls: Path, tmp_path: Path, encoding: str, null: bool) -> None:
+    end = "\0" if null else "\r\n"
+    data = "".join(f"calls/{name}.wav{end}" for name in ("b", "silence")).encode(encoding)
+    (tmp_path / "list").write_bytes(data)
+    option = ["-0"] if null else []
+    for done in (run("--files-from", "list", *option), run("--files-from", "-", *option, input=data)):
+        assert [row["path"] for row in rows(done.stdout)] == ["calls/b.wav", "calls/silence.wav"]
+        assert done.returncode == 0
+
+
+def test_a_list_that_cannot_be_read_is_refused_by_name(run: Run, calls: Path, tmp_path: Path) -> None:
+    data = "calls/b.wav\r\n".encode("utf-16-le")
+    (tmp_path / "list").write_bytes(data)
+    from_file, from_pipe = run("--files-from", "list"), run("--files-from", "-", input=data)
+    for done, name in ((from_file, "list"), (from_pipe, "-, standard input")):
+        assert done.returncode == 2
+        assert f"--files-from {name}: looks like UTF-16 without a byte-order mark" in done.stderr.decode()
+    assert b"--files-from calls: Is a directory" in run("--files-from", "calls").stderr
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_row_and_1(run: Run, calls: Path) -> None:
+    (calls / "text.wav").unlink()
+    (calls / "site3").symlink_to("nowhere/recordings")
+    (calls / "notes.txt").symlink_to("gone.txt")
+    done = run("calls")
+    assert done.returncode == 1
+    assert [(row["path"], row["error_code"]) for row in rows(done.stdout) if row["status"] == "unreadable"] == [
+        ("calls/site3", "unreachable_folder")
+    ]
+    assert b"warning: calls/site3: is a link to nowhere/recordings" in done.stderr
+
+
+def test_a_table_in_the_folder_of_its_recordings_is_no_recording(run: Run, calls: Path) -> None:
+    """Written by --out, or by the shell."""
+    (calls / "text.wav").unlink()
+    for _ in range(2):
+        assert run("calls", "-o", "calls/r.csv", "--include", "*").returncode == 0
+    assert {row["path"] for row in rows((calls / "r.csv").read_bytes())} == {
+        f"calls/{name}.wav" for name in ("a", "b", "silence")
+    }
+    (calls / "r.csv").unlink()
+    (calls / "r.csv.journal").unlink()
+    for _ in range(2):
+        with (calls / "r.csv").open("wb") as table, (calls / "messages").open("wb") as messages:
+            run("calls", "--include", "*", capture_output=False, stdout=table, stderr=messages)
+        assert {row["path"] for row in rows((calls / "r.csv").read_bytes())} == {
+            f"calls/{name}.wav" for name in ("a", "b", "silence")
+        }
 
 
 def test_paths_that_look_like_something_else(run: Run, calls: Path, tmp_path: Path) -> None:

@@ -133,6 +133,81 @@ def test_result_is_with_the_system_as_soon_as_it_was_added(tmp_path: Path) -> No
             assert found(path, [key]) == [channels(number)]
 
 
+# Places that cannot be looked at
+
+
+def below(path: Path, place: str, **changes: Any) -> list[tuple[str, Channels]]:
+    with opened(path, **changes) as journal:
+        return [journal.read_file(found) for found in journal.find_below(place)]
+
+
+def test_what_lies_below_a_place_is_found_without_a_look_at_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    filled(path, 12)
+    order = sorted(range(12), key=str)
+    assert below(path, "calls") == [(f"calls/{number}.wav", channels(number)) for number in order]
+    assert below(path, "calls/3.wav") == [("calls/3.wav", channels(3))]
+    assert below(path, "call") == below(path, "calls/3") == below(path, "/calls") == []
+    assert below(path, "calls", folder="other") == []
+    assert below(path, "calls", fingerprint="other") == []
+    assert below(path, "calls", renew=True) == []
+    assert below(tmp_path / "none", "calls") == []
+
+
+def test_a_result_comes_out_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    wanted = filled(path, 3)
+    with opened(path) as journal:
+        assert journal.read(journal.find(wanted[1]) or 0) == channels(1)
+        assert [journal.read_file(place)[0] for place in journal.find_below("calls")] == ["calls/0.wav", "calls/2.wav"]
+        assert journal.find_below("calls") == []
+        assert [journal.find(key) for key in wanted] == [None] * 3
+
+
+def test_results_that_have_left_are_found_by_their_files_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    wanted = filled(path, 6)
+    run_over(path, wanted[:4])
+    assert [name for name, _ in below(path, "calls")] == [key.path for key in wanted[:4]]
+    assert found(path, wanted) == [channels(number) for number in range(6)]
+    run_over(path, wanted[:5])
+    assert [name for name, _ in below(path, "calls")] == [key.path for key in wanted[:5]]
+    run_over(path, wanted)
+    assert [name for name, _ in below(path, "calls")] == [key.path for key in wanted]
+
+
+def test_runs_with_other_parameters_move_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    wanted = filled(path, 6)
+    with opened(path, fingerprint="other") as journal:
+        journal.add(wanted[0], channels(0))
+    run_over(path, wanted[:4])
+    with opened(path, fingerprint="other") as journal:
+        assert journal.damaged == 0
+        assert len(journal.find_below("calls")) == 1
+    assert len(below(path, "calls")) == 4
+
+
+def test_a_torn_note_of_what_has_left_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    wanted = filled(path, 6)
+    run_over(path, wanted[:4])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    assert len(below(path, "calls")) == 6
+    run_over(path, wanted[:4])
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9/a.wav", rb"caf\xe9/a.wav", b"/new\nline/\xff.wav", b'q"uo,te/a.wav'])
+def test_odd_names_come_out_as_they_went_in(tmp_path: Path, name: bytes) -> None:
+    path, key = tmp_path / "journal", Key(os.fsdecode(name), 1, 1)
+    with opened(path) as journal:
+        journal.add(key, channels(0))
+    assert b"\\ud" not in path.read_bytes()
+    assert below(path, os.path.dirname(key.path)) == [(key.path, channels(0))]
+
+
 # What can happen to the file
 
 
@@ -339,7 +414,10 @@ def test_tidying_waits_until_half_is_of_no_use(tmp_path: Path) -> None:
     wanted = filled(path, 12)
     before = path.read_bytes()
     run_over(path, wanted[:9])
-    assert path.read_bytes() == before
+    assert path.read_bytes().startswith(before), "three results have left the table, which takes one line"
+    assert path.read_bytes().count(b"\n") == before.count(b"\n") + 1
+    run_over(path, wanted[:9])
+    assert path.read_bytes().count(b"\n") == before.count(b"\n") + 1, "and nothing has moved since"
     run_over(path, wanted[:3])
     assert found(path, wanted) == [*(channels(number) for number in range(3)), *[None] * 9]
     assert path.read_bytes() == before[: path.stat().st_size]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from export.dataset import read_clip
+from export.audio.clip_file import read_clip
 from sertag.features import FrameStream, coefficients, silence_coefficients
 from sertag.pitch import HARMONICITY, OCTAVES, VOICING, harmonicity
 from sertag.records import FloatArray

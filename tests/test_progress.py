@@ -65,12 +65,14 @@ def test_line_in_a_file_comes_now_and_then(monkeypatch: pytest.MonkeyPatch, capl
 
 def test_table_for_eyes_shows_names_unharmed_and_harmless(tmp_path: Path) -> None:
     target = tmp_path / "table.txt"
-    names = ["[bold]markup[/bold].wav", "\x1b[31mred.wav", "new\nline.wav"]
+    names = ["[bold]markup[/bold].wav", "\x1b[31mred.wav", "new\nline.wav", "caf\udce9.wav", r"caf\xe9.wav"]
     with Output(str(target)) as output, open_screen_table(output) as table:
         table.add(ok(channels=2))
         for name in names:
             table.add(unreadable(name))
-    text = target.read_text(encoding="utf-8")
+    text = target.read_text(encoding="utf-8", errors="strict")
+    assert r" caf\xe9.wav" in text
+    assert r" caf\x5cxe9.wav" in text
     assert "\x1b" not in text
     assert "[bold]markup[/bold].wav" in text
     assert r"\x1b[31mred.wav" in text

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+from typing import Any
 
 import pytest
 
+import sertag
 from benchmarks.readme import PARTS, README, accuracy, help_text, render, speed
 from sertag.model import load
+from sertag.names import encode_path
 from sertag.rows import result_columns, segment_columns
 from sertag.spec import ModelSpec
 
@@ -45,6 +49,17 @@ def test_every_column_is_explained(text: str, spec: ModelSpec) -> None:
     columns = ", ".join(column.name for column in segment_columns(spec.labels))
     columns = re.sub(r"p_\w+(, p_\w+)*", "p_<label>…", columns)
     assert columns in listed
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.wav", rb"caf\xe9.wav", b"\\\xe9\\x5c", "Grüße.wav".encode(), b"\xed\xa0\x80"]
+)
+def test_the_way_back_to_a_name_is_the_one_that_is_shown(text: str, name: bytes) -> None:
+    (shown,) = re.findall(r"```python\n(def decode_path.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"os": os, "re": re}
+    exec(shown, names)  # noqa: S102 - it is our own README
+    assert os.fsencode(names["decode_path"](encode_path(os.fsdecode(name)))) == name
+    assert names["decode_path"](encode_path(os.fsdecode(name))) == sertag.decode_path(encode_path(os.fsdecode(name)))
 
 
 def test_a_part_without_a_place_is_refused() -> None:

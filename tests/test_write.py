@@ -8,18 +8,20 @@ import re
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sertag.errors import OutputError
 from sertag.formats import Format
+from sertag.names import decode_path, encode_path
 from sertag.output import Output
 from sertag.records import FileResult
 from sertag.rows import Origin
 from sertag.write import open_table, results_view, segments_view, write_json
-from tests.results import LABELS, ORIGIN, ok, unreadable
+from tests.results import ORIGIN, ok, unreadable
 
 ODD_NAMES = [
     "new\nline.wav",
@@ -27,6 +29,11 @@ ODD_NAMES = [
     'quo"te,comma.wav',
     "emoji \U0001f4de.wav",
     os.fsdecode(b"bytes \xff\xfe.wav"),
+    os.fsdecode(b"latin-1 caf\xe9.wav"),
+    os.fsdecode(b"=\xe9.wav"),
+    os.fsdecode(b"half a pair \xed\xa0\x80.wav"),
+    r"no escape \xe9 \x5cxe9.wav",
+    r"C:\calls\new.wav",
     "\x1b[31mred\x1b[0m\x07.wav",
     "=cmd|' /C calc'!A0.wav",
     "+1.wav",
@@ -49,8 +56,7 @@ def written(path: Path, results: list[FileResult], fmt: Format, *, segments: boo
 
 
 def csv_rows(data: bytes, delimiter: str = ",") -> list[dict[str, str]]:
-    text = data.decode("utf-8", "surrogateescape")
-    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8", "strict"), newline=""), delimiter=delimiter))
 
 
 def unguarded(cell: str) -> str:
@@ -76,22 +82,50 @@ def test_csv_is_rfc_4180_with_plain_line_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_survive_delimited_text(tmp_path: Path, name: str, fmt: Format, delimiter: str) -> None:
     row = csv_rows(written(tmp_path / "r", [unreadable(name, "why")], fmt), delimiter)[0]
-    assert unguarded(row["path"]) == name
+    assert decode_path(unguarded(row["path"])) == name
     assert not re.match(r"[=+\-@\t]", row["path"])
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_survive_json_and_cannot_reach_a_terminal(tmp_path: Path, name: str) -> None:
     data = written(tmp_path / "r.jsonl", [unreadable(name)], "jsonl")
-    assert json.loads(data)["path"] == name
+    assert decode_path(json.loads(data)["path"]) == name
     assert re.fullmatch(rb"[\x20-\x7e]*\n", data)
+    assert not re.search(rb"(?<!\\)(\\\\)*\\ud[c-f]", data.replace(b"\\ud83d\\udcde", b"")), "half of a pair"
 
 
+def read(path: Path, fmt: Format) -> list[dict[str, Any]]:
+    """A table as readers other than sertag read it, all of them strict about UTF-8."""
+    if fmt == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+        table = parquet.read_table(path)
+        table.validate(full=True)
+        found: list[dict[str, Any]] = table.to_pylist()
+        return found
+    data = path.read_bytes()
+    if fmt in ("csv", "tsv"):
+        return [dict(row) for row in csv_rows(data, "," if fmt == "csv" else "\t")]
+    text = data.decode("utf-8", "strict")
+    return list(json.loads(text)) if fmt == "json" else [json.loads(line) for line in text.splitlines()]
+
+
+def paths_read(path: Path, fmt: Format) -> list[str]:
+    guarded = fmt in ("csv", "tsv")
+    return [unguarded(row["path"]) if guarded else row["path"] for row in read(path, fmt)]
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name), min_size=1, max_size=5))
-def test_any_name_survives_csv(tmp_path_factory: pytest.TempPathFactory, names: list[bytes]) -> None:
-    path = tmp_path_factory.mktemp("any") / "r.csv"
-    rows = csv_rows(written(path, [unreadable(os.fsdecode(name), "why") for name in names], "csv"))
-    assert [os.fsencode(unguarded(row["path"])) for row in rows] == names
+@pytest.mark.parametrize("segments", [False, True], ids=["results", "segments"])
+@pytest.mark.parametrize("fmt", ["csv", "tsv", "json", "jsonl", "parquet"])
+def test_any_name_survives_every_format(
+    tmp_path_factory: pytest.TempPathFactory, fmt: Format, segments: bool, names: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "r"
+    written(path, [ok(os.fsdecode(name)) for name in names], fmt, segments=segments)
+    found = paths_read(path, fmt)[:: 2 if segments else 1]  # a result has two windows
+    assert [os.fsencode(decode_path(text)) for text in found] == names
+    assert found == [encode_path(os.fsdecode(name)) for name in names]
 
 
 def test_numbers_are_not_guarded(tmp_path: Path) -> None:
@@ -99,11 +133,17 @@ def test_numbers_are_not_guarded(tmp_path: Path) -> None:
     assert row["loudness_dbfs"] == "-20.0"
 
 
-def test_surrogate_without_a_byte_is_spelled_out(tmp_path: Path) -> None:
-    view = results_view(Origin(labels=LABELS, model="odd \ud800", model_sha256=""))
-    with Output(str(tmp_path / "r.csv")) as output, open_table(output, fmt="csv", view=view) as table:
+@pytest.mark.parametrize("fmt", ["csv", "tsv", "json", "jsonl", "parquet"])
+def test_text_of_a_model_that_is_none_is_spelled_out_everywhere(tmp_path: Path, fmt: Format) -> None:
+    """Also where it names columns; a model's metadata may hold anything that JSON can."""
+    labels = ("angry", "h\udce9ppy", "\ud800")
+    view = results_view(Origin(labels=labels, model="odd \ud800", model_sha256=""))
+    with Output(str(tmp_path / "r")) as output, open_table(output, fmt=fmt, view=view) as table:
         table.add(ok())
-    assert csv_rows((tmp_path / "r.csv").read_bytes())[0]["model"] == "odd \\ud800"
+    (row,) = read(tmp_path / "r", fmt)
+    assert row["model"] == r"odd \ud800"
+    names = list(row["channels"][0]["probs"]) if "json" in fmt else [name[2:] for name in row if name.startswith("p_")]
+    assert names == ["angry", r"h\xe9ppy", r"\ud800"]
 
 
 def test_json_is_the_array_of_the_lines(tmp_path: Path) -> None:
@@ -125,14 +165,14 @@ def test_byte_order_mark(tmp_path: Path) -> None:
 
 def test_parquet_has_the_same_values(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
-    results = [ok(f"{index}.wav", channels=2) for index in range(3000)] + [unreadable("odd \udcff.wav")]
+    results = [ok(f"{index}.wav", channels=2) for index in range(3000)] + [unreadable(os.fsdecode(b"odd \xff.wav"))]
     written(tmp_path / "r.parquet", results, "parquet")
     table = parquet.read_table(tmp_path / "r.parquet")
     assert table.num_rows == 6001
     assert parquet.ParquetFile(tmp_path / "r.parquet").num_row_groups > 1
     first = table.slice(0, 1).to_pylist()[0]
     assert (first["duration_s"], first["channel"], first["sample_rate"]) == (12.346, "0", 8000)
-    assert table.slice(6000).to_pylist()[0]["path"] == "odd \\udcff.wav"
+    assert table.slice(6000).to_pylist()[0]["path"] == r"odd \xff.wav"
     assert list(first) == [column.name for column in results_view(ORIGIN).columns]
 
 
@@ -209,5 +249,5 @@ def test_errors_of_the_work_are_not_taken_for_output_errors(tmp_path: Path) -> N
 
 
 def test_write_json(tmp_path: Path) -> None:
-    write_json(str(tmp_path / "run.json"), {"inputs": 1, "name": "\udcff"})
-    assert json.loads((tmp_path / "run.json").read_text()) == {"inputs": 1, "name": "\udcff"}
+    write_json(str(tmp_path / "run.json"), {"inputs": 1, "names": ["\udcff", "📞"], "\ud800": None})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"inputs": 1, "names": [r"\xff", "📞"], r"\ud800": None}

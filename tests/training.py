@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     import keras
 
-    from export.recipe import Task
+    from export.recipes.base import Recipe, Task
 
 
 @contextmanager
@@ -33,22 +32,15 @@ def untraced() -> Iterator[None]:
 
 def one_process(patched: pytest.MonkeyPatch) -> None:
     """Commands do their work in the process of the test, where it can be watched."""
-    for module in ("training", "models", "measuring"):
-        patched.setattr(f"export.commands.{module}.usable_cpus", lambda: 1)
+    for module in ("train", "model"):
+        patched.setattr(f"export.cli.{module}.usable_cpus", lambda: 1)
 
 
-def small_phone(patched: pytest.MonkeyPatch) -> None:
+def small_phone() -> Recipe:
     """The default model's recipe with a small network, of which a training is one step of four windows of a second."""
-    from export import benches, candidates, phone_protocol, search
-    from export.fit_phone import Settings
     from export.recipes.phone import RECIPE
 
-    small = functools.partial(Settings, batch=4, window_s=1.0, hop_s=0.5, windows=1, epochs=1)
-    patched.setattr("export.fit_phone.RECIPE", dataclasses.replace(RECIPE, build=small_network))
-    patched.setattr(phone_protocol, "RECIPE", dataclasses.replace(RECIPE, epochs=1, window_s=1.0))
-    patched.setattr(benches, "Settings", small)
-    patched.setattr(candidates, "Settings", small)
-    patched.setattr(search, "Settings", small)
+    return dataclasses.replace(RECIPE, build=small_network, batch=4, window_s=1.0, hop_s=0.5, windows=1, epochs=1)
 
 
 def small_network(task: Task) -> keras.Model:

@@ -23,11 +23,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kill_rounds
-from benchmarks.fuzz_runs import run_fuzzer
-from benchmarks.mutant_runs import add, run_chunk
-from benchmarks.mutants import Source, mutant, sources
-from benchmarks.tag import machine
+from benchmarks.machine import machine
+from benchmarks.torture import kill_rounds
+from benchmarks.torture.fuzz import run_fuzzer
+from benchmarks.torture.mutant_runs import add, run_chunk
+from benchmarks.torture.mutants import Source, mutant, sources
 from sertag import __version__
 
 RESULTS = Path(__file__).parents[1] / "results" / "torture.json"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from export.recipe import Recipe
 from export.recipes import augmented, bilstm, lstm_batchnorm, lstm_masked, lstm_mean_mfcc, phone
+from export.recipes.base import Recipe
 
 RECIPES: MappingProxyType[str, Recipe] = MappingProxyType(
     {

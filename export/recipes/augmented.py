@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.labels import LABELS
-from export.recipe import MFCC_SEQUENCE, Recipe, Task
+from export.corpora.labels import LABELS
+from export.recipes.base import MFCC_SEQUENCE, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

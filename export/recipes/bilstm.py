@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.recipe import MFCC_SEQUENCE, Recipe, Task
+from export.recipes.base import MFCC_SEQUENCE, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

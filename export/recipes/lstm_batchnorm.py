@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from export.recipe import MEAN_MFCC, Recipe, Task
+from export.recipes.base import MEAN_MFCC, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from export.recipe import MFCC_SEQUENCE, Recipe, Task
+from export.recipes.base import MFCC_SEQUENCE, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from export.labels import SENTIMENTS
-from export.recipe import MEAN_MFCC, Recipe, Task
+from export.corpora.labels import SENTIMENTS
+from export.recipes.base import MEAN_MFCC, Recipe, Task
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from export.recipe import Recipe, Task
+from export.recipes.base import Recipe, Task
 from sertag.pitch import OCTAVES, VOICING
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
@@ -218,7 +218,11 @@ RECIPE = Recipe(
     ),
     window_s=4.0,
     offset_s=0.0,
+    hop_s=2.0,
     epochs=14,
     batch=128,
     learning_rate=2e-3,
+    windows=100_000,
+    weight_decay=2e-3,
+    label_smoothing=0.05,
 )

@@ -9,52 +9,34 @@ Resampling is soxr's HQ, the same as `librosa.load`. No other module imports the
 
 from __future__ import annotations
 
-import importlib
-import io
 from collections.abc import Iterator
-from dataclasses import replace
 from types import TracebackType
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
-from sertag.audio.filetype import HEAD_BYTES, Content, Decoder, sniff
-from sertag.audio.headers import Layout, au_layout, form_layout, ogg_layout, riff_layout
-from sertag.audio.mp3 import mpeg_layout, skip_id3
-from sertag.audio.pyav import AvReader, BrokenError
-from sertag.audio.streams import Spliced, length, open_stream, read_at, size_on_disk
+from sertag.audio.parts import Recording, no_samples
+from sertag.audio.pyav import MAX_CHANNELS
+from sertag.audio.streams import open_stream, size_on_disk
 from sertag.errors import DecodeError
 from sertag.names import display_name
 from sertag.records import FloatArray, Problem
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
-MAX_CHANNELS = 64
 CLIP_LEVEL = 0.98  # of full scale; the largest value of mu-law is 0.9803, of A-law 0.984
 
-_READ_SAMPLES = 131_072  # per call of a decoder, all channels together: 512 KiB, which stays in the cache
-_RAW_HINT = "; raw samples need a header first, e.g. by sox -t ul -r 8000 -c 1 IN OUT.wav"
-_STREAMED_FRAMES = 1 << 60  # libsndfile says 2^63 - 1 where a header does not give a length
-_UNSUPPORTED_ENCODING, _TOO_MANY_CHANNELS = 4, 33  # libsndfile's error numbers
-_SNDFILE_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x40, 0x55, 0xFFFE)  # format tags of WAV that it reads
-
-_MEASURES = {
-    b"RIFF": riff_layout,
-    b"RF64": riff_layout,
-    b"FORM": form_layout,
-    b"OggS": ogg_layout,
-    b".snd": au_layout,
-    b"dns.": au_layout,
-}
+_FEW_NOT_FINITE = 0.5  # share of values that are no numbers up to which the others are believed
+_STALE_S = 0.25  # more than this behind the length in the header is worth a word
 
 
-def open_audio(path: str) -> AudioSource:
-    """Open a recording; only its header is read.
+def open_audio(path: str, *, raw: str | None = None) -> AudioSource:
+    """Open a recording; nothing is decoded yet.
 
     Args:
         path: a regular file, or `-` for standard input.
+        raw: how samples without a header are written, `FORMAT[:RATE[:CHANNELS]]`; by the suffix where None.
 
     Returns:
         The open recording, a context manager.
@@ -69,7 +51,7 @@ def open_audio(path: str) -> AudioSource:
     """
     stream = open_stream(path)
     try:
-        return AudioSource(path, stream, _reader(path, stream))
+        return AudioSource(path, stream, Recording(path, stream, raw=raw))
     except OSError as error:
         stream.close()
         raise DecodeError(f"{display_name(path)}: reading failed ({error.strerror})", code="damaged") from error
@@ -88,10 +70,11 @@ class AudioSource:
         announced_s: how long it says it is, seconds; 0 where that is known only at its end.
         samples_read: samples of each channel read so far, at `rate_hz`.
         clipped: int64 (channels,), how many of them were at full scale.
-        problem: a warning where only a part could be read; complete once `blocks` has ended.
+        problem: a warning where only a part could be read, or something else has to be known; complete once `blocks`
+            has ended.
     """
 
-    def __init__(self, path: str, stream: BinaryIO, reader: _Reader) -> None:
+    def __init__(self, path: str, stream: BinaryIO, reader: Recording) -> None:
         """Take over an open stream and the decoder that reads it; see `open_audio`."""
         self.path = path
         self.channels, self.rate_hz = reader.channels, reader.rate_hz
@@ -100,6 +83,7 @@ class AudioSource:
         self.samples_read = 0
         self.clipped: npt.NDArray[np.int64] = np.zeros(reader.channels, dtype=np.int64)
         self.problem: Problem | None = None
+        self._not_finite, self._not_finite_at = 0, (0.0, 0)
         self._stream, self._reader = stream, reader
         self._size_bytes = size_on_disk(stream)
 
@@ -120,8 +104,8 @@ class AudioSource:
             float32 (channels, n), n = `block_s * rate_hz`, less only in the last block; never empty.
 
         Raises:
-            DecodeError: `damaged` or `no_samples` before any sample was read, `not_finite`, or `changed` for a file
-                that was cut while it was read.
+            DecodeError: `damaged` or `no_samples` before any sample was read, `not_finite` at the end of a recording of
+                which much is no number, or `changed` for a file that was cut while it was read.
             RuntimeError: called again.
         """
         if self.samples_read:
@@ -169,173 +153,65 @@ class AudioSource:
 
     def _checked(self) -> Iterator[FloatArray]:
         """Native pieces of (n, channels), counted, finite and limited to full scale."""
-        reasons = []
-        try:
-            for piece in self._reader.pieces():
+        for piece in self._reader.pieces():
+            if len(piece):
                 yield self._counted(piece)
-        except BrokenError as error:
-            if not self.samples_read:
-                raise DecodeError(f"{display_name(self.path)}: {error}", code="damaged") from error
-            reasons.append(str(error))
-        self._conclude(reasons)
+        self._conclude()
 
     def _counted(self, piece: FloatArray) -> FloatArray:
         peak = _peak(piece)
         if not peak < np.inf:  # a NaN comes through minimum and maximum
-            self._refuse_not_finite(piece)
+            piece = self._silenced(piece)
+            peak = _peak(piece)
         if peak >= CLIP_LEVEL:
             self.clipped += np.count_nonzero(np.abs(piece) >= CLIP_LEVEL, axis=0)
         self.samples_read += len(piece)
         return _limited(piece, peak)
 
-    def _refuse_not_finite(self, piece: FloatArray) -> None:
-        frame, channel = np.argwhere(~np.isfinite(piece))[0]
-        at_s = (self.samples_read + int(frame)) / self.rate_hz
-        raise DecodeError(
-            f"{display_name(self.path)}: holds values that are no numbers (NaN or infinite), the first at {at_s:.3f} s "
-            f"in channel {channel}; write the file again from its source",
-            code="not_finite",
-        )
+    def _silenced(self, piece: FloatArray) -> FloatArray:
+        """Silence in place of values that are no numbers, which damage makes of float samples."""
+        wrong = ~np.isfinite(piece)
+        frame, channel = np.argwhere(wrong)[0]
+        if not self._not_finite:
+            self._not_finite_at = (self.samples_read + int(frame)) / self.rate_hz, int(channel)
+        self._not_finite += int(wrong.sum())
+        return np.where(wrong, np.float32(0), piece)
 
-    def _conclude(self, reasons: list[str]) -> None:
+    def _not_finite_notes(self) -> list[Problem]:
+        if not self._not_finite:
+            return []
+        at_s, channel = self._not_finite_at
+        found = f"holds {self._not_finite} values that are no numbers (NaN or infinite), the first at {at_s:.3f} s"
+        found += f" in channel {channel}"
+        if self._not_finite > _FEW_NOT_FINITE * self.samples_read * self.channels:
+            message = f"{display_name(self.path)}: {found}; write the file again from its source"
+            raise DecodeError(message, code="not_finite")
+        return [Problem("truncated", f"it {found}, which became silence")]
+
+    def _conclude(self) -> None:
         name = display_name(self.path)
         now = size_on_disk(self._stream)
         if now is not None and self._size_bytes is not None and now < self._size_bytes:
             message = f"{name}: was cut from {self._size_bytes} to {now} bytes while it was read; run again"
             raise DecodeError(message, code="changed")
+        notes = [*self._length_notes(), *self._not_finite_notes(), *self._reader.notes]
         if not self.samples_read:
-            raise _no_samples(self.path)
-        promised = self._reader.promised_samples(self.samples_read)
-        if promised > self.samples_read:
-            reasons.insert(0, f"its header promises {promised / self.rate_hz:.3f} s")
-        reasons += self._reader.notes()
-        if reasons:
-            message = f"{name}: {'; '.join(reasons)}; {self.duration_s:.3f} s could be read and were used"
-            self.problem = Problem("truncated", message)
+            damage = [note.message for note in notes if note.code == "truncated"]
+            raise DecodeError(f"{name}: {damage[0]}", code="damaged") if damage else no_samples(self.path)
+        if notes:
+            codes = [note.code for note in notes]
+            messages = "; ".join(dict.fromkeys(note.message for note in notes))
+            message = f"{name}: {messages}; {self.duration_s:.3f} s could be read and were used"
+            self.problem = Problem("truncated" if "truncated" in codes else codes[0], message)
 
-
-class _NoSamplesError(Exception):
-    """The header is sound and promises nothing."""
-
-
-class _Reader(Protocol):
-    channels: int
-    rate_hz: int
-    announced_samples: int  # of each channel, before anything is read; 0 where the header does not say
-
-    def pieces(self) -> Iterator[FloatArray]:
-        """Native samples, float32 (n, channels); each piece is valid until the next one."""
-
-    def promised_samples(self, read: int) -> int:
-        """Samples of each channel that the header promises, when `read` were there; `read` where it does not say."""
-
-    def notes(self) -> list[str]:
-        """What else was wrong, once everything is read."""
-
-    def close(self) -> None:
-        """Release the decoder."""
-
-
-class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
-    """Read straight on: soundfile seeks after each read, which GSM cannot and compressed formats need not."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-class _SndfileReader:
-    """What libsndfile reads."""
-
-    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
-        stream.seek(0)
-        source = Spliced(stream, layout.pieces) if layout.pieces else stream
-        # A descriptor is read by libsndfile itself; asking a spool for one would write it to disk.
-        on_disk = isinstance(source, io.FileIO)
-        self._file = _SoundFile(source.fileno() if on_disk else source, closefd=False)
-        self._layout = layout
-        self.channels: int = self._file.channels
-        self.rate_hz: int = self._file.samplerate
-        guessed = self._file.frames > _STREAMED_FRAMES or "MPEG" in self._file.subtype
-        self.announced_samples: int = 0 if guessed else self._file.frames
-        if self._file.frames == 0:
-            raise _NoSamplesError
-
-    def pieces(self) -> Iterator[FloatArray]:
-        buffer = np.empty((max(1, _READ_SAMPLES // self.channels), self.channels), dtype=np.float32)
-        before = 0
-        try:
-            while len(piece := self._file.read(out=buffer)):
-                yield piece
-                before += len(piece)
-        except soundfile.LibsndfileError as error:
-            yield buffer[: self._file.tell() - before]
-            raise BrokenError(f"the decoder stopped ({_reason(error)})") from error
-
-    def promised_samples(self, read: int) -> int:
-        return max(self.announced_samples, round(read * self._layout.promised))
-
-    def notes(self) -> list[str]:
-        return [self._layout.note] if self._layout.note else []
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _reader(path: str, stream: BinaryIO) -> _Reader:
-    """Choose by content who decodes, and open the decoder."""
-    name, size_bytes = display_name(path), length(stream)
-    if not size_bytes:
-        raise DecodeError(f"{name}: is empty (0 bytes), expected audio; was it copied completely?", code="empty_file")
-    start = skip_id3(stream)
-    content = sniff(read_at(stream, start, HEAD_BYTES))
-    if content.decoder is Decoder.AV:
-        return _av_reader(name, stream, content, start)
-    layout = _layout(stream, content, start, size_bytes)
-    if layout is None:
-        hint = _RAW_HINT if content.decoder is Decoder.UNKNOWN else ""
-        raise DecodeError(f"{name}: is {content.name}, expected audio{hint}", code="not_audio")
-    try:
-        return _SndfileReader(stream, layout)
-    except _NoSamplesError:
-        raise _no_samples(path) from None
-    except soundfile.LibsndfileError as error:
-        if error.code == _UNSUPPORTED_ENCODING or (layout.codec is not None and layout.codec not in _SNDFILE_CODECS):
-            kind = (
-                content if layout.codec is None else replace(content, name=f"a WAV file of type 0x{layout.codec:04x}")
-            )
-            return _av_reader(name, stream, kind, start)
-        code = "too_many_channels" if error.code == _TOO_MANY_CHANNELS else "damaged"
-        raise DecodeError(f"{name}: is {content.name} that cannot be read ({_reason(error)})", code=code) from error
-
-
-def _layout(stream: BinaryIO, content: Content, start: int, size_bytes: int) -> Layout | None:
-    """What to read of a file for libsndfile; None where it is no audio."""
-    if content.decoder is Decoder.UNKNOWN:
-        return mpeg_layout(stream, start=start, size_bytes=size_bytes)
-    if content.decoder is not Decoder.SNDFILE:
-        return None
-    if start:
-        return Layout((range(start, size_bytes),))
-    measure = _MEASURES.get(read_at(stream, 0, 4))
-    return measure(stream, size_bytes=size_bytes) if measure else Layout()
-
-
-def _av_reader(name: str, stream: BinaryIO, content: Content, start: int) -> _Reader:
-    try:
-        av = importlib.import_module("av")
-    except ImportError as error:
-        message = f"{name}: is {content.name}, which takes an extra to decode; pip install 'sertag[av]'"
-        raise DecodeError(message, code="needs_av") from error
-    # Spliced, because FFmpeg seeks to places before the start of damaged files and prints what the stream says to that.
-    whole = Spliced(stream, (range(start, length(stream)),))
-    try:
-        return AvReader(av, whole, format=content.format)
-    except BrokenError as error:
-        raise DecodeError(f"{name}: is {content.name}, but {error}", code="damaged") from error
-
-
-def _reason(error: soundfile.LibsndfileError) -> str:
-    return str(error.error_string).removeprefix("Error : ").rstrip(".")
+    def _length_notes(self) -> list[Problem]:
+        declared = self._reader.declared_samples
+        if declared > self.samples_read:
+            return [Problem("truncated", f"its header announces {declared / self.rate_hz:.3f} s")]
+        if declared < self.samples_read - _STALE_S * self.rate_hz:
+            message = f"its header gives {declared / self.rate_hz:.3f} s, but more was recorded"
+            return [Problem("stale_header", message)]
+        return []
 
 
 def _check_limits(path: str, channels: int, rate_hz: int) -> None:
@@ -346,11 +222,6 @@ def _check_limits(path: str, channels: int, rate_hz: int) -> None:
     if channels > MAX_CHANNELS:
         message = f"{name}: has {channels} channels, expected at most {MAX_CHANNELS}"
         raise DecodeError(message, code="too_many_channels")
-
-
-def _no_samples(path: str) -> DecodeError:
-    message = f"{display_name(path)}: has a header but no samples; was anything recorded?"
-    return DecodeError(message, code="no_samples")
 
 
 def _peak(piece: FloatArray) -> float:

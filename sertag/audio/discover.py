@@ -1,33 +1,48 @@
-"""Which recordings are meant: paths, directories and lists of paths become a stream of `AudioFile`.
+"""Which recordings are meant: paths and directories become a stream of `AudioFile`.
 
 Station of the line: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
-become samples (a missing path, a FIFO, a dangling link) is an `AudioFile` with a problem, never an exception.
+become samples (a missing path, a FIFO, a dangling link, a folder that cannot be looked into) is an `AudioFile` with a
+problem, never an exception and never nothing.
 
 Order: arguments as given; the entries of a directory by their bytes, so that it does not depend on locale, file
-system or machine. A path that comes up twice is taken once; one file under two names is two recordings.
+system or machine. A recording is an entry of a directory: however often that directory is reached, by links or by
+several arguments, it is taken once, by the path that reached it first. One file under two names is two recordings.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import BinaryIO
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
+from sertag.audio.headerless import SUFFIXES as HEADERLESS_SUFFIXES
+from sertag.audio.unreachable import empty_folder, file_problem, folder_problem, is_passing_link
 from sertag.names import display_name
 from sertag.records import AudioFile, Problem
 
 AUDIO_SUFFIXES = frozenset(
-    # What telephone systems write first, then what people export, then what archives hold.
-    ".wav .wave .mp3 .m4a .ogg .opus .flac .gsm .au .snd .ulaw .alaw .amr .awb .wma .aac .oga .spx .webm .weba .mka "
-    ".m4b .3gp .3ga .mp2 .mpga .aif .aiff .aifc .caf .w64 .rf64 .bwf .nist .sph .voc .ac3".split()
-)
+    # What telephone systems write first, then what people export, then what archives hold. Not `.ts`, which is more
+    # often a program than a broadcast.
+    ".wav .wave .mp3 .m4a .ogg .opus .flac .au .snd .amr .awb .wma .aac .oga .spx .webm .weba .mkv .mka .mp4 .m4v .mov "
+    ".m4b .3gp .3ga .mp2 .mpga "
+    ".aif .aiff .aifc .caf .w64 .rf64 .bwf .nist .sph .voc .ac3".split()
+) | frozenset(HEADERLESS_SUFFIXES)
 
-_Identity = tuple[int, int]  # (st_dev, st_ino)
+_Kind = Literal["file", "folder", "link", "unknown"]
 
 
-def discover(paths: Iterable[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[AudioFile]:
+def discover(
+    paths: Iterable[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    is_output: Callable[[str], bool] = lambda place: False,
+    empty_folders: bool = False,
+) -> Iterator[AudioFile]:
     """Find the recordings that the arguments name, lazily.
 
     Args:
@@ -36,82 +51,118 @@ def discover(paths: Iterable[str], *, include: Sequence[str] = (), exclude: Sequ
         exclude: globs of files and directories not to be taken from directories.
 
             Globs are case sensitive and are tried on the base name and on the path relative to the argument.
+        is_output: tells, by its path without links, a file that the run itself writes; it is never a recording.
+        empty_folders: a directory without a single entry is a record too, with a problem, where an argument or a link
+            leads to it, as one leads to the place of a volume.
 
     Yields:
-        One record for each recording, with a problem where it cannot be opened.
+        One record for each recording, with a problem where it cannot be opened, and one for each place that cannot be
+        looked into and may hold recordings.
 
     >>> [file.path for file in discover(["-"])], next(discover(["no/such.wav"])).problem.code
     (['-'], 'not_found')
     """
+    walk = _Walk(tuple(include), tuple(exclude), is_output, empty_folders, lru_cache(1024)(_real))
     seen: set[str] = set()
     for path in paths:
-        for file in _one_argument(path, include, exclude):
-            if file.path not in seen:
-                seen.add(file.path)
+        for file, place in walk.argument(path):
+            if place not in seen:
+                seen.add(place)
                 yield file
 
 
-def read_list(stream: BinaryIO, *, null: bool) -> Iterator[str]:
-    r"""Read the paths of a list, lazily.
+class _Entry(NamedTuple):
+    """An entry of a directory: its path as reached, relative to the argument, and without links but itself."""
 
-    Args:
-        stream: binary, because names are bytes.
-        null: names end with a zero byte, as `find -print0` writes them, instead of with a line end.
+    path: str
+    relative: str
+    place: str
+    kind: _Kind
 
-    Yields:
-        Paths as Python names them (`os.fsdecode`); empty ones are left out.
 
-    >>> import io
-    >>> list(read_list(io.BytesIO(b"a.wav\r\n\n b.wav\n"), null=False))
-    ['a.wav', ' b.wav']
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What is looked for; everything it finds comes with its place, the real path of the directory entry."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    is_output: Callable[[str], bool]
+    empty_folders: bool
+    real: Callable[[str], str]
+
+    def argument(self, path: str) -> Iterator[tuple[AudioFile, str]]:
+        """The records of one argument."""
+        if path == "-":
+            yield AudioFile(path), path
+            return
+        found = _stat(path)
+        if isinstance(found, os.stat_result) and stat.S_ISDIR(found.st_mode):
+            yield from self._folder(path)
+        elif not self.is_output(self._without_links(path)):
+            yield _record(path, found), self._place(path)
+
+    def _folder(self, root: str) -> Iterator[tuple[AudioFile, str]]:
+        """Depth first, without recursion, so that no depth of directories is too deep."""
+        top = _Entry(root, "", self.real(root), "unknown")
+        visited = {top.place}
+        pending = [self._entries(top)]
+        while pending:
+            found = next(pending[-1], None)
+            if found is None:
+                pending.pop()
+            elif not isinstance(found, _Entry):
+                yield found
+            elif not _matches(found.relative, self.exclude):
+                status = _stat(found.path)
+                if isinstance(status, os.stat_result) and stat.S_ISDIR(status.st_mode):
+                    inside = found if found.kind == "folder" else found._replace(place=_real(found.path))
+                    if inside.place not in visited:  # else a link that leads back up, or a second way
+                        visited.add(inside.place)
+                        pending.append(self._entries(inside))
+                else:
+                    yield from self._file(found, status)
+
+    def _file(self, entry: _Entry, status: os.stat_result | OSError | ValueError) -> Iterator[tuple[AudioFile, str]]:
+        """The record of what is no directory, as far as anybody can tell; none if it is not wanted."""
+        wanted = _matches(entry.relative, self.include) if self.include else has_audio_suffix(entry.path)
+        may_be_folder = entry.kind == "folder" or (entry.kind != "file" and not wanted)
+        if isinstance(status, OSError) and may_be_folder:
+            if not is_passing_link(entry.path, status):
+                yield AudioFile(entry.path, problem=folder_problem(entry.path, status)), entry.place
+        elif wanted and not self.is_output(entry.place if entry.kind == "file" else _real(entry.path)):
+            yield _record(entry.path, status), entry.place
+
+    def _entries(self, folder: _Entry) -> Iterator[_Entry | tuple[AudioFile, str]]:
+        """What is in a directory, in the order of bytes, or the record of one that cannot be listed."""
+        kinds: dict[str, _Kind] = {}  # of what is no file; there may be a million files
+        try:
+            with os.scandir(folder.path) as listing:
+                names = [_noted(entry, kinds) for entry in listing]
+        except OSError as error:
+            yield AudioFile(folder.path, problem=folder_problem(folder.path, error)), folder.place
+            return
+        if not names and folder.kind != "folder" and self.empty_folders:
+            yield AudioFile(folder.path, problem=empty_folder(folder.path)), folder.place
+        names.sort(key=os.fsencode)
+        path, relative, place = (os.path.join(above, "") for above in (folder.path, folder.relative, folder.place))
+        for name in names:
+            yield _Entry(path + name, relative + name, place + name, kinds.get(name, "file"))
+
+    def _place(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        return os.path.join(self.real(folder or os.curdir), name)
+
+    def _without_links(self, path: str) -> str:
+        return _real(path) if os.path.islink(path) else self._place(path)
+
+
+def has_audio_suffix(path: str) -> bool:
+    """Whether a name is that of a recording.
+
+    >>> has_audio_suffix("a.WAV"), has_audio_suffix("a.txt")
+    (True, False)
     """
-    for name in _split_at_nulls(stream) if null else (line.rstrip(b"\n").removesuffix(b"\r") for line in stream):
-        if name:
-            yield os.fsdecode(name)
-
-
-def _one_argument(path: str, include: Sequence[str], exclude: Sequence[str]) -> Iterator[AudioFile]:
-    if path == "-":
-        yield AudioFile(path)
-        return
-    found = _stat(path)
-    if isinstance(found, os.stat_result) and stat.S_ISDIR(found.st_mode):
-        yield from _walk(path, found, include, exclude)
-    else:
-        yield _record(path, found)
-
-
-def _walk(root: str, found: os.stat_result, include: Sequence[str], exclude: Sequence[str]) -> Iterator[AudioFile]:
-    """Depth first, without recursion, so that no depth of directories is too deep."""
-    ancestors = [_identity(found)]
-    pending = [_entries(root, "")]
-    while pending:
-        entry = next(pending[-1], None)
-        if entry is None:
-            pending.pop()
-            ancestors.pop()
-        elif isinstance(entry, AudioFile):
-            yield entry
-        elif not _matches(entry[1], exclude):
-            path, relative = entry
-            status = _stat(path)
-            if not isinstance(status, os.stat_result) or not stat.S_ISDIR(status.st_mode):
-                if _matches(relative, include) if include else _has_audio_suffix(path):
-                    yield _record(path, status)
-            elif _identity(status) not in ancestors:  # else a link that leads back up
-                ancestors.append(_identity(status))
-                pending.append(_entries(path, relative))
-
-
-def _entries(directory: str, relative: str) -> Iterator[tuple[str, str] | AudioFile]:
-    """(path, path relative to the argument) of each entry, or the record of a directory that cannot be listed."""
-    try:
-        names = sorted(os.listdir(directory), key=os.fsencode)
-    except OSError as error:
-        yield AudioFile(directory, problem=_problem(directory, error))
-        return
-    for name in names:
-        yield os.path.join(directory, name), os.path.join(relative, name)
+    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
 
 
 def _stat(path: str) -> os.stat_result | OSError | ValueError:
@@ -121,37 +172,44 @@ def _stat(path: str) -> os.stat_result | OSError | ValueError:
         return error
 
 
+def _real(path: str) -> str:
+    """A path without links, as far as it can be followed."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):  # the working folder was removed; a zero byte inside the name
+        return path
+
+
+def _noted(entry: os.DirEntry[str], kinds: dict[str, _Kind]) -> str:
+    """The name of an entry; its kind goes into `kinds` where it is no file."""
+    kind = _kind(entry)
+    if kind != "file":
+        kinds[entry.name] = kind
+    return entry.name
+
+
+def _kind(entry: os.DirEntry[str]) -> _Kind:
+    """What the directory says of its entry, without a look at the entry itself."""
+    try:
+        if entry.is_file(follow_symlinks=False):
+            return "file"
+        if entry.is_dir(follow_symlinks=False):
+            return "folder"
+        return "link" if entry.is_symlink() else "unknown"
+    except OSError:  # this file system does not keep it there, and the entry cannot be looked at
+        return "unknown"
+
+
 def _record(path: str, found: os.stat_result | OSError | ValueError) -> AudioFile:
     if not isinstance(found, os.stat_result):
-        return AudioFile(path, problem=_problem(path, found))
+        return AudioFile(path, problem=file_problem(path, found, may_be_folder=not has_audio_suffix(path)))
     if stat.S_ISREG(found.st_mode):
         return AudioFile(path, size_bytes=found.st_size)
-    message = f"{display_name(path)}: is {_kind(found.st_mode)}, expected a regular file; pipe audio to `-` instead"
+    message = f"{display_name(path)}: is {_special(found.st_mode)}, expected a regular file; pipe audio to `-` instead"
     return AudioFile(path, problem=Problem("not_a_file", message))
 
 
-def _problem(path: str, error: OSError | ValueError) -> Problem:
-    name = display_name(path)
-    if isinstance(error, PermissionError):
-        return Problem("permission_denied", f"{name}: permission denied; check the rights of the file and its folders")
-    if not isinstance(error, ValueError) and os.path.islink(path):
-        target = display_name(_link_target(path))
-        return Problem("dangling_link", f"{name}: is a link to {target}, which cannot be reached")
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return Problem("not_found", f"{name}: no such file or directory; check the path")
-    if isinstance(error, ValueError):
-        return Problem("not_found", f"{name}: a zero byte cannot be part of a name; is the list zero-separated (-0)?")
-    return Problem("not_found", f"{name}: cannot be reached ({error.strerror or error})")
-
-
-def _link_target(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:  # it went away meanwhile
-        return "nowhere"
-
-
-def _kind(mode: int) -> str:
+def _special(mode: int) -> str:
     kinds = {
         stat.S_IFIFO: "a FIFO",
         stat.S_IFSOCK: "a socket",
@@ -161,22 +219,6 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
-def _identity(found: os.stat_result) -> _Identity:
-    return found.st_dev, found.st_ino
-
-
-def _has_audio_suffix(path: str) -> bool:
-    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
-
-
 def _matches(relative: str, globs: Sequence[str]) -> bool:
     base = os.path.basename(relative)
     return any(fnmatchcase(base, glob) or fnmatchcase(relative, glob) for glob in globs)
-
-
-def _split_at_nulls(stream: BinaryIO) -> Iterator[bytes]:
-    rest = b""
-    while chunk := stream.read(65536):
-        *names, rest = (rest + chunk).split(b"\0")
-        yield from names
-    yield rest

@@ -67,6 +67,38 @@ def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
     return stream.read(count)
 
 
+class Window:
+    """Bytes of a stream by position, read a mebibyte at a time: for walks over many small heads.
+
+    >>> Window(io.BytesIO(b"0123456789"), 10).at(3, 2)
+    b'34'
+    """
+
+    def __init__(self, stream: BinaryIO, end: int) -> None:
+        """Show `stream` up to the position `end`."""
+        self.end = end
+        self._stream, self._base, self._data = stream, 0, b""
+
+    def at(self, position: int, count: int) -> bytes:
+        """`count` bytes at a position, fewer at the end."""
+        offset = position - self._base
+        if offset < 0 or offset + count > len(self._data):
+            self._base, offset = position, 0
+            self._data = read_at(self._stream, position, max(0, min(max(count, _PIECE_BYTES), self.end - position)))
+        return self._data[offset : offset + count]
+
+    def find(self, mark: bytes, start: int) -> int | None:
+        """The first position from `start` on where the bytes `mark` stand; None where they do not."""
+        position = start
+        while position + len(mark) <= self.end:
+            data = self.at(position, _PIECE_BYTES)
+            found = data.find(mark)
+            if found >= 0:
+                return position + found
+            position += max(1, len(data) - len(mark) + 1)
+        return None
+
+
 class Spliced(io.RawIOBase):
     """A file made of pieces of another one and of bytes put between them; read-only.
 
@@ -82,6 +114,10 @@ class Spliced(io.RawIOBase):
         for piece in self._pieces:
             self._starts.append(self._starts[-1] + len(piece))
         self._position = 0
+
+    def copy(self) -> Spliced:
+        """The same file with a position of its own."""
+        return Spliced(self._stream, self._pieces)
 
     def readable(self) -> bool:
         """Yes."""

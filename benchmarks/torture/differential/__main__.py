@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.call_material import data_folder
-from benchmarks.tag import machine
+from benchmarks.machine import machine
 from benchmarks.torture.differential.faults import Recording, case
 from benchmarks.torture.differential.ffmpeg import Played, play
 from benchmarks.torture.differential.formats import formats

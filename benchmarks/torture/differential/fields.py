@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.mutants import ogg_checksum
+from benchmarks.torture.mutants import ogg_checksum
 
 _MOV_BOXES = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex")
 _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")

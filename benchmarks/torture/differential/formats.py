@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.mutants import without_chance
+from benchmarks.torture.mutants import without_chance
 from benchmarks.torture.differential.speech import Sound
 
 ANY_HZ = (8000, 16_000, 44_100, 48_000)

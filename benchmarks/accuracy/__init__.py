@@ -1,0 +1,1 @@
+"""What models reach: suites of tests, each measured by one loop for any recipe, and the tables made of them."""

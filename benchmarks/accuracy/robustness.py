@@ -1,0 +1,163 @@
+"""How many labels of a model file survive what recordings go through: windows of clips or calls, before and after.
+
+Both times the recording goes through `sertag.pipeline.tag_file`, so windows, speech activity and channel statistics are
+the tagger's own.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.distortions import NAMES, distort
+from export.arrays import Probs
+from export.audio.clip_file import clip_file, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.noise import BABBLE_VOICES, talk_at_once
+from export.corpora.clips import Clip
+from export.errors import ExportError
+from sertag.audio.decode import open_audio
+from sertag.errors import DecodeError
+from sertag.model import Model
+from sertag.output import Output
+from sertag.pipeline import tag_file
+from sertag.records import FAILURES, AudioFile, FloatArray, Options
+
+ROBUSTNESS = "robustness.json"
+_EACH_CHANNEL = Options(min_confidence=0.0)
+_PEAK = 10 ** (-12 / 20)
+_SAME_WINDOW_S = 0.3  # a window at the end of a recording moves with the end
+
+
+def measure(
+    recordings: Mapping[str, Sequence[Path]],
+    *,
+    voices: Sequence[Clip],
+    model: Model,
+    seed: int,
+    out: Path,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Follow labels through every distortion and write down which share survives.
+
+    Args:
+        recordings: what they are, in words -> files that the model has not learnt from.
+        voices: clips that babble is made of.
+        model: loaded.
+        seed: of what distortions draw.
+        out: folder of the results.
+        report: called with the recordings done and all of them.
+
+    Raises:
+        ExportError: a recording cannot be decoded or tagged, or there is none.
+        OutputError: the file cannot be written.
+    """
+    if empty := [name for name, files in recordings.items() if not files]:
+        raise ExportError(f"no recording of {', '.join(empty)}; expected files that can be tagged", code="no_data")
+    babble = babble_of(voices, seed=seed)
+    found = {
+        name: survivals(files, model=model, babble=babble, seed=seed, report=report)
+        for name, files in recordings.items()
+    }
+    document = {
+        "model": model.spec.name,
+        "version": model.spec.version,
+        "date": datetime.date.today().isoformat(),
+        "survives": found,
+    }
+    place = out / ROBUSTNESS
+    with Output(str(place)) as output:
+        output.write((json.dumps(document, indent=1) + "\n").encode())
+    return place
+
+
+def survivals(
+    recordings: Sequence[Path],
+    *,
+    model: Model,
+    babble: FloatArray,
+    seed: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, dict[str, Any]]:
+    """Tag recordings, at a level that leaves room for 12 dB more, before and after each distortion.
+
+    Args:
+        recordings: clips or calls; all their channels are scored.
+        model: loaded.
+        babble: float32 (m,) at 8 kHz; see `export.audio.noise.talk_at_once`.
+        seed: of what distortions draw.
+        report: called with the recordings done and all of them.
+
+    Returns:
+        By the name of the distortion: `windows` that were scored before, and the `share` of them that keeps its label.
+        A window that is no longer scored has lost it.
+
+    Raises:
+        ExportError: a recording cannot be decoded or tagged.
+    """
+    windows: Counter[str] = Counter()
+    same: Counter[str] = Counter()
+    for number, path in enumerate(recordings):
+        samples = _with_headroom(read_channels(path, rate_hz=LINE_HZ))
+        before = _tagged(samples, LINE_HZ, model=model)
+        for name in NAMES:
+            rng = np.random.default_rng([seed, number])
+            after = _tagged(*distort(samples, name=name, rate_hz=LINE_HZ, babble=babble, rng=rng), model=model)
+            windows[name] += sum(len(channel) for channel in before)
+            same[name] += sum(_same(one, two) for one, two in zip(before, after, strict=False))
+        report(number + 1, len(recordings))
+    return {name: {"windows": windows[name], "share": round(same[name] / max(1, windows[name]), 4)} for name in NAMES}
+
+
+def babble_of(voices: Sequence[Clip], *, seed: int) -> FloatArray:
+    """Many of the clips one after another, by several people at once: float32 (n,) at 8 kHz."""
+    order = np.random.default_rng(seed).permutation(len(voices))[: 10 * BABBLE_VOICES]
+    samples = [read_clip(voices[index].path, rate_hz=LINE_HZ) for index in order]
+    count = min(BABBLE_VOICES, len(samples))
+    return talk_at_once([np.concatenate(samples[start::count]) for start in range(count)])
+
+
+def read_channels(path: Path, *, rate_hz: int) -> FloatArray:
+    """All channels of a recording, float32 (channels, n).
+
+    Raises:
+        ExportError: not audio, damaged or empty.
+    """
+    try:
+        with open_audio(str(path)) as audio:
+            return np.concatenate(list(audio.blocks(rate_hz=rate_hz)), axis=1)
+    except DecodeError as error:
+        raise ExportError(f"{error}; take it out of its folder", code=error.code) from error
+
+
+def _with_headroom(samples: FloatArray) -> FloatArray:
+    """No louder than a peak of -12 dBFS, since what is over full scale is cut off, which is more than a gain."""
+    return np.asarray(samples * min(1.0, _PEAK / max(1e-6, float(np.abs(samples).max()))), dtype=np.float32)
+
+
+def _tagged(samples: FloatArray, rate_hz: int, *, model: Model) -> list[Probs]:
+    """Start and number of the best label of each scored window, float64 (w, 2), channel by channel."""
+    with clip_file(samples.T, rate_hz=rate_hz, subtype="FLOAT") as place:
+        result = tag_file(AudioFile(str(place)), model=model, options=_EACH_CHANNEL)
+    for channel in result.channels:
+        if channel.status in FAILURES and channel.problem is not None:
+            raise ExportError(channel.problem.message, code=channel.problem.code)
+    return [
+        np.array([[segment.start_s, np.argmax(segment.probs)] for segment in channel.segments]).reshape(-1, 2)
+        for channel in result.channels
+    ]
+
+
+def _same(before: Probs, after: Probs) -> int:
+    """Windows with a counterpart that has the same label."""
+    if not len(after):
+        return 0
+    nearest = np.abs(before[:, None, 0] - after[None, :, 0]).argmin(axis=1)
+    found = after[nearest]
+    return int(((np.abs(found[:, 0] - before[:, 0]) <= _SAME_WINDOW_S) & (found[:, 1] == before[:, 1])).sum())

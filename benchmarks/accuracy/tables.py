@@ -1,0 +1,204 @@
+"""The results as tables: `recipes.csv`, a row a recipe, suite, tested corpus and condition, and one page.
+
+Made of the suites' files, the trials and the robustness file, and of nothing else. Mean and standard deviation are over
+seeds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+
+from benchmarks.accuracy import store, trials
+from benchmarks.accuracy.robustness import ROBUSTNESS
+from benchmarks.accuracy.store import Run, mean_and_sd
+from benchmarks.accuracy.suites import PLAIN, SUITES, Suite
+from export.card.markdown import table
+from export.recipes import RECIPES
+from sertag.output import Output
+
+RECIPES_CSV, PAGE = "recipes.csv", "README.md"
+ALL = "all"  # corpora of a suite together
+PHONE = "phone"  # the recipe of the bundled model
+_SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
+
+
+def write(results: Path) -> Path:
+    """Write table and page beside the suites' files; returns the page.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    rows = recipe_rows(results)
+    page = results / PAGE
+    written = {results / RECIPES_CSV: rows.to_csv(index=False), page: as_page(results, rows)}
+    for place, text in written.items():
+        with Output(str(place)) as output:
+            output.write(text.encode())
+    return page
+
+
+def recipe_rows(results: Path) -> pd.DataFrame:
+    """Every figure of every recipe: UAR, accuracy and ECE by suite, tested corpus and condition."""
+    rows = [row for suite, recipe, runs in store.all_runs(results) for row in _rows(suite, recipe, runs)]
+    order = {name: number for number, name in enumerate(RECIPES)}
+    found = pd.DataFrame(rows)
+    return found.sort_values("recipe", key=lambda names: names.map(order), kind="stable") if len(found) else found
+
+
+def _rows(suite: Suite, recipe: str, runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
+    shared = {
+        "recipe": recipe,
+        "suite": suite.name,
+        "split": suite.split,
+        "seeds": len(runs),
+        "classes": len(runs[0]["labels"]),
+        "current": all(store.is_current(run) for run in runs),
+        "dates": " ".join(sorted({run["date"] for run in runs})),
+        "commits": " ".join(sorted({run["commit"] for run in runs})),
+    }
+    together = ALL if suite.split == "corpora" else suite.tested("")
+    parts = {together: [run["conditions"] for run in runs]}
+    if suite.split == "corpora":
+        parts |= {name: [run["folds"][name] for run in runs] for name in runs[0]["folds"]}
+    for tested, found in parts.items():
+        for condition in found[0]:
+            own = [conditions[condition] for conditions in found]
+            row = {**shared, "tested": tested, "condition": condition}
+            for figure in ("uar", "accuracy", "ece"):
+                if all(figure in item for item in own):
+                    mean, sd = mean_and_sd([item[figure] for item in own])
+                    row |= {figure: round(mean, 4), f"{figure}_sd": round(sd, 4)}
+            yield row
+
+
+def as_page(results: Path, rows: pd.DataFrame) -> str:
+    """The page, filled into `page.md.j2`."""
+    environment = Environment(  # noqa: S701 - Markdown, no HTML
+        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    robust = results / ROBUSTNESS
+    tried = trials.read_trials(results / trials.TRIALS)
+    return environment.get_template("page.md.j2").render(
+        claims=_claims(rows),
+        by_corpus=_by_corpus(rows),
+        suites=[_suite(suite, runs) for suite, recipe, runs in store.all_runs(results) if _shown(suite, recipe)],
+        trials=_trials(tried),
+        robustness=_robustness(json.loads(robust.read_text(encoding="utf-8"))) if robust.exists() else "",
+        measured=_measured(rows),
+    )
+
+
+def _shown(suite: Suite, recipe: str) -> bool:
+    return recipe == PHONE and suite.split != "random"
+
+
+def _claims(rows: pd.DataFrame) -> str:
+    """What authors claim beside what their recipe reaches here under their protocol."""
+    lines = []
+    for recipe in RECIPES.values():
+        suite = SUITES["random-mixed" if recipe.augmentations else "random-tess"]
+        own = _where(rows, recipe=recipe.name, suite=suite.name, condition=PLAIN[0])
+        if recipe.claim and len(own):
+            (row,) = own
+            reached = _figure(row, "accuracy")
+            lines.append([f"`{recipe.name}`", recipe.claim, reached, "+".join(suite.corpora)])
+    head = ["recipe", "claimed", "reached here, accuracy %, random 80/20, **leaking**", "corpora"]
+    return table(head, lines) if lines else ""
+
+
+def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """For each tested corpus UAR of every recipe by split, clean and by phone."""
+    found = []
+    for tested in dict.fromkeys(rows["tested"]) if len(rows) else ():
+        own = _where(rows, tested=tested)
+        splits = [split for split in _SPLITS if any(row["split"] == split for row in own)]
+        if tested == ALL or not splits:
+            continue
+        lines = []
+        for recipe in dict.fromkeys(row["recipe"] for row in own):
+            mine = {(row["split"], row["condition"]): row for row in own if row["recipe"] == recipe}
+            cells = [mine.get((split, line)) for split in splits for line in PLAIN]
+            classes = ", ".join(map(str, sorted({row["classes"] for row in mine.values()})))
+            lines.append([f"`{recipe}`", classes, *(_figure(row, "uar") if row else "" for row in cells)])
+        head = ["recipe", "classes", *(f"{_SPLITS[split]}, {line}" for split in splits for line in PLAIN)]
+        found.append((tested, table(head, lines)))
+    return found
+
+
+def _suite(suite: Suite, runs: Sequence[Run]) -> dict[str, str]:
+    """Everything that was measured of the bundled model's recipe in a suite."""
+    columns = {
+        "uar": "UAR %",
+        "interval": "95 % of the draws of speakers",
+        "accuracy": "accuracy %",
+        "ece": "ECE",
+        "uar_of_the_surest_half": "UAR % of the surest half",
+        "sentiment_uar": "sentiment UAR %",
+        "anger_auc": "anger AUC",
+    }
+    lines = [
+        [condition, *(_cell(key, [run["conditions"][condition] for run in runs]) for key in columns)]
+        for condition in runs[0]["conditions"]
+    ]
+    chance = 100 / len(runs[0]["labels"])
+    seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
+    text = f"{runs[0]['clips']} clips, {seeds}, chance {chance:.1f} %."
+    return {"title": suite.title, "text": text, "table": table(["condition", *columns.values()], lines)}
+
+
+def _cell(key: str, found: Sequence[dict[str, Any]]) -> str:
+    if key == "interval":
+        ends = [mean_and_sd([own[end] for own in found if end in own] or [-1])[0] for end in ("uar_low", "uar_high")]
+        return "" if ends[0] < 0 else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"
+    values = [own[key] for own in found if key in own]
+    if not values:
+        return ""
+    times, digits = (1, 3) if key in ("ece", "anger_auc") else (100, 1)
+    mean, sd = mean_and_sd(values)
+    return f"{times * mean:.{digits}f}" + (f" ± {times * sd:.{digits}f}" if len(values) > 1 else "")
+
+
+def _trials(tried: pd.DataFrame) -> dict[str, Any]:
+    """Which trials chose the recipe, counted."""
+    if not len(tried):
+        return {}
+    mine = tried[tried["recipe"] == PHONE]
+    touched = {corpus: len(own) for corpus, own in sorted(trials.scored_by(tried, PHONE).items())}
+    gone = int((mine["code"] == trials.ELSEWHERE).sum())
+    return {"count": len(mine), "elsewhere": gone, "touched": touched}
+
+
+def _robustness(found: dict[str, Any]) -> str:
+    columns = list(found["survives"])
+    names = list(dict.fromkeys(name for own in found["survives"].values() for name in own))
+    lines = [[name, *(_share(own.get(name)) for own in found["survives"].values())] for name in names]
+    return table(["distortion", *columns], lines)
+
+
+def _share(found: dict[str, float] | None) -> str:
+    return "" if found is None else f"{100 * found['share']:.1f}"
+
+
+def _measured(rows: pd.DataFrame) -> str:
+    if not len(rows):
+        return "Nothing was measured yet."
+    dates = sorted({date for cell in rows["dates"] for date in cell.split()})
+    return f"Measured {dates[0]} to {dates[-1]}; the commits are in `{RECIPES_CSV}`."
+
+
+def _where(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
+    for column, value in wanted.items():
+        rows = rows[rows[column] == value] if len(rows) else rows
+    return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]
+
+
+def _figure(row: dict[str, Any], key: str) -> str:
+    """Mean ± deviation (seeds); a dagger where the protocol is another one since."""
+    spread = f" ± {100 * row[f'{key}_sd']:.1f}" if row["seeds"] > 1 else ""
+    return f"{100 * row[key]:.1f}{spread} ({row['seeds']}){'' if row['current'] else ' †'}"

@@ -1,0 +1,1 @@
+"""What tagging costs, and what speech activity gets wrong."""

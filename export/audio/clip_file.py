@@ -1,0 +1,47 @@
+"""Clips from files and to files: decoded as the tagger decodes them, and written because the tagger takes files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+
+from export.errors import ExportError
+from sertag.audio.decode import open_audio
+from sertag.errors import DecodeError
+from sertag.records import FloatArray, Options
+
+WHOLE_CLIP = Options(channels="mix", min_confidence=0.0)
+
+
+def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
+    """Decode a clip as the tagger does, mixed down to one channel: float32 (n,) at `rate_hz`.
+
+    Raises:
+        ExportError: not audio, damaged or empty.
+    """
+    try:
+        with open_audio(str(path)) as audio:
+            return np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=rate_hz)])
+    except DecodeError as error:
+        raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
+
+
+@contextmanager
+def clip_file(samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "FLOAT"]) -> Iterator[Path]:
+    """Write a clip to a WAV file that is gone afterwards.
+
+    Args:
+        samples: float32 (n,) or (n, channels).
+        rate_hz: of the samples.
+        subtype: what telephones give, or what loses nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "clip.wav"
+        soundfile.write(place, samples, rate_hz, subtype=subtype)
+        yield place

@@ -1,0 +1,125 @@
+"""`evaluate`, `convert` and `card`: model files that are there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from export.card.card import card as write_card
+from export.card.card import read_figures
+from export.cli import console
+from export.cli.console import data_option, label_map, map_option
+from export.corpora.loading import find_corpora
+from sertag.model import load
+from sertag.model_file import describe
+from sertag.parallel import usable_cpus
+
+
+@click.command(short_help="Measure a model file on corpora.")
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@data_option
+@map_option
+@click.option("--phone", is_flag=True, help="Send every clip through a simulated telephone line first.")
+@click.option(
+    "--allow-seen", "seen", is_flag=True, help="Also measure on clips of its training; the figures are marked."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the telephone lines.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def evaluate(
+    model: str, places: tuple[str, ...], renamed: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
+) -> None:
+    """Measure MODEL on whole corpora, through the same code that sertag runs.
+
+    Clips that MODEL was trained on are refused. Whether it was trained on the same speakers is in its card.
+
+    \b
+    Example:
+      python -m export evaluate runs/mine/model.onnx --data emodb=corpora/emodb --phone
+    """
+    from export.evaluation.evaluate import evaluate as evaluate_model
+
+    with console.errors(), console.progress() as report:
+        found = evaluate_model(
+            load(model),
+            find_corpora(places),
+            phone=phone,
+            seed=seed,
+            jobs=usable_cpus(),
+            report=report,
+            renamed=label_map(renamed),
+            allow_seen=seen,
+        )
+    if form == "json":
+        click.echo(json.dumps({name: item.as_dict() for name, item in found.items()}, indent=1))
+        return
+    table = Table("corpus", "clips", "no answer", "chance %", "UAR %", "accuracy %", "F1 %", "ECE", "sentiment UAR %")
+    for name, item in found.items():
+        own = item.figures
+        shares = (f"{100 * value:.1f}" for value in (own.chance, own.uar, own.accuracy, own.macro_f1))
+        sentiment = "" if item.sentiment_uar is None else f"{100 * item.sentiment_uar:.1f}"
+        table.add_row(name, str(own.clips), str(item.unanswered), *shares, f"{own.ece:.3f}", sentiment)
+    Console().print(table)
+    for name, item in found.items():
+        for note in item.notes():
+            console.say(f"{name}: {note}")
+
+
+@click.command(short_help="Convert a Keras network to a model file.")
+@click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@click.option(
+    "--like",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Model file whose specification to use, for a network that was not trained here; needs --data.",
+)
+@click.option(
+    "--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare Keras and ONNX on."
+)
+def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
+    """Convert NETWORK, a .keras file, to a model file that sertag runs.
+
+    Nothing is written if ONNX Runtime and Keras disagree on real windows.
+
+    \b
+    Example:
+      python -m export convert runs/mine/model.keras --out model.onnx
+    """
+    from export.conversion import keras_file
+    from export.conversion.onnx import convert as write_model
+    from export.conversion.onnx import example_inputs
+
+    with console.errors():
+        if like is None:
+            found = keras_file.load(network)
+            write_model(found.model, spec=found.spec, examples=found.examples, digests=found.digests, out=out)
+        elif not places:
+            raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
+        else:
+            spec = keras_file.spec_like(load(like).spec, name=out.stem)
+            clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
+            examples = example_inputs(clips, spec=spec)
+            write_model(keras_file.load_model(network), spec=spec, examples=examples, out=out)
+    click.echo(str(out))
+
+
+@click.command(short_help="Write the model card of a model file.")
+@click.argument("model", type=click.Path(exists=True, dir_okay=False))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write.  [default: stdout]")
+def card(model: str, out: Path | None) -> None:
+    """Write the model card of MODEL from its metadata and from the metrics.json beside it.
+
+    \b
+    Example:
+      python -m export card runs/mine/model.onnx
+    """
+    with console.errors():
+        found = describe(model)
+        text = write_card(found.spec, figures=read_figures(found))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")

@@ -1,0 +1,174 @@
+"""`recipes` and `train`: from corpora to a measured model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+
+from export.cli import console
+from export.cli.console import cache_option, data_option, label_map, map_option
+from export.corpora.clips import Corpus
+from export.corpora.decodable import drop_unusable
+from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
+from export.corpora.loading import find_corpora, relabel
+from export.errors import ExportError
+from export.progress import Report
+from export.recipes import RECIPES
+from export.recipes.base import Recipe
+from export.training.settings import CROSS_VALIDATED, Settings
+from export.training.splits import PROTOCOLS
+from sertag.parallel import usable_cpus
+
+
+@click.command(short_help="List the recipes that train knows.")
+def recipes() -> None:
+    """List the recipes that `train` knows: network, input, labels, and what the authors report."""
+    head = (Column("recipe", no_wrap=True), "network", "input", "labels", "claimed by its authors")
+    table = Table(*head, show_lines=True)
+    for recipe in RECIPES.values():
+        labels = f"{len(recipe.labels)}: {', '.join(recipe.labels)}"
+        table.add_row(recipe.name, recipe.model, recipe.input, labels, recipe.claim or "-")
+    Console().print(table)
+
+
+@click.command(short_help="Train, measure and convert a model.")
+@click.argument("recipe", type=click.Choice(list(RECIPES)), metavar="RECIPE")
+@data_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
+    help="How clips are split into training and test. speakers: no speaker is in both. corpora: no corpus is in both. "
+    "random: speakers are in both, so the figures say nothing about new speakers. cross-validated (phone only): every "
+    "speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it, and the "
+    "final network is trained on everything.  [default: speakers; cross-validated for phone]",
+)
+@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Number of parts of the cross-validation.  [default: 4, or the number of speakers if that is smaller]",
+)
+@click.option(
+    "--folds-by",
+    type=click.Choice(["speaker", "corpus"]),
+    default="speaker",
+    show_default=True,
+    help="corpus: each corpus is a part, so the confidence is calibrated for recordings unlike the training data.",
+)
+@click.option(
+    "--answers-right",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of correct answers above the model's min_confidence.  [default: 0.6]",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the split and of the training.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: the recipe's]")
+@click.option(
+    "--labels",
+    metavar="NAME[:SENTIMENT],…",
+    help="Labels of your own instead of the recipe's; SENTIMENT is positive, neutral or negative.",
+)
+@map_option
+@click.option("--name", help="Name of the model in the result tables.  [default: the recipe's]")
+@click.option("--model-version", default="1", show_default=True, help="Version of the model in its file and card.")
+@cache_option
+def train(
+    recipe: str,
+    places: tuple[str, ...],
+    out: Path,
+    name: str | None,
+    model_version: str,
+    protocol: str | None,
+    fold: int,
+    folds: int | None,
+    folds_by: Literal["speaker", "corpus"],
+    answers_right: float | None,
+    seed: int,
+    epochs: int | None,
+    labels: str | None,
+    renamed: tuple[str, ...],
+    cache: Path | None,
+) -> None:
+    """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
+
+    `python -m export recipes` lists the recipes. The folder --out gets model.onnx and model.keras, metrics.json,
+    report.csv (precision, recall, F1), history.csv and pictures. If it is interrupted, the same command continues.
+
+    \b
+    Examples:
+      python -m export train phone --data mine=recordings --out runs/mine
+      python -m export train bilstm --data tess=corpora/tess --out runs/tess
+    """
+    from export.conversion.metadata import Title
+    from export.training.cross_validate import train_phone
+    from export.training.train import train as train_recipe
+
+    chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
+    by_windows = chosen.features.framing == "channel"
+    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
+    if protocol == CROSS_VALIDATED and not by_windows:
+        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
+    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
+        raise click.UsageError(
+            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        )
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    with console.errors(), console.progress() as report:
+        chosen = _with_labels(chosen, labels)
+        corpora, counts_as = _usable(places, chosen, label_map(renamed), cache=cache, report=report)
+        people = len({clip.person for corpus in corpora for clip in corpus.clips})
+        settings = Settings(
+            protocol=cast(Any, protocol),
+            fold=fold,
+            folds=folds or max(2, min(Settings().folds, people)),
+            folds_by=folds_by,
+            seed=seed,
+            epochs=epochs,
+            answers_right=answers_right or Settings().answers_right,
+            counts_as=counts_as,
+        )
+        if protocol == CROSS_VALIDATED:
+            model = train_phone(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
+        else:
+            model = train_recipe(
+                chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
+            )
+    click.echo(str(model))
+
+
+def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
+    """The recipe with labels of the user's own."""
+    if labels is None:
+        return recipe
+    parts = [item.partition(":") for item in labels.split(",")]
+    own = {canonical(name): wish.strip() for name, _, wish in parts}
+    sentiment = {name: wish or SENTIMENT.get(name, "") for name, wish in own.items()}
+    unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
+    if unknown:
+        message = (
+            f"--labels: the sentiment of {', '.join(unknown)} is not known; expected NAME:SENTIMENT, SENTIMENT one"
+        )
+        raise ExportError(f"{message} of {', '.join(SENTIMENTS)}", code="unknown_label")
+    return replace(recipe, labels=tuple(sorted(sentiment)), sentiment=MappingProxyType(sentiment))
+
+
+def _usable(
+    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: Report
+) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
+    """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
+    found = find_corpora(places)
+    labels = {clip.label for corpus in found for clip in corpus.clips}
+    counts_as = mapping(labels, onto=recipe.labels, renamed=renamed)
+    frame_s = recipe.features.win_length / recipe.features.rate_hz
+    known = relabel(found, onto=recipe.labels, renamed=renamed)
+    corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+    console.say_corpora(corpora, counts_as)
+    return corpora, tuple((name, label) for name, label in counts_as.items() if label)

@@ -1,1 +1,0 @@
-"""The commands of `python -m export`, by what they are about."""

@@ -1,0 +1,1 @@
+"""A trained network to the one file that sertag runs."""

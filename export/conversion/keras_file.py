@@ -1,0 +1,243 @@
+"""A trained network as a `.keras` file that brings along whatever its conversion needs.
+
+Station of the line: fit -> **network_file** -> convert. A `.keras` file is a zip archive; Keras reads its own members
+and leaves others alone. `save` adds the specification without probe, real windows to compare Keras and ONNX Runtime on,
+and the SHA-1 of every recording that weights or calibration were fitted on. So a network can be trained on one machine,
+under any backend of Keras, and be converted on another one without the recordings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export.arrays import Inputs
+from export.errors import ExportError
+from sertag.output import Output
+from sertag.spec import ModelSpec, from_json, to_json
+
+if TYPE_CHECKING:
+    import keras
+
+SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER = "sertag/spec.json", "sertag/examples.npz", "sertag/digests.txt"
+
+_MEMBERS = (SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER)
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+_REBUILD = "build the same layers in Keras 3, `model.load_weights({name!r})`, `model.save('new.keras')`, convert that"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What such a file holds.
+
+    Attributes:
+        model: trained, not compiled.
+        spec: what the model file will say of itself; no probe yet.
+        examples: real windows, the graph's inputs by name, float32 (w, ...).
+        digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on; sorted.
+    """
+
+    model: keras.Model
+    spec: ModelSpec
+    examples: Inputs
+    digests: tuple[str, ...]
+
+
+def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: Inputs, digests: Sequence[str]) -> None:
+    """Write a network in one step, so that an interrupted run never leaves half of one.
+
+    Args:
+        model: trained.
+        place: the file, named `.keras`.
+        spec: see `Network`; a probe is not kept.
+        examples: see `Network`; about 32 windows.
+        digests: see `Network`; in any order.
+
+    Raises:
+        OutputError: the file cannot be written.
+        ExportError: there is no room for temporary files.
+    """
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, **examples)  # type: ignore[arg-type]
+    members: dict[str, str | bytes] = {
+        SPEC_MEMBER: to_json(dataclasses.replace(spec, probe=None)),
+        EXAMPLES_MEMBER: arrays.getvalue(),
+        DIGESTS_MEMBER: "".join(f"{digest}\n" for digest in sorted(set(digests))),
+    }
+    content = _archived(model, members)
+    with Output(str(place)) as output:
+        output.write(content)
+
+
+def load(place: Path) -> Network:
+    """Read what `save` wrote.
+
+    Args:
+        place: the file.
+
+    Returns:
+        The network.
+
+    Raises:
+        ExportError: see `load_model`; or a network that was not saved here and so does not say what its inputs are.
+        SpecError: its specification is not valid.
+    """
+    model = load_model(place)
+    with zipfile.ZipFile(place) as archive:
+        missing = [name for name in _MEMBERS if name not in archive.namelist()]
+        if missing:
+            found = f"{place}: the network does not say what its inputs and outputs mean: no {', '.join(missing)} in it"
+            advice = "tell with --like MODEL.onnx, a model file of the same recipe, and --data, recordings to check on"
+            raise ExportError(f"{found}; {advice}", code="no_spec")
+        spec = from_json(archive.read(SPEC_MEMBER).decode(), source=str(place))
+        examples = _examples(archive.read(EXAMPLES_MEMBER), place)
+        digests = tuple(archive.read(DIGESTS_MEMBER).decode().split())
+    if not all(_SHA1.fullmatch(digest) for digest in digests):
+        raise _damaged(place, f"{DIGESTS_MEMBER} holds other lines than SHA-1 digests")
+    return Network(model, spec, examples, digests)
+
+
+def load_model(place: Path) -> keras.Model:
+    """Read any network that Keras 3 has saved, not compiled.
+
+    Args:
+        place: a `.keras` file.
+
+    Raises:
+        ExportError: a file of Keras 2, something else, a damaged one, or one with parts that are not Keras' own.
+    """
+    import keras
+
+    with _archive(place) as archive:
+        try:
+            written_by = str(json.loads(archive.read("metadata.json"))["keras_version"])
+            config = json.loads(archive.read("config.json"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_keras(place, f"no valid metadata.json and config.json in it ({error})") from error
+    if not written_by.startswith("3."):
+        found = f"{place}: written by Keras {written_by}, expected Keras 3"
+        raise ExportError(f"{found}; {_REBUILD.format(name=place.name)}", code="old_keras")
+    try:
+        model: keras.Model = keras.saving.load_model(place, compile=False, safe_mode=True)
+    except Exception as error:  # a configuration can ask for anything, and fail with anything
+        raise _cannot_build(place, config, error) from error
+    return model
+
+
+def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
+    """A specification for a network that takes and returns what another model does, and is none the less a stranger.
+
+    Args:
+        other: of the model that it is like.
+        name: of the network.
+
+    Returns:
+        The other's features, windows and labels; not its calibration, figures, data and licence.
+    """
+    fields = ("features", "window_s", "hop_s", "labels", "sentiment", "offset_s", "min_speech_s", "libraries")
+    return ModelSpec(name=name, version="0", **{field: getattr(other, field) for field in fields})
+
+
+def _archived(model: keras.Model, members: Mapping[str, str | bytes]) -> bytes:
+    """What Keras saves of a network, with more members; Keras wants a place of its own for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "network.keras"
+        try:
+            model.save(whole)
+            with zipfile.ZipFile(whole, "a", compression=zipfile.ZIP_DEFLATED) as archive:
+                for name, content in members.items():
+                    archive.writestr(name, content)
+            return whole.read_bytes()
+        except OSError as error:
+            message = f"cannot put the network together in {folder}: {error}; make room there, or set TMPDIR"
+            raise ExportError(message, code="cannot_write") from error
+
+
+def _archive(place: Path) -> zipfile.ZipFile:
+    """Open the file, once it is sure to be a whole `.keras` file."""
+    head = _head(place)
+    if head == b"\x89HDF":
+        found = f"{place}: an HDF5 file, as Keras 2 wrote them, expected a .keras file of Keras 3"
+        raise ExportError(f"{found}; {_REBUILD.format(name=place.name)}", code="old_keras")
+    if head != b"PK\x03\x04" or place.suffix != ".keras":
+        raise _not_keras(place, f"it begins with {head!r}")
+    try:
+        archive = zipfile.ZipFile(place)
+        torn = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise _damaged(place, str(error)) from error
+    if torn is not None:
+        raise _damaged(place, f"the checksum of {torn} is wrong")
+    return archive
+
+
+def _head(place: Path) -> bytes:
+    if place.is_dir():
+        found = f"{place}: a folder, perhaps a SavedModel, expected a .keras file of Keras 3"
+        advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
+        raise ExportError(f"{found}; {advice}", code="not_keras")
+    with place.open("rb") as file:
+        return file.read(4)
+
+
+def _examples(content: bytes, place: Path) -> Inputs:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (ValueError, OSError) as error:
+        raise _damaged(place, f"{EXAMPLES_MEMBER}: {error}") from error
+
+
+def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
+    """Why Keras cannot make the network again, in one line."""
+    own = sorted(set(_own_parts(config)))
+    if "Lambda" in own:
+        found = f"{place}: the network has a Lambda layer, which is code of its author's inside a file"
+        advice = "replace it by a built-in layer or by functions of keras.ops and save again"
+    elif own:
+        found = f"{place}: the network has parts that are not Keras' own: {', '.join(own)}"
+        advice = (
+            "use built-in layers and functions of keras.ops instead and save again, or register them with "
+            "`keras.saving.register_keras_serializable` and call export.conversion.onnx from Python"
+        )
+    else:
+        found = f"{place}: Keras cannot build the network: {' '.join(str(error).split())[:300]}"
+        advice = "was it saved by a newer Keras? `python -m pip install --upgrade keras`"
+    return ExportError(f"{found}; {advice}", code="custom_objects" if own else "bad_network")
+
+
+def _own_parts(node: Any) -> Iterator[str]:
+    """Names of the Lambda layers, and of classes and functions from outside of Keras, in a configuration."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _own_parts(item)
+    if isinstance(node, dict):
+        name = node.get("class_name")
+        if name == "Lambda":
+            yield "Lambda"
+        elif name == "function":
+            yield str(node.get("config"))
+        elif "module" in node and str(node["module"]).partition(".")[0] not in ("keras", "builtins"):
+            yield str(name)
+        for item in node.values():
+            yield from _own_parts(item)
+
+
+def _not_keras(place: Path, found: str) -> ExportError:
+    message = f"{place}: not a .keras file: {found}; expected what `model.save('name.keras')` writes in Keras 3"
+    return ExportError(message, code="not_keras")
+
+
+def _damaged(place: Path, found: str) -> ExportError:
+    message = f"{place}: the file is damaged or cut off: {found}; copy it again, or train again"
+    return ExportError(message, code="damaged")

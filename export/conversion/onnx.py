@@ -1,0 +1,228 @@
+"""A trained network to the one file that sertag runs: graph, specification and probe.
+
+Refuses to write where ONNX Runtime does not reproduce Keras on real windows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export.arrays import Inputs
+from export.audio.clip_file import read_clip
+from export.conversion.provenance import TRAINED_ON_KEY, pack
+from export.corpora.clips import Clip
+from export.errors import ExportError
+from export.features.call_frames import VARIANTS, Dataset, as_version, frame_clip
+from export.features.channel_statistics import statistics
+from export.features.clip_windows import tagged_windows
+from export.features.file_windows import file_windows
+from sertag.model import Model
+from sertag.output import Output
+from sertag.probe import measure
+from sertag.spec import SPEC_KEY, ModelSpec, to_json
+
+if TYPE_CHECKING:
+    import keras
+
+OPSET = 17
+LARGEST_DIFFERENCE = 1e-4  # of any probability
+_INPUTS = ("features", "channel_mean", "channel_std", "speech_frames")
+_LOOPS = frozenset({"Loop", "Scan", "If"})
+
+
+def convert(model: keras.Model, *, spec: ModelSpec, examples: Inputs, digests: Sequence[str] = (), out: Path) -> Path:
+    """Write a network as a model file.
+
+    Args:
+        model: trained; softmax inside, temperature not. Takes one input (w, t, c), or a dict of inputs by the names
+            that `sertag.model` gives them.
+        spec: what the file says of itself; its probe is measured here.
+        examples: real windows, the graph's inputs by name.
+        digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
+            `export.evaluation.evaluate` knows them again; none if nobody knows.
+        out: the file.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ExportError: Keras does not run on TensorFlow; the network does not take or return what the specification
+            says; the graph has a loop or an operator that is not ONNX; Keras and ONNX Runtime differ by more than 1e-4.
+        ModelError: the graph contradicts the specification.
+        OutputError: the file cannot be written.
+    """
+    _check_backend()
+    _check_shapes(model, spec, examples)
+    proto = to_onnx(model)
+    _check_operators(proto, out)
+    _check_parity(model, proto.SerializeToString(), examples, out)
+    properties = {TRAINED_ON_KEY: pack(digests)} if digests else {}
+    _describe(proto, {SPEC_KEY: to_json(spec), **properties})
+    probe = measure(Model(path=str(out), content=proto.SerializeToString()))
+    _describe(proto, {SPEC_KEY: to_json(dataclasses.replace(spec, probe=probe)), **properties})
+    with Output(str(out)) as output:
+        output.write(proto.SerializeToString())
+    return out
+
+
+def to_onnx(model: keras.Model) -> Any:
+    """The graph of a network with a dynamic number of windows, as an ONNX ModelProto.
+
+    `tf2onnx.convert.from_keras` does not know Keras 3; an explicit function does the same. Arrays that are no weights,
+    such as the mean of a `Normalization` or a constant of `keras.ops`, would become inputs of the graph: they are put
+    back as constants.
+    """
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, *shape), tf.float32, name=name) for name, shape in _input_shapes(model).items()]
+
+    def answer(*inputs: Any) -> dict[str, Any]:
+        named = {item.name: value for item, value in zip(signature, inputs, strict=True)}
+        return {"probabilities": _answer(model, named)}
+
+    function = tf.function(answer, input_signature=signature)
+    traced = function.get_concrete_function()
+    captured = zip(traced.inputs[len(signature) :], traced.captured_inputs, strict=True)
+    constants = {inner.name: outer.numpy() for inner, outer in captured if inner.dtype != tf.resource}
+    proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    _put_back(proto, constants)
+    return proto
+
+
+def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> Inputs:
+    """Real windows for the comparison of Keras and ONNX Runtime: the graph's inputs by name.
+
+    Args:
+        clips: evenly sampled, at most `most` of them.
+        spec: of the model.
+        most: clips.
+
+    Raises:
+        ExportError: no clip has enough speech for a window, or one cannot be decoded.
+    """
+    chosen = list(clips[:: max(1, len(clips) // most)][:most])
+    if spec.features.framing == "channel":
+        return _channel_examples(chosen, spec)
+    parts = [features[:1] for features, _ in (tagged_windows(clip.path, spec=spec) for clip in chosen) if len(features)]
+    if not parts:
+        message = f"none of {len(chosen)} clips has {spec.min_speech_s:g} s of speech to try the model on; give others"
+        raise ExportError(message, code="no_data")
+    return {"features": np.concatenate(parts)}
+
+
+def _channel_examples(clips: list[Clip], spec: ModelSpec) -> Inputs:
+    frames = [frame_clip(read_clip(clip.path, rate_hz=spec.features.rate_hz), spec=spec.features) for clip in clips]
+    version = as_version(frames, variant=VARIANTS[0], features=spec.features)
+    dataset = Dataset(tuple(clips), np.arange(len(clips)), (version,), spec.features)
+    sums = statistics(version, features=spec.features)
+    parts = []
+    for index in range(len(clips)):
+        windows, _ = file_windows(dataset, 0, index, frames=spec.window_frames, hop_frames=spec.window_frames)
+        parts.append({"features": windows[:1], **sums.over(np.array([index]))})
+    names = _INPUTS if spec.features.by_channel else _INPUTS[:1]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _check_backend() -> None:
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        found = f"Keras runs on {backend}, and only from TensorFlow is there a way to ONNX"
+        message = f"{found}; run `KERAS_BACKEND=tensorflow python -m export convert` on the .keras file"
+        raise ExportError(message, code="wrong_backend")
+
+
+def _input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Shape of each input without the windows, by its name in the graph; the only input is `features`."""
+    try:
+        tensors = model.inputs
+    except (AttributeError, ValueError) as error:
+        found = "the network has no input of a known shape"
+        advice = "begin a Sequential with keras.Input((frames, columns)), or build it of layers with keras.Model"
+        raise ExportError(f"{found}; {advice}", code="bad_network") from error
+    inputs = model.input if _takes_names(model) else {"features": tensors[0]}
+    if (len(tensors) > 1 and not _takes_names(model)) or not {"features"} <= set(inputs) <= set(_INPUTS):
+        found = f"the network takes {', '.join(tensor.name for tensor in tensors)}"
+        message = f"{found}; expected one input, (windows, frames, columns), or a dict of {', '.join(_INPUTS)}"
+        raise ExportError(message, code="bad_network")
+    return {name: tuple(inputs[name].shape[1:]) for name in _INPUTS if name in inputs}
+
+
+def _takes_names(model: keras.Model) -> bool:
+    import keras
+
+    return not isinstance(model, keras.Sequential) and isinstance(model.input, dict)
+
+
+def _answer(model: keras.Model, inputs: Mapping[str, Any]) -> Any:
+    """The only output, however the network wraps it."""
+    import keras
+
+    outputs = model(dict(inputs) if _takes_names(model) else inputs["features"], training=False)
+    return keras.tree.flatten(outputs)[0]
+
+
+def _check_shapes(model: keras.Model, spec: ModelSpec, examples: Inputs) -> None:
+    """Refuse a network and a specification that do not belong together."""
+    for name, shape in _input_shapes(model).items():
+        given = examples[name].shape[1:] if name in examples else ()
+        if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
+            found = f"the network takes {name} of shape {shape}, by the specification of {spec.name} it is {given}"
+            raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
+    outputs = [tuple(item.shape[1:]) for item in model.outputs]
+    if outputs != [(len(spec.labels),)]:
+        found = f"the network returns {', '.join(map(str, outputs))} for a window"
+        expected = f"expected one probability for each label of {spec.name}, {', '.join(spec.labels)}"
+        raise ExportError(f"{found}, {expected}", code="bad_network")
+
+
+def _put_back(proto: Any, constants: Mapping[str, Any]) -> None:
+    """Turn inputs of a graph into constants; tf2onnx leaves some of them there without a use."""
+    from onnx import numpy_helper
+
+    used = {name for node in proto.graph.node for name in node.input}
+    for item in [item for item in proto.graph.input if item.name in constants]:
+        proto.graph.input.remove(item)
+        if item.name in used:
+            proto.graph.initializer.append(numpy_helper.from_array(constants[item.name], item.name))
+
+
+def _check_operators(proto: Any, out: Path) -> None:
+    from onnx import defs
+
+    loops = sorted({node.op_type for node in proto.graph.node} & _LOOPS)
+    if loops:
+        found = f"{out}: not written: the graph holds {', '.join(loops)}, several times slower than ONNX' own LSTM"
+        advice = "take layers.LSTM, of Keras 3.12 or later, without Masking and recurrent dropout, or unroll=True"
+        raise ExportError(f"{found}; {advice}", code="slow_graph")
+    foreign = sorted({node.op_type for node in proto.graph.node if not defs.has(node.op_type, OPSET, node.domain)})
+    if foreign:
+        message = f"{out}: not written: ONNX has no {', '.join(foreign)}; use layers that are made of other operators"
+        raise ExportError(message, code="no_operator")
+
+
+def _check_parity(model: keras.Model, content: bytes, examples: Inputs, out: Path) -> None:
+    import keras
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    expected = keras.ops.convert_to_numpy(_answer(model, examples))
+    found = session.run(None, {item.name: examples[item.name] for item in session.get_inputs()})[0]
+    worst = float(np.abs(expected - found).max())
+    if not worst <= LARGEST_DIFFERENCE:
+        message = f"{out}: not written: Keras and ONNX Runtime differ by {worst:.2g}, expected {LARGEST_DIFFERENCE:g}"
+        raise ExportError(message, code="not_reproduced")
+
+
+def _describe(proto: Any, properties: Mapping[str, str]) -> None:
+    del proto.metadata_props[:]
+    for key, value in properties.items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value

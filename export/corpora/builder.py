@@ -1,0 +1,89 @@
+"""Clips of one corpus while they are collected from files: each recording once, and never under two labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.corpora.clips import Clip, Corpus, frozen
+from export.errors import ExportError
+from sertag.audio.decode import open_audio
+from sertag.audio.discover import AUDIO_SUFFIXES, discover
+from sertag.errors import DecodeError
+from sertag.names import display_name
+
+NO_AUDIO = "no audio suffix"
+
+
+class Harvest:
+    """Clips of one corpus while they are collected: each recording once, and never under two labels."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._clips: list[Clip] = []
+        self._skipped: dict[str, list[str]] = {}
+        self._seen: dict[str, tuple[Clip, str]] = {}  # digest -> first clip, and where that is said
+
+    def skip(self, name: str, *, reason: str) -> None:
+        """Count and name what is no clip."""
+        self._skipped.setdefault(reason, []).append(name)
+
+    def take(self, clip: Clip, *, said_in: str = "") -> bool:
+        """Take a clip, unless it is empty, cannot be read, or was taken already.
+
+        Args:
+            clip: without its digest, which is made here.
+            said_in: where its label stands, if not in its path.
+
+        Returns:
+            Whether it was taken; else it is counted and named.
+
+        Raises:
+            ExportError: the same recording has another label elsewhere.
+        """
+        try:
+            content = clip.path.read_bytes()
+        except OSError as error:
+            self.skip(str(clip.path), reason=f"cannot be read ({error.strerror})")
+            return False
+        if not content:
+            self.skip(str(clip.path), reason="empty")
+            return False
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        where = said_in or display_name(str(clip.path))
+        first, first_where = self._seen.setdefault(digest, (clip, where))
+        if first is clip:
+            self._clips.append(dataclasses.replace(clip, digest=digest))
+            return True
+        if first.label != clip.label and _is_recording(clip.path):
+            found = f"{first_where} is {first.label} and {where} is {clip.label}, but the recording is the same"
+            raise ExportError(f"{found}; keep the one whose label is right", code="mixed_labels")
+        self.skip(str(clip.path), reason="identical recording" if first.label == clip.label else "no recording")
+        return False
+
+    def corpus(self, name: str, *, licence: str) -> Corpus:
+        """What was collected; it may be nothing."""
+        clips = tuple(sorted(self._clips, key=lambda clip: clip.path))
+        return Corpus(name, licence, clips, skipped=frozen(self._skipped))
+
+
+def files_of(root: Path, harvest: Harvest) -> Iterator[Path]:
+    """The files under a folder that are audio by suffix; all others are left out of the harvest with a reason."""
+    for file in discover([str(root)], include=("*",)):
+        if file.problem is not None:
+            harvest.skip(file.path, reason=f"cannot be read ({file.problem.code})")
+        elif Path(file.path).suffix.lower() not in AUDIO_SUFFIXES:
+            harvest.skip(file.path, reason=NO_AUDIO)
+        else:
+            yield Path(file.path)
+
+
+def _is_recording(path: Path) -> bool:
+    """False for headers without samples and saved error pages, which are the same under any label."""
+    try:
+        open_audio(str(path)).close()
+    except DecodeError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Labelled recordings and corpora of them: what the stations of training and evaluation hand on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from sertag.names import display_name
+
+_SHOWN = 3  # names in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled recording of one speaker. `digest` is the SHA-1 of the file, the name of its content.
+
+    `speaker`, `sentence` and `intensity` are empty where they are not known, `source` and `kind` (telephone, read, …)
+    where a corpus is of one source and kind; `duration_s` is 0 until the clip was decoded (`export.corpora.decodable`).
+    """
+
+    path: Path
+    corpus: str
+    speaker: str
+    label: str
+    sentence: str
+    intensity: str
+    licence: str
+    digest: str
+    source: str = ""
+    kind: str = ""
+    duration_s: float = 0.0
+
+    @property
+    def person(self) -> str:
+        """Corpus and speaker: what no split may have on both sides."""
+        return f"{self.corpus}/{self.speaker}"
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The usable clips of one corpus, and what was left out.
+
+    Attributes:
+        name: of the corpus.
+        licence: of its recordings.
+        clips: sorted by path.
+        skipped: reason -> names of what is no clip here.
+        flawed: what is wrong -> names of clips that stayed all the same.
+    """
+
+    name: str
+    licence: str
+    clips: tuple[Clip, ...]
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Reason -> how many were skipped."""
+        return MappingProxyType({reason: len(names) for reason, names in self.skipped.items()})
+
+    def without(self, reasons: Mapping[Path, str]) -> Corpus:
+        """The same corpus less some clips.
+
+        Args:
+            reasons: path of a clip -> why it is left out.
+        """
+        skipped = {reason: list(names) for reason, names in self.skipped.items()}
+        for clip in self.clips:
+            if clip.path in reasons:
+                skipped.setdefault(reasons[clip.path], []).append(str(clip.path))
+        clips = tuple(clip for clip in self.clips if clip.path not in reasons)
+        return dataclasses.replace(self, clips=clips, skipped=frozen(skipped))
+
+
+def data_hash(clips: Iterable[Clip]) -> str:
+    """SHA-256 of clips: recordings, speakers and labels, in any order."""
+    lines = sorted(f"{clip.digest} {clip.person} {clip.label}" for clip in clips)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def described(skipped: Mapping[str, tuple[str, ...]]) -> str:
+    """What was left out, for a message: counts, reasons and some names.
+
+    >>> described({"no audio suffix": ("a/readme.txt", "a/notes.txt")})
+    '2 no audio suffix (a/readme.txt, a/notes.txt)'
+    """
+    parts = []
+    for reason, names in skipped.items():
+        shown = ", ".join(display_name(name) for name in names[:_SHOWN])
+        parts.append(f"{len(names)} {reason} ({shown}{', ...' if len(names) > _SHOWN else ''})")
+    return "; ".join(parts) or "nothing"
+
+
+def frozen(skipped: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    """Reasons and names that nobody changes any more."""
+    return MappingProxyType({reason: tuple(names) for reason, names in skipped.items()})

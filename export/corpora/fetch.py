@@ -1,0 +1,200 @@
+"""Corpora from Kaggle's copies of them, put into their official layout and counted.
+
+Before the first station of the line. Kaggle's copies hold some recordings twice, in folders inside of folders; here
+each official file name is kept once. Where the download fails, the message says where the publishers give the corpus
+out, under which licence, and where to put it: nothing else in sertag needs the network.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from export.corpora.clips import Corpus
+from export.corpora.layouts import LAYOUTS
+from export.corpora.loading import load
+from export.errors import ExportError
+from export.progress import Report
+from sertag.audio.discover import AUDIO_SUFFIXES
+from sertag.names import display_name
+
+_KAGGLE = "https://www.kaggle.com"
+_TIMEOUT_S = (5.0, 15.0)  # to connect, and between two bytes; what kagglehub itself takes for its downloads
+_SIZE_MB = 450  # of each download, roughly
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a corpus can be had.
+
+    Attributes:
+        corpus: its name in `LAYOUTS`, and of its folder.
+        handle: of the copy on Kaggle.
+        parts: what to take from its publishers.
+        recordings: how many it has.
+    """
+
+    corpus: str
+    handle: str
+    parts: str
+    recordings: int
+
+
+SOURCES: MappingProxyType[str, Source] = MappingProxyType(
+    {
+        "tess": Source(
+            corpus="tess",
+            handle="ejlok1/toronto-emotional-speech-set-tess",
+            parts="all .wav files",
+            recordings=2800,
+        ),
+        "ravdess": Source(
+            corpus="ravdess",
+            handle="uwrfkaggler/ravdess-emotional-speech-audio",
+            parts="Audio_Speech_Actors_01-24.zip",
+            recordings=1440,
+        ),
+        "crema-d": Source(
+            corpus="crema_d",
+            handle="ejlok1/cremad",
+            parts="the folder AudioWAV",
+            recordings=7442,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A corpus that is in its place: its folder, how many recordings lie there, and what is usable of them."""
+
+    place: Path
+    recordings: int
+    corpus: Corpus
+
+    def __str__(self) -> str:
+        """One sentence for a person."""
+        usable, licence = len(self.corpus.clips), self.corpus.licence
+        return f"{self.place}: {self.recordings} recordings, all there, {usable} usable; licence: {licence}"
+
+
+def fetch(name: str, *, out: Path, report: Report) -> Fetched:
+    """Download a corpus, or find that it is there already.
+
+    Args:
+        name: one of `SOURCES`.
+        out: the folder that will hold the corpus' own folder, so that `--data OUT` finds it.
+        report: called with what is done and the share of it.
+
+    Returns:
+        Where it is.
+
+    Raises:
+        ExportError: kagglehub is not installed, Kaggle cannot be reached or refuses, the disk is full, or the download
+            is not the whole corpus; with what to do by hand.
+    """
+    source = SOURCES[name]
+    place = out / source.corpus
+    if not place.exists():
+        _put(_download(source, place, report), source, place, report)
+    return _checked(source, place)
+
+
+def _download(source: Source, place: Path, report: Report) -> Path:
+    """Let kagglehub download; what it prints goes to stderr."""
+    report(f"{source.corpus}: downloading about {_SIZE_MB} MB from Kaggle", 0.0)
+    with redirect_stdout(sys.stderr):
+        try:
+            kagglehub, requests = importlib.import_module("kagglehub"), importlib.import_module("requests")
+        except ImportError as error:
+            reason = f"{error}; install it with: python -m pip install '.[fetch]'"
+            raise _failed(source, place, reason, code="needs_kagglehub") from error
+        try:
+            # kagglehub asks Kaggle without any time limit, so a silent network is found out first.
+            requests.head(_KAGGLE, timeout=_TIMEOUT_S)
+            return Path(kagglehub.dataset_download(source.handle))
+        except Exception as error:  # its own errors have no base class, and others come through from below
+            reason, code = _reason(error, source)
+            raise _failed(source, place, reason, code=code) from error
+
+
+def _reason(error: Exception, source: Source) -> tuple[str, str]:
+    """What went wrong, and a code for it."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        cache = os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")
+        need = f"{3 * _SIZE_MB} MB are enough there, KAGGLEHUB_CACHE names another folder"
+        return f"the disk is full (kagglehub's cache is {cache}; {need})", "disk_full"
+    if status in (401, 403) or type(error).__name__ in ("CredentialError", "UnauthenticatedError"):
+        advice = "make a token under Settings, API on kaggle.com and save it as ~/.kaggle/kaggle.json"
+        return f"Kaggle refuses without a login it accepts; {advice}", "no_credentials"
+    if status is not None:
+        return f"Kaggle answers {status} for {source.handle}", "not_found"
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.filename is None:
+        return f"Kaggle cannot be reached ({kind})", "no_network"
+    return f"kagglehub failed ({kind}: {display_name(str(error))})", "download_failed"
+
+
+def _put(download: Path, source: Source, place: Path, report: Report) -> None:
+    """Link or copy each official recording once, then show the folder under its name in one step."""
+    recordings = _official(download, source)
+    _refuse_part(recordings, source, place, where=download)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{source.corpus}-", dir=place.parent) as unfinished:
+            whole = Path(unfinished) / source.corpus
+            for number, path in enumerate(recordings, start=1):
+                target = whole / path.parent.name / path.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(path, target)
+                report(f"{source.corpus}: putting recordings in place", number / len(recordings))
+            whole.rename(place)
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        reason = f"{place} cannot be written ({error.strerror}); the download stays in {display_name(str(download))}"
+        raise _failed(source, place, reason, code="disk_full" if full else "cannot_write") from error
+
+
+def _official(folder: Path, source: Source) -> list[Path]:
+    """Recordings with the corpus' official names, each name once."""
+    pattern = LAYOUTS[source.corpus].pattern
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in AUDIO_SUFFIXES and pattern.fullmatch(path.stem):
+            found.setdefault(path.stem, path)
+    return list(found.values())
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    """Take no second place on the disk where that can be."""
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, target)
+
+
+def _checked(source: Source, place: Path) -> Fetched:
+    recordings = _official(place, source)
+    _refuse_part(recordings, source, place, where=place)
+    return Fetched(place, len(recordings), load(place, name=source.corpus))
+
+
+def _refuse_part(recordings: list[Path], source: Source, place: Path, *, where: Path) -> None:
+    if len(recordings) != source.recordings:
+        found = f"{where} holds {len(recordings)} recordings named as in {source.corpus}, expected {source.recordings}"
+        raise _failed(source, place, f"{found}; take it away and fetch again", code="incomplete")
+
+
+def _failed(source: Source, place: Path, reason: str, *, code: str) -> ExportError:
+    layout = LAYOUTS[source.corpus]
+    by_hand = f"take {source.parts} from {layout.source}, unpacked into {place}; its licence is {layout.licence}"
+    return ExportError(f"{source.corpus}: {reason}. By hand: {by_hand}", code=code)

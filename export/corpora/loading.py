@@ -1,0 +1,213 @@
+"""Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
+
+First station of the line: **corpora** -> usable -> dataset. `export.corpora.layouts` says how the corpora name their
+files, `export.corpora.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a
+model's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from export.corpora import ordinary, own_data
+from export.corpora.builder import Harvest, files_of
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
+from export.corpora.layouts import LAYOUTS, Layout
+from export.errors import ExportError
+from sertag.names import display_name
+
+_NAMED_PLACE = re.compile(r"(?P<name>\w[\w.-]*)=(?P<place>.+)", re.DOTALL)
+_LOSSLESS = frozenset({".wav", ".flac", ".aif", ".aiff"})
+
+
+def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
+    """Load what the command line names.
+
+    Args:
+        places: each a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name
+            of `LAYOUTS` that is the corpus, `ordinary` is speech that nobody acted, any other name is data of one's
+            own; case and hyphens do not matter. Other folders beside corpora are passed over.
+
+    Returns:
+        One corpus a name: those of `LAYOUTS` in its order, `ordinary`, then the others in alphabetical order.
+
+    Raises:
+        ExportError: a place holds nothing, a name is given twice, a recording is in two corpora, or a corpus is not as
+            it must be.
+    """
+    roots: dict[str, Path] = {}
+    for place in places:
+        for name, root in _expand(place):
+            if name in roots:
+                found = f"{display_name(str(roots[name]))} and {display_name(str(root))}"
+                raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
+            roots[name] = root
+    official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
+    unacted = [ordinary.load(roots[ordinary.NAME])] if ordinary.NAME in roots else []
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, ordinary.NAME})]
+    _refuse_shared([*official, *unacted, *own])
+    return (*official, *unacted, *own)
+
+
+def load(root: Path, *, name: str) -> Corpus:
+    """Read one corpus' file names.
+
+    Args:
+        root: its folder, walked recursively.
+        name: one of `LAYOUTS`.
+
+    Returns:
+        Its clips, each recording once: identical ones and second files of a name are left out, of two containers the
+        lossy one; so are the known mistakes of the corpus.
+
+    Raises:
+        ExportError: a label that the corpus does not have, a folder that contradicts a name, a recording under two
+            labels that is no known mistake, or no clip at all.
+    """
+    layout = LAYOUTS[name]
+    harvest = Harvest()
+    names: set[str] = set()
+    for path in sorted(files_of(root, harvest), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
+        clip = _clip(path, layout)
+        official = f"{clip.speaker} {path.stem}" if clip else ""
+        if clip is None:
+            harvest.skip(str(path), reason="name not of this corpus")
+        elif path.stem in layout.oddities:
+            harvest.skip(str(path), reason=layout.oddities[path.stem])
+        elif official in names:
+            harvest.skip(str(path), reason="second file of the same name")
+        elif harvest.take(clip):
+            names.add(official)
+    corpus = harvest.corpus(name, licence=layout.licence)
+    if not corpus.clips:
+        raise _nothing_found(root, layout, corpus)
+    return corpus
+
+
+def relabel(
+    corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Corpus, ...]:
+    """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
+
+    Args:
+        corpora: with their own labels.
+        onto: labels of the model.
+        renamed: the user's own wishes; an empty value leaves a label out.
+
+    Returns:
+        The corpora less the clips whose label has no counterpart, which are counted and named.
+
+    Raises:
+        ExportError: a label that is not known, a wish for one that no clip has, a corpus without any clip left, or one
+            class only.
+    """
+    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
+    found = tuple(_relabelled(corpus, onto, renamed) for corpus in corpora)
+    labels = {clip.label for corpus in found for clip in corpus.clips}
+    if len(labels) == 1:
+        message = f"every clip of {', '.join(corpus.name for corpus in found)} counts as {labels.pop()}, one class only"
+        advice = f"expected two or more of {', '.join(onto)}; add clips of others"
+        raise ExportError(f"{message}, {advice}", code="one_class")
+    return found
+
+
+def _expand(place: str) -> list[tuple[str, Path]]:
+    """Names and where they lie."""
+    named = _NAMED_PLACE.fullmatch(place)
+    if named and not Path(place).is_dir():
+        return [(_official_name(named["name"]), Path(named["place"]))]
+    folder = Path(place)
+    shown = display_name(place)
+    if not folder.is_dir():
+        raise ExportError(f"{shown}: no such folder, expected a folder, NAME=FOLDER or NAME=FILE.csv", code="no_data")
+    inside = [(_official_name(path.name), path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    found = [(name, path) for name, path in inside if name in LAYOUTS]
+    if not found:
+        advice = f"if it is one of these give its name, as in tess={shown}, if it is data of yours any other name"
+        raise ExportError(f"no folder named {', '.join(LAYOUTS)} under {shown}; {advice}", code="no_data")
+    return found
+
+
+def _official_name(name: str) -> str:
+    """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
+    plain = name.lower().replace("-", "_")
+    return plain if plain in LAYOUTS or plain == ordinary.NAME else name
+
+
+def _clip(path: Path, layout: Layout) -> Clip | None:
+    """What a path says, without the digest; None where it is not named as in this corpus."""
+    name = layout.pattern.fullmatch(path.stem)
+    folder = layout.folder.fullmatch(path.parent.name) if layout.folder else None
+    if name is None or not (name["speaker"] or folder):
+        return None
+    said = (folder.groupdict() if folder else {}) | {key: value for key, value in name.groupdict().items() if value}
+    if said["label"] not in layout.labels:
+        known = ", ".join(layout.labels)
+        message = f"{display_name(str(path))}: {layout.name} has no label {said['label']!r}, expected one of {known}"
+        raise ExportError(f"{message}; correct the name or take the file away", code="unknown_label")
+    clip = Clip(
+        path=path,
+        corpus=layout.name,
+        speaker=layout.speakers.get(said["speaker"], said["speaker"]),
+        label=layout.labels[said["label"]],
+        sentence=said.get("sentence", ""),
+        intensity=layout.intensities.get(said.get("intensity", ""), ""),
+        licence=layout.licence,
+        digest="",
+    )
+    _refuse_contradiction(clip, folder)
+    return clip
+
+
+def _refuse_contradiction(clip: Clip, folder: re.Match[str] | None) -> None:
+    """A file in the folder of another speaker or emotion was moved or renamed: nobody can tell which is right."""
+    said = folder.groupdict() if folder else {}
+    label = canonical(said.get("label", ""))
+    right = said.get("speaker", clip.speaker) == clip.speaker and (label not in KNOWN or label == clip.label)
+    if not right:
+        found = f"its name says {clip.speaker}, {clip.label}, its folder {clip.path.parent.name}"
+        advice = "compare with the original and put it right, or take the file away"
+        raise ExportError(f"{display_name(str(clip.path))}: {display_name(found)}; {advice}", code="mixed_labels")
+
+
+def _nothing_found(root: Path, layout: Layout, corpus: Corpus) -> ExportError:
+    name, shown = layout.name, display_name(str(root))
+    found = f"no clip named as in {name}, left out: {described(corpus.skipped)}" if root.is_dir() else "is no folder"
+    expected = f"expected files such as {layout.example}, to be had from {layout.source} ({layout.licence})"
+    return ExportError(f"{shown}: {found}; {expected}; data of your own takes another name", code="no_data")
+
+
+def _refuse_shared(corpora: Sequence[Corpus]) -> None:
+    """A recording in two corpora would be learnt from in one and tested in the other."""
+    first: dict[str, Clip] = {}
+    shared = []
+    for clip in (clip for corpus in corpora for clip in corpus.clips):
+        other = first.setdefault(clip.digest, clip)
+        if other is not clip:
+            shared.append((other, clip))
+    if shared:
+        one, other = shared[0]
+        paths = f"{display_name(str(one.path))} and {display_name(str(other.path))}"
+        message = f"{len(shared)} recordings are in {one.corpus} and again in {other.corpus}, {paths} for one"
+        raise ExportError(f"{message}; take the copies away, or name only one of the two", code="overlap")
+
+
+def _relabelled(corpus: Corpus, onto: tuple[str, ...], renamed: Mapping[str, str]) -> Corpus:
+    own = {clip.label for clip in corpus.clips}
+    try:
+        counts_as = mapping(own, onto=onto, renamed=renamed)
+    except ExportError as error:
+        raise ExportError(f"{corpus.name}: {error}", code=error.code) from error
+    kept = corpus.without(
+        {clip.path: f"label {clip.label} has no counterpart" for clip in corpus.clips if counts_as[clip.label] is None}
+    )
+    if not kept.clips:
+        message = f"{corpus.name} has {', '.join(sorted(own))}, the model only {', '.join(onto)}: no clip is left"
+        raise ExportError(f"{message}; name what a label counts as with --map FOUND=LABEL", code="no_data")
+    clips = tuple(dataclasses.replace(clip, label=counts_as[clip.label] or "") for clip in kept.clips)
+    return dataclasses.replace(kept, clips=clips)

@@ -1,0 +1,162 @@
+"""Labelled recordings of one's own: a folder a label, or a manifest.
+
+Used by `export.corpora.loading.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers
+are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity` and `licence`; its
+paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that could name a column;
+`export.corpora.labels.canonical` makes the usual names out of what people call them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.corpora.builder import NO_AUDIO, Harvest, files_of
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import canonical
+from export.errors import ExportError
+from sertag.audio.discover import AUDIO_SUFFIXES
+from sertag.names import display_name
+
+MANIFEST = "manifest.csv"
+NO_LICENCE = "not stated"
+
+_NEEDED = ("path", "label")
+_OPTIONAL = ("speaker", "sentence", "intensity", "licence")
+_SPELLINGS = {"license": "licence"}
+_COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}, separated by commas"
+_EXPECTED = (
+    "a folder a label (angry/x.wav, or angry/SPEAKER/x.wav), "
+    f"or a {MANIFEST} whose first line is path,label and whose paths are relative to it"
+)
+
+
+def load(place: Path, *, name: str) -> Corpus:
+    """Read labelled recordings.
+
+    Args:
+        place: a folder with a folder a label, a folder with a `manifest.csv`, or a manifest.
+        name: what the corpus is to be called.
+
+    Returns:
+        Its clips, each recording once; their licence is the manifest's, else "not stated".
+
+    Raises:
+        ExportError: a manifest or a label that cannot be understood, a recording under two labels, no clip at all, or
+            one class only.
+    """
+    manifest = place / MANIFEST if place.is_dir() else place
+    if manifest.is_file():
+        harvest = _from_manifest(manifest, name)
+    elif place.is_dir():
+        harvest = _from_folders(place, name)
+    else:
+        raise ExportError(f"{_shown(place)}: no such file or folder, expected {_EXPECTED}", code="no_data")
+    corpus = harvest.corpus(name, licence=NO_LICENCE)
+    labels = sorted({clip.label for clip in corpus.clips})
+    if not labels:
+        found = f"no clip, left out: {described(corpus.skipped)}"
+        raise ExportError(f"{_shown(place)}: {found}; expected {_EXPECTED}", code="no_data")
+    if len(labels) == 1:
+        found = f"all {len(corpus.clips)} clips are labelled {labels[0]}, one class only"
+        raise ExportError(f"{_shown(place)}: {found}; expected two or more in {_EXPECTED}", code="one_class")
+    return Corpus(name, _licences(corpus), corpus.clips, corpus.skipped)
+
+
+def _from_folders(root: Path, name: str) -> Harvest:
+    harvest = Harvest()
+    for path in files_of(root, harvest):
+        parts = path.relative_to(root).parts
+        if any(part.startswith(".") for part in parts):  # also what macOS leaves in archives, `__MACOSX/._x.wav`
+            harvest.skip(str(path), reason="hidden")
+        elif len(parts) == 1:
+            harvest.skip(str(path), reason="not in a folder of a label")
+        else:
+            label = _label(parts[0], where=f"folder {_shown(root / parts[0])}")
+            speaker = parts[1] if len(parts) > 2 else ""
+            harvest.take(Clip(path, name, speaker, label, "", "", NO_LICENCE, digest=""))
+    return harvest
+
+
+def _from_manifest(manifest: Path, name: str) -> Harvest:
+    harvest = Harvest()
+    for line, cells in _rows(manifest):
+        where = f"{_shown(manifest)}, line {line}"
+        label = _label(cells["label"], where=where)
+        if not cells["path"]:
+            raise ExportError(f"{where}: the path is empty, expected a file relative to the manifest", code="bad_data")
+        path = manifest.parent / cells["path"]
+        if path.suffix.lower() not in AUDIO_SUFFIXES:
+            harvest.skip(f"{path} (line {line})", reason=NO_AUDIO)
+        elif not path.is_file():
+            harvest.skip(f"{path} (line {line})", reason="no such file")
+        else:
+            said = {column: cells.get(column, "") for column in _OPTIONAL}
+            licence = said["licence"] or NO_LICENCE
+            clip = Clip(path, name, said["speaker"], label, said["sentence"], said["intensity"], licence, digest="")
+            harvest.take(clip, said_in=f"{where} ({display_name(cells['path'])})")
+    return harvest
+
+
+def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of the line on which each row ends, and its cells by column."""
+    reader = csv.reader(io.StringIO(_text(manifest), newline=""), strict=True)
+    columns: list[str] = []
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if not any(stripped):
+                continue
+            if not columns:
+                columns = _columns(stripped, manifest)
+            elif len(stripped) != len(columns):
+                found = f"found {len(stripped)} cells, expected {len(columns)} as in the first line"
+                advice = "put a cell that holds a comma in double quotes"
+                message = f"{_shown(manifest)}, line {reader.line_num}: {found}; {advice}"
+                raise ExportError(message, code="bad_data")
+            else:
+                yield reader.line_num, dict(zip(columns, stripped, strict=True))
+    except csv.Error as error:
+        message = f"{_shown(manifest)}, line {reader.line_num}: no CSV ({error}), expected {_COLUMNS}"
+        raise ExportError(message, code="bad_data") from error
+    if not columns:
+        raise ExportError(f"{_shown(manifest)}: is empty, expected the columns {_COLUMNS}", code="bad_data")
+
+
+def _text(manifest: Path) -> str:
+    content = manifest.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        found = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        message = f"{_shown(manifest)}, line {line}: {found}; save it as UTF-8 text with {_COLUMNS}"
+        raise ExportError(message, code="bad_data") from error
+
+
+def _columns(head: list[str], manifest: Path) -> list[str]:
+    columns = [_SPELLINGS.get(cell.lower(), cell.lower()) for cell in head]
+    known = [column for column in columns if column in (*_NEEDED, *_OPTIONAL)]
+    if not set(_NEEDED) <= set(known) or len(set(known)) < len(known):
+        found = f"found the columns {display_name(', '.join(head))}"
+        message = f"{_shown(manifest)}, line 1: {found}, expected each once: {_COLUMNS}"
+        raise ExportError(message, code="bad_data")
+    return columns
+
+
+def _label(text: str, *, where: str) -> str:
+    label = canonical(text)
+    if not label.isidentifier():
+        message = f"{where}: label {text!r}, expected letters, digits and underscores that begin with a letter"
+        raise ExportError(f"{message}, such as angry, because labels name columns; rename it", code="bad_label")
+    return label
+
+
+def _licences(corpus: Corpus) -> str:
+    return "; ".join(sorted({clip.licence for clip in corpus.clips}))
+
+
+def _shown(path: Path) -> str:
+    return display_name(str(path))

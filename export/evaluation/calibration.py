@@ -1,0 +1,92 @@
+"""Temperature and least confidence, both from speakers that the scoring network never heard.
+
+Log-probabilities are float64 (n, k), truth int64 (n,), folds int64 (n,). Each corpus weighs the same, however many
+clips it has. What is reported is cross-fitted: a fold is judged with values fitted on the other folds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+
+from export.arrays import Ints, Probs
+from sertag.softmax import softmax
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a least confidence brings: the share of clips that are answered, and of those the share that is right."""
+
+    coverage: float
+    accuracy: float
+
+
+def equal_weights(groups: Ints) -> Probs:
+    """Weights that make every group count the same and sum to the number of items.
+
+    >>> equal_weights(np.array([0, 0, 0, 1])).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    counts = np.bincount(groups)
+    return np.asarray(len(groups) / (np.count_nonzero(counts) * counts[groups]))
+
+
+def scale(log_probs: Probs, *, temperature: float) -> Probs:
+    """Probabilities after division of the log-probabilities by a temperature, float64 (n, k)."""
+    return softmax(log_probs / temperature)
+
+
+def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:
+    """The temperature of the least negative log-likelihood (Guo et al. 2017, arXiv 1706.04599)."""
+
+    def loss(log_temperature: float) -> float:
+        probs = scale(log_probs, temperature=float(np.exp(log_temperature)))
+        return float(-(weights * np.log(np.maximum(probs[np.arange(len(truth)), truth], 1e-12))).sum())
+
+    found = scipy.optimize.minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def cross_fit(log_probs: Probs, truth: Ints, *, folds: Ints, weights: Probs) -> Probs:
+    """Calibrated probabilities, each fold with the temperature of the others, float64 (n, k)."""
+    probs = np.empty_like(log_probs)
+    for fold in np.unique(folds):
+        own = folds == fold
+        temperature = fit_temperature(log_probs[~own], truth[~own], weights=weights[~own])
+        probs[own] = scale(log_probs[own], temperature=temperature)
+    return probs
+
+
+def choose_threshold(confidence: Probs, right: Flags, *, accuracy: float, weights: Probs) -> float:
+    """The least confidence over which the weighted share `accuracy` of the answers is right; the highest if none is.
+
+    Args:
+        confidence: float64 (n,).
+        right: bool (n,).
+        accuracy: share wanted, 0 to 1.
+        weights: float64 (n,).
+
+    >>> flags = np.array([True, True, False, False])
+    >>> choose_threshold(np.array([0.9, 0.8, 0.7, 0.6]), flags, accuracy=0.6, weights=np.ones(4))
+    0.7
+    """
+    order = np.argsort(-confidence)
+    reached = np.cumsum((weights * right)[order]) / np.cumsum(weights[order])
+    enough = np.flatnonzero(reached >= accuracy)
+    return float(confidence[order][enough[-1] if len(enough) else 0])
+
+
+def cross_thresholds(confidence: Probs, right: Flags, *, folds: Ints, accuracy: float, weights: Probs) -> Probs:
+    """For each prediction the threshold that the other folds would have chosen, float64 (n,)."""
+    thresholds = np.empty(len(confidence))
+    for fold in np.unique(folds):
+        other = folds != fold
+        thresholds[~other] = choose_threshold(
+            confidence[other], right[other], accuracy=accuracy, weights=weights[other]
+        )
+    return thresholds

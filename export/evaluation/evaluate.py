@@ -1,0 +1,231 @@
+"""Any model file on whole corpora, through the very path that sertag uses.
+
+Station of the line: convert -> **evaluate** -> card. What each label of a corpus counts as is decided first, and clips
+that the model was trained on are refused, before any clip is tagged (`export.evaluation.predict_clips`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from export.arrays import Ints, Probs
+from export.conversion.provenance import TrainedOn, read_trained_on
+from export.corpora.clips import Clip, Corpus, described
+from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
+from export.errors import ExportError
+from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
+from export.evaluation.predict_clips import Answer, Line, tag_clips
+from export.progress import Report
+from sertag.model import Model
+from sertag.records import BoolArray
+from sertag.spec import ModelSpec
+
+# Whether clips of the corpus were trained on; files that do not say it leave it unknown.
+Overlap = Literal["none", "seen in training", "unknown"]
+_OVERLAPS: Mapping[Overlap, str] = MappingProxyType(
+    {
+        "none": "",
+        "seen in training": "the model was trained on some of these clips: on others it does worse than this",
+        "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
+    }
+)
+_NAMED = 5  # clips in a note; all of them are in the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one corpus, and what they are about.
+
+    Attributes:
+        figures: over all clips that were decoded; `recall` and its likes by the model's labels.
+        sentiment_uar: UAR of the sentiment that rows have, for models of more labels than three; else None.
+        unanswered: clips too short or without speech; they count as errors, but not in the ECE.
+        undecodable: clips that are left out because nothing can be heard of them: file and reason.
+        skipped: reason -> files of the corpus that its loader left out, known mistakes among them.
+        counts_as: label of the corpus -> label of the model, where there is one.
+        left_out: clips by label of the corpus that has no counterpart in the model.
+        missing: labels of the model that no clip has; predicting one is always an error.
+        overlap: whether the model was trained on clips of the corpus.
+    """
+
+    figures: Figures
+    sentiment_uar: float | None
+    unanswered: int
+    undecodable: tuple[str, ...]
+    skipped: Mapping[str, tuple[str, ...]]
+    counts_as: Mapping[str, str]
+    left_out: Mapping[str, int]
+    missing: tuple[str, ...]
+    overlap: Overlap
+
+    def notes(self) -> list[str]:
+        """What a reader of the figures has to know, a sentence each; empty where nothing was decided for them.
+
+        >>> from export.evaluation.metrics import figures
+        >>> own = figures(np.eye(2), np.array([0, 1]), labels=("neutral", "sad"))
+        >>> Evaluation(own, None, 0, (), {}, {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
+        ['calm counts as neutral', 'left out, as none of the labels of the model: 81 boredom']
+        """
+        notes = [f"{found} counts as {label}" for found, label in self.counts_as.items() if found != label]
+        if self.left_out:
+            counts = ", ".join(f"{count} {label}" for label, count in self.left_out.items())
+            notes.append(f"left out, as none of the labels of the model: {counts}")
+        if self.skipped:
+            notes.append(f"left out of the corpus: {described(self.skipped)}")
+        if self.missing:
+            notes.append(f"labels of the model that no clip has: {', '.join(self.missing)}")
+        if self.undecodable:
+            more = f"; and {len(self.undecodable) - _NAMED} more" if len(self.undecodable) > _NAMED else ""
+            named = "; ".join(self.undecodable[:_NAMED])
+            notes.append(f"left out, as nothing can be heard of them: {len(self.undecodable)} ({named}{more})")
+        return notes + ([_OVERLAPS[self.overlap]] if self.overlap != "none" else [])
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain objects for JSON: the figures, then the rest."""
+        rest = [item.name for item in dataclasses.fields(self) if item.name != "figures"]
+        plain = {name: getattr(self, name) for name in rest}
+        return {
+            **dataclasses.asdict(self.figures),
+            **{name: dict(value) if isinstance(value, Mapping) else value for name, value in plain.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The clips of a corpus that the model is measured on, with the model's labels."""
+
+    name: str
+    clips: tuple[Clip, ...]
+    skipped: Mapping[str, tuple[str, ...]]
+    counts_as: Mapping[str, str]
+    left_out: Mapping[str, int]
+
+
+def evaluate(
+    model: Model,
+    corpora: Sequence[Corpus],
+    *,
+    phone: bool,
+    seed: int,
+    report: Report,
+    jobs: int = 1,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+    allow_seen: bool = False,
+) -> dict[str, Evaluation]:
+    """Tag every clip and measure.
+
+    Args:
+        model: loaded from a file.
+        corpora: with their own labels.
+        phone: send each clip over a line of its own first.
+        seed: of the lines.
+        report: of the progress.
+        jobs: worker processes.
+        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.corpora.labels`;
+            an empty one leaves its clips out.
+        allow_seen: measure on clips that the model was trained on, too; figures are marked.
+
+    Returns:
+        By corpus.
+
+    Raises:
+        ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
+            the model was trained on.
+    """
+    labels = model.spec.labels
+    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
+    tasks = [_task(corpus, labels=labels, renamed=renamed) for corpus in corpora]
+    trained_on = read_trained_on(model.path)
+    if trained_on is not None and not allow_seen:
+        _refuse_seen([clip for task in tasks for clip in task.clips], trained_on, path=model.path)
+    found = {}
+    for task in tasks:
+        answers = []
+        for answer in tag_clips(task.clips, model=model, line=Line(phone, seed), jobs=jobs):
+            answers.append(answer)
+            report(task.name, len(answers) / len(task.clips))
+        found[task.name] = _evaluation(task, answers, spec=model.spec, overlap=_overlap(task, trained_on))
+    return found
+
+
+def _task(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]) -> _Task:
+    """Decide label by label what clips count as.
+
+    Raises:
+        ExportError: an unknown label, or no clip is left.
+    """
+    counts = Counter(clip.label for clip in corpus.clips)
+    decided = mapping(counts, onto=labels, renamed=renamed)
+    counts_as = {label: counterpart for label, counterpart in decided.items() if counterpart is not None}
+    if not counts_as:
+        found = f"{corpus.name} has {', '.join(sorted(counts))}, the model only {', '.join(labels)}"
+        raise ExportError(f"{found}; say what counts as what with --map FOUND=LABEL", code="unknown_label")
+    return _Task(
+        name=corpus.name,
+        clips=tuple(
+            dataclasses.replace(clip, label=counts_as[clip.label]) for clip in corpus.clips if clip.label in counts_as
+        ),
+        skipped=corpus.skipped,
+        counts_as=counts_as,
+        left_out={label: count for label, count in sorted(counts.items()) if label not in counts_as},
+    )
+
+
+def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn, *, path: str) -> None:
+    seen = [str(clip.path) for clip in clips if clip.digest in trained_on]
+    if seen:
+        examples = ", ".join(seen[:3]) + (", …" if len(seen) > 3 else "")
+        found = f"{path}: was trained on {len(seen)} of these {len(clips)} clips ({examples})"
+        advice = "measure it on others, or give --allow-seen, which marks the figures as seen in training"
+        raise ExportError(f"{found}, so figures on them say nothing about what it can do; {advice}", code="seen")
+
+
+def _overlap(task: _Task, trained_on: TrainedOn | None) -> Overlap:
+    if trained_on is None:
+        return "unknown"
+    return "seen in training" if any(clip.digest in trained_on for clip in task.clips) else "none"
+
+
+def _evaluation(task: _Task, answers: Sequence[Answer], *, spec: ModelSpec, overlap: Overlap) -> Evaluation:
+    heard = [(clip, answer) for clip, answer in zip(task.clips, answers, strict=True) if not answer.problem]
+    undecodable = tuple(answer.problem for answer in answers if answer.problem)
+    if not heard:
+        message = f"{task.name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
+        raise ExportError(message, code="no_data")
+    truth = np.array([spec.labels.index(clip.label) for clip, _ in heard])
+    answered = np.array([bool(answer.probs) for _, answer in heard])
+    probs = np.array([answer.probs or _wrong(clip, spec.labels) for clip, answer in heard])
+    sentiments = [spec.sentiment[label] for label in spec.labels]
+    finer = len(spec.labels) > len(SENTIMENTS)  # or the sentiment is the label, and its UAR no other figure
+    return Evaluation(
+        figures=_figures(probs, truth, answered, spec.labels),
+        sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
+        unanswered=int((~answered).sum()),
+        undecodable=undecodable,
+        skipped=task.skipped,
+        counts_as=task.counts_as,
+        left_out=task.left_out,
+        missing=tuple(label for label in spec.labels if label not in set(task.counts_as.values())),
+        overlap=overlap,
+    )
+
+
+def _wrong(clip: Clip, labels: tuple[str, ...]) -> tuple[float, ...]:
+    """Stands for no answer: the label after the right one."""
+    after = (labels.index(clip.label) + 1) % len(labels)
+    return tuple(float(index == after) for index in range(len(labels)))
+
+
+def _figures(probs: Probs, truth: Ints, answered: BoolArray, labels: tuple[str, ...]) -> Figures:
+    """Figures over all clips, but the ECE over those with an answer alone: 0 where there is none."""
+    measured = figures(probs, truth, labels=labels)
+    weights = answered.astype(np.float64)
+    ece = calibration_error(probs, truth, weights=weights) if answered.any() else 0.0
+    return dataclasses.replace(measured, ece=ece)

@@ -1,0 +1,1 @@
+"""Clips to what networks are shown: windows of cut clips, and windows of calls."""

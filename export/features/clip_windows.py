@@ -1,0 +1,192 @@
+"""Clips to the windows that the tagger would score, for recipes that look at one cut clip; kept on disk.
+
+Station of the line: corpora -> **clip_data** -> fit. Each clip goes through `sertag.pipeline.tag_file` with a listener
+in the place of the model, so what a network is trained and measured on is what it is given when it tags. Versions of a
+clip are the recording as it is, over a telephone line, and each augmentation. Features are float32 (w, t, c).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from export.arrays import Ints, Probs
+from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.effects import augment
+from export.audio.telephone import over_a_line
+from export.corpora.clips import Clip
+from export.errors import ExportError
+from export.features.cache import cache_arrays, make_cache
+from sertag.model import Model
+from sertag.pipeline import tag_file
+from sertag.records import AudioFile, FloatArray, Statistics
+from sertag.spec import ModelSpec
+
+CLEAN, PHONE = "clean", "phone"
+CONDITIONS = (CLEAN, PHONE)
+
+_CACHE_VERSION = 1  # raised when a version of a clip is made otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of all clips in one version.
+
+    Attributes:
+        features: float32 (w, t, c), clip after clip.
+        starts: int64 (n + 1,), where each clip's windows begin; a clip without enough speech has none.
+        speech_s: float64 (w,), speech in each.
+    """
+
+    features: FloatArray
+    starts: Ints
+    speech_s: Probs
+
+    def first_of(self, members: Ints) -> tuple[FloatArray, Ints]:
+        """The first window of each clip that has one, (m, t, c), and which of `members` these are."""
+        heard = members[self.starts[members + 1] > self.starts[members]]
+        return self.features[self.starts[heard]], heard
+
+
+@dataclass(frozen=True, slots=True)
+class ClipData:
+    """Clips, n of them, with the windows of each version."""
+
+    clips: tuple[Clip, ...]
+    versions: MappingProxyType[str, Windows]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What decides the windows of a clip besides its samples: a model's features and windows, and a seed of lines."""
+
+    spec: ModelSpec
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Name of the part of the cache that holds such windows."""
+        spec = self.spec
+        parts = [_CACHE_VERSION, self.seed, spec.window_s, spec.hop_s, spec.offset_s, spec.min_speech_s]
+        text = json.dumps([*parts, dataclasses.asdict(spec.features)])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def prepare_clips(
+    clips: Sequence[Clip],
+    *,
+    augmentations: Sequence[str],
+    job: Job,
+    cache: Path,
+    jobs: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> ClipData:
+    """Make or load the windows of all clips.
+
+    Args:
+        clips: decodable ones.
+        augmentations: versions beside the clip as it is and by phone, by the names of `export.audio.effects`.
+        job: what else decides.
+        cache: folder, one small file a clip and version, named by content.
+        jobs: processes.
+        report: called with clips done and clips in all.
+
+    Returns:
+        The clips in the order given.
+
+    Raises:
+        ExportError: the cache cannot be written, or a clip cannot be read.
+    """
+    place = cache / job.folder
+    make_cache(place)
+    names = (*CONDITIONS, *augmentations)
+    work = (delayed(_versions)(clip, names, job, place) for clip in clips)
+    parts: list[list[tuple[FloatArray, Probs]]] = []
+    for part in Parallel(n_jobs=jobs, return_as="generator")(work):
+        parts.append(part)
+        if len(parts) % 50 == 0 or len(parts) == len(clips):
+            report(len(parts), len(clips))
+    versions = {name: _windows([part[index] for part in parts]) for index, name in enumerate(names)}
+    return ClipData(tuple(clips), MappingProxyType(versions))
+
+
+def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:
+    """The windows that the tagger would score of a recording, mixed down.
+
+    Args:
+        path: of the recording.
+        spec: of the model to be; features of cut clips.
+
+    Returns:
+        Features, float32 (w, t, c), and seconds of speech, float64 (w,); both empty where there is too little speech.
+
+    Raises:
+        ExportError: the recording cannot be decoded.
+    """
+    listener = _Listener(spec)
+    result = tag_file(AudioFile(str(path)), model=cast(Model, listener), options=WHOLE_CLIP)
+    channel = result.channels[0]
+    if channel.channel is None and channel.problem is not None:
+        raise ExportError(result.crash or channel.problem.message, code=channel.problem.code)
+    shape = (spec.features.n_coefficients, 1) if spec.features.pooling == "mean" else (0, 0)
+    heard = np.concatenate(listener.heard) if listener.heard else np.zeros((0, *shape), dtype=np.float32)
+    speech_s = [segment.speech_ratio * (segment.end_s - segment.start_s) for segment in channel.segments]
+    return heard, np.array(speech_s, dtype=np.float64)
+
+
+class _Listener:
+    """Stands where the model stands and keeps what it is given."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.heard: list[FloatArray] = []
+
+    def run(self, features: FloatArray, *, statistics: Statistics | None = None) -> Probs:
+        self.heard.append(np.asarray(features, dtype=np.float32))
+        return np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels))
+
+
+def _versions(clip: Clip, names: tuple[str, ...], job: Job, place: Path) -> list[tuple[FloatArray, Probs]]:
+    return [_cached(clip, name, job, place / f"{clip.digest}-{name}.npz") for name in names]
+
+
+def _cached(clip: Clip, name: str, job: Job, place: Path) -> tuple[FloatArray, Probs]:
+    if not place.exists():
+        features, speech_s = _make(clip, name, job)
+        cache_arrays(place, {"features": features, "speech_s": speech_s})
+    with np.load(place) as stored:
+        return stored["features"], stored["speech_s"]
+
+
+def _make(clip: Clip, name: str, job: Job) -> tuple[FloatArray, Probs]:
+    if name == CLEAN:
+        return tagged_windows(clip.path, spec=job.spec)
+    rate_hz = LINE_HZ if name == PHONE else job.spec.features.rate_hz
+    samples = read_clip(clip.path, rate_hz=rate_hz)
+    if name == PHONE:
+        sent = over_a_line(samples, digest=clip.digest, seed=job.seed)
+        version = clip_file(sent, rate_hz=rate_hz, subtype="PCM_16")
+    else:
+        rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), len(name)])
+        version = clip_file(augment(samples, kind=name, rate_hz=rate_hz, rng=rng), rate_hz=rate_hz, subtype="FLOAT")
+    with version as place:
+        return tagged_windows(place, spec=job.spec)
+
+
+def _windows(parts: list[tuple[FloatArray, Probs]]) -> Windows:
+    filled = [features for features, _ in parts if len(features)]
+    return Windows(
+        features=np.concatenate(filled) if filled else np.zeros((0, 0, 0), dtype=np.float32),
+        starts=np.concatenate([[0], np.cumsum([len(features) for features, _ in parts])]).astype(np.int64),
+        speech_s=np.concatenate([speech_s for _, speech_s in parts]),
+    )

@@ -1,0 +1,207 @@
+"""Pictures of corpora and trainings as PNG: curves, confusion, counts, durations, sound.
+
+Every function draws one picture and puts it in its place in one step. The same numbers give the same bytes under the
+same matplotlib, whatever the user's own matplotlib settings are. Colours are those of Okabe and Ito (2008), which
+colour-blind readers tell apart, and the map viridis; nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sertag.output import Output
+from sertag.records import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from export.training.loop import Epoch
+
+_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+_DPI = 100
+_WIDTH_PX = 900
+_ENVELOPE_POINTS = 1200  # of a waveform, about one a pixel
+_SPECTRA = 1500  # of a spectrogram, at most
+_WINDOW_S, _HOP_S = 0.025, 0.005  # the field's usual window; a finer step is smoother to look at
+_TOP_HZ = 8000  # above it speech has little
+_RANGE_DB = 80.0
+
+
+def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: str) -> None:
+    """Loss and accuracy over the epochs, on the training clips and, where somebody looked, on the inner ones.
+
+    Args:
+        history: at least one epoch.
+        place: the file.
+        kept: number of the epoch whose weights were kept.
+        title: of the picture.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    epochs = [row.epoch for row in history]
+    with _picture(place, height_px=420, title=title) as figure:
+        loss, accuracy = figure.subplots(1, 2)
+        _curves(loss, epochs, [row.loss for row in history], [row.val_loss for row in history], kept)
+        _curves(accuracy, epochs, [row.accuracy for row in history], [row.val_accuracy for row in history], kept)
+        loss.set(title="loss (cross-entropy)", xlabel="epoch")
+        accuracy.set(title="accuracy", xlabel="epoch", ylim=(0, 1.02))
+        accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        handles, names = loss.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+
+
+def confusion_matrix(confusion: Sequence[Sequence[int]], labels: Sequence[str], place: Path, *, title: str) -> None:
+    """What each class was taken for: percent of its clips, and how many.
+
+    Args:
+        confusion: (k, k) clips, rows truth, columns prediction.
+        labels: k of them.
+        place: the file.
+        title: of the picture.
+    """
+    counts = np.asarray(confusion)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side_px = 340 + 70 * len(labels)
+    with _picture(place, width_px=side_px, height_px=side_px - 40, title=title) as figure:
+        axes = figure.subplots()
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        for row, column in np.ndindex(*counts.shape):
+            text = f"{share[row, column]:.0f} %\n{counts[row, column]}" if counts[row].any() else "-"
+            ink = "white" if share[row, column] > 70 else "black"
+            axes.text(column, row, text, ha="center", va="center", color=ink)
+        axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set(xlabel="prediction: % of the row, clips", ylabel="truth")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+
+
+def waveform_and_spectrogram(samples: FloatArray, rate_hz: int, place: Path, *, title: str) -> None:
+    """One recording: samples over time, and short-time spectra (Hann window of 25 ms) in dB under the loudest.
+
+    Args:
+        samples: float32 (n,), n >= 1.
+        rate_hz: of the samples.
+        place: the file.
+        title: of the picture.
+    """
+    duration_s = len(samples) / rate_hz
+    level_db = spectrogram(samples, rate_hz)
+    with _picture(place, height_px=560, title=title) as figure:
+        wave, spectra = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
+        low, high = _envelope(samples)
+        wave.fill_between(np.linspace(0, duration_s, len(low)), low, high, color=_BLUE, linewidth=0.6)
+        wave.set(ylabel="amplitude", xlim=(0, duration_s))
+        image = spectra.imshow(
+            level_db,
+            origin="lower",
+            aspect="auto",
+            extent=(0.0, duration_s, 0.0, rate_hz / 2000),
+            cmap="viridis",
+            vmin=-_RANGE_DB,
+            vmax=0.0,
+        )
+        spectra.set(xlabel="time, s", ylabel="frequency, kHz", ylim=(0, min(_TOP_HZ, rate_hz / 2) / 1000))
+        figure.colorbar(image, ax=spectra, label="dB under the loudest", pad=0.01)
+
+
+def label_counts(counts: Mapping[str, int], place: Path, *, title: str) -> None:
+    """Clips of each label, one bar each, in the order given."""
+    with _picture(place, width_px=800, height_px=170 + 34 * len(counts), title=title) as figure:
+        axes = figure.subplots()
+        bars = axes.barh(list(counts), list(counts.values()), color=_BLUE, height=0.7)
+        axes.bar_label(bars, padding=4)
+        axes.invert_yaxis()
+        axes.margins(x=0.08)
+        axes.set(xlabel="clips")
+        axes.tick_params(axis="y", length=0)
+
+
+def durations(durations_s: Sequence[float], place: Path, *, title: str) -> None:
+    """Histogram of at least one duration in seconds, with shortest, median and longest."""
+    middle_s = float(np.median(durations_s))
+    with _picture(place, width_px=800, height_px=400, title=title) as figure:
+        axes = figure.subplots()
+        axes.hist(durations_s, bins=min(40, len(set(durations_s))), color=_BLUE, edgecolor="white", linewidth=0.5)
+        axes.axvline(middle_s, color=_ORANGE, linestyle="--", label=f"median {middle_s:.2f} s")
+        axes.set(xlabel="duration, s", ylabel="clips")
+        axes.set_title(f"shortest {min(durations_s):.2f} s, longest {max(durations_s):.2f} s", color=_GREY)
+        axes.legend(frameon=False)
+
+
+def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
+    """Short-time power spectra: float32 (n,) -> float32 (frequencies, frames), dB under the loudest, at least -80.
+
+    Frequencies go evenly from 0 to half the rate, frames evenly over the recording.
+
+    >>> spectrogram(np.zeros(400, np.float32), 8000).shape
+    (101, 11)
+    """
+    size = round(_WINDOW_S * rate_hz)
+    hop = max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)
+    padded = np.pad(samples, size // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]  # (frames, size)
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size), axis=1))).T
+    loudest = max(power.max(), 1e-12)  # digital silence has no loudest
+    level_db = 10 * np.log10(np.maximum(power, 1e-20) / loudest)
+    return np.asarray(np.maximum(level_db, -_RANGE_DB), dtype=np.float32)
+
+
+@contextmanager
+def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_PX) -> Iterator[Figure]:
+    """A figure to draw into; it is written when the block ends."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        _set_style()
+        figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, layout="constrained")
+        figure.suptitle(textwrap.fill(title, width=width_px // 10))
+        yield figure
+        data = io.BytesIO()
+        figure.savefig(data, format="png", metadata={"Software": None})  # a version would change the bytes
+    with Output(str(place)) as output:
+        output.write(data.getvalue())
+
+
+def _set_style() -> None:
+    """The same settings for everybody, inside of an `rc_context`."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
+    matplotlib.rc("font", family="DejaVu Sans", size=11)  # comes with matplotlib
+    matplotlib.rc("axes", titlesize="medium")
+    matplotlib.rc("axes.spines", top=False, right=False)
+    matplotlib.rc("figure", titlesize="large")
+    matplotlib.rc("text", parse_math=False)  # a dollar sign in a file name is no formula
+
+
+def _curves(axes: Axes, epochs: list[int], training: list[float], inner: list[float | None], kept: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    few = "o" if len(epochs) < 3 else None  # a line of one point cannot be seen
+    told = dict(zip(epochs, training, strict=True))
+    looked = {epoch: value for epoch, value in zip(epochs, inner, strict=True) if value is not None}
+    axes.plot(list(told), list(told.values()), color=_BLUE, marker=few, label="training clips")
+    if looked:
+        axes.plot(list(looked), list(looked.values()), "--", color=_ORANGE, marker=few, label="inner validation")
+    axes.axvline(kept, color=_GREY, linestyle=":", label=f"epoch kept: {kept}")
+    axes.plot(kept, (looked or told)[kept], "D", color=_GREY)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+
+
+def _envelope(samples: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Lowest and highest sample of each of at most `_ENVELOPE_POINTS` equal pieces."""
+    pieces = min(len(samples), _ENVELOPE_POINTS)
+    starts = np.arange(pieces) * len(samples) // pieces
+    return np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)

@@ -1,0 +1,1 @@
+"""Clips to a trained, measured and converted network; `train` is the place to start reading."""

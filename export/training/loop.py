@@ -1,0 +1,134 @@
+"""The epochs of a training: until they are enough, the best one kept, each on the disk, so that the next goes on.
+
+Used by `fit` and `fit_phone`. What an epoch draws comes from its seed and its number alone, so a training that was
+interrupted goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export.features.cache import keep_progress
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch brought.
+
+    Attributes:
+        epoch: its number, from 1.
+        loss, accuracy: on what was learnt from.
+        val_loss, val_accuracy: on the inner clips, which no weight was fitted on; None where the length of the training
+            is fixed beforehand and nobody looks.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        inner = "" if self.val_loss is None else f"; inner clips: loss {self.val_loss:.3f}"
+        inner += "" if self.val_accuracy is None else f", accuracy {self.val_accuracy:.3f}"
+        return f"epoch {self.epoch}: loss {self.loss:.3f}, accuracy {self.accuracy:.3f}{inner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network, its history, and the number of the epoch whose weights it has."""
+
+    model: keras.Model
+    history: tuple[Epoch, ...]
+    kept: int
+
+
+def run_epochs(
+    model: keras.Model,
+    run_epoch: Callable[[int], Epoch],
+    *,
+    epochs: int,
+    patience: int,
+    checkpoint: Path | None,
+    report: Callable[[Epoch], None],
+) -> Fitted:
+    """Train until the epochs are over or none of the last `patience` was the best; keep the best one.
+
+    Args:
+        model: compiled; after a checkpoint its state is that of the interrupted training.
+        run_epoch: number of an epoch -> what it brought; draws nothing that depends on earlier epochs.
+        epochs: most of them.
+        patience: see `Recipe`.
+        checkpoint: see `fit`.
+        report: likewise.
+
+    Raises:
+        ExportError: the checkpoint cannot be written.
+    """
+    history: list[Epoch] = []
+    best = model.get_weights()
+    if checkpoint is not None and checkpoint.exists():
+        history, best = _restore(checkpoint, model, epochs=epochs)
+        for epoch in history:
+            report(epoch)
+    while len(history) < epochs and len(history) - _kept(history) < patience:
+        history.append(run_epoch(len(history) + 1))
+        best = model.get_weights() if _kept(history) == len(history) else best
+        if checkpoint is not None:
+            _store(checkpoint, model, history, best)
+        report(history[-1])
+    model.set_weights(best)
+    return Fitted(model, tuple(history), _kept(history))
+
+
+def _kept(history: list[Epoch]) -> int:
+    """Number of the epoch that was best on the inner clips, or of the last one where nobody looked; 0 before any."""
+    return max(history, key=_merit).epoch if history else 0
+
+
+def _merit(epoch: Epoch) -> tuple[float, float]:
+    if epoch.val_accuracy is None or epoch.val_loss is None:
+        return epoch.epoch, 0.0
+    return epoch.val_accuracy, -epoch.val_loss
+
+
+def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any]) -> None:
+    """Everything that the next epoch starts from, in one file and one step."""
+    state = [np.asarray(variable.value) for variable in _state(model)]
+    told = json.dumps([asdict(epoch) for epoch in history])
+    parts = {f"state_{index}": value for index, value in enumerate(state)}
+    parts |= {f"best_{index}": value for index, value in enumerate(best)}
+    keep_progress(place, {"history": np.array(told), **parts})
+
+
+def _restore(place: Path, model: keras.Model, *, epochs: int) -> tuple[list[Epoch], list[Any]]:
+    """Put a network into the state that `_store` kept, unless that has had more epochs than are wanted now.
+
+    Returns:
+        History and best weights.
+    """
+    with np.load(place) as stored:
+        history = [Epoch(**epoch) for epoch in json.loads(str(stored["history"]))]
+        if len(history) > epochs:
+            return [], model.get_weights()
+        model.optimizer.build(model.trainable_variables)
+        for index, variable in enumerate(_state(model)):
+            variable.assign(stored[f"state_{index}"])
+        return history, [stored[f"best_{index}"] for index in range(len(model.weights))]
+
+
+def _state(model: keras.Model) -> list[Any]:
+    """Weights, random seeds of dropout, and the optimiser's moments."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    own = [variable for variable in model.variables if id(variable) not in metrics]
+    return [*own, *model.optimizer.variables]

@@ -1,0 +1,117 @@
+"""Training of a recipe, from corpora to a measured and converted model file.
+
+Reads top to bottom: what decides the result, then the whole job. Half-way states lie in the output folder, and the same
+command goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from export.conversion import keras_file
+from export.conversion.metadata import Title, corpora_facts, versions
+from export.conversion.onnx import convert, example_inputs
+from export.corpora.clips import Corpus
+from export.errors import ExportError
+from export.evaluation.report import Outcome, write_artefacts
+from export.progress import Report
+from export.recipes.base import Recipe, teachable
+from export.training.experiment import Bench, Trial, bench_for
+from export.training.facts import describe_trial, run_facts, scored_clips
+from export.training.settings import Settings, run_hash
+from export.training.splits import Protocol, Split, splits
+
+
+def train(
+    recipe: Recipe,
+    corpora: Sequence[Corpus],
+    *,
+    settings: Settings,
+    title: Title,
+    out: Path,
+    cache: Path,
+    jobs: int,
+    report: Report = lambda what, share: None,
+) -> Path:
+    """Train on one side of a split, measure on the other, convert.
+
+    Args:
+        recipe: what to train.
+        corpora: decodable clips with the recipe's labels.
+        settings: of the run.
+        title: of the model.
+        out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
+            `export.evaluation.report`.
+        cache: folder for features.
+        jobs: processes that make features.
+        report: of the progress.
+
+    Returns:
+        The model file.
+
+    Raises:
+        ExportError: data that the protocol cannot split, a disk that is full, or a network that ONNX Runtime does not
+            reproduce.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    clips = [clip for corpus in corpora for clip in corpus.clips]
+    recipe = teachable(recipe, {clip.label for clip in clips})
+    bench = bench_for(
+        clips, recipe=recipe, cache=cache, jobs=jobs, report=lambda done, total: report("features", done / total)
+    )
+    split = _choose(splits(bench.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold)
+    epochs = settings.epochs or recipe.epochs
+    trial = bench.run(
+        split,
+        seed=settings.seed,
+        epochs=epochs,
+        checkpoint=out / f"training-{run_name(bench, settings)}.npz",
+        report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
+    )
+    report("training", 1.0)
+    spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings, title=title)
+    network = recipe.ship(trial.model)
+    examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
+    digests = [bench.clips[index].digest for index in (*split.learn, *split.inner)]
+    keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out, model=model)
+    return model
+
+
+def run_name(bench: Bench, settings: Settings) -> str:
+    """What tells the half-way state of this run from that of another one.
+
+    How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that are
+    shown windows of calls learn at a rate that falls to 0 with the last epoch.
+    """
+    epochs = None if bench.recipe.features.framing == "clip" else settings.epochs or bench.recipe.epochs
+    return run_hash(bench.recipe, bench.clips, settings.protocol, settings.fold, settings.seed, epochs)
+
+
+def _choose(found: list[Split], fold: int) -> Split:
+    if fold >= len(found):
+        names = ", ".join(f"{number} ({split.name})" for number, split in enumerate(found))
+        raise ExportError(f"there is no fold {fold}; expected one of {names}", code="bad_fold")
+    return found[fold]
+
+
+def _outcome(bench: Bench, split: Split, trial: Trial, *, corpora: Sequence[Corpus], settings: Settings) -> Outcome:
+    return Outcome(
+        title=f"{bench.recipe.name}, {split.name} tested",
+        labels=bench.recipe.labels,
+        history=trial.history,
+        kept=trial.kept,
+        conditions=scored_clips(trial, bench=bench, split=split),
+        leaking=split.leaking,
+        facts={
+            "recipe": bench.recipe.name,
+            "corpora": corpora_facts(corpora),
+            **run_facts(trial, bench=bench, split=split, settings=settings),
+            "temperature": trial.temperature,
+            "min_confidence": trial.min_confidence,
+            "libraries": versions(),
+        },
+    )

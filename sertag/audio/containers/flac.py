@@ -1,0 +1,131 @@
+"""FLAC: frames without a size, behind a head that tells how many samples there are, if its writer knew.
+
+Decoders stop after as many samples as the head tells, and libsndfile fails at the end where it tells none. So the true
+number is read from the last frame, whose head has its position. RFC 9639, 8.2 (the head), 9.1 (frames).
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from sertag.audio.containers.layout import Layout, ratio
+from sertag.audio.containers.tags import trim
+from sertag.audio.filetype import begins_recording
+from sertag.audio.streams import Window, read_at
+
+_INFO_BYTES = 8 + 34  # mark, head of the first block, the block
+_COUNT_AT = 8 + 10  # rate, channels, bits and number of samples share eight bytes
+_COUNT_BITS = 36
+_MOST_BLOCKS = 10_000
+_TAIL_BYTES = 1 << 16  # longer than most frames
+_MOST_TAIL_BYTES = 1 << 20
+_MARK = b"fLaC\x00\x00\x00\x22"
+_BLOCK_SAMPLES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
+
+
+def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure a FLAC file.
+
+    Args:
+        stream: seekable; its position is not kept.
+        start: where it begins in the stream.
+        size_bytes: of the stream.
+
+    Returns:
+        The layout; the head gets the true number of samples where it had another one.
+    """
+    end = _next_start(Window(stream, size_bytes), start + len(_MARK)) or trim(stream, start, size_bytes)
+    info = read_at(stream, start, _INFO_BYTES)
+    first = _first_frame(stream, start, end)
+    if first is None:
+        return Layout(end)
+    if first == end:
+        return Layout(end, sounds=(range(end, end),))
+    fields = int.from_bytes(info[_COUNT_AT : _COUNT_AT + 8], "big")
+    declared = fields & ((1 << _COUNT_BITS) - 1)
+    fixed = int.from_bytes(info[10:12], "big")  # samples in each frame, where they are all alike
+    available = _last_sample(stream, first, end, fixed)
+    if available is None or available == declared:
+        return Layout(end)
+    count = (fields >> _COUNT_BITS << _COUNT_BITS | available).to_bytes(8, "big")
+    pieces = (range(start, start + _COUNT_AT), count, range(start + _COUNT_AT + 8, end))
+    return Layout(end, pieces, ratio(declared, available))
+
+
+def _next_start(window: Window, start: int) -> int | None:
+    """Where another recording begins that was joined to this one; None where none does."""
+    places = [window.find(mark, start) for mark in (_MARK, b"FORM", b"RIFF", b"OggS\0\x02")]
+    return min((place for place in places if place and begins_recording(window.at(place, 64))), default=None)
+
+
+def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:
+    """The position behind the last block of the head; None where that does not end."""
+    position = start + 4
+    for _ in range(_MOST_BLOCKS):
+        head = read_at(stream, position, 4)
+        position += 4 + int.from_bytes(head[1:], "big")
+        if position > end or len(head) < 4:
+            return None
+        if head[0] & 0x80 or position == end:
+            return position
+    return None
+
+
+def _last_sample(stream: BinaryIO, start: int, end: int, fixed: int) -> int | None:
+    """How many samples the frames hold up to the last one; None where no frame is found."""
+    for tail_bytes in (_TAIL_BYTES, _MOST_TAIL_BYTES):
+        first = max(start, end - tail_bytes)
+        tail = read_at(stream, first, end - first)
+        place = len(tail)
+        while (place := tail.rfind(b"\xff", 0, place)) >= 0:
+            if place + 1 < len(tail) and tail[place + 1] & 0xFE == 0xF8:
+                found = _frame_end(tail[place : place + 16], fixed)
+                if found is not None:
+                    return found
+        if first == start:
+            break
+    return None
+
+
+def _frame_end(head: bytes, fixed: int) -> int | None:
+    """The sample behind a frame, by its head; None where it is no head."""
+    if len(head) < 6 or head[3] & 1 or head[3] >> 4 > 10:
+        return None
+    number, place = _coded_number(head)
+    size_code, rate_code = head[2] >> 4, head[2] & 15
+    if number is None or size_code == 0 or rate_code == 15:
+        return None
+    if size_code in (6, 7):
+        width = size_code - 5
+        size, place = int.from_bytes(head[place : place + width], "big") + 1, place + width
+    else:
+        size = _BLOCK_SAMPLES[size_code]
+    place += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if place >= len(head) or _crc8(head[:place]) != head[place]:
+        return None
+    return number + size if head[1] & 1 else number * fixed + size
+
+
+def _coded_number(head: bytes) -> tuple[int | None, int]:
+    """The number of the frame or of its first sample, coded as in UTF-8 of up to seven bytes, and where it ends."""
+    first = head[4]
+    if first < 0x80:
+        return first, 5
+    count = 8 - (~first & 0xFF).bit_length()  # leading ones
+    rest = head[5 : 4 + count]
+    if not 2 <= count <= 7 or len(rest) < count - 1 or any(byte & 0xC0 != 0x80 for byte in rest):
+        return None, 0
+    number = first & (0x7F >> count)
+    for byte in rest:
+        number = number << 6 | byte & 0x3F
+    return number, 4 + count
+
+
+def _crc8(data: bytes) -> int:
+    """The checksum of a frame head, of the polynomial x^8 + x^2 + x + 1."""
+    value = 0
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value << 1 ^ 0x07) & 0xFF if value & 0x80 else value << 1
+    return value

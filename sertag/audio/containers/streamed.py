@@ -1,0 +1,132 @@
+"""Containers that are written while something is recorded, so that their lengths are filled in last or never.
+
+What they declare is read here, because decoders replace an unknown length by a guess. RFC 9559 (Matroska), the ASF
+specification 3.2, the FLV specification E.5. Positions and sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import BinaryIO
+
+from sertag.audio.containers.layout import Layout
+from sertag.audio.containers.tags import trim
+from sertag.audio.streams import Window, read_at
+
+_HEAD_BYTES = 1 << 18  # in which heads lie
+_EBML = b"\x1aE\xdf\xa3"
+_DOCUMENT = re.compile(rb"\x42\x82.(?:matroska|webm)", re.DOTALL)
+_SEGMENT = b"\x18\x53\x80\x67"
+_CLUSTER = b"\x1f\x43\xb6\x75"
+_SEGMENT_INFO = b"\x15\x49\xa9\x66"
+_DURATION = re.compile(rb"\x44\x89(?:\x84(.{4})|\x88(.{8}))", re.DOTALL)
+_SCALE = re.compile(rb"\x2a\xd7\xb1([\x81-\x88])")
+_USUAL_SCALE_NS = 1_000_000
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_MARK = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_TICKS_PER_S = 10_000_000
+_FLV_MARK = b"FLV\x01\x04\0\0\0\x09"
+_FLV_DURATION = b"\x00\x08duration\x00"
+
+
+def matroska_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure a Matroska or WebM file, which ends where the next one begins.
+
+    Args:
+        stream: seekable; its position is not kept.
+        start: where it begins in the stream.
+        size_bytes: of the stream.
+
+    Returns:
+        The layout, with the length that its head declares, if any.
+    """
+    window = Window(stream, size_bytes)
+    position = window.find(_EBML, start + len(_EBML))
+    while position is not None and _DOCUMENT.search(window.at(position, 64)) is None:
+        position = window.find(_EBML, position + 1)
+    head = read_at(stream, start, _HEAD_BYTES)
+    return Layout(position or _segment_end(stream, head, start, size_bytes), declared_s=_matroska_s(head))
+
+
+def asf_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure an ASF file; arguments and result as for `matroska_layout`."""
+    head = read_at(stream, start, _HEAD_BYTES)
+    place = head.find(_ASF_PROPERTIES)
+    properties = head[place + 64 : place + 92]  # behind sizes, the number of the file, its date and its packets
+    declared_s = None
+    if place >= 0 and len(properties) == 28:
+        ticks, _, preroll_ms, flags = struct.unpack("<QQQI", properties)
+        broadcast = flags & 1  # then the rest means nothing
+        declared_s = None if broadcast or not ticks else ticks / _ASF_TICKS_PER_S - preroll_ms / 1000
+    end = Window(stream, size_bytes).find(_ASF_MARK, start + len(_ASF_MARK))
+    return Layout(end or size_bytes, declared_s=declared_s)
+
+
+def flv_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure an FLV file; arguments and result as for `matroska_layout`."""
+    head = read_at(stream, start, _HEAD_BYTES)
+    place = head.find(_FLV_DURATION)
+    number = head[place + len(_FLV_DURATION) : place + len(_FLV_DURATION) + 8]
+    known = place >= 0 and len(number) == 8
+    end = Window(stream, size_bytes).find(_FLV_MARK, start + 9)
+    return Layout(end or size_bytes, declared_s=(struct.unpack(">d", number)[0] or None) if known else None)
+
+
+def avi_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure an AVI file; arguments and result as for `matroska_layout`."""
+    window = Window(stream, size_bytes)
+    position = window.find(b"RIFF", start + 4)
+    while position is not None and window.at(position + 8, 4) != b"AVI ":  # the same file may go on in others
+        position = window.find(b"RIFF", position + 4)
+    return Layout(position or size_bytes)
+
+
+def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure an AMR file; arguments and result as for `matroska_layout`."""
+    return Layout(Window(stream, size_bytes).find(b"#!AMR", start + 5) or trim(stream, start, size_bytes))
+
+
+def tta_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure a TTA file; arguments and result as for `matroska_layout`."""
+    return Layout(Window(stream, size_bytes).find(b"TTA1\x01\0", start + 4) or trim(stream, start, size_bytes))
+
+
+def wavpack_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure a WavPack file, whose blocks count samples anew in the next one; arguments as for `matroska_layout`."""
+    position, latest = start, 0
+    while (head := read_at(stream, position, 20))[:4] == b"wvpk" and len(head) == 20:
+        index = int.from_bytes(head[16:20], "little")
+        if index < latest:
+            break
+        latest = index
+        position += 8 + int.from_bytes(head[4:8], "little")
+    return Layout(min(position, size_bytes) if position > start else size_bytes)
+
+
+def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> int:
+    """Where the segment ends by its size, if it knows that and nothing of it follows."""
+    place = head.find(_SEGMENT)
+    size = head[place + 4 : place + 12]
+    width = 9 - size[0].bit_length() if place >= 0 and len(size) == 8 and size[0] else 0
+    if not width:
+        return size_bytes
+    length = int.from_bytes(size[:width], "big") & ((1 << 7 * width) - 1)
+    end = start + place + 4 + width + length
+    unknown = length == (1 << 7 * width) - 1
+    stale = end < size_bytes and Window(stream, size_bytes).find(_CLUSTER, end - 4) is not None
+    return size_bytes if unknown or stale else min(end, size_bytes)
+
+
+def _matroska_s(head: bytes) -> float | None:
+    info = head.find(_SEGMENT_INFO)
+    if info < 0:
+        return None
+    body = head[info + 4 : info + 4 + 1024]
+    found, scale = _DURATION.search(body), _SCALE.search(body)
+    if found is None:
+        return None
+    duration = struct.unpack(">f", found[1])[0] if found[1] else struct.unpack(">d", found[2])[0]
+    width = scale[1][0] & 15 if scale else 0
+    scale_ns = int.from_bytes(body[scale.end() : scale.end() + width], "big") if scale else _USUAL_SCALE_NS
+    return float(duration) * scale_ns / 1e9 or None

@@ -1,0 +1,110 @@
+"""The first decoder: libsndfile, which reads WAV, FLAC, MP3, Ogg, AIFF, AU and their kin, and samples without a header.
+
+Used by parts. No other module imports soundfile.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+
+from sertag.audio.containers.layout import Layout
+from sertag.audio.headerless import RawFormat
+from sertag.audio.pyav import BrokenError
+from sertag.audio.streams import Spliced
+from sertag.records import FloatArray, Problem
+
+_READ_SAMPLES = 131_072  # per call of a decoder, all channels together: 512 KiB, which stays in the cache
+_STREAMED_FRAMES = 1 << 60  # libsndfile says 2^63 - 1 where a header does not give a length
+_TOO_MANY_CHANNELS = 33  # libsndfile's error number
+
+
+class NoSamplesError(Exception):
+    """The header is sound and promises nothing."""
+
+
+class TooManyChannelsError(Exception):
+    """More channels than the decoder takes."""
+
+
+class SndfileReader:
+    """What libsndfile reads."""
+
+    def __init__(self, stream: BinaryIO | Spliced, layout: Layout, *, raw: RawFormat | None = None) -> None:
+        """Open.
+
+        Args:
+            stream: the recording alone; a file is read by its descriptor, which is faster.
+            layout: what is known of the container.
+            raw: how the samples are written where there is no header.
+
+        Raises:
+            BrokenError: it cannot be read.
+            NoSamplesError, TooManyChannelsError: it could be read otherwise.
+        """
+        stream.seek(0)
+        # A descriptor is read by libsndfile itself; asking a spool for one would write it to disk.
+        on_disk = isinstance(stream, io.FileIO)
+        try:
+            self._file = _SoundFile(stream.fileno() if on_disk else stream, closefd=False, **_raw_arguments(raw))
+        except soundfile.LibsndfileError as error:
+            if error.code == _TOO_MANY_CHANNELS:
+                raise TooManyChannelsError from error
+            raise BrokenError("its header is damaged or of a kind that no decoder here knows") from error
+        self._layout = layout
+        self.channels: int = self._file.channels
+        self.rate_hz: int = self._file.samplerate
+        guessed = self._file.frames > _STREAMED_FRAMES or "MPEG" in self._file.subtype
+        self.announced_samples: int = 0 if guessed else self._file.frames
+        if self._file.frames == 0:
+            self._file.close()
+            raise NoSamplesError
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """Native samples, float32 (n, channels); each piece is valid until the next one."""
+        buffer = np.empty((max(1, _READ_SAMPLES // self.channels), self.channels), dtype=np.float32)
+        before = 0
+        try:
+            while len(piece := self._file.read(out=buffer)):
+                yield piece
+                before += len(piece)
+        except soundfile.LibsndfileError as error:
+            yield buffer[: self._file.tell() - before]
+            raise BrokenError("the decoder stopped at damaged data") from error
+
+    def declared_samples(self, read: int) -> int:
+        """Samples of each channel that the header declares, when `read` were there; `read` where it does not say."""
+        if self._layout.declared_ratio < 1:
+            return round(read * self._layout.declared_ratio)
+        return max(self.announced_samples, round(read * self._layout.declared_ratio))
+
+    def notes(self) -> list[Problem]:
+        """What else was wrong, once everything is read."""
+        return []
+
+    def close(self) -> None:
+        """Release the decoder."""
+        self._file.close()
+
+
+class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
+    """Read straight on: soundfile seeks after each read, which GSM cannot and compressed formats need not."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _raw_arguments(raw: RawFormat | None) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    return {
+        "format": "RAW",
+        "subtype": raw.subtype,
+        "endian": raw.endian,
+        "samplerate": raw.rate_hz,
+        "channels": raw.channels,
+    }

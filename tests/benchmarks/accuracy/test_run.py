@@ -1,0 +1,267 @@
+"""The measuring loop on tiny corpora: what a run says, that none is measured twice, and the commands around it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.corpora import emovo, tess
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+pytest.importorskip("pandas", reason="the extra `export` is not installed")
+
+import keras
+from click.testing import CliRunner
+from keras import Input, Sequential, layers
+
+from benchmarks.accuracy import run as runs
+from benchmarks.accuracy import store, suites
+from benchmarks.accuracy.__main__ import main
+from benchmarks.accuracy.run import Work, measure, measure_run, plan
+from benchmarks.accuracy.suites import CONDITIONS, PLAIN, SUITES, Suite
+from export.corpora.clips import Corpus
+from export.corpora.decodable import drop_unusable
+from export.corpora.loading import find_corpora
+from export.errors import ExportError
+from export.recipes.base import Recipe, Task
+from sertag.spec import FeatureSpec
+from tests.limits import largest_file
+from tests.training import small_phone, untraced
+
+LABELS = ("angry", "happy", "neutral", "sad")
+SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
+SPEAKERS = Suite("tess", "TESS, the other speaker", ("tess",), "speakers", LABELS)
+AMONG = Suite("tess-among-others", "TESS beside EMOVO", ("tess", "emovo"), "among others", LABELS, only=("phone",))
+ACROSS = Suite("corpora", "an unseen corpus out of two", ("tess", "emovo"), "corpora", LABELS)
+RANDOM = Suite("random-tess", "at random", ("tess",), "random", LABELS, seeds=(1, 2))
+TINY_SUITES = {suite.name: suite for suite in (SPEAKERS, AMONG, ACROSS, RANDOM)}
+
+
+def build(task: Task) -> keras.Model:
+    return Sequential(
+        [
+            Input((task.frames, task.columns), name="features"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(task.labels, activation="softmax"),
+        ]
+    )
+
+
+TINY = Recipe("bilstm", "", "", "", build, SEQUENCE, window_s=1.0, offset_s=0.2, labels=LABELS, epochs=2, batch=4)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    known = MappingProxyType({"bilstm": TINY, "phone": small_phone()})
+    for module in ("run", "__main__", "tables"):
+        monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
+    for module in ("store", "__main__", "tables", "suites"):
+        monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
+    monkeypatch.setattr("benchmarks.accuracy.__main__.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
+    with untraced():
+        yield
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpora")
+    tess(folder / "tess", words=1)
+    emovo(folder / "emovo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpora(root: Path, cache: Path) -> dict[str, Corpus]:
+    found = drop_unusable(find_corpora([str(root)]), cache=cache, jobs=1, least_s=0.1, report=lambda what, share: None)
+    return {corpus.name: corpus for corpus in found}
+
+
+def one(corpora: dict[str, Corpus], suite: Suite, recipe: Recipe, cache: Path, *, seed: int = 1) -> Any:
+    asked = [corpora[name] for name in suite.corpora]
+    return measure_run(Work(suite, recipe, seed), asked, cache=cache)[2]
+
+
+def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tmp_path):
+    found = one(corpora, SPEAKERS, TINY, tmp_path)
+    assert (found["seed"], found["labels"], found["clips"], found["leaking"]) == (1, list(LABELS), 8, False)
+    assert tuple(found["conditions"]) == PLAIN
+    assert list(found["folds"]) == ["OAF", "YAF"]
+    for name, own in found["conditions"].items():
+        assert own["uar_low"] <= own["uar"] <= own["uar_high"]
+        assert np.mean([fold[name]["accuracy"] for fold in found["folds"].values()]) == pytest.approx(own["accuracy"])
+    assert {"date", "commit", "libraries", "took_s", "data_sha256", "protocol_version"} <= set(found)
+
+
+def test_the_recipe_of_the_model_is_measured_in_calls_of_every_make_up(corpora, cache):
+    found = one(corpora, ACROSS, small_phone(), cache)
+    assert tuple(found["conditions"]) == tuple(CONDITIONS)
+    assert {"clean, one mood", "phone, three quarters neutral"} < set(found["conditions"])
+    assert list(found["folds"]) == ["emovo", "tess"]
+    means = [np.mean([fold[name]["uar"] for fold in found["folds"].values()]) for name in CONDITIONS]
+    assert means == pytest.approx([own["uar"] for own in found["conditions"].values()], abs=1e-4)
+    assert all(0 <= own["anger_auc"] <= 1 for own in found["conditions"].values())
+
+
+def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monkeypatch, tmp_path):
+    seen = []
+    true = runs._answers
+
+    def noted(bench: Any, split: Any, work: Any, **options: Any) -> Any:
+        seen.append([{bench.clips[index].person for index in part} for part in (split.learn, split.inner, split.test)])
+        return true(bench, split, work, **options)
+
+    monkeypatch.setattr(runs, "_answers", noted)
+    for suite in (SPEAKERS, ACROSS):
+        one(corpora, suite, TINY, tmp_path)
+    one(corpora, AMONG, small_phone(), tmp_path)
+    assert len(seen) == 6
+    for learn, inner, test in seen:
+        assert test
+        assert not test & (learn | inner)
+    for learn, inner, test in seen[-2:]:
+        assert not any(person.startswith("tess/") for person in inner)
+        assert {"tess/OAF", "tess/YAF"} - test < learn
+
+
+class StopError(Exception):
+    """Somebody pulled the plug."""
+
+
+def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, tmp_path, monkeypatch):
+    trained: list[str] = []
+    true = runs.bench_for
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        bench = true(*arguments, **options)
+        run = bench.run
+
+        def counted(split: Any, *, seed: int) -> Any:
+            if trained == ["OAF"] and len(stop):
+                stop.pop()
+                raise StopError
+            trained.append(split.name)
+            return run(split, seed=seed)
+
+        bench.run = counted
+        return bench
+
+    stop = [True]
+    monkeypatch.setattr(runs, "bench_for", noted)
+    with pytest.raises(StopError):
+        one(corpora, SPEAKERS, TINY, tmp_path)
+    interrupted = one(corpora, SPEAKERS, TINY, tmp_path)
+    assert trained == ["OAF", "YAF"]
+    undisturbed = one(corpora, SPEAKERS, TINY, tmp_path / "other")
+    assert interrupted["conditions"] == undisturbed["conditions"]
+
+
+def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_path, monkeypatch):
+    measured: list[int] = []
+
+    def noted(work: Work, parts: Any, *, cache: Path) -> Any:
+        measured.append(work.seed)
+        return work.suite, work.recipe.name, known | {"seed": work.seed, "data_sha256": _hash(parts, work)}
+
+    known = one(corpora, SPEAKERS, TINY, cache)
+    monkeypatch.setattr(runs, "measure_run", noted)
+
+    def again(own: dict[str, Corpus] = corpora) -> list[int]:
+        measured.clear()
+        measure(plan([SPEAKERS], ["bilstm"], seeds=(1, 2)), own, results=tmp_path, cache=cache, jobs=1)
+        return list(measured)
+
+    assert again() == [1, 2]
+    assert again() == []
+    fewer = dataclasses.replace(corpora["tess"], clips=corpora["tess"].clips[1:])
+    assert again({**corpora, "tess": fewer}) == [1, 2]
+    assert again() == [1, 2]
+    monkeypatch.setattr(store, "PROTOCOL_VERSION", 99)
+    assert again() == [1, 2]
+    assert [run["seed"] for run in store.read(tmp_path, SPEAKERS)["bilstm"]] == [1, 2]
+
+
+def _hash(parts: list[Corpus], work: Work) -> str:
+    from export.corpora.clips import data_hash
+
+    return data_hash(runs._clips(parts, work.recipe))
+
+
+def test_the_plan_is_everything_that_is_asked():
+    asked = plan(list(TINY_SUITES.values()), ["bilstm", "phone"])
+    assert (
+        len({(work.suite.name, work.recipe.name, work.seed) for work in asked})
+        == len(asked)
+        == 3 * 2 + 3 + 3 * 2 + 2 * 2
+    )
+    assert [work.seed for work in asked] == sorted(work.seed for work in asked)
+    assert {work.recipe.name for work in asked if work.suite is AMONG} == {"phone"}
+    assert [work.seed for work in plan([RANDOM], ["bilstm"], seeds=(7,))] == [7]
+
+
+def test_the_real_suites_are_sound():
+    real = suites.Suite
+    for suite in SUITES.values():
+        assert isinstance(suite, real)
+        assert set(suite.corpora) <= {"tess", "ravdess", "emodb", "emovo", "nemo", "crema_d"}
+        assert suite.split == "random" or not suite.name.startswith("random")
+
+
+def test_a_disk_that_fills_up_is_one_line(corpora, cache, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = one(corpora, SPEAKERS, TINY, cache)
+    with pytest.raises(ExportError, match=r"cannot keep what was measured: .*name another --out"):
+        store.add(tmp_path / "file" / "x", SPEAKERS, "bilstm", run)
+    with largest_file(0), pytest.raises(ExportError, match="cannot keep features"):
+        one(corpora, SPEAKERS, TINY, tmp_path / "cache")
+
+
+def command(*arguments: object) -> Any:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_command_measures_and_writes_tables(tmp_path, root, cache):
+    options = ["--data", root / "tess".upper(), "-o", tmp_path, "--cache", cache, "-j", 1]
+    options[1] = f"tess={root / 'tess'}"
+    done = command("measure", *options, "--recipe", "bilstm")
+    assert done.exit_code == 0, done.output
+    assert {file.name for file in tmp_path.iterdir()} == {"tess.json", "random-tess.json", "recipes.csv", "README.md"}
+    assert set(json.loads((tmp_path / "tess.json").read_text())["recipes"]) == {"bilstm"}
+    page = (tmp_path / "README.md").read_text()
+    assert "random 80/20, **leaking**, clean" in page
+    (tmp_path / "README.md").unlink()
+    assert command("tables", "-o", tmp_path).exit_code == 0
+    assert (tmp_path / "README.md").read_text() == page
+    other = command("measure", "--data", f"emovo={root / 'emovo'}", "-o", tmp_path, "--cache", cache)
+    assert other.exit_code == 1
+    assert "no suite can be measured on emovo; needed are tess: tess" in other.output
+
+
+def test_a_configuration_that_is_tried_is_written_down(tmp_path, root, cache):
+    options = ["--data", f"emovo={root / 'emovo'}", "--data", f"tess={root / 'tess'}", "-o", tmp_path, "--cache", cache]
+    done = command("try", "bilstm", *options, "--suite", "corpora", "--set", "batch=3", "--note", "smaller batches")
+    assert done.exit_code == 1  # two corpora, one left alone: nothing is left to learn from
+    done = command("try", "phone", *options, "--suite", "tess-among-others", "--set", "mixture.clean=0.25")
+    assert done.exit_code == 0, done.output
+    lines = (tmp_path / "trials.csv").read_text().splitlines()
+    assert lines[0].startswith("date,commit,code,recipe,suite,fold,seed,changes,note,uar clean,")
+    assert "phone,tess-among-others,0,1,mixture.clean=0.25," in lines[1]
+    refused = command("try", "phone", *options, "--suite", "tess-among-others", "--set", "depth=2")
+    assert "--set depth: no such setting; expected one of name" in refused.output
+    refused = command("try", "phone", *options, "--suite", "tess-among-others", "--fold", "9")
+    assert "there is no fold 9; tess-among-others has 2" in refused.output

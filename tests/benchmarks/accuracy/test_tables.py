@@ -1,0 +1,61 @@
+"""The committed results: one file a suite, one table, one page, and all three say the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+pytest.importorskip("pandas", reason="the extra `export` is not installed")
+pytest.importorskip("jinja2", reason="the extra `export` is not installed")
+
+from benchmarks.accuracy import store, tables, trials
+from benchmarks.accuracy.suites import SUITES
+from export.recipes import RECIPES
+
+
+def test_table_and_page_are_those_of_the_files(tmp_path):
+    rows = tables.recipe_rows(store.RESULTS)
+    advice = "run `python -m benchmarks.accuracy tables`"
+    assert (store.RESULTS / tables.RECIPES_CSV).read_text() == rows.to_csv(index=False), advice
+    assert (store.RESULTS / tables.PAGE).read_text() == tables.as_page(store.RESULTS, rows), advice
+
+
+def test_there_is_one_file_a_suite_and_nothing_else():
+    expected = {f"{name}.json" for name in SUITES} | {"recipes.csv", "trials.csv", "robustness.json", "README.md"}
+    assert {place.name for place in store.RESULTS.iterdir()} == expected
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
+def test_every_recipe_that_is_asked_has_an_answer(suite):
+    found = store.read(store.RESULTS, suite)
+    assert set(found) == {name for name in RECIPES if suite.asks(name)}
+    for runs in found.values():
+        assert all(set(run["conditions"]) >= {"clean", "phone"} for run in runs)
+
+
+def test_trials_made_elsewhere_are_marked():
+    with (store.RESULTS / trials.TRIALS).open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 256
+    assert sum(row["code"] == trials.ELSEWHERE for row in rows) == 202
+    page = (store.RESULTS / tables.PAGE).read_text()
+    assert "202 of them were made by code that is not in the repository" in page
+
+
+def test_a_page_without_results_says_so(tmp_path):
+    page = tables.write(tmp_path)
+    assert "Nothing was measured yet." in page.read_text()
+
+
+def test_figures_of_an_older_protocol_are_marked(tmp_path):
+    for name in ("tess", "random-tess"):
+        document = json.loads((store.RESULTS / f"{name}.json").read_text())
+        for run in document["recipes"]["bilstm"]:
+            run["protocol_version"] = 0
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    page = tables.write(tmp_path).read_text()
+    (line, *_) = [line for line in page.splitlines() if line.startswith("| `bilstm` | 6 |")]
+    assert line.count("†") == 4
+    assert all("†" not in line for line in page.splitlines() if line.startswith("| `lstm-masked` |"))

@@ -1,0 +1,268 @@
+"""The self-describing `.keras` file: what comes back, and which files are refused with which advice."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.onnx_models import PAPER_FEATURES, tiny_spec
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+
+import keras
+
+from export.conversion.keras_file import DIGESTS_MEMBER, SPEC_MEMBER, load, load_model, save, spec_like
+from export.errors import ExportError
+from sertag.errors import OutputError, SpecError
+from sertag.spec import Probe
+
+SPEC = tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper", temperature=1.5, licence="mine")
+EXAMPLES = {"features": np.random.default_rng(1).standard_normal((5, 40, 1)).astype(np.float32)}
+DIGESTS = ("b" * 40, "a" * 40, "b" * 40)
+
+
+def network(*extra: object) -> object:
+    layers = keras.layers
+    return keras.Sequential(
+        [keras.Input((40, 1)), layers.LSTM(4), layers.Dropout(0.3), *extra, layers.Dense(3, activation="softmax")]
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    place = tmp_path / "paper.keras"
+    save(network(), place, spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
+    return place
+
+
+def answers(model: object) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(EXAMPLES["features"], training=False))
+
+
+def test_everything_comes_back(tmp_path):
+    place, model = tmp_path / "paper.keras", network()
+    spec = dataclasses.replace(SPEC, probe=Probe((1.0,), (1.0,), (0.2, 0.3, 0.5)))
+    save(model, place, spec=spec, examples=EXAMPLES, digests=DIGESTS)
+    found = load(place)
+    np.testing.assert_array_equal(answers(found.model), answers(model))
+    assert found.spec == SPEC  # without the probe, which belongs to the converted file
+    assert found.examples.keys() == EXAMPLES.keys()
+    np.testing.assert_array_equal(found.examples["features"], EXAMPLES["features"])
+    assert found.examples["features"].dtype == np.float32
+    assert found.digests == ("a" * 40, "b" * 40)
+
+
+def test_it_is_still_a_file_of_keras(saved):
+    assert answers(keras.saving.load_model(saved)).shape == (5, 3)
+
+
+def test_several_inputs_come_back_by_name(tmp_path):
+    inputs = {name: np.full((2, size), size, np.float32) for name, size in (("features", 8), ("speech_frames", 1))}
+    save(network(), tmp_path / "a.keras", spec=SPEC, examples=inputs, digests=())
+    found = load(tmp_path / "a.keras")
+    assert {name: value.shape for name, value in found.examples.items()} == {
+        "features": (2, 8),
+        "speech_frames": (2, 1),
+    }
+    assert found.digests == ()
+
+
+def test_an_interrupted_save_leaves_the_old_file(saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", stop)
+    with pytest.raises(KeyboardInterrupt):
+        save(network(), saved, spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(OutputError, match=r"cannot write .*none/a.keras"):
+        save(network(), tmp_path / "none" / "a.keras", spec=SPEC, examples=EXAMPLES, digests=())
+
+
+def test_a_full_temporary_folder_is_one_line(saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", refuse)
+    with pytest.raises(ExportError, match=r"No space left on device; make room there, or set TMPDIR"):
+        save(network(), saved, spec=SPEC, examples=EXAMPLES, digests=())
+    assert saved.read_bytes() == before
+
+
+def rewritten(place: Path, changes: dict[str, bytes | None]) -> Path:
+    """The same archive with members replaced, or left out where the new content is None."""
+    with zipfile.ZipFile(place) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()} | changes
+    with zipfile.ZipFile(place, "w") as archive:
+        for name, content in members.items():
+            if content is not None:
+                archive.writestr(name, content)
+    return place
+
+
+def old_hdf5(saved: Path) -> Path:
+    place = saved.with_name("old.h5")
+    network().save(place)
+    return place
+
+
+def old_archive(saved: Path) -> Path:
+    return rewritten(saved, {"metadata.json": json.dumps({"keras_version": "2.15.0"}).encode()})
+
+
+def folder(saved: Path) -> Path:
+    (saved.parent / "saved_model").mkdir()
+    return saved.parent / "saved_model"
+
+
+def text(saved: Path) -> Path:
+    saved.write_text("weights")
+    return saved
+
+
+def empty(saved: Path) -> Path:
+    saved.write_bytes(b"")
+    return saved
+
+
+def other_suffix(saved: Path) -> Path:
+    return saved.rename(saved.with_suffix(".zip"))
+
+
+def any_zip(saved: Path) -> Path:
+    with zipfile.ZipFile(saved, "w") as archive:
+        archive.writestr("a.txt", "a")
+    return saved
+
+
+def odd_metadata(saved: Path) -> Path:
+    return rewritten(saved, {"metadata.json": b"[]"})
+
+
+def cut_off(saved: Path) -> Path:
+    content = saved.read_bytes()
+    saved.write_bytes(content[: len(content) * 2 // 3])
+    return saved
+
+
+def flipped(saved: Path) -> Path:
+    content = bytearray(saved.read_bytes())
+    content[len(content) // 2] ^= 1
+    saved.write_bytes(content)
+    return saved
+
+
+def foreign(saved: Path) -> Path:
+    network().save(saved)
+    return saved
+
+
+def odd_digests(saved: Path) -> Path:
+    return rewritten(saved, {DIGESTS_MEMBER: b"../tess/a.wav\n"})
+
+
+def odd_examples(saved: Path) -> Path:
+    return rewritten(saved, {"sertag/examples.npz": b"no arrays"})
+
+
+def with_lambda(saved: Path) -> Path:
+    save(network(keras.layers.Lambda(lambda x: 2 * x)), saved, spec=SPEC, examples=EXAMPLES, digests=())
+    return saved
+
+
+class Doubling(keras.layers.Layer):
+    """Somebody's own layer."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def shrunk(inputs):
+    """Somebody's own activation."""
+    return 0.5 * inputs
+
+
+def with_own_layer(saved: Path) -> Path:
+    save(network(Doubling()), saved, spec=SPEC, examples=EXAMPLES, digests=())
+    return saved
+
+
+def with_own_function(saved: Path) -> Path:
+    save(network(keras.layers.Dense(4, activation=shrunk)), saved, spec=SPEC, examples=EXAMPLES, digests=())
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "message"),
+    [
+        (old_hdf5, "old_keras", r"HDF5 file.*expected.*Keras 3.*load_weights\('old.h5'\)"),
+        (old_archive, "old_keras", r"written by Keras 2.15.0, expected Keras 3.*load_weights\('paper.keras'\)"),
+        (folder, "not_keras", r"a folder, perhaps a SavedModel"),
+        (text, "not_keras", r"begins with b'weig'.*model.save\('name.keras'\)"),
+        (empty, "not_keras", r"begins with b''"),
+        (other_suffix, "not_keras", r"model.save\('name.keras'\)"),
+        (any_zip, "not_keras", r"no valid metadata.json"),
+        (odd_metadata, "not_keras", r"no valid metadata.json"),
+        (cut_off, "damaged", r"damaged or cut off.*copy it again"),
+        (flipped, "damaged", r"damaged or cut off"),
+        (foreign, "no_spec", r"no sertag/spec.json.*--like MODEL.onnx.*--data"),
+        (odd_digests, "damaged", r"other lines than SHA-1 digests"),
+        (odd_examples, "damaged", r"sertag/examples.npz"),
+        (with_lambda, "custom_objects", r"Lambda layer.*built-in"),
+        (with_own_layer, "custom_objects", r"not Keras' own: Doubling;.*built-in.*register_keras_serializable"),
+        (with_own_function, "custom_objects", r"not Keras' own: shrunk;"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_advice(
+    saved: Path, make: Callable[[Path], Path], code: str, message: str
+):
+    place = make(saved)
+    with pytest.raises(ExportError, match=message) as caught:
+        load(place)
+    assert caught.value.code == code
+    assert str(place) in str(caught.value)
+
+
+def test_an_invalid_specification_names_the_file(saved):
+    rewritten(saved, {SPEC_MEMBER: b'{"spec": 1}'})
+    with pytest.raises(SpecError, match=r"paper.keras: sertag.spec is not valid"):
+        load(saved)
+
+
+def test_a_network_without_our_members_can_be_had_alone(saved):
+    assert answers(load_model(foreign(saved))).shape == (5, 3)
+
+
+def test_the_advice_for_old_files_works(tmp_path):
+    old, rebuilt = network(), network()
+    old.save(tmp_path / "old.h5")
+    rebuilt.load_weights(tmp_path / "old.h5")
+    rebuilt.save(tmp_path / "new.keras")
+    np.testing.assert_array_equal(answers(load_model(tmp_path / "new.keras")), answers(old))
+
+
+def test_a_stranger_takes_over_what_another_model_takes_and_returns_but_not_its_merits():
+    found = spec_like(SPEC, name="stranger")
+    assert (found.features, found.window_s, found.offset_s) == (SPEC.features, SPEC.window_s, 0.5)
+    assert (found.labels, found.sentiment) == (SPEC.labels, SPEC.sentiment)
+    assert (found.name, found.temperature, found.min_confidence, found.licence) == ("stranger", 1.0, 0.0, "")
+    assert not found.training
+    assert not found.metrics

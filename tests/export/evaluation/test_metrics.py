@@ -1,0 +1,253 @@
+"""Figures and calibration on predictions whose answer is known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.corpora.clips import Clip
+from export.evaluation.calibration import (
+    choose_threshold,
+    cross_fit,
+    cross_thresholds,
+    equal_weights,
+    fit_temperature,
+    scale,
+)
+from export.evaluation.metrics import (
+    area_under_curve,
+    calibration_error,
+    count_confusion,
+    false_alarms,
+    figures,
+    merit,
+    sentiment_uar,
+)
+from export.evaluation.out_of_fold import measure
+from export.evaluation.predictions import CONDITIONS, Predictions
+from export.features.call_frames import Dataset
+from sertag.spec import FeatureSpec
+
+LABELS = ("angry", "happy", "sad")
+
+
+def draw(count: int, *, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Log-probabilities (n, 3) that claim to be `sharpness` times as sure as they may, and truth drawn honestly."""
+    rng = np.random.default_rng(seed)
+    honest = rng.standard_normal((count, 3)) * 2
+    honest -= np.log(np.exp(honest).sum(axis=1, keepdims=True))
+    truth = np.array([rng.choice(3, p=np.exp(row)) for row in honest])
+    claimed = honest * sharpness
+    return claimed - np.log(np.exp(claimed).sum(axis=1, keepdims=True)), truth
+
+
+def test_uar_counts_classes_and_accuracy_counts_clips():
+    probs = np.eye(3)[[0, 0, 0, 0, 1]]
+    found = figures(probs, np.array([0, 0, 0, 1, 1]), labels=LABELS)
+    assert found.accuracy == pytest.approx(4 / 5)
+    assert found.uar == pytest.approx((1 + 1 / 2) / 2)
+    assert found.chance == pytest.approx(1 / 2)  # nobody is sad
+    assert found.recall == {"angry": 1.0, "happy": 0.5}
+    assert found.confusion == [[3, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
+def test_figures_that_are_not_defined_are_left_out():
+    probs = np.eye(3)[[0, 0, 0, 2]]
+    found = figures(probs, np.array([0, 0, 1, 1]), labels=LABELS)  # happy is never said, and nobody is sad
+    assert found.precision == {"angry": pytest.approx(2 / 3), "sad": 0.0}
+    assert found.recall == {"angry": 1.0, "happy": 0.0}
+    assert found.f1 == {"angry": pytest.approx(0.8), "happy": 0.0}
+    assert found.macro_f1 == pytest.approx(0.4)
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_precision_and_f1_are_those_of_scikit_learn(pairs):
+    oracle = pytest.importorskip("sklearn.metrics")
+    truth, said = np.array(pairs, dtype=np.int64).T
+    labels = (*LABELS, "fear")
+    found = figures(np.eye(4)[said], truth, labels=labels)
+    precision, recall, f1, support = oracle.precision_recall_fscore_support(
+        truth, said, labels=range(4), zero_division=np.nan
+    )
+    occurs = support > 0
+    assert found.precision == {
+        label: pytest.approx(v) for label, v in zip(labels, precision, strict=True) if not np.isnan(v)
+    }
+    assert found.recall == {label: pytest.approx(recall[i]) for i, label in enumerate(labels) if occurs[i]}
+    assert found.f1 == {label: pytest.approx(f1[i]) for i, label in enumerate(labels) if occurs[i]}
+    assert found.macro_f1 == pytest.approx(f1[occurs].mean())
+    assert found.uar == pytest.approx(recall[occurs].mean())
+
+
+def test_calibration_error_of_boasting():
+    probs = np.tile([0.9, 0.1], (10, 1))
+    truth = np.array([0, 1] * 5)
+    assert calibration_error(probs, truth, weights=np.ones(10)) == pytest.approx(0.4)
+
+
+def test_temperature_finds_how_much_too_sure():
+    log_probs, truth = draw(4000, sharpness=2.5, seed=1)
+    temperature = fit_temperature(log_probs, truth, weights=np.ones(len(truth)))
+    assert temperature == pytest.approx(2.5, rel=0.1)
+    honest = calibration_error(scale(log_probs, temperature=temperature), truth, weights=np.ones(len(truth)))
+    assert honest < 0.03 < calibration_error(np.exp(log_probs), truth, weights=np.ones(len(truth)))
+
+
+def test_a_fold_never_sees_its_own_temperature():
+    log_probs, truth = draw(3000, sharpness=1.0, seed=2)
+    folds = np.repeat([0, 1, 2], 1000)
+    log_probs[folds == 2] *= 8  # one fold boasts; it must not be able to correct itself
+    log_probs -= np.log(np.exp(log_probs).sum(axis=1, keepdims=True))
+    probs = cross_fit(log_probs, truth, folds=folds, weights=np.ones(3000))
+    expected = scale(
+        log_probs[folds == 2],
+        temperature=fit_temperature(log_probs[folds != 2], truth[folds != 2], weights=np.ones(2000)),
+    )
+    np.testing.assert_allclose(probs[folds == 2], expected)
+
+
+def test_threshold_makes_the_answers_as_right_as_was_asked_for():
+    log_probs, truth = draw(4000, sharpness=1.0, seed=3)
+    probs = np.exp(log_probs)
+    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == truth
+    assert right.mean() < 0.8
+    threshold = choose_threshold(confidence, right, accuracy=0.8, weights=np.ones(4000))
+    assert right[confidence >= threshold].mean() == pytest.approx(0.8, abs=0.002)
+    thresholds = cross_thresholds(confidence, right, folds=np.arange(4000) % 4, accuracy=0.8, weights=np.ones(4000))
+    assert right[confidence >= thresholds].mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_threshold_that_cannot_be_reached_answers_almost_nothing():
+    confidence = np.linspace(0.1, 0.9, 9)
+    assert choose_threshold(confidence, np.zeros(9, bool), accuracy=0.5, weights=np.ones(9)) == pytest.approx(0.9)
+
+
+def test_a_threshold_of_a_fold_does_not_look_at_the_fold():
+    confidence, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False])
+    folds = np.array([0, 0, 1, 1])
+    found = cross_thresholds(confidence, right, folds=folds, accuracy=1.0, weights=np.ones(4))
+    assert found.tolist() == [0.7, 0.7, 0.9, 0.9]
+
+
+def test_a_small_corpus_weighs_as_much_as_a_large_one():
+    groups = np.array([0] * 90 + [1] * 10)
+    weights = equal_weights(groups)
+    assert weights[groups == 0].sum() == pytest.approx(weights[groups == 1].sum())
+    assert weights.sum() == pytest.approx(100)
+
+
+def test_rows_are_merged_as_windows_become_a_row():
+    """Two calls of one speaker each; every clip is scored alike, so rows have the answers of their clips."""
+    clips = tuple(
+        Clip(Path(str(index)), "emovo", str(index // 4), LABELS[index % 2], "", "", "", str(index))
+        for index in range(8)
+    )
+    calls = np.arange(8) // 4
+    dataset = Dataset(clips, calls, (), FeatureSpec())
+    rng = np.random.default_rng(1)
+    logits = np.eye(3)[np.arange(8) % 2] * 2 + rng.standard_normal((8, 3)) * 0.1
+    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    predicted = [
+        Predictions(np.flatnonzero(calls == fold), {name: log_probs[calls == fold] for name in CONDITIONS})
+        for fold in (1, 0)
+    ]
+    found = measure(predicted, dataset=dataset, folds=calls, folds_by="speaker", labels=LABELS, answers_right=0.5)
+    assert found.rows is not None
+    assert (found.rows.rows, found.rows.accuracy) == (4, 1.0)
+    assert found.conditions["clean, one clip"].uar == 1.0
+    assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
+
+
+SCORED = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("angry", "calm", "other"))), min_size=2, max_size=40)
+
+
+def scored(clips: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores with many ties, and who is angry and who calm."""
+    kinds = np.array([kind for _, kind in clips])
+    return np.array([score / 9 for score, _ in clips]), kinds == "angry", kinds == "calm"
+
+
+@given(clips=SCORED.filter(lambda clips: {"angry"} < {kind for _, kind in clips}))
+@settings(max_examples=100, deadline=None)
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(clips):
+    scores, angry, _ = scored(clips)
+    pairs = [(one > other) + (one == other) / 2 for one in scores[angry] for other in scores[~angry]]
+    assert area_under_curve(scores, angry) == pytest.approx(np.mean(pairs))
+    assert area_under_curve(-scores, angry) == pytest.approx(1 - np.mean(pairs))
+
+
+@given(
+    clips=SCORED.filter(lambda clips: {"angry", "calm"} <= {kind for _, kind in clips}),
+    found=st.sampled_from((Fraction(1, 2), Fraction(4, 5), Fraction(1))),
+)
+@settings(max_examples=100, deadline=None)
+def test_false_alarms_are_those_of_the_highest_threshold_that_finds_enough(clips, found):
+    scores, angry, calm = scored(clips)
+    enough = [t for t in set(scores) if (scores[angry] >= t).sum() >= found * int(angry.sum())]
+    expected = (scores[calm] >= max(enough)).mean()
+    assert false_alarms(scores, angry, calm, found=float(found)) == pytest.approx(expected)
+
+
+def test_clips_that_are_neither_angry_nor_calm_raise_no_alarm():
+    scores, angry, calm = scored([(9, "angry"), (5, "angry"), (7, "other"), (6, "calm"), (4, "calm")])
+    assert false_alarms(scores, angry, calm, found=0.5) == 0.0
+    assert false_alarms(scores, angry, calm, found=1.0) == 0.5
+
+
+@pytest.mark.parametrize("count", [*range(1, 60), 1000])
+def test_exactly_as_many_are_found_as_were_asked_for(count):
+    scores = np.linspace(1, 0, count, endpoint=False)
+    both = np.append(scores, scores)
+    angry = np.arange(2 * count) < count
+    for found in (Fraction(1, 2), Fraction(4, 5)):
+        needed = -(-found.numerator * count // found.denominator)
+        assert false_alarms(both, angry, ~angry, found=float(found)) == pytest.approx(needed / count)
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=3, max_size=3))
+def test_merit_counts_clips_without_an_answer_as_errors(counts):
+    confusion, unanswered = np.array(counts)[:, :3], np.array(counts)[:, 3]
+    if not np.array(counts).sum():
+        return
+    pairs = [(row, column) for row in range(3) for column in range(3) for _ in range(confusion[row, column])]
+    pairs += [(row, -1) for row in range(3) for _ in range(unanswered[row])]
+    recalls = [
+        np.mean([told == row for truth, told in pairs if truth == row])
+        for row in range(3)
+        if any(truth == row for truth, _ in pairs)
+    ]
+    accuracy = np.mean([truth == told for truth, told in pairs])
+    assert merit(confusion, unanswered) == pytest.approx((np.mean(recalls), accuracy))
+
+
+SENTIMENTS = ("negative", "positive", "neutral", "negative")  # of angry, happy, neutral and sad
+
+
+def test_the_sentiment_is_that_of_the_most_likely_label():
+    truth = np.array([0, 3, 1, 2])
+    probs = np.array([[0.3, 0.4, 0.1, 0.2], [0.9, 0, 0.1, 0], [0.1, 0.8, 0, 0.1], [0.2, 0.2, 0.4, 0.2]])
+    expected = (1 / 2 + 1 + 1) / 3  # sad for angry is right
+    assert sentiment_uar(probs, truth, np.ones(4, bool), sentiments=SENTIMENTS) == pytest.approx(expected)
+
+
+def test_a_clip_without_an_answer_has_the_wrong_sentiment():
+    probs, truth = np.eye(4)[[0, 1, 2, 3]], np.array([0, 1, 2, 3])
+    heard = np.array([True, True, True, False])
+    assert sentiment_uar(probs, truth, heard, sentiments=SENTIMENTS) == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert sentiment_uar(probs, truth, ~heard, sentiments=SENTIMENTS) == pytest.approx((1 / 2 + 0 + 0) / 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=20))
+def test_a_confusion_has_truth_in_its_rows(pairs):
+    told, truth = np.array([pair[0] for pair in pairs], int), np.array([pair[1] for pair in pairs], int)
+    confusion = count_confusion(told, truth, classes=3)
+    assert confusion.sum() == len(pairs)
+    for row in range(3):
+        for column in range(3):
+            assert confusion[row, column] == pairs.count((column, row))

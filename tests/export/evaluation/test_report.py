@@ -1,0 +1,137 @@
+"""What a training leaves in its folder: every figure right, undefined ones empty, leaking splits marked everywhere."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
+
+from export.errors import ExportError
+from export.evaluation import report
+from export.evaluation.metrics import figures
+from export.evaluation.report import MACRO, Outcome, Scored, write_artefacts
+from export.training.loop import Epoch
+
+LABELS = ("angry", "fear", "happy", "sad")
+NAMES = {
+    "history.csv",
+    "training.png",
+    "confusion-clean.png",
+    "confusion-phone.png",
+    "report.csv",
+    "metrics.json",
+}
+# Nobody is happy and nobody is called sad: angry 2 of 3 right, fear 2 of 2, sad 0 of 1; happy was said once, wrongly.
+TRUTH = np.array([0, 0, 0, 1, 1, 3])
+PREDICTED = np.array([0, 0, 1, 1, 1, 2])
+CLEAN = Scored(np.eye(4)[PREDICTED] * 0.8 + 0.05, TRUTH)
+PHONE = Scored(np.eye(4)[TRUTH], TRUTH, unanswered=1)
+OUTCOME = Outcome(
+    title="lstm on tess",
+    labels=LABELS,
+    history=(Epoch(1, 1.5, 0.25, 1.25, 0.5), Epoch(2, 0.75, 0.5, float("nan"), 0.25)),
+    kept=1,
+    conditions={"clean": CLEAN, "phone": PHONE},
+    leaking=False,
+    facts={"protocol": "speakers", "seed": 1, "data": {"tess": "ab12"}},
+)
+
+
+def rows(place: Path) -> list[dict[str, str]]:
+    with place.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    write_artefacts(OUTCOME, out=tmp_path / "run" / "fold-1", model=Path(__file__))
+    return tmp_path / "run" / "fold-1"
+
+
+def test_everything_is_there_and_nothing_else(written):
+    assert {path.name for path in written.iterdir()} == NAMES
+
+
+def test_the_history_is_a_row_an_epoch(written):
+    assert (written / "history.csv").read_text() == (
+        "epoch,loss,accuracy,val_loss,val_accuracy\n1,1.5,0.25,1.25,0.5\n2,0.75,0.5,nan,0.25\n"
+    )
+
+
+def test_the_report_has_every_class_and_leaves_undefined_figures_empty(written):
+    found = {(row["condition"], row["label"]): row for row in rows(written / "report.csv")}
+    assert list(found) == [(name, label) for name in ("clean", "phone") for label in (*LABELS, MACRO)]
+    cells = {
+        label: tuple(found["clean", label][column] for column in ("precision", "recall", "f1", "support"))
+        for label in (*LABELS, MACRO)
+    }
+    assert cells["angry"] == ("1", "0.666667", "0.8", "3")
+    assert cells["fear"] == ("0.666667", "1", "0.8", "2")
+    assert cells["happy"] == ("0", "", "", "0")  # said once, wrongly; there was none to be found
+    assert cells["sad"] == ("", "0", "0", "1")  # never said
+    # Means over the three that occur, precision over the two of them that were ever said.
+    assert cells[MACRO] == ("0.833333", "0.555556", "0.533333", "6")
+
+
+def test_the_json_has_the_facts_and_the_figures(written):
+    found = json.loads((written / "metrics.json").read_text())
+    clean = found["conditions"]["clean"]
+    own = figures(CLEAN.probs, TRUTH, labels=LABELS)
+    assert clean["confusion"] == [[2, 1, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
+    assert (clean["clips"], clean["accuracy"]) == (6, pytest.approx(4 / 6))
+    assert (clean["uar"], clean["macro_f1"], clean["ece"]) == (own.uar, own.macro_f1, own.ece)
+    assert set(clean["recall"]) == {"angry", "fear", "sad"}
+    assert set(clean["precision"]) == {"angry", "fear", "happy"}
+    assert found["conditions"]["phone"]["uar"] == 1
+    assert found["conditions"]["phone"]["unanswered"] == 1
+    assert found["facts"] == OUTCOME.facts
+    assert found["model_sha256"] == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    assert (found["labels"], found["kept_epoch"], found["epochs"]) == (list(LABELS), 1, 2)
+
+
+@pytest.mark.parametrize("leaking", [True, False])
+def test_speakers_in_both_halves_are_told_in_every_file(tmp_path, monkeypatch, leaking):
+    titles = []
+    monkeypatch.setattr(report, "training_curves", lambda *_, title, **__: titles.append(title))
+    monkeypatch.setattr(report, "confusion_matrix", lambda *_, title, **__: titles.append(title))
+    write_artefacts(dataclasses.replace(OUTCOME, leaking=leaking), out=tmp_path, model=Path(__file__))
+    words = "speakers in both halves"
+    assert len(titles) == 3
+    assert [words in title for title in titles] == [leaking] * 3
+    assert {row["split"] for row in rows(tmp_path / "report.csv")} == {words if leaking else "speakers apart"}
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    assert found["leaking"] is leaking
+    assert (found["split"] == words) is leaking
+
+
+def test_the_same_training_writes_the_same_bytes(written, tmp_path):
+    write_artefacts(OUTCOME, out=tmp_path / "again", model=Path(__file__))
+    for name in NAMES:
+        assert (tmp_path / "again" / name).read_bytes() == (written / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kept": 3}, "epoch 3 was kept, the history has 2"),
+        ({"history": ()}, "the history has 0"),
+        ({"conditions": {"clean": Scored(np.eye(3), np.arange(3))}}, r"clean: scores of shape \(3, 3\), expected"),
+        ({"conditions": {"clean": Scored(np.eye(4), np.arange(3))}}, r"shape \(4, 4\), expected \(3, 4\)"),
+        ({"conditions": {"phone": Scored(np.zeros((0, 4)), np.array([], dtype=np.int64))}}, "at least one clip"),
+        ({"conditions": {"clean": Scored(np.full((1, 4), np.nan), np.array([0]))}}, "diverged"),
+        ({"conditions": {"clean": Scored(np.eye(4), np.array([0, 1, 2, 4]))}}, "labels 0 to 4, expected 0 to 3"),
+        ({"conditions": {"clean": Scored(np.eye(4), np.array([0, 1, 2, -1]))}}, "labels -1 to 2"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_written(tmp_path, change, message):
+    with pytest.raises(ExportError, match=message) as caught:
+        write_artefacts(dataclasses.replace(OUTCOME, **change), out=tmp_path / "out", model=Path(__file__))
+    assert caught.value.code == "bad_result"
+    assert not (tmp_path / "out").exists()

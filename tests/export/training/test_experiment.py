@@ -1,0 +1,191 @@
+"""Recipes on the bench: the same record whether a network looks at cut clips or is shown windows of calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.corpora import clips_of, emovo
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+
+import keras
+from keras import Input, Sequential, layers
+
+from export.corpora.clips import Clip
+from export.errors import ExportError
+from export.evaluation.calibration import fit_temperature, scale
+from export.evaluation.predictions import MAKE_UPS, made_up
+from export.features.clip_windows import CONDITIONS
+from export.recipes import RECIPES
+from export.recipes.base import Recipe, Task
+from export.training import experiment
+from export.training.experiment import ClipBench, PhoneBench, Trial, _trial, bench_for
+from export.training.fit_clip import Scores
+from export.training.loop import Epoch, Fitted
+from export.training.splits import Split, splits
+from sertag.spec import FeatureSpec
+from tests.training import untraced
+
+LABELS = ("angry", "happy", "neutral", "sad")
+SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
+
+
+def build(task: Task) -> keras.Model:
+    return Sequential(
+        [
+            Input((task.frames, task.columns), name="features"),
+            layers.Normalization(mean=task.mean, variance=np.square(task.std)),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(task.labels, activation="softmax"),
+        ]
+    )
+
+
+TINY = Recipe(
+    "tiny",
+    "",
+    "",
+    "",
+    build,
+    SEQUENCE,
+    window_s=1.0,
+    offset_s=0.2,
+    labels=LABELS,
+    epochs=2,
+    batch=4,
+    augmentations=("noise",),
+)
+PHONE = dataclasses.replace(RECIPES["phone"], labels=LABELS, windows=128)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, ...]:
+    return clips_of(f"emovo={emovo(tmp_path_factory.mktemp('corpora') / 'emovo')}")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_the_framing_of_the_features_decides_the_bench(clips, cache):
+    assert isinstance(bench_for(clips, recipe=TINY, cache=cache, jobs=1), ClipBench)
+    told: list[tuple[int, int]] = []
+    found = bench_for(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
+    assert isinstance(found, PhoneBench)
+    assert told[-1] == (3, 3)  # calls, one a speaker
+
+
+@pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
+def test_clips_and_truth_belong_together(clips, cache, recipe):
+    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
+    assert sorted(bench.clips, key=lambda clip: clip.path) == sorted(clips, key=lambda clip: clip.path)
+    assert [LABELS[index] for index in bench.truth] == [clip.label for clip in bench.clips]
+    assert bench.spec.labels == LABELS
+    assert bench.spec.sentiment["happy"] == "positive"
+    assert (bench.spec.window_s, bench.spec.offset_s) == (recipe.window_s, recipe.offset_s)
+    assert bench.spec.features == recipe.features
+
+
+@pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
+def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path, recipe):
+    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
+    split = splits(bench.clips, protocol="speakers", seed=1)[1]
+    told: list[Epoch] = []
+    place = tmp_path / "t.npz"
+    with untraced():
+        trial = bench.run(split, seed=1, epochs=1, checkpoint=place, report=told.append)
+    assert (trial.epochs, trial.kept, trial.history) == (1, 1, tuple(told))
+    assert place.exists()
+    assert tuple(trial.scores) == CONDITIONS
+    for scores in trial.scores.values():
+        assert scores.log_probs.shape == (len(split.test), len(LABELS))
+        np.testing.assert_allclose(np.exp(scores.log_probs[scores.answered]).sum(axis=1), 1, atol=0.05)
+    assert 0.1 <= trial.temperature <= 10
+    assert 0 < trial.min_confidence <= 1
+    inner_looked_at = trial.history[0].val_loss is not None
+    assert inner_looked_at == (recipe is TINY)  # the length of the phone's training is fixed beforehand
+
+
+def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips, cache, monkeypatch):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    asked: list[tuple[int, int, tuple[str, ...]]] = []
+
+    def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> Fitted:
+        asked.append((seed, epochs, recipe.labels))
+        raise InterruptedError
+
+    monkeypatch.setattr(experiment, "fit_phone", note)
+    split = splits(bench.clips, protocol="random", seed=1)[0]
+    for epochs in (None, 3):
+        with pytest.raises(InterruptedError):
+            bench.run(dataclasses.replace(split, learn=np.arange(1000)), seed=7, epochs=epochs)
+    assert asked == [(7, 14, LABELS), (7, 3, LABELS)]
+
+
+def test_a_training_is_as_long_whatever_it_learns_from():
+    recipe = RECIPES["phone"]
+    assert recipe.steps * recipe.epochs * recipe.batch == pytest.approx(100_000, abs=14 * 128)
+    assert dataclasses.replace(recipe, windows=1, batch=4).steps == 1
+
+
+@pytest.mark.parametrize("make_up", MAKE_UPS)
+def test_statistics_of_a_channel_are_those_of_the_make_up_that_is_asked_for(clips, cache, make_up):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    dataset = bench._dataset
+    for index, clip in enumerate(dataset.clips):
+        members = made_up(dataset, index, make_up)
+        labels = [dataset.clips[member].label for member in members]
+        assert index in members
+        assert len({dataset.calls[member] for member in members}) == 1
+        if make_up == "one clip":
+            assert members.tolist() == [index]
+        elif make_up == "one mood":
+            assert set(labels) == {clip.label}
+        elif make_up == "mixed call":
+            assert sorted(labels) == sorted(LABELS)
+        else:
+            assert (labels.count("neutral"), len(labels)) == (1, 2)  # of four clips one is neutral
+
+
+def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:
+    return Scores(np.log(np.array(log_probs)), np.array(answered))
+
+
+def test_calibration_is_that_of_the_inner_clips_with_an_answer():
+    sure, unsure = [0.9, 0.1], [0.6, 0.4]
+    inner = {
+        "clean": scores([sure, sure, unsure], [True, True, True]),
+        "phone": scores([unsure, sure, [1.0, 1e-9]], [True, True, False]),
+    }
+    truth = np.array([0, 1, 0])
+    test = {"clean": scores([sure], [True])}
+    fitted = Fitted(None, (Epoch(1, 1.0, 0.5), Epoch(2, 1.0, 0.5)), kept=2)
+    trial: Trial = _trial(fitted, inner=inner, inner_truth=truth, test=test)
+    log_probs, labels = np.log([sure, sure, unsure, unsure, sure]), np.array([0, 1, 0, 0, 1])
+    assert trial.temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
+    confidence = scale(log_probs, temperature=trial.temperature).max(axis=1)
+    assert trial.min_confidence in confidence
+    answered = confidence >= trial.min_confidence
+    assert (labels == 0)[answered].mean() >= 0.6 or answered.sum() == np.isclose(confidence, confidence.max()).sum()
+    assert (trial.epochs, trial.kept) == (2, 2)
+    assert trial.scores is test
+
+
+@pytest.mark.parametrize("learn", [[], [0]])
+def test_the_phone_refuses_to_learn_from_nothing(clips, cache, learn):
+    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    bench._sums[0].count[0] = 3  # frames of speech: too few for a window
+    split = Split("x", np.array(learn, dtype=np.int64), np.array([1]), np.array([2]), False, False)
+    with pytest.raises(
+        ExportError, match=rf"none of {len(learn)} clips to learn from has 40 frames of speech"
+    ) as caught:
+        bench.run(split, seed=1)
+    assert caught.value.code == "no_data"

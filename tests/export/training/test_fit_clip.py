@@ -1,0 +1,332 @@
+"""The training of one network on invented windows: what it sees, what it keeps, and that interruptions do not show."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+
+import keras
+from keras import Input, Sequential, layers
+
+from export.errors import ExportError
+from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
+from export.recipes import RECIPES
+from export.recipes.base import Recipe, Task
+from export.training.fit_clip import answers, fit, score
+from export.training.loop import Epoch, Fitted, run_epochs
+from export.training.splits import Split
+from tests.limits import largest_file
+
+FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
+CLIPS = 40
+SPLIT = Split("the last", np.arange(24), np.arange(24, 32), np.arange(32, 40), leaking=False, inner_strangers=True)
+TRUTH = np.arange(CLIPS) % len(LABELS)
+
+
+def build(task: Task) -> keras.Model:
+    """Everything that has a state of its own: dropout, batch normalisation, weights."""
+    return Sequential(
+        [
+            Input((task.frames, task.columns), name="features"),
+            layers.Normalization(mean=task.mean, variance=np.square(task.std)),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(task.labels, activation="softmax"),
+        ]
+    )
+
+
+RECIPE = Recipe("tiny", "", "", "", build, RECIPES["bilstm"].features, labels=LABELS, epochs=5, batch=8)
+
+
+def windows(seed: int = 0, *, level: float = 1.0) -> Windows:
+    """One window a clip, whose label can be told; the third clip has two, the fifth none."""
+    rng = np.random.default_rng(seed)
+    counts = np.ones(CLIPS, dtype=np.int64)
+    counts[[2, 4]] = 2, 0
+    of_clip = np.repeat(np.arange(CLIPS), counts)
+    features = rng.standard_normal((len(of_clip), FRAMES, COLUMNS)) + 2 * np.eye(3)[TRUTH[of_clip]][:, None] * level
+    speech_s = rng.uniform(0.5, 2, len(of_clip))
+    return Windows(features.astype(np.float32), np.concatenate([[0], np.cumsum(counts)]), speech_s)
+
+
+def data(**augmented: Windows) -> ClipData:
+    return ClipData((), MappingProxyType({CLEAN: windows(), PHONE: windows(1), **augmented}))
+
+
+def train(material: ClipData | None = None, **changes: object) -> Fitted:
+    options = {"truth": TRUTH, "recipe": RECIPE, "seed": 1, "epochs": 3, **changes}
+    return fit(material or data(), options.pop("split", SPLIT), **options)
+
+
+def same(one: Fitted, other: Fitted) -> bool:
+    weights = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return one.history == other.history and all(np.array_equal(a, b) for a, b in weights)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Fitted:
+    return train(epochs=4)
+
+
+def test_it_learns_what_can_be_told(undisturbed):
+    assert [epoch.epoch for epoch in undisturbed.history] == [1, 2, 3, 4]
+    fitted = train(epochs=12, recipe=dataclasses.replace(RECIPE, learning_rate=0.05))
+    found = score(fitted.model, windows(), SPLIT.test)
+    assert (found.log_probs.argmax(axis=1) == TRUTH[SPLIT.test]).mean() > 0.8
+    assert fitted.history[-1].loss < fitted.history[0].loss
+
+
+def test_the_seed_decides_everything(undisturbed):
+    assert same(undisturbed, train(epochs=4))
+    assert not same(undisturbed, train(epochs=4, seed=2))
+
+
+class StopError(Exception):
+    """Somebody pulled the plug."""
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path, undisturbed):
+    def stop(epoch: Epoch) -> None:
+        if epoch.epoch == stops[0]:
+            raise StopError(stops.pop(0))
+
+    stops = [1, 3]
+    checkpoint = tmp_path / "training.npz"
+    for after in (1, 3):
+        with pytest.raises(StopError, match=str(after)):
+            train(epochs=4, checkpoint=checkpoint, report=stop)
+    told: list[Epoch] = []
+    resumed = train(epochs=4, checkpoint=checkpoint, report=told.append)
+    assert same(resumed, undisturbed)
+    assert tuple(told) == undisturbed.history  # all epochs are told, the earlier ones again
+    assert resumed.kept == undisturbed.kept
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_more_epochs_go_on_from_fewer_and_fewer_begin_anew(tmp_path, undisturbed, monkeypatch):
+    place = tmp_path / "t.npz"
+    train(epochs=2, checkpoint=place)
+    assert same(train(epochs=4, checkpoint=place), undisturbed)
+    with monkeypatch.context() as patched:
+        patched.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
+        assert same(train(epochs=4, checkpoint=place), undisturbed)  # nothing is left to do
+    fewer = train(epochs=2, checkpoint=place)
+    assert fewer.history == undisturbed.history[:2]
+    assert fewer.kept <= 2
+
+
+def history(*merits: tuple[float, float]) -> tuple[list[Epoch], keras.Model]:
+    """A training whose inner accuracy and loss are given, and a network whose only weight is the epoch."""
+    epochs = [Epoch(number, 1.0, 0.5, loss, accuracy) for number, (accuracy, loss) in enumerate(merits, start=1)]
+    model = Sequential([Input((1,)), layers.Dense(1, use_bias=False)])
+    model.compile(optimizer="sgd", loss="mse")
+    return epochs, model
+
+
+def run(epochs: list[Epoch], model: keras.Model, *, patience: int, most: int | None = None) -> Fitted:
+    def run_epoch(number: int) -> Epoch:
+        model.set_weights([np.array([[number]], np.float32)])
+        return epochs[number - 1]
+
+    return run_epochs(
+        model,
+        run_epoch,
+        epochs=most or len(epochs),
+        patience=patience,
+        checkpoint=None,
+        report=lambda epoch: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("merits", "patience", "kept", "trained"),
+    [
+        ([(0.2, 1.0), (0.6, 0.9), (0.4, 0.1)], 9, 2, 3),  # accuracy first
+        ([(0.6, 1.0), (0.6, 0.7), (0.6, 0.8)], 9, 2, 3),  # of equal ones the least loss
+        ([(0.6, 0.7), (0.6, 0.7)], 9, 1, 2),  # of equal ones the first
+        ([(0.6, 0.7), (0.1, 1.0), (0.2, 1.0), (0.9, 0.1)], 2, 1, 3),  # patience ends it before the best
+        ([(0.6, 0.7), (0.1, 1.0), (0.7, 1.0), (0.9, 0.1)], 2, 4, 4),  # each better one starts it again
+    ],
+)
+def test_the_best_epoch_is_kept(merits, patience, kept, trained):
+    fitted = run(*history(*merits), patience=patience)
+    assert (fitted.kept, len(fitted.history)) == (kept, trained)
+    assert fitted.model.get_weights()[0].item() == kept
+
+
+def test_patience_that_ended_a_training_ends_it_again(tmp_path):
+    place = tmp_path / "t.npz"
+    recipe = dataclasses.replace(RECIPE, patience=1, learning_rate=1e-9)
+    first = train(epochs=20, recipe=recipe, checkpoint=place)
+    assert len(first.history) - first.kept == 1
+    assert len(first.history) < 20
+    assert same(train(epochs=20, recipe=recipe, checkpoint=place), first)
+
+
+def test_the_weights_are_those_of_the_epoch_that_was_kept(undisturbed):
+    inner = windows().features[windows().starts[SPLIT.inner]]
+    probs = answers(undisturbed.model, inner)
+    told = undisturbed.history[undisturbed.kept - 1]
+    right = probs.argmax(axis=1) == TRUTH[SPLIT.inner]
+    loss = -np.log(probs[np.arange(len(inner)), TRUTH[SPLIT.inner]]).mean()
+    assert (right.mean(), loss) == pytest.approx((told.val_accuracy, told.val_loss), abs=1e-5)
+    assert told.val_accuracy == max(epoch.val_accuracy or 0 for epoch in undisturbed.history)
+
+
+def test_without_inner_figures_the_last_epoch_is_kept():
+    epochs, model = history(*[(0.0, 0.0)] * 3)
+    blind = [dataclasses.replace(epoch, val_accuracy=None, val_loss=None) for epoch in epochs]
+    assert run(blind, model, patience=1).kept == 3
+    assert str(blind[0]) == "epoch 1: loss 1.000, accuracy 0.500"
+    assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; inner clips: loss 0.000, accuracy 0.000"
+
+
+def seen_by_fit(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.ndarray]]:
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    original = keras.Sequential.fit
+
+    def spy(self: keras.Model, features: np.ndarray, truth: np.ndarray, **options: object) -> object:
+        seen.append((features, truth))
+        return original(self, features, truth, **options)
+
+    monkeypatch.setattr(keras.Sequential, "fit", spy)
+    return seen
+
+
+def clips_of(features: np.ndarray, source: Windows) -> list[int]:
+    """Which clip each of the windows is the first one of, or -1."""
+    first = {source.features[source.starts[clip]].tobytes(): clip for clip in range(CLIPS - 1)}
+    return [first.get(window.tobytes(), -1) for window in features]
+
+
+def test_an_epoch_shows_training_clips_alone_and_each_at_most_once(monkeypatch):
+    seen = seen_by_fit(monkeypatch)
+    train(epochs=3)
+    orders = []
+    for features, truth in seen:
+        shown = clips_of(features, windows())
+        assert len(set(shown)) == len(shown) == 16  # of 23 with speech, in batches of 8
+        assert set(shown) <= set(SPLIT.learn.tolist()) - {4}
+        np.testing.assert_array_equal(truth, TRUTH[shown])
+        orders.append(shown)
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_augmentations_are_mixed_with_the_clips_as_they_are(monkeypatch):
+    seen = seen_by_fit(monkeypatch)
+    noise = windows(2)
+    shift = Windows(windows(3).features[:3], np.concatenate([[0, 1, 2, 3], np.full(37, 3)]), windows().speech_s[:3])
+    recipe = dataclasses.replace(RECIPE, augmentations=("noise", "shift"), batch=23)
+    train(data(noise=noise, shift=shift), recipe=recipe, epochs=8)
+    shown = np.concatenate([features for features, _ in seen])
+    counts = [sum(clip >= 0 for clip in clips_of(shown, source)) for source in (windows(), noise)]
+    assert sum(counts) + sum(window.tobytes() in {own.tobytes() for own in shift.features} for window in shown) == len(
+        shown
+    )
+    assert shown.any(axis=(1, 2)).all()  # a version without speech is never drawn
+    assert 0.35 < counts[0] / len(shown) < 0.65  # the clip as it is weighs like each augmentation that is there
+
+
+def task_of(material: ClipData) -> Task:
+    """What a network would be built for."""
+    tasks: list[Task] = []
+
+    def note(task: Task) -> keras.Model:
+        tasks.append(task)
+        raise StopError
+
+    with pytest.raises(StopError):
+        train(material, recipe=dataclasses.replace(RECIPE, build=note))
+    return tasks[0]
+
+
+def test_scaling_is_that_of_training_clips_without_their_padding():
+    clean = windows()
+    clean.features[:, :, 1] *= 10
+    clean.features[:, :, 2] += 100
+    clean.features[::2, 4:] = 0  # half of the clips end after four frames
+    clean.features[clean.starts[24] :] += 1e6  # neither inner nor test clips may be looked at
+    task = task_of(ClipData((), MappingProxyType({CLEAN: clean, PHONE: clean})))
+    _, heard = clean.first_of(SPLIT.learn)
+    frames = clean.features[clean.starts[heard]].reshape(-1, COLUMNS)
+    frames = frames[frames.any(axis=1)]
+    np.testing.assert_allclose(task.mean, frames.mean(axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(task.std, frames.std(axis=0), rtol=1e-4)
+    assert (task.frames, task.columns, task.labels) == (FRAMES, COLUMNS, len(LABELS))
+    assert task.mean.dtype == task.std.dtype == np.float32
+
+
+def test_a_column_that_never_changes_is_not_divided_by_nothing():
+    clean = windows()
+    clean.features[:, :, 0] = 7
+    task = task_of(ClipData((), MappingProxyType({CLEAN: clean, PHONE: clean})))
+    assert task.std[0] > 0
+
+
+def test_a_clips_score_is_the_mean_of_its_windows_by_speech(undisturbed):
+    own = windows()
+    found = score(undisturbed.model, own, np.array([2, 4, 7]))
+    first, second = own.starts[2], own.starts[2] + 1
+    log_probs = np.log(answers(undisturbed.model, own.features))
+    expected = np.average(log_probs[[first, second]], axis=0, weights=own.speech_s[[first, second]])
+    np.testing.assert_allclose(found.log_probs[0], expected, atol=1e-6)
+    np.testing.assert_allclose(found.log_probs[2], log_probs[own.starts[7]], atol=1e-6)
+    assert found.answered.tolist() == [True, False, True]
+    assert not found.log_probs[1].any()
+
+
+def test_clips_without_any_window_have_no_answer(undisturbed):
+    silent = Windows(np.zeros((0, 0, 0), np.float32), np.zeros(CLIPS + 1, np.int64), np.zeros(0))
+    found = score(undisturbed.model, silent, SPLIT.test)
+    assert found.log_probs.shape == (8, 3)
+    assert not found.answered.any()
+
+
+def test_answers_do_not_depend_on_their_number(undisturbed):
+    features = np.concatenate([windows(seed).features for seed in range(8)])
+    assert len(features) > 256
+    whole = answers(undisturbed.model, features)
+    np.testing.assert_allclose(answers(undisturbed.model, features[:5]), whole[:5], atol=1e-6)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", ["learn", "inner"])
+def test_nothing_to_learn_from_or_to_choose_by_is_refused(part):
+    split = dataclasses.replace(SPLIT, **{part: np.array([4])})  # which has no speech
+    with pytest.raises(
+        ExportError, match=r"clips with speech to learn from and .* to choose the epoch by.*give more data"
+    ) as caught:
+        train(split=split)
+    assert caught.value.code == "no_data"
+
+
+def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
+    place = tmp_path / "training.npz"
+    train(epochs=1, checkpoint=place)
+    before = place.read_bytes()
+    with (
+        largest_file(len(before) // 2),
+        pytest.raises(
+            ExportError, match=r"training.npz: cannot keep the training: .*make room or name another --out"
+        ) as caught,
+    ):
+        train(epochs=4, checkpoint=place)
+    assert caught.value.code == "cannot_write"
+    assert place.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    with pytest.raises(ExportError, match=r"cannot keep the training: No such file or directory"):
+        train(epochs=1, checkpoint=tmp_path / "none" / "t.npz")

@@ -1,0 +1,225 @@
+"""Who is learnt from, who chooses and who is tested: the properties that every figure rests on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.corpora.clips import Clip
+from export.corpora.loading import load
+from export.errors import ExportError
+from export.training.splits import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
+
+
+def clip(corpus: str, speaker: str, number: int) -> Clip:
+    digest = f"{corpus}-{speaker}-{number}"
+    return Clip(Path(f"{digest}.wav"), corpus, speaker, "sad", "", "", "", digest)
+
+
+def crowd(corpus: str, speakers: int, each: int = 3) -> list[Clip]:
+    return [clip(corpus, f"{speaker:02}", number) for speaker in range(1, speakers + 1) for number in range(each)]
+
+
+CROWDS = st.builds(
+    lambda sizes, each: [item for number, size in enumerate(sizes) for item in crowd("abc"[number], size, each)],
+    st.lists(st.integers(1, 12), min_size=2, max_size=3),
+    st.integers(1, 4),
+)
+SEEDS = st.integers(0, 99)
+
+
+def people(clips: list[Clip], members: np.ndarray) -> set[str]:
+    return {clips[index].person for index in members}
+
+
+def same(one: list[Split], other: list[Split]) -> bool:
+    return len(one) == len(other) and all(
+        a.name == b.name
+        and all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("learn", "inner", "test"))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+@settings(deadline=None)
+@given(clips=CROWDS, protocol=st.sampled_from(PROTOCOLS), seed=SEEDS)
+def test_every_clip_is_on_one_side_and_the_seed_decides_which(clips, protocol, seed):
+    found = splits(clips, protocol=protocol, seed=seed)
+    for split in found:
+        parts = [split.learn, split.inner, split.test]
+        assert sorted(np.concatenate(parts)) == list(range(len(clips)))
+        assert all(part.dtype == np.int64 and (np.diff(part) > 0).all() for part in parts)
+        assert len(split.inner)
+        assert len(split.test)
+    assert same(found, splits(clips, protocol=protocol, seed=seed))
+    if protocol != "random":  # every clip is tested once
+        assert Counter(np.concatenate([split.test for split in found])) == Counter(range(len(clips)))
+
+
+@settings(deadline=None)
+@given(clips=CROWDS, seed=SEEDS)
+def test_nobody_who_is_tested_was_learnt_from(clips, seed):
+    for split in splits(clips, protocol="speakers", seed=seed):
+        assert not people(clips, split.test) & (people(clips, split.learn) | people(clips, split.inner))
+        assert not split.leaking
+
+
+@settings(deadline=None)
+@given(clips=CROWDS, seed=SEEDS)
+def test_no_corpus_that_is_tested_was_learnt_from(clips, seed):
+    found = splits(clips, protocol="corpora", seed=seed)
+    assert [split.name for split in found] == sorted({item.corpus for item in clips})
+    for split in found:
+        assert {clips[index].corpus for index in split.test} == {split.name}
+        assert split.name not in {clips[index].corpus for index in (*split.learn, *split.inner)}
+        assert not split.leaking
+
+
+@settings(deadline=None)
+@given(clips=CROWDS, protocol=st.sampled_from(PROTOCOLS), seed=SEEDS)
+def test_the_epoch_is_chosen_by_strangers_where_there_are_enough(clips, protocol, seed):
+    for split in splits(clips, protocol=protocol, seed=seed):
+        apart = not people(clips, split.inner) & people(clips, split.learn)
+        others = people(clips, split.learn) | people(clips, split.inner)
+        assert apart or not split.inner_strangers
+        assert split.inner_strangers == (len(others) >= 3 and not others & people(clips, split.test))
+        if split.inner_strangers:
+            assert len(people(clips, split.inner)) == max(1, round(INNER_SHARE * len(others)))
+
+
+@settings(deadline=None)
+@given(clips=CROWDS, protocol=st.sampled_from(PROTOCOLS), seed=SEEDS)
+def test_what_is_called_leaking_leaks(clips, protocol, seed):
+    for split in splits(clips, protocol=protocol, seed=seed):
+        known = people(clips, split.learn) | people(clips, split.inner)
+        assert split.leaking == bool(known & people(clips, split.test))
+
+
+def test_another_seed_deals_otherwise():
+    clips = crowd("a", 12)
+    for protocol in ("random", "speakers"):
+        assert not same(splits(clips, protocol=protocol, seed=1), splits(clips, protocol=protocol, seed=2))
+
+
+def test_random_is_one_split_of_a_fifth_of_the_clips_and_leaks():
+    clips = crowd("a", 4, each=25)
+    (split,) = splits(clips, protocol="random", seed=1)
+    assert (len(split.test), len(split.inner), len(split.learn)) == (round(TEST_SHARE * 100), 8, 72)
+    assert split.leaking
+    assert not split.inner_strangers
+
+
+@pytest.mark.parametrize(("speakers", "folds"), [(2, 2), (10, 10), (11, 5), (30, 5)])
+def test_few_speakers_are_a_fold_each(speakers, folds):
+    clips = crowd("emodb", speakers)
+    found = splits(clips, protocol="speakers", seed=1)
+    assert len(found) == folds
+    if folds == speakers:
+        assert [split.name for split in found] == sorted({item.speaker for item in clips})
+
+
+def test_speakers_of_two_corpora_are_told_apart():
+    clips = [*crowd("a", 2), *crowd("b", 2)]
+    assert [split.name for split in splits(clips, protocol="speakers", seed=1)] == ["a/01", "a/02", "b/01", "b/02"]
+
+
+def test_ravdess_is_split_by_actor_number_modulo_six():
+    clips = crowd("ravdess", 24)
+    found = splits(clips, protocol="speakers", seed=1)
+    assert len(found) == 6
+    for split in found:
+        numbers = {int(clips[index].speaker) for index in split.test}
+        assert len(numbers) == 4
+        assert {number % 6 for number in numbers} == {int(split.name[-1])}
+
+
+def test_real_ravdess_has_four_actors_a_fold(data_dir):
+    clips = load(data_dir / "ravdess", name="ravdess").clips
+    found = splits(clips, protocol="speakers", seed=1)
+    assert [len({clips[index].speaker for index in split.test}) for split in found] == [4] * 6
+    assert sum(len(split.test) for split in found) == len(clips)
+
+
+@pytest.mark.parametrize("unnamed", [1, 6])
+def test_a_speaker_that_nobody_named_is_refused(unnamed):
+    clips = [*crowd("own", 3), *(clip("own", "", number) for number in range(unnamed))]
+    message = rf"{unnamed} of {len(clips)} clips have no speaker, own--0.wav for one; name them in a manifest.*random"
+    with pytest.raises(ExportError, match=message) as caught:
+        splits(clips, protocol="speakers", seed=1)
+    assert caught.value.code == "no_speaker"
+
+
+def test_where_speakers_are_not_known_random_is_taken_for_leaking():
+    clips = [clip("own", "", number) for number in range(20)]
+    (split,) = splits(clips, protocol="random", seed=1)
+    assert split.leaking
+    assert not split.inner_strangers
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ("speakers", r"only one speaker, 01: nobody is left to test"),
+        ("corpora", r"only one corpus, own: nobody is left"),
+    ],
+)
+def test_one_speaker_or_corpus_is_refused(protocol, message):
+    with pytest.raises(ExportError, match=message + r".*--protocol random") as caught:
+        splits(crowd("own", 1, each=9), protocol=protocol, seed=1)
+    assert caught.value.code == "one_group"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_same_recording_on_both_sides_is_refused(protocol):
+    clips = [*crowd("a", 2, each=9), *crowd("b", 2, each=9)]
+    copies = [Clip(Path(f"copy-{item.path}"), "b", "02", "sad", "", "", "", item.digest) for item in clips[:9]]
+    with pytest.raises(
+        ExportError, match=r"recordings are in the test half and outside it, .*; take one copy away"
+    ) as caught:
+        splits([*clips, *copies], protocol=protocol, seed=1)
+    assert caught.value.code == "overlap"
+
+
+@settings(deadline=None)
+@given(
+    tested=st.integers(2, 4),
+    sizes=st.lists(st.integers(3, 12), min_size=1, max_size=3),
+    each=st.integers(1, 3),
+    seed=SEEDS,
+)
+def test_among_others_each_speaker_is_tested_and_none_of_the_corpus_calibrates(tested, sizes, each, seed):
+    others = [item for number, size in enumerate(sizes) for item in crowd("abc"[number], size, each)]
+    clips = [*others, *crowd("tess", tested, each)]
+    found = speakers_among_others(clips, corpus="tess", seed=seed)
+    assert [split.name for split in found] == [f"tess/{number:02}" for number in range(1, tested + 1)]
+    everybody = people(clips, np.arange(len(clips)))
+    for split in found:
+        assert sorted(np.concatenate([split.learn, split.inner, split.test])) == list(range(len(clips)))
+        assert people(clips, split.test) == {split.name}
+        assert people(clips, split.learn) | people(clips, split.inner) == everybody - {split.name}
+        inner = people(clips, split.inner)
+        assert len(inner) == max(1, round(INNER_SHARE * (len(everybody) - 1)))
+        assert not inner & people(clips, split.learn)
+        assert not any(person.startswith("tess/") for person in inner)
+        assert (split.leaking, split.inner_strangers) == (False, True)
+    assert same(found, speakers_among_others(clips, corpus="tess", seed=seed))
+
+
+def test_among_others_another_seed_calibrates_on_others():
+    clips = [*crowd("a", 30), *crowd("tess", 2)]
+    one, other = (speakers_among_others(clips, corpus="tess", seed=seed) for seed in (1, 2))
+    assert not same(one, other)
+    assert [split.name for split in one] == [split.name for split in other]
+
+
+def test_among_others_nobody_may_be_unknown_or_on_both_sides():
+    clips = [*crowd("a", 4), *crowd("tess", 2)]
+    with pytest.raises(ExportError, match="1 of 19 clips have no speaker"):
+        speakers_among_others([*clips, clip("a", "", 1)], corpus="tess", seed=1)
+    copy = Clip(Path("copy.wav"), "a", "01", "sad", "", "", "", clips[-1].digest)
+    with pytest.raises(ExportError, match=r"recordings are in the test half and outside it"):
+        speakers_among_others([*clips, copy], corpus="tess", seed=1)
