@@ -167,7 +167,7 @@ def _begun(args: argparse.Namespace) -> Report:
         "by_fault": {},
         "explanations": {one.name: one.reason for one in EXPLANATIONS},
         "unexplained": [],
-        "worth_a_look": [],
+        "announced": [],
     }
 
 
@@ -184,11 +184,9 @@ def _count(report: Report, seed: int, found: Compared) -> None:
     tables += [(report["by_fault"], name) for name in recording.kinds]
     for table, name in tables:
         table.setdefault(name, dict.fromkeys(VERDICTS, 0))[verdict.kind] += 1
-    if verdict.kind == "unexplained" or verdict.reason == "ffmpeg plays more":
+    if verdict.kind in ("unexplained", "announced"):
         line = {"seed": seed, "format": recording.format.name, "faults": list(recording.faults)}
-        report["unexplained" if verdict.kind == "unexplained" else "worth_a_look"].append(
-            line | {"reason": verdict.reason, "detail": verdict.detail}
-        )
+        report[verdict.kind].append(line | {"reason": verdict.reason, "detail": verdict.detail})
 
 
 def _write(path: Path, report: Report) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import soxr
 
+from benchmarks.torture.differential.ffmpeg import RATE_HZ, Outline, outline
 from benchmarks.torture.differential.fields import changed, chunks, fields, value
 from benchmarks.torture.differential.formats import Format, ffmpeg
-from benchmarks.torture.differential.speech import sound
+from benchmarks.torture.differential.speech import Sound, sound
 
 _CHUNKED = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM")
 _INDEX = {b"moov": b"free", b"idx1": b"JUNK", b"mfra": b"free"}
@@ -41,6 +43,7 @@ class Recording:
         rate_hz, channels: of its first track.
         held_s: seconds that it holds; None where only a decoder can say.
         most_s: seconds that it cannot exceed.
+        truth: outline of the speech in it from the start on, as far as that is known, (channels, n) as of `ffmpeg`.
         faults: what was done.
         kinds: names of the faults.
     """
@@ -51,6 +54,7 @@ class Recording:
     channels: int
     held_s: float | None
     most_s: float
+    truth: Outline | None = None
     faults: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
 
@@ -81,8 +85,9 @@ def recorded(format: Format, shop: Workshop, *, piped: bool = False, **fixed: in
     channels = fixed.get("channels") or int(rng.choice(format.channels))
     speech = sound(shop.clips, rng, rate_hz=rate_hz, channels=channels, tracks=format.tracks)
     content = format.make(speech, shop.folder, piped)
+    truth = _outline(speech) if format.speaks else None
     faults = ("piped",) if piped else ()
-    return Recording(format, content, rate_hz, channels, speech.seconds, speech.seconds, faults)
+    return Recording(format, content, rate_hz, channels, speech.seconds, speech.seconds, truth, faults)
 
 
 def none(recording: Recording, shop: Workshop) -> Recording:
@@ -119,9 +124,10 @@ def sizes(recording: Recording, shop: Workshop) -> Recording | None:
     for field in chosen:
         content = changed(content, field, _LIES[how](value(content, field), share))
     names = tuple(dict.fromkeys(field.name for field in chosen))
-    held_s = None if set(names) & set(_TRIMS) else recording.held_s
-    faults = (*recording.faults, f"sizes {how} ({','.join(names)})")
-    return replace(recording, content=content, held_s=held_s, faults=faults)
+    what = f"sizes {how} ({','.join(names)})"
+    if set(names) & set(_TRIMS):
+        return _damaged(recording, content, what)
+    return replace(recording, content=content, faults=(*recording.faults, what))
 
 
 # What says where to stop and not how much there is: every player obeys.
@@ -163,13 +169,13 @@ def two_data(recording: Recording, shop: Workshop) -> Recording | None:
         return None
     other = recorded(recording.format, shop, rate_hz=recording.rate_hz, channels=recording.channels)
     more = _data_chunk(other.content)
+    if more is None:
+        return None
+    order = ">" if recording.content[:4] in (b"RIFX", b"FORM") else "<"
     content = recording.content[: data.stop] + bytes((data.stop - data.start) % 2)
-    content += other.content[more.start : more.stop] if more else b""
-    seconds = recording.most_s + other.most_s
-    held_s = None if recording.held_s is None else seconds
-    return replace(
-        recording, content=content, held_s=held_s, most_s=seconds, faults=(*recording.faults, "two data chunks")
-    )
+    content += other.content[more.start : more.start + 4] + struct.pack(f"{order}I", len(more) - 8)
+    content += other.content[more.start + 8 : more.stop]
+    return _longer(recording, other, content, "two data chunks")
 
 
 def chunk_before(recording: Recording, shop: Workshop) -> Recording | None:
@@ -314,10 +320,30 @@ def _damaged(recording: Recording, content: bytes, what: str) -> Recording:
 
 
 def _joined(recording: Recording, other: Recording, what: str) -> Recording:
+    return _longer(recording, other, recording.content + other.content, what)
+
+
+def _longer(recording: Recording, other: Recording, content: bytes, what: str) -> Recording:
+    """Both recordings in one file; of several tracks each may go on where it ended or where the longest did."""
     seconds = recording.most_s + other.most_s
-    held_s = None if recording.held_s is None else seconds
-    content = recording.content + other.content
-    return replace(recording, content=content, held_s=held_s, most_s=seconds, faults=(*recording.faults, what))
+    held_s = None if recording.held_s is None or recording.format.tracks > 1 else seconds
+    truth = recording.truth if recording.format.tracks == 1 else None
+    if truth is not None and other.truth is not None and len(truth) == len(other.truth):
+        truth = np.concatenate((truth, other.truth), axis=1)
+    faults = (*recording.faults, what)
+    return replace(recording, content=content, held_s=held_s, most_s=seconds, truth=truth, faults=faults)
+
+
+def _outline(speech: Sound) -> Outline:
+    """Of all channels of all tracks, each begun at its start and padded to the longest."""
+    made = np.zeros((sum(map(len, speech.tracks)), round(speech.seconds * RATE_HZ) + 1), np.float32)
+    row = 0
+    for track, start_s in zip(speech.tracks, speech.starts_s, strict=True):
+        samples = soxr.resample(track.T, speech.rate_hz, RATE_HZ).T  # (c, n)
+        start = round(start_s * RATE_HZ)
+        made[row : row + len(track), start : start + samples.shape[1]] = samples[:, : made.shape[1] - start]
+        row += len(track)
+    return outline(made)
 
 
 def _data_chunk(content: bytes) -> range | None:
@@ -353,6 +379,8 @@ def _copied(recording: Recording, shop: Workshop, *options: str) -> bytes | None
     format = recording.format
     old, new = shop.folder / f"old{format.suffix}", shop.folder / f"new{format.suffix}"
     if format.container in (
+        "rifx",
+        "wavex",
         "wav",
         "rf64",
         "bw64",

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.torture.mutants import without_chance
 from benchmarks.torture.differential.speech import Sound
+from benchmarks.torture.mutants import without_chance
 
 ANY_HZ = (8000, 16_000, 44_100, 48_000)
 Make = Callable[[Sound, Path, bool], bytes]  # the sound, a folder to work in, whether into a pipe
@@ -34,6 +34,7 @@ class Format:
         rates_hz, channels: that it can have.
         tracks: how many audio tracks it has.
         pipes: whether it can be written into a pipe.
+        speaks: whether the speech is in it; frames of any bits are a sound that only decoders know.
     """
 
     container: str
@@ -45,6 +46,7 @@ class Format:
     channels: tuple[int, ...] = (1, 2)
     tracks: int = 1
     pipes: bool = False
+    speaks: bool = True
 
     @property
     def name(self) -> str:
@@ -198,9 +200,11 @@ def _amr() -> list[Format]:
     return [
         Format("amr", "amr-nb", ".amr", "amr", spoken, **phone),
         Format("3gp", "amr-nb", ".3gp", "3gp", in_3gp, **phone),
-        Format("amr", "amr-nb-pauses", ".amr", "amr", _frames(b"#!AMR\n", (0x3C, 32), (0x44, 6), 0x7C), **phone),
+        Format("amr", "amr-nb-pauses", ".amr", "amr", _frames(b"#!AMR\n", (0x3C, 32), (0x44, 6), 0x7C),
+               speaks=False, **phone),
         Format("amr", "amr-wb-pauses", ".awb", "amr", _frames(b"#!AMR-WB\n", (0x14, 33), (0x4C, 6), 0x7C),
-               rates_hz=(16_000,), channels=(1,)),
+               rates_hz=(16_000,), channels=(1,),
+               speaks=False),
     ]  # fmt: skip
 
 

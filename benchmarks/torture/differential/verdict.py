@@ -24,6 +24,7 @@ _SPEECH, _SILENCE = 0.02, 0.1  # magnitude of speech, and the share of it under 
 _ALIKE, _PARTLY_ALIKE = 0.85, 0.7  # correlation of outlines, of the whole and of a part of a damaged recording
 _PART, _PART_LAG = 40, 60  # of damaged recordings parts of 2 s are compared, 3 s from their place at most
 _BAD_PARTS = 2  # what damage itself may spoil
+_NOISE_ERRORS = 50  # complaints of ffmpeg from which on both play noise, as of ADPCM whose bytes have moved
 _TIMED = (
     "mkv",
     "webm",
@@ -37,8 +38,17 @@ _TIMED = (
     "mpegts",
     "ogg",
 )  # packets have times
-_MISPLAYED = ("rifx",)  # ffmpeg takes the samples of RIFX for little-endian ones, and plays noise
-_FRAME_SAMPLES = {"aac": 1024, "mp3": 1152, "mp2": 1152, "ac3": 1536, "eac3": 1536, "wmav1": 2048, "wmav2": 2048}
+_FRAME_SAMPLES = {
+    "aac": 1024,
+    "mp3": 1152,
+    "mp2": 1152,
+    "ac3": 1536,
+    "eac3": 1536,
+    "wmav1": 2048,
+    "wmav2": 2048,
+    "adpcm_ms": 700,
+    "adpcm_ima_wav": 700,
+}  # of ADPCM a third of a block, so that one block may be filled up
 _FOREIGN = re.compile(
     r"libsndfile|FFmpeg|SF_INFO|Internal error|possibly a pipe|Invalid data found|not found|psf_|Errno|Traceback"
 )
@@ -125,6 +135,13 @@ EXPLANATIONS = (
         ),
     ),
     Explanation(
+        "no header",
+        "nothing in the file says where its sound ends, so both take a second recording for samples of the first",
+        lambda recording, played, seconds: (
+            recording.format.container == "ircam" and abs(seconds - played.seconds) <= TOLERANCE_S
+        ),
+    ),
+    Explanation(
         "junk",
         "ffmpeg plays a tag or filling bytes behind the sound, sertag does not",
         lambda recording, played, seconds: (
@@ -181,7 +198,8 @@ def _length(recording: Recording, played: Played, read: Read) -> Verdict | None:
     slack_s = TOLERANCE_S + (_frames_s(played) if held_s is not None else 0)
     wanted_s = held_s if held_s is not None else played.seconds
     detail = f"{seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s), held {held_s}"
-    if seconds < wanted_s - slack_s:
+    unsaid = _explained(recording, played, seconds) == "no header"
+    if seconds < wanted_s - slack_s and not unsaid:
         return _announced(played, read, detail) or Verdict("unexplained", "lost in silence", detail)
     holes = {"time_hole", "packets_lost"} & set(recording.kinds) and recording.format.container in _TIMED
     if holes and held_s is None and seconds < played.clock_s - TOLERANCE_S - _frames_s(played):
@@ -201,31 +219,35 @@ def _announced(played: Played, read: Read, detail: str) -> Verdict | None:
 
 
 def _content(recording: Recording, played: Played, read: Read) -> Verdict | None:
-    """Every channel sounds as ffmpeg's does, in one of its two timings."""
-    if recording.format.container in _MISPLAYED:
+    """Every channel sounds as the speech in it did, or as ffmpeg's does in one of its two timings."""
+    if not recording.format.speaks:  # pauses are silence for sertag, and whatever the decoder does there for ffmpeg
         return None
-    compare = _differences if recording.held_s is not None else _differences_in_parts
-    plain = [channel for track in played.tracks for channel in track.outline]
-    clock = [channel for track in played.tracks for channel in track.clock_outline]
-    for number, own in enumerate(np.asarray(read.outline, dtype=np.float32)[: len(plain)]):
-        reasons = [compare(own, other[number]) for other in (plain, clock)]
-        if all(reasons):
-            swapped = len(clock) > 1 and any(not compare(own, channel) for channel in clock)
-            return Verdict(
-                "unexplained", "channel order" if swapped else "other content", f"channel {number}: {reasons[0]}"
-            )
+    if recording.held_s is None and played.errors >= _NOISE_ERRORS:
+        return None
+    moved = recording.held_s is None or {"joined", "joined_other", "two_data"} & set(recording.kinds)
+    compare = _differences_in_parts if moved else _differences
+    sides = [[channel for track in played.tracks for channel in track.outline]]
+    sides += [[channel for track in played.tracks for channel in track.clock_outline]]
+    sides += [list(recording.truth)] if recording.truth is not None else []
+    for number, own in enumerate(np.asarray(read.outline, dtype=np.float32)):
+        reasons = [compare(own, side[number]) for side in sides if number < len(side)]
+        if reasons and all(reasons):
+            swapped = any(not compare(own, channel) for channel in sides[-1])
+            name = "channel order" if swapped else "other content"
+            return Verdict("unexplained", name, f"channel {number}: {reasons[-1]}")
     return None
 
 
 def _false_note(recording: Recording, played: Played, read: Read) -> Verdict | None:
     """A complete file is said to be truncated."""
     lies = ("sizes", "junk_behind", "junk_before", "two_data", "joined", "joined_other")
+    lies += ("zeros_behind",) if recording.format.container == "amr" else ()  # a zero is the beginning of a frame
     whole = recording.held_s is not None and not any(kind in lies for kind in recording.kinds)
     if whole and read.note_code == "truncated":
         return Verdict("unexplained", "false note", read.note)
     lengths_s = [float(length) for length in re.findall(r"(\d+\.\d+) s\b", read.note)]
     most_s = recording.most_s + 1 + _frames_s(played)
-    if "sizes" not in recording.kinds and max(lengths_s, default=0) > most_s:
+    if "sizes" not in recording.kinds and max(lengths_s, default=0) > max(most_s, read.seconds + 1):
         return Verdict("unexplained", "false length", f"at most {recording.most_s:.3f} s; {read.note}")
     return None
 
@@ -235,7 +257,11 @@ def _agreed(recording: Recording, played: Played, read: Read) -> Verdict:
         return Verdict("same", "the lengths agree")
     name = _explained(recording, played, read.seconds)
     detail = f"{read.seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s)"
-    return Verdict("explained", name, detail) if name else Verdict("unexplained", "other length", detail)
+    if name:
+        return Verdict("explained", name, detail)
+    if read.note and read.seconds > played.seconds:
+        return Verdict("announced", "more than the header says", f"{detail}; {read.note}")
+    return Verdict("unexplained", "other length", detail)
 
 
 def _explained(recording: Recording, played: Played, seconds: float) -> str:
