@@ -24,11 +24,13 @@ from typing import Any
 
 from benchmarks.call_material import data_folder
 from benchmarks.machine import machine
-from benchmarks.torture.differential.faults import Recording, case
+from benchmarks.torture.differential.explanations import EXPLANATIONS
 from benchmarks.torture.differential.ffmpeg import Played, play
-from benchmarks.torture.differential.formats import formats
-from benchmarks.torture.differential.speech import clips
-from benchmarks.torture.differential.verdict import EXPLANATIONS, Read, Verdict, judge
+from benchmarks.torture.differential.recordings.cases import case
+from benchmarks.torture.differential.recordings.formats import formats
+from benchmarks.torture.differential.recordings.recording import Recording
+from benchmarks.torture.differential.recordings.speech import clips
+from benchmarks.torture.differential.verdict import Read, Verdict, judge
 
 RESULTS = Path(__file__).parents[2] / "results" / "differential.json"
 _ROOT = Path(__file__).parents[3]

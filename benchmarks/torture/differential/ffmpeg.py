@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-RATE_HZ = 8000  # at which both sides are compared
-OUTLINE_S = 0.05
+from benchmarks.torture.differential.outlines import RATE_HZ, Outline, outline
+
 LONGEST_S = 400.0  # a wrong timestamp may mean years of silence
 LIMIT_S = 60.0
-
-Outline = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +87,6 @@ def play(path: Path, *, muxer: str) -> Played:
         return played
     forced = _play(path, ["-f", {"ipod": "mov", "3gp": "mov", "adts": "aac"}.get(muxer, muxer)])
     return Played(forced.tracks, forced.errors, forced.said, True) if forced.seconds else played
-
-
-def outline(samples: npt.NDArray[np.float32]) -> Outline:
-    """Mean magnitudes of stretches of `OUTLINE_S`.
-
-    Args:
-        samples: float32 (channels, samples) at `RATE_HZ`.
-
-    >>> outline(np.ones((2, 1000), np.float32)).shape
-    (2, 2)
-    """
-    step = round(OUTLINE_S * RATE_HZ)
-    whole = samples[:, : samples.shape[1] // step * step]
-    return np.abs(whole.reshape(len(samples), -1, step)).mean(axis=2).astype(np.float32)  # (c, n)
 
 
 def _play(path: Path, form: list[str]) -> Played:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.torture.differential.speech import Sound
+from benchmarks.torture.differential.recordings.speech import Sound
 from benchmarks.torture.mutants import without_chance
 
 ANY_HZ = (8000, 16_000, 44_100, 48_000)

@@ -21,7 +21,7 @@ _PEAK = 0.5  # of full scale, so that no encoder clips
 _FOLDERS = ("calls", "ordinary", "ravdess", "crema_d", "tess", "emodb", "emovo", "nemo")
 _PER_FOLDER = 60  # enough to sound different
 _SUFFIXES = (".wav", ".flac", ".opus", ".mp3")  # that libsndfile reads
-_EXAMPLES = Path(__file__).parents[3] / "examples" / "calls"
+_EXAMPLES = Path(__file__).parents[4] / "examples" / "calls"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""Differences in length between sertag and ffmpeg that are right, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.torture.differential.ffmpeg import Played
+from benchmarks.torture.differential.recordings.recording import Recording
+
+TOLERANCE_S = 0.2
+_FRAME_SAMPLES = {
+    "aac": 1024,
+    "mp3": 1152,
+    "mp2": 1152,
+    "ac3": 1536,
+    "eac3": 1536,
+    "wmav1": 2048,
+    "wmav2": 2048,
+    "adpcm_ms": 700,
+    "adpcm_ima_wav": 700,
+}  # of ADPCM a third of a block, so that one block may be filled up
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A difference in length that is right, and why."""
+
+    name: str
+    reason: str
+    holds: Callable[[Recording, Played, float], bool]
+
+
+EXPLANATIONS = (
+    Explanation(
+        "clock",
+        "a hole in the timestamps is silence for sertag, so that later windows keep their times; ffmpeg plays on",
+        lambda recording, played, seconds: abs(seconds - played.clock_s) <= TOLERANCE_S,
+    ),
+    Explanation(
+        "frames",
+        "one of both plays the delay or the padding of the encoder: up to three frames of a codec at low rates",
+        lambda recording, played, seconds: abs(seconds - played.seconds) <= frames_s(played),
+    ),
+    Explanation(
+        "content",
+        "ffmpeg believes a wrong header or stops behind the first recording, sertag reads all that the file holds",
+        lambda recording, played, seconds: (
+            recording.held_s is not None and abs(seconds - recording.held_s) <= TOLERANCE_S + frames_s(played)
+        ),
+    ),
+    Explanation(
+        "concealed",
+        "packets that cannot be decoded are silence for sertag and nothing for ffmpeg",
+        lambda recording, played, seconds: (
+            played.errors > 0
+            and played.seconds < seconds <= max((track.packets_s for track in played.tracks), default=0) + TOLERANCE_S
+        ),
+    ),
+    Explanation(
+        "damage",
+        "behind damage sertag finds more of the recording than ffmpeg does, and not more than there was",
+        lambda recording, played, seconds: (
+            recording.held_s is None and played.seconds < seconds <= recording.most_s + TOLERANCE_S + frames_s(played)
+        ),
+    ),
+    Explanation(
+        "unknown size",
+        "no header says where the sound ends, so what follows is sound too, as players of raw samples take it",
+        lambda recording, played, seconds: (
+            {"sizes", "piped", "killed", "joined", "joined_other"} & set(recording.kinds) != set()
+            and played.seconds < seconds <= recording.most_s + TOLERANCE_S
+        ),
+    ),
+    Explanation(
+        "no header",
+        "nothing in the file says where its sound ends, so both take a second recording for samples of the first",
+        lambda recording, played, seconds: (
+            recording.format.container == "ircam" and abs(seconds - played.seconds) <= TOLERANCE_S
+        ),
+    ),
+    Explanation(
+        "junk",
+        "ffmpeg plays a tag or filling bytes behind the sound, sertag does not",
+        lambda recording, played, seconds: (
+            recording.held_s is not None and recording.held_s - TOLERANCE_S <= seconds < played.seconds
+        ),
+    ),
+)
+
+
+def frames_s(played: Played) -> float:
+    """How long three frames of the slowest track's codec are, 0 where frames are samples."""
+    return max(
+        (3 * _FRAME_SAMPLES.get(track.codec, 0) / track.rate_hz for track in played.tracks if track.rate_hz), default=0
+    )
