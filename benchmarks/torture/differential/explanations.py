@@ -17,9 +17,9 @@ _FRAME_SAMPLES = {
     "eac3": 1536,
     "wmav1": 2048,
     "wmav2": 2048,
-    "adpcm_ms": 700,
-    "adpcm_ima_wav": 700,
-}  # of ADPCM a third of a block, so that one block may be filled up
+    "adpcm_ms": 1400,
+    "adpcm_ima_wav": 1400,
+}  # of ADPCM two thirds of a block, because each of two joined recordings may be filled up
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ class Explanation:
 
 
 EXPLANATIONS = (
+    Explanation(
+        "no header",
+        "nothing in the file says where its sound ends, so both take a second recording for samples of the first",
+        lambda recording, played, seconds: (
+            recording.format.container == "ircam" and abs(seconds - played.seconds) <= TOLERANCE_S
+        ),
+    ),
     Explanation(
         "clock",
         "a hole in the timestamps is silence for sertag, so that later windows keep their times; ffmpeg plays on",
@@ -70,13 +77,6 @@ EXPLANATIONS = (
         lambda recording, played, seconds: (
             {"sizes", "piped", "killed", "joined", "joined_other"} & set(recording.kinds) != set()
             and played.seconds < seconds <= recording.most_s + TOLERANCE_S
-        ),
-    ),
-    Explanation(
-        "no header",
-        "nothing in the file says where its sound ends, so both take a second recording for samples of the first",
-        lambda recording, played, seconds: (
-            recording.format.container == "ircam" and abs(seconds - played.seconds) <= TOLERANCE_S
         ),
     ),
     Explanation(

@@ -101,14 +101,14 @@ def _shape(recording: Recording, played: Played, read: Read) -> Verdict | None:
 def _length(recording: Recording, played: Played, read: Read) -> Verdict | None:
     """None where nothing is missing and nothing is too much, so that the content is compared."""
     seconds, held_s = read.seconds, recording.held_s
-    slack_s = TOLERANCE_S + (frames_s(played) if held_s is not None else 0)
+    slack_s = TOLERANCE_S + frames_s(played)
     wanted_s = held_s if held_s is not None else played.seconds
     detail = f"{seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s), held {held_s}"
     unsaid = _explained(recording, played, seconds) == "no header"
-    if seconds < wanted_s - slack_s and not unsaid:
+    if seconds < wanted_s - (slack_s if held_s is not None else TOLERANCE_S) and not unsaid:
         return _announced(played, read, detail) or Verdict("unexplained", "lost in silence", detail)
     holes = {"time_hole", "packets_lost"} & set(recording.kinds) and recording.format.container in _TIMED
-    if holes and held_s is None and seconds < played.clock_s - TOLERANCE_S - frames_s(played):
+    if holes and held_s is None and seconds < played.clock_s - slack_s:
         return Verdict("unexplained", "clock not kept", detail)
     if seconds > max(played.seconds, played.clock_s, recording.most_s) + slack_s:
         return Verdict("unexplained", "too much", detail)
