@@ -184,10 +184,10 @@ def _amr() -> bytes:
 def _by_sndfile(samples: Samples, rate_hz: int, container: str, subtype: str) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate_hz, format=container, subtype=subtype)
-    return _without_chance(buffer.getvalue())
+    return without_chance(buffer.getvalue())
 
 
-def _without_chance(content: bytes) -> bytes:
+def without_chance(content: bytes) -> bytes:
     """The same sound without the time of writing (WAV of floats) and the random number of the stream (Ogg)."""
     changed = bytearray(content)
     if (peak := content.find(b"PEAK")) >= 0:
@@ -196,11 +196,11 @@ def _without_chance(content: bytes) -> bytes:
     for start, end in pairwise([*pages, len(content)]):
         changed[start + 14 : start + 18] = bytes(4)
         changed[start + 22 : start + 26] = bytes(4)
-        changed[start + 22 : start + 26] = _ogg_checksum(changed[start:end]).to_bytes(4, "little")
+        changed[start + 22 : start + 26] = ogg_checksum(changed[start:end]).to_bytes(4, "little")
     return bytes(changed)
 
 
-def _ogg_checksum(page: bytes) -> int:
+def ogg_checksum(page: bytes) -> int:
     """CRC-32 of RFC 3533, 6: polynomial 0x04c11db7, nothing reflected or inverted."""
     checksum = 0
     for byte in page:

@@ -1,0 +1,1 @@
+"""What sertag reads of damaged recordings, compared with what ffmpeg plays of them."""
