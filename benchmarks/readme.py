@@ -168,6 +168,40 @@ def reliability() -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+FAMILIES = {  # rows of the table of the differential run, and the containers in each
+    "WAV and its kin": ("wav", "wavex", "rifx", "rf64", "bw64", "w64"),
+    "AU, CAF, AIFF, VOC, NIST, IRCAM": ("au", "au-little", "caf", "aiff", "aifc", "voc", "nist", "ircam"),
+    "FLAC, WavPack, TTA": ("flac", "wv", "tta"),
+    "MP3, MP2, AAC, AC-3, AMR": ("mp3", "mp2", "adts", "ac3", "eac3", "amr"),
+    "Ogg": ("ogg",),
+    "MP4, M4A, MOV, 3GP": ("m4a", "mp4", "mp4-fragmented", "mov", "3gp"),
+    "Matroska, WebM": ("mkv", "webm"),
+    "ASF, AVI, FLV, MPEG": ("asf", "avi", "flv", "mpegts", "mpegps"),
+}
+
+
+def differential(path: Path = _ROOT / "benchmarks" / "results" / "differential.json") -> str:
+    """What sertag reads of damaged recordings beside what ffmpeg plays, from `benchmarks.torture.differential`."""
+    if not path.exists():
+        return "The differential run was not measured yet."
+    report = json.loads(path.read_text(encoding="utf-8"))
+    kinds = tuple(report["verdicts"])
+    rows = []
+    for family, containers in FAMILIES.items():
+        found = [row for name, row in report["by_container"].items() if name.rstrip("*") in containers]
+        if found:
+            counts = [sum(row[kind] for row in found) for kind in kinds]
+            rows.append([family, str(sum(counts)), *map(str, counts)])
+    text = (
+        f"{report['cases']:,} recordings of all containers and codecs, damaged by cuts, wrong sizes, joins, chains, "
+        f"tags, lost bytes and packets, compared in length, channels, rate and sound with what FFmpeg "
+        f"{report['ffmpeg']} plays:"
+    )
+    reasons = "\n".join(f"- {name}: {reason};" for name, reason in report["explanations"].items())
+    head = ["container", "cases", *(kind if kind != "same" else "the same" for kind in kinds)]
+    return f"{text}\n\n{_table(head, rows)}\n\nExplained are:\n\n{reasons.removesuffix(';')}."
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "example": example,
     "help": help_text,
@@ -177,6 +211,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "speed": speed,
     "formats": formats,
     "reliability": reliability,
+    "differential": differential,
 }
 
 
