@@ -64,8 +64,9 @@ def recorded(format: Format, shop: Workshop, *, piped: bool = False, **fixed: in
     speech = sound(shop.clips, rng, rate_hz=rate_hz, channels=channels, tracks=format.tracks)
     content = format.make(speech, shop.folder, piped)
     truth = _outline(speech) if format.speaks else None
+    held_s = None if format.container == "avi" and format.tracks > 1 else speech.seconds  # AVI keeps no starts
     faults = ("piped",) if piped else ()
-    return Recording(format, content, rate_hz, channels, speech.seconds, speech.seconds, truth, faults)
+    return Recording(format, content, rate_hz, channels, held_s, speech.seconds, truth, faults)
 
 
 def same(recording: Recording, content: bytes, what: str) -> Recording:
