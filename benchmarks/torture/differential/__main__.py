@@ -138,7 +138,7 @@ def _show(seed: int, folder: Path, speech: tuple[Path, ...], reader: Reader) -> 
     recording, played, read = found.recording, found.played, asdict(found.read)
     read.pop("outline")
     tracks = [{name: getattr(track, name) for name in _TRACK} for track in played.tracks]
-    held = {"held_s": recording.held_s, "most_s": recording.most_s}
+    held = {"held_s": recording.held_s, "spoken_s": recording.spoken_s, "most_s": recording.most_s}
     shown = {
         "file": str(kept),
         "format": recording.format.name,

@@ -81,9 +81,11 @@ EXPLANATIONS = (
     ),
     Explanation(
         "junk",
-        "ffmpeg plays a tag or filling bytes behind the sound, sertag does not",
+        "ffmpeg plays a tag, filling bytes or another recording's bytes as sound, sertag does not",
         lambda recording, played, seconds: (
-            recording.held_s is not None and recording.held_s - TOLERANCE_S <= seconds < played.seconds
+            (recording.spoken_s if recording.held_s is None else recording.held_s) - TOLERANCE_S
+            <= seconds
+            < played.seconds
         ),
     ),
 )

@@ -102,7 +102,7 @@ def _length(recording: Recording, played: Played, read: Read) -> Verdict | None:
     """None where nothing is missing and nothing is too much, so that the content is compared."""
     seconds, held_s = read.seconds, recording.held_s
     slack_s = TOLERANCE_S + frames_s(played)
-    wanted_s = held_s if held_s is not None else min(played.seconds, recording.most_s)  # more than that is junk
+    wanted_s = held_s if held_s is not None else min(played.seconds, recording.spoken_s)  # more than that is junk
     detail = f"{seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s), held {held_s}"
     unsaid = _explained(recording, played, seconds) == "no header"
     if seconds < wanted_s - (slack_s if held_s is not None else TOLERANCE_S) and not unsaid:

@@ -177,10 +177,10 @@ def test_parts_of_damaged_recordings_may_move() -> None:
 # The judge
 
 FORMAT = Format("wav", "pcm_s16le", ".wav", "wav", lambda sound, folder, piped: b"")
-SOUND = Recording(FORMAT, b"", 8000, 1, held_s=10.0, most_s=10.0)
+SOUND = Recording(FORMAT, b"", 8000, 1, held_s=10.0, spoken_s=10.0, most_s=10.0)
 DAMAGED = replace(SOUND, held_s=None, kinds=("cut",))
-JOINED = replace(SOUND, held_s=20.0, most_s=20.0, kinds=("joined",))
-TIMED = replace(DAMAGED, format=replace(FORMAT, container="mkv"), kinds=("time_hole",), most_s=20.0)
+JOINED = replace(SOUND, held_s=20.0, spoken_s=20.0, most_s=20.0, kinds=("joined",))
+TIMED = replace(DAMAGED, format=replace(FORMAT, container="mkv"), kinds=("time_hole",), spoken_s=20.0, most_s=20.0)
 PAIR = replace(SOUND, format=replace(FORMAT, tracks=2))
 
 
@@ -214,6 +214,7 @@ CASES = [
     ("no clock", TIMED, ffmpeg(10, 12), sertag(10), "unexplained", "clock not kept"),
     ("concealed", DAMAGED, ffmpeg(9, errors=5, packets_s=10), sertag(10), "explained", "concealed"),
     ("more after damage", DAMAGED, ffmpeg(6), sertag(10), "explained", "damage"),
+    ("a tag is played", DAMAGED, ffmpeg(14), sertag(10), "explained", "junk"),
     ("too much", DAMAGED, ffmpeg(6), sertag(30), "unexplained", "too much"),
     ("header was stale", SOUND, ffmpeg(10), sertag(10, "gives 3.000 s", "stale_header"), "same", "the lengths"),
     ("false note", SOUND, ffmpeg(10), sertag(10, NOTE), "unexplained", "false note"),

@@ -36,7 +36,8 @@ class Recording:
         content: its bytes.
         rate_hz, channels: of its first track.
         held_s: seconds that it holds; None where only a decoder can say.
-        most_s: seconds that it cannot exceed.
+        spoken_s: seconds of speech that were put into it.
+        most_s: seconds that it cannot exceed, where all its bytes are taken for sound.
         truth: outline of the speech in it from the start on, as far as that is known, (channels, n) as of `ffmpeg`.
         faults: what was done.
         kinds: names of the faults.
@@ -47,6 +48,7 @@ class Recording:
     rate_hz: int
     channels: int
     held_s: float | None
+    spoken_s: float
     most_s: float
     truth: Outline | None = None
     faults: tuple[str, ...] = ()
@@ -66,7 +68,7 @@ def recorded(format: Format, shop: Workshop, *, piped: bool = False, **fixed: in
     truth = _outline(speech) if format.speaks else None
     held_s = None if format.container == "avi" and format.tracks > 1 else speech.seconds  # AVI keeps no starts
     faults = ("piped",) if piped else ()
-    return Recording(format, content, rate_hz, channels, held_s, speech.seconds, truth, faults)
+    return Recording(format, content, rate_hz, channels, held_s, speech.seconds, speech.seconds, truth, faults)
 
 
 def same(recording: Recording, content: bytes, what: str) -> Recording:
@@ -82,13 +84,16 @@ def damaged(recording: Recording, content: bytes, what: str) -> Recording:
 
 def longer(recording: Recording, other: Recording, content: bytes, what: str) -> Recording:
     """Both recordings in one file; of several tracks each may go on where it ended or where the longest did."""
-    seconds = recording.most_s + other.most_s
-    held_s = None if recording.held_s is None or recording.format.tracks > 1 else seconds
+    spoken_s = recording.spoken_s + other.spoken_s
+    held_s = None if recording.held_s is None or recording.format.tracks > 1 else spoken_s
+    most_s = recording.most_s + other.most_s
     truth = recording.truth if recording.format.tracks == 1 else None
     if truth is not None and other.truth is not None and len(truth) == len(other.truth):
         truth = np.concatenate((truth, other.truth), axis=1)
     faults = (*recording.faults, what)
-    return replace(recording, content=content, held_s=held_s, most_s=seconds, truth=truth, faults=faults)
+    return replace(
+        recording, content=content, held_s=held_s, spoken_s=spoken_s, most_s=most_s, truth=truth, faults=faults
+    )
 
 
 def _outline(speech: Sound) -> Outline:

@@ -39,7 +39,7 @@ def time_hole(recording: Recording, shop: Workshop) -> Recording | None:
     if not content:
         return None
     made = damaged(recording, content, f"times jump by {gap_s:g} s behind packet {start}")
-    return replace(made, most_s=recording.most_s + gap_s)
+    return replace(made, spoken_s=recording.spoken_s + gap_s, most_s=recording.most_s + gap_s)
 
 
 def index_first(recording: Recording, shop: Workshop) -> Recording | None:
