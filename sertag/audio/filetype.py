@@ -144,6 +144,16 @@ def begins_recording(head: bytes) -> bool:
     return _RECORDING.match(head) is not None
 
 
+def find_recording(data: bytes) -> int | None:
+    """Where the first container of sound begins inside bytes; None where none does.
+
+    >>> find_recording(b"samples RIFF....WAVEfmt "), find_recording(b"samples")
+    (8, None)
+    """
+    found = _RECORDING.search(data)
+    return None if found is None else found.start()
+
+
 def next_recording(stream: BinaryIO, start: int, stop: int) -> int:
     """Where the next container of sound begins, from `start` on; `stop` where there is none.
 
@@ -159,9 +169,9 @@ def next_recording(stream: BinaryIO, start: int, stop: int) -> int:
     position = start
     while position < stop:
         data = read_at(stream, position, min(_SCAN_BYTES + _SIGNATURE_BYTES, stop - position))
-        found = _RECORDING.search(data)
-        if found is not None:
-            return position + found.start()
+        place = find_recording(data)
+        if place is not None:
+            return position + place
         position += _SCAN_BYTES
     return stop
 

@@ -159,8 +159,7 @@ class Recording:
         self.notes += reader.notes()
         if isinstance(reader, SndfileReader) and (failure or _is_short(read, reader)):
             for piece in self._rest(part, read):
-                read += len(piece)
-                failure = "" if failure else failure
+                failure = ""  # the second decoder says what is wrong
                 yield piece
         if failure:
             self.notes.append(Problem("truncated", failure))
@@ -176,7 +175,7 @@ class Recording:
             second = AvReader(
                 av, _spliced(self._stream, part), format=part.content.format, layout=part.layout, rate_hz=rate_hz
             )
-        except BrokenError:  # then nobody reads it, as the first one has said
+        except (BrokenError, DecodeError):  # then nobody reads it, as the first one has said
             return
         try:
             if second.channels == self._reader.channels:

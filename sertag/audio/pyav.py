@@ -49,7 +49,7 @@ class AvReader:
         Args:
             av: the module.
             source: the bytes of the file.
-            format: what FFmpeg calls the container, or several names with commas between.
+            format: what FFmpeg calls the container.
             layout: what is known of the container.
             rate_hz: of the samples wanted; the highest of the tracks where None.
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout, ratio
 from sertag.audio.containers.tags import trim
-from sertag.audio.filetype import begins_recording
+from sertag.audio.filetype import next_recording
 from sertag.audio.streams import Window, read_at
 
 _INFO_BYTES = 8 + 34  # mark, head of the first block, the block
@@ -34,7 +34,7 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     Returns:
         The layout; the head gets the true number of samples where it had another one.
     """
-    end = _next_start(Window(stream, size_bytes), start + len(_MARK)) or trim(stream, start, size_bytes)
+    end = _end(stream, start + len(_MARK), size_bytes)
     info = read_at(stream, start, _INFO_BYTES)
     first = _first_frame(stream, start, end)
     if first is None:
@@ -45,6 +45,9 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     declared = fields & ((1 << _COUNT_BITS) - 1)
     fixed = int.from_bytes(info[10:12], "big")  # samples in each frame, where they are all alike
     available = _last_sample(stream, first, end, fixed)
+    if available != declared:
+        end = next_recording(stream, first, end)
+        available = _last_sample(stream, first, end, fixed)
     if available is None or available == declared:
         return Layout(end)
     count = (fields >> _COUNT_BITS << _COUNT_BITS | available).to_bytes(8, "big")
@@ -52,10 +55,13 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     return Layout(end, pieces, ratio(declared, available))
 
 
-def _next_start(window: Window, start: int) -> int | None:
-    """Where another recording begins that was joined to this one; None where none does."""
-    places = [window.find(mark, start) for mark in (_MARK, b"FORM", b"RIFF", b"OggS\0\x02")]
-    return min((place for place in places if place and begins_recording(window.at(place, 64))), default=None)
+def _end(stream: BinaryIO, start: int, size_bytes: int) -> int:
+    """Where the recording ends: at the next FLAC file, wherever that is, or at another container near the end.
+
+    One that is longer holds no frame where the last one is looked for, see `flac_layout`.
+    """
+    end = Window(stream, size_bytes).find(_MARK, start) or trim(stream, start, size_bytes)
+    return next_recording(stream, max(start, end - _TAIL_BYTES), end)
 
 
 def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:

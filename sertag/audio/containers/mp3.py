@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout
+from sertag.audio.filetype import find_recording
 from sertag.audio.streams import Window
 from sertag.records import Problem
 
@@ -32,7 +33,6 @@ _SYNC = re.compile(rb"\xff[\xe2-\xff][\x10-\xef]", re.DOTALL)  # where a frame m
 _TAGS = (b"ID3", b"TAG", b"APE")  # what lies between recordings that were joined end to end
 
 _SEARCH_BYTES = 1 << 16  # how far the first frame may lie behind the start, or behind the tags in front
-_CONTAINER = re.compile(rb"RIFF....WAVE|fLaC|OggS|FORM....AIF|caff|\.snd\x00", re.DOTALL)  # another recording
 _HEAD_BYTES = 64  # where a Xing tag lies: header, CRC and side information before it take at most 38
 _MOST_RUNS = 100_000  # more than any file has that somebody can listen to
 _LONGEST_PADDING = 4  # bytes by which frames of one bit rate differ
@@ -119,7 +119,7 @@ def _resumed(window: Window, position: int, kind: int) -> int | None:
     following = _find(window, position, window.end, kind=None)
     if following is None or _frame(window.at(following, 4))[1] != kind:
         return None
-    other = _CONTAINER.search(window.at(position, min(following - position, _SEARCH_BYTES)))
+    other = find_recording(window.at(position, min(following - position, _SEARCH_BYTES)))
     return following if other is None else None
 
 
