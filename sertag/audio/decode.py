@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from sertag.audio.parts import Recording, no_samples
-from sertag.audio.pyav import MAX_CHANNELS
+from sertag.audio.decoders.opening import no_samples
+from sertag.audio.decoders.pyav import MAX_CHANNELS
+from sertag.audio.recording import Recording
 from sertag.audio.streams import open_stream, size_on_disk
 from sertag.errors import DecodeError
 from sertag.names import display_name

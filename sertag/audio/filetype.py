@@ -22,7 +22,7 @@ _SCAN_BYTES, _SIGNATURE_BYTES = 1 << 20, 64
 _RECORDING = re.compile(
     rb"(?:RIFF|RF64|BW64|RIFX)....WAVE|FORM....AIF[FC]|fLaC\x00\x00\x00\x22|OggS\x00[\x02\x06]|caff\x00\x01\x00\x00desc"
     rb"|riff\x2e\x91\xcf\x11|\.snd\x00\x00..........\x00\x00|\x1aE\xdf\xa3.{1,40}?(?:matroska|webm)"
-    rb"|\x00\x00\x00.ftyp(?:[3A-Za-z])|#!AMR|\x00\x00\x01\xba[\x21\x44]",
+    rb"|\x00\x00\x00.ftyp(?:[3A-Za-z])|#!AMR|\x00\x00\x01\xba[\x21\x44]|Creative Voice File\x1a|NIST_1A\n   1024\n",
     re.DOTALL,
 )
 
@@ -65,9 +65,8 @@ _AUDIO = (
     (0, b"caff", "a CAF file", "caf"),
     (0, b"NIST_1A", "a NIST Sphere file", "nistsphere"),
     (0, b"Creative Voice File", "a VOC file", "voc"),
-    (0, b"\x64\xa3", "an IRCAM file", "ircam"),
-    (0, b"\x00\x01\xa3\x64", "an IRCAM file", "ircam"),
-    (0, b"\x00\x02\xa3\x64", "an IRCAM file", "ircam"),
+    *((0, bytes([0x64, 0xA3, machine, 0]), "an IRCAM file", "ircam") for machine in range(5)),
+    *((0, bytes([0, machine, 0xA3, 0x64]), "an IRCAM file", "ircam") for machine in range(5)),
 )
 _AV = (
     (4, b"ftyp", "an MP4 or M4A file", "mov"),
@@ -203,15 +202,6 @@ def _is_adts(head: bytes) -> bool:
     length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
     following = head[length : length + 2]
     return length >= 7 and (len(following) < 2 or (following[0] == 0xFF and following[1] & 0xF6 == 0xF0))
-
-
-def transport_stream_start(head: bytes) -> int:
-    """Where the first packet of an MPEG transport stream begins in the first bytes of a file; 0 where there is none.
-
-    >>> transport_stream_start(b"junk" + (b"G" + bytes(187)) * 3)
-    4
-    """
-    return next((place for place in range(_PACKET_BYTES) if _is_transport_stream(head[place:])), 0)
 
 
 def _is_transport_stream(head: bytes) -> bool:

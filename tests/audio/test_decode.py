@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sertag.audio.decode import open_audio
-from sertag.audio.pyav import AvReader, BrokenError, _Track
+from sertag.audio.decoders.pyav import AvReader
+from sertag.audio.decoders.reader import BrokenError
+from sertag.audio.decoders.track import Track
 from sertag.audio.streams import Spliced
 from sertag.errors import DecodeError
 from sertag.records import FloatArray, Problem
@@ -720,13 +722,13 @@ def test_streams_that_go_away_give_what_was_there(
 ) -> None:
     """A broken FLV file announces other streams in its middle, and PyAV looks for those that it had."""
     path, _ = av_file(tmp_path, container="adts", codec="aac", rate_hz=16000)
-    decoded = _Track._decoded
+    decoded = Track._decoded
 
-    def failing(track: _Track) -> Iterator[object]:
+    def failing(track: Track) -> Iterator[object]:
         yield from islice(decoded(track), 20)
         raise error
 
-    monkeypatch.setattr(_Track, "_decoded", failing)
+    monkeypatch.setattr(Track, "_decoded", failing)
     duration_s, problem = read_with_problem(path)
     assert 1 < duration_s < 2
     assert problem is not None

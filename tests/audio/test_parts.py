@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sertag.audio import parts
+from sertag.audio import recording
 from sertag.audio.decode import open_audio
+from sertag.audio.decoders import opening
+from sertag.audio.decoders.reader import BrokenError
 from sertag.errors import DecodeError
 from sertag.records import Problem
 from tests.audio_files import encoded, tones, wav
@@ -40,7 +42,7 @@ def heard(path: str) -> tuple[np.ndarray, Problem | None]:
     ],
 )
 def test_channels_are_spread_or_mixed(piece: list[list[float]], channels: int, expected: list[list[float]]) -> None:
-    assert parts._with_channels(np.array(piece, dtype=np.float32), channels).tolist() == expected
+    assert recording._with_channels(np.array(piece, dtype=np.float32), channels).tolist() == expected
 
 
 def test_joined_recordings_are_sample_by_sample_what_they_were(tmp_path: Path) -> None:
@@ -72,9 +74,9 @@ def test_where_the_first_decoder_refuses_the_second_is_asked(tmp_path: Path, mon
 
     class Refusing:
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            raise parts.BrokenError("its header is damaged")
+            raise BrokenError("its header is damaged")
 
-    monkeypatch.setattr(parts, "SndfileReader", Refusing)
+    monkeypatch.setattr(opening, "SndfileReader", Refusing)
     for format in ("WAV", "FLAC", "OGG", "AIFF", "AU", "W64", "CAF", "MP3"):
         rate_hz = 16_000 if format == "MP3" else 8000
         content = encoded(tones(2, rate_hz=rate_hz), rate_hz=rate_hz, format=format)

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.call_material import data_folder
 from benchmarks.machine import machine
-from benchmarks.torture.differential.explanations import EXPLANATIONS
+from benchmarks.torture.differential.explanations import EXPLANATIONS, PRINTED
 from benchmarks.torture.differential.ffmpeg import Played, play
 from benchmarks.torture.differential.recordings.cases import case
 from benchmarks.torture.differential.recordings.formats import formats
@@ -167,7 +167,7 @@ def _begun(args: argparse.Namespace) -> Report:
         "reasons": {kind: {} for kind in VERDICTS},
         "by_container": {},
         "by_fault": {},
-        "explanations": {one.name: one.reason for one in EXPLANATIONS},
+        "explanations": {one.name: one.reason for one in EXPLANATIONS} | dict([PRINTED]),
         "unexplained": [],
         "announced": [],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,13 +33,6 @@ class Explanation:
 
 
 EXPLANATIONS = (
-    Explanation(
-        "no header",
-        "nothing in the file says where its sound ends, so both take a second recording for samples of the first",
-        lambda recording, played, seconds: (
-            recording.format.container == "ircam" and abs(seconds - played.seconds) <= TOLERANCE_S
-        ),
-    ),
     Explanation(
         "clock",
         "a hole in the timestamps is silence for sertag, so that later windows keep their times; ffmpeg plays on",
@@ -89,6 +83,25 @@ EXPLANATIONS = (
         ),
     ),
 )
+
+# No difference in length. sertag's workers keep what libraries write from the terminal.
+PRINTED = (
+    "libmpg123",
+    "the library complains of damaged frames on standard error, which is seen from Python and not on the command line",
+)
+_PRINTED_LINE = re.compile(r"\[src/libmpg123/layer3\.c:\w+\(\):\d+\] error: dequantization failed!")
+
+
+def is_printed_by_mpg123(said: str) -> bool:
+    r"""Whether that line is all that libraries wrote to standard error; what was kept of the last one may be cut.
+
+    >>> is_printed_by_mpg123("[src/libmpg123/layer3.c:INT123_do_layer3():1804] error: dequantization failed!\n")
+    True
+    >>> is_printed_by_mpg123("Invalid data found\n"), is_printed_by_mpg123("")
+    (False, False)
+    """
+    lines = said[: said.rfind("\n") + 1].splitlines()
+    return bool(lines) and all(_PRINTED_LINE.fullmatch(line) for line in lines)
 
 
 def frames_s(played: Played) -> float:

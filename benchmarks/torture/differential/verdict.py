@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.torture.differential.explanations import EXPLANATIONS, TOLERANCE_S, frames_s
+from benchmarks.torture.differential.explanations import (
+    EXPLANATIONS,
+    PRINTED,
+    TOLERANCE_S,
+    frames_s,
+    is_printed_by_mpg123,
+)
 from benchmarks.torture.differential.ffmpeg import Played
 from benchmarks.torture.differential.outlines import differences, differences_in_parts
 from benchmarks.torture.differential.recordings.recording import Recording
@@ -81,7 +87,7 @@ def _refused(recording: Recording, played: Played, read: Read) -> Verdict | None
 
 
 def _foreign_words(recording: Recording, played: Played, read: Read) -> Verdict | None:
-    if read.said:
+    if read.said and not is_printed_by_mpg123(read.said):
         return Verdict("unexplained", "a library prints", read.said)
     words = read.message or read.note
     return Verdict("unexplained", "foreign words", words) if _FOREIGN.search(words) else None
@@ -104,8 +110,7 @@ def _length(recording: Recording, played: Played, read: Read) -> Verdict | None:
     slack_s = TOLERANCE_S + frames_s(played)
     wanted_s = held_s if held_s is not None else min(played.seconds, recording.spoken_s)  # more than that is junk
     detail = f"{seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s), held {held_s}"
-    unsaid = _explained(recording, played, seconds) == "no header"
-    if seconds < wanted_s - (slack_s if held_s is not None else TOLERANCE_S) and not unsaid:
+    if seconds < wanted_s - (slack_s if held_s is not None else TOLERANCE_S):
         return _announced(played, read, detail) or Verdict("unexplained", "lost in silence", detail)
     holes = {"time_hole", "packets_lost"} & set(recording.kinds) and recording.format.container in _TIMED
     if holes and held_s is None and seconds < played.clock_s - slack_s:
@@ -160,7 +165,7 @@ def _false_note(recording: Recording, played: Played, read: Read) -> Verdict | N
 
 def _agreed(recording: Recording, played: Played, read: Read) -> Verdict:
     if abs(read.seconds - played.seconds) <= TOLERANCE_S:
-        return Verdict("same", "the lengths agree")
+        return Verdict("explained", PRINTED[0], read.said) if read.said else Verdict("same", "the lengths agree")
     name = _explained(recording, played, read.seconds)
     detail = f"{read.seconds:.3f} s, ffmpeg {played.seconds:.3f} s (with clock {played.clock_s:.3f} s)"
     if name:

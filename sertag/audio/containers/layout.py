@@ -27,6 +27,7 @@ class Layout:
         codec: format tag of a WAV file, else None.
         sounds: where the coded samples are, for containers that may hold a stream of another format.
         prefers_av: libsndfile would lose a track or the clock, so PyAV is asked first where it is installed.
+        format: what FFmpeg calls what the pieces make, where that is not the container itself.
         damaged: why nothing of it can be decoded, as a part of a sentence; empty where that is not known.
     """
 
@@ -38,6 +39,7 @@ class Layout:
     codec: int | None = None
     sounds: tuple[range, ...] = ()
     prefers_av: bool = False
+    format: str = ""
     damaged: str = ""
 
 

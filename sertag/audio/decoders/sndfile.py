@@ -1,6 +1,6 @@
 """The first decoder: libsndfile, which reads WAV, FLAC, MP3, Ogg, AIFF, AU and their kin, and samples without a header.
 
-Used by parts. No other module imports soundfile.
+Used by decoders.opening. No other module imports soundfile.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import soundfile
 
 from sertag.audio.containers.layout import Layout
+from sertag.audio.decoders.reader import BrokenError
 from sertag.audio.headerless import RawFormat
-from sertag.audio.pyav import BrokenError
 from sertag.audio.streams import Spliced
 from sertag.records import FloatArray, Problem
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sertag.audio.containers.mp3 import mpeg_layout
+from sertag.audio.containers.frames.mp3 import mpeg_layout
 from tests.audio_files import encoded, tones
 
 
@@ -117,7 +117,7 @@ def test_long_runs_of_ones_are_passed_quickly() -> None:
 
 def test_crumbs_are_no_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each gap makes another run, and runs take memory."""
-    monkeypatch.setattr("sertag.audio.containers.mp3._MOST_RUNS", 50)
+    monkeypatch.setattr("sertag.audio.containers.frames.mp3._MOST_RUNS", 50)
     crumb = frame(second=0xF3, third=0x18, size=36) * 4 + b"crumbs"
     for count, found in ((50, True), (52, False)):
         content = crumb * count

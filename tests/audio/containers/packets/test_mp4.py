@@ -7,7 +7,7 @@ import io
 import pytest
 
 from sertag.audio.containers.layout import Layout
-from sertag.audio.containers.mp4 import mp4_layout
+from sertag.audio.containers.packets.mp4 import mp4_layout
 
 
 def box(name: bytes, body: bytes = b"") -> bytes:

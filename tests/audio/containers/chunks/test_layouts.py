@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from sertag.audio.containers.chunked import aiff_layout, au_layout, caf_layout, riff_layout
+from sertag.audio.containers.chunks.layouts import aiff_layout, au_layout, caf_layout, riff_layout
 from sertag.audio.containers.layout import Layout
 from tests.audio_files import encoded, tones, wav, with_format_tag
 
@@ -81,14 +81,14 @@ def test_two_sound_chunks_are_one_recording() -> None:
 
 def test_sizes_of_long_files_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorder that counts in 32 bits leaves what is beyond 4 GiB, here 64 KiB, out of the size."""
-    monkeypatch.setattr("sertag.audio.containers.chunked._WRAP_BYTES", 1 << 16)
+    monkeypatch.setattr("sertag.audio.containers.chunks.walk._WRAP_BYTES", 1 << 16)
     layout = measure(wav(tones(10), data_size=160_000 % (1 << 16), tail=b""))
     assert sum(map(len, layout.sounds)) == 160_000
     assert layout.declared_ratio == 1
 
 
 def test_files_that_are_too_long_for_a_riff_header_get_a_longer_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sertag.audio.containers.chunked._LONGEST_RIFF_BYTES", 1000)
+    monkeypatch.setattr("sertag.audio.containers.chunks.layouts._LONGEST_RIFF_BYTES", 1000)
     head = measure(wav(tones(1), data_size=0)).pieces[0]
     assert isinstance(head, bytes)
     assert head[:4] == b"RF64"

@@ -6,12 +6,12 @@ number is read from the last frame, whose head has its position. RFC 9639, 8.2 (
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sertag.audio.containers.layout import Layout, ratio
 from sertag.audio.containers.tags import trim
 from sertag.audio.filetype import next_recording
-from sertag.audio.streams import Window, read_at
+from sertag.audio.streams import read_at
 
 _INFO_BYTES = 8 + 34  # mark, head of the first block, the block
 _COUNT_AT = 8 + 10  # rate, channels, bits and number of samples share eight bytes
@@ -19,6 +19,7 @@ _COUNT_BITS = 36
 _MOST_BLOCKS = 10_000
 _TAIL_BYTES = 1 << 16  # longer than most frames
 _MOST_TAIL_BYTES = 1 << 20
+_PROBES = 16
 _MARK = b"fLaC\x00\x00\x00\x22"
 _BLOCK_SAMPLES = {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 1 << code for code in range(8, 16)}
 
@@ -34,7 +35,7 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     Returns:
         The layout; the head gets the true number of samples where it had another one.
     """
-    end = _end(stream, start + len(_MARK), size_bytes)
+    end = trim(stream, start, size_bytes)
     info = read_at(stream, start, _INFO_BYTES)
     first = _first_frame(stream, start, end)
     if first is None:
@@ -44,24 +45,43 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     fields = int.from_bytes(info[_COUNT_AT : _COUNT_AT + 8], "big")
     declared = fields & ((1 << _COUNT_BITS) - 1)
     fixed = int.from_bytes(info[10:12], "big")  # samples in each frame, where they are all alike
-    available = _last_sample(stream, first, end, fixed)
-    if available != declared:
+    last = _last_frame(stream, first, end, fixed)
+    if last.samples != declared or not _counts_up(stream, first, end, fixed):
         end = next_recording(stream, first, end)
-        available = _last_sample(stream, first, end, fixed)
-    if available is None or available == declared:
+        last = _last_frame(stream, first, end, fixed)
+    else:
+        end = next_recording(stream, last.start, end)
+    if last.samples is None or last.samples == declared:
         return Layout(end)
-    count = (fields >> _COUNT_BITS << _COUNT_BITS | available).to_bytes(8, "big")
+    count = (fields >> _COUNT_BITS << _COUNT_BITS | last.samples).to_bytes(8, "big")
     pieces = (range(start, start + _COUNT_AT), count, range(start + _COUNT_AT + 8, end))
-    return Layout(end, pieces, ratio(declared, available))
+    return Layout(end, pieces, ratio(declared, last.samples))
 
 
-def _end(stream: BinaryIO, start: int, size_bytes: int) -> int:
-    """Where the recording ends: at the next FLAC file, wherever that is, or at another container near the end.
+class _Last(NamedTuple):
+    """Where the last frame begins, and how many samples there are up to its end; None where no frame is found."""
 
-    One that is longer holds no frame where the last one is looked for, see `flac_layout`.
+    start: int
+    samples: int | None
+
+
+def _counts_up(stream: BinaryIO, first: int, end: int, fixed: int) -> bool:
+    """Whether samples are counted on through the whole file, so that no second recording of equal length is in it.
+
+    To look for one everywhere would take a tenth of the time that decoding takes; so some places are asked, and all of
+    the stretches before the first and behind the last of them.
     """
-    end = Window(stream, size_bytes).find(_MARK, start) or trim(stream, start, size_bytes)
-    return next_recording(stream, max(start, end - _TAIL_BYTES), end)
+    step = (end - first) // _PROBES
+    if step <= _TAIL_BYTES:
+        return _MARK not in read_at(stream, first, end - first)
+    latest = 0
+    for place in range(first + step, end - step + 1, step):
+        samples = _first_samples(read_at(stream, place, _TAIL_BYTES), fixed)
+        if samples is None or samples <= latest:
+            return False
+        latest = samples
+    edges = (first, first + step + len(_MARK)), (end - step - len(_MARK), end)
+    return all(_MARK not in read_at(stream, start, stop - start) for start, stop in edges)
 
 
 def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:
@@ -77,25 +97,33 @@ def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:
     return None
 
 
-def _last_sample(stream: BinaryIO, start: int, end: int, fixed: int) -> int | None:
-    """How many samples the frames hold up to the last one; None where no frame is found."""
+def _last_frame(stream: BinaryIO, start: int, end: int, fixed: int) -> _Last:
     for tail_bytes in (_TAIL_BYTES, _MOST_TAIL_BYTES):
         first = max(start, end - tail_bytes)
         tail = read_at(stream, first, end - first)
         place = len(tail)
         while (place := tail.rfind(b"\xff", 0, place)) >= 0:
-            if place + 1 < len(tail) and tail[place + 1] & 0xFE == 0xF8:
-                found = _frame_end(tail[place : place + 16], fixed)
-                if found is not None:
-                    return found
+            samples = _frame_end(tail[place : place + 16], fixed)
+            if samples is not None:
+                return _Last(first + place, samples)
         if first == start:
             break
+    return _Last(start, None)
+
+
+def _first_samples(data: bytes, fixed: int) -> int | None:
+    """The sample behind the first frame that begins in some bytes; None where none does."""
+    place = -1
+    while (place := data.find(b"\xff", place + 1)) >= 0:
+        samples = _frame_end(data[place : place + 16], fixed)
+        if samples is not None:
+            return samples
     return None
 
 
 def _frame_end(head: bytes, fixed: int) -> int | None:
     """The sample behind a frame, by its head; None where it is no head."""
-    if len(head) < 6 or head[3] & 1 or head[3] >> 4 > 10:
+    if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     number, place = _coded_number(head)
     size_code, rate_code = head[2] >> 4, head[2] & 15

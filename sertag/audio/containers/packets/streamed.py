@@ -11,7 +11,6 @@ import struct
 from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout
-from sertag.audio.containers.tags import trim
 from sertag.audio.streams import Window, read_at
 
 _HEAD_BYTES = 1 << 18  # in which heads lie
@@ -19,6 +18,7 @@ _EBML = b"\x1aE\xdf\xa3"
 _DOCUMENT = re.compile(rb"\x42\x82.(?:matroska|webm)", re.DOTALL)
 _SEGMENT = b"\x18\x53\x80\x67"
 _CLUSTER = b"\x1f\x43\xb6\x75"
+_CLUSTER_BEGINS = (b"\xe7", b"\xbf")  # its time, or a checksum before it
 _SEGMENT_INFO = b"\x15\x49\xa9\x66"
 _DURATION = re.compile(rb"\x44\x89(?:\x84(.{4})|\x88(.{8}))", re.DOTALL)
 _SCALE = re.compile(rb"\x2a\xd7\xb1([\x81-\x88])")
@@ -46,7 +46,8 @@ def matroska_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     while position is not None and _DOCUMENT.search(window.at(position, 64)) is None:
         position = window.find(_EBML, position + 1)
     head = read_at(stream, start, _HEAD_BYTES)
-    return Layout(position or _segment_end(stream, head, start, size_bytes), declared_s=_matroska_s(head))
+    end = position or _segment_end(stream, head, start, size_bytes)
+    return Layout(end, _sized(window, head, start, end), declared_s=_matroska_s(head))
 
 
 def asf_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
@@ -82,28 +83,6 @@ def avi_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     return Layout(position or size_bytes)
 
 
-def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure an AMR file; arguments and result as for `matroska_layout`."""
-    return Layout(Window(stream, size_bytes).find(b"#!AMR", start + 5) or trim(stream, start, size_bytes))
-
-
-def tta_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure a TTA file; arguments and result as for `matroska_layout`."""
-    return Layout(Window(stream, size_bytes).find(b"TTA1\x01\0", start + 4) or trim(stream, start, size_bytes))
-
-
-def wavpack_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure a WavPack file, whose blocks count samples anew in the next one; arguments as for `matroska_layout`."""
-    position, latest = start, 0
-    while (head := read_at(stream, position, 20))[:4] == b"wvpk" and len(head) == 20:
-        index = int.from_bytes(head[16:20], "little")
-        if index < latest:
-            break
-        latest = index
-        position += 8 + int.from_bytes(head[4:8], "little")
-    return Layout(min(position, size_bytes) if position > start else size_bytes)
-
-
 def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> int:
     """Where the segment ends by its size, if it knows that and nothing of it follows."""
     place = head.find(_SEGMENT)
@@ -116,6 +95,28 @@ def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> 
     unknown = length == (1 << 7 * width) - 1
     stale = end < size_bytes and Window(stream, size_bytes).find(_CLUSTER, end - 4) is not None
     return size_bytes if unknown or stale else min(end, size_bytes)
+
+
+def _sized(window: Window, head: bytes, start: int, end: int) -> tuple[range | bytes, ...]:
+    """The file with unknown sizes in place of zeros, which recorders leave that were stopped; nothing where none are.
+
+    Decoders know what to do with an unknown size and pass over what has none.
+    """
+    pieces: list[range | bytes] = []
+    told = start
+    position: int | None = start + max(0, head.find(_SEGMENT))
+    while position is not None and position < end:
+        size = window.at(position + 4, 8)
+        width = 9 - size[0].bit_length() if size and size[0] else 0
+        length = int.from_bytes(size[:width], "big") & ((1 << 7 * width) - 1)
+        first = position + 4 + width
+        name = window.at(position, 4)
+        is_cluster = name == _CLUSTER and window.at(first, 1) in _CLUSTER_BEGINS
+        if width and not length and first < end and (is_cluster or name == _SEGMENT):
+            pieces += [range(told, position + 4), ((1 << 7 * width + 1) - 1).to_bytes(width, "big")]
+            told = first
+        position = window.find(_CLUSTER, first + (length if is_cluster and first + length <= end else 0))
+    return (*pieces, range(told, end)) if pieces else ()
 
 
 def _matroska_s(head: bytes) -> float | None:

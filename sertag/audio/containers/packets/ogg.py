@@ -34,6 +34,7 @@ class _Link:
         packet_s: length of its first one, where that is known.
         played: positions of the first stream in samples: at the first page of sound and at the last.
         backwards: whether positions ever go back.
+        unplaced: whether its last page has no position although packets end on it.
     """
 
     end: int
@@ -45,6 +46,7 @@ class _Link:
     packet_s: float = 0.0
     played: tuple[int, int] | None = None
     backwards: bool = False
+    unplaced: bool = False
 
 
 def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
@@ -65,7 +67,7 @@ def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     hole_s = _opus_hole_s(link)
     if link.missing:
         notes.append(Problem("truncated", f"{link.missing} of its pages are missing"))
-    elif link.backwards:
+    elif link.backwards or link.unplaced:
         notes.append(Problem("truncated", "the positions on its pages contradict each other"))
     elif hole_s:
         notes.append(Problem("gaps", f"{hole_s:.1f} s are missing between its packets"))
@@ -73,7 +75,7 @@ def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         message = "its last page lacks the end mark, so the recorder was stopped or the file was cut"
         notes.append(Problem("truncated", message))
     closes_holes = link.missing > 0 and not link.codec.startswith(b"OpusHead")
-    prefers_av = len(link.serials) > 1 or hole_s > 0 or closes_holes or link.backwards
+    prefers_av = len(link.serials) > 1 or hole_s > 0 or closes_holes or link.backwards or link.unplaced
     return Layout(link.end, notes=tuple(notes), prefers_av=prefers_av)
 
 
@@ -116,7 +118,9 @@ def _note_page(link: _Link, window: Window, position: int, head: bytes, table: b
     played = int.from_bytes(head[6:14], "little")
     if not link.packets:
         link.packet_s = _opus_packet_s(window.at(position + _HEAD_BYTES + len(table), 2))
-    link.packets += len(table) - table.count(255)
+    ending = len(table) - table.count(255)
+    link.packets += ending
+    link.unplaced = played == _UNKNOWN_POSITION and ending > 0
     if played != _UNKNOWN_POSITION:
         link.backwards |= link.played is not None and played < link.played[1]
         first = link.played[0] if link.played else played - round(link.packets * link.packet_s * _OPUS_RATE_HZ)

@@ -65,7 +65,7 @@ def mpeg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout | No
     notes += [Problem("truncated", "it ends inside a frame")] if found.cut else []
     pieces, ratio = _with_xing(window, found)
     layer = found.kind >> 4 & 7
-    return Layout(found.end, pieces, ratio, notes=tuple(notes), prefers_av=layer != 3 and found.varies)
+    return Layout(found.end, pieces, ratio, notes=tuple(notes), prefers_av=layer != 3 and found.varies, format="mp3")
 
 
 @dataclass

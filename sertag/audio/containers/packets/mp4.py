@@ -14,6 +14,8 @@ from sertag.records import Problem
 _BOXES = frozenset(
     b"ftyp moov mdat free skip wide uuid moof mfra sidx ssix styp emsg prft meta pnot udta pdin junk PICT".split()
 )
+_NEAR_BYTES = 16  # by which a size may be wrong so that the next box is found
+_LARGE_BYTES = 1 << 32  # sizes from here on stand elsewhere
 _MOST_BOXES = 1_000_000  # a day of pieces of a tenth of a second
 
 
@@ -29,11 +31,16 @@ def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         The layout, which ends where the next file begins; `damaged` says what is wrong where there is no index.
     """
     seen: dict[bytes, int] = {}  # boxes and how many bytes of them are missing
-    position = start
+    pieces: list[range | bytes] = []
+    position = told = start
     for _ in range(_MOST_BOXES):
         name, length = _box(stream, position, size_bytes)
         if name not in _BOXES or (name == b"ftyp" and b"mdat" in seen and {b"moov", b"moof"} & seen.keys()):
             break
+        true_length = _true_length(stream, position, length, size_bytes)
+        if true_length != length:
+            pieces += [range(told, position), true_length.to_bytes(4, "big")]
+            told, length = position + 4, true_length
         seen[name] = max(0, position + length - size_bytes)
         position = min(size_bytes, position + length)
         if position == size_bytes:
@@ -41,7 +48,8 @@ def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     notes = [
         Problem("truncated", f"its last box ({name.decode()}) lacks {cut} bytes") for name, cut in seen.items() if cut
     ]
-    return Layout(position if seen else size_bytes, notes=tuple(notes), damaged=_damage(seen))
+    end = position if seen else size_bytes
+    return Layout(end, (*pieces, range(told, end)) if pieces else (), notes=tuple(notes), damaged=_damage(seen))
 
 
 def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:
@@ -55,6 +63,21 @@ def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:
     elif length == 1 and len(head) == 16:
         length = int.from_bytes(head[8:16], "big")
     return head[4:8], max(8, length)
+
+
+def _true_length(stream: BinaryIO, position: int, length: int, size_bytes: int) -> int:
+    """Length of a box, corrected where the next one begins some bytes before or behind its end."""
+    stop = position + length
+    if stop >= size_bytes or length >= _LARGE_BYTES or _is_box(stream, stop, size_bytes):
+        return length
+    near = [shift for shift in range(-_NEAR_BYTES, _NEAR_BYTES + 1) if length + shift >= 8]
+    shifts = [shift for shift in sorted(near, key=abs) if _is_box(stream, stop + shift, size_bytes)]
+    return length + shifts[0] if shifts else length
+
+
+def _is_box(stream: BinaryIO, position: int, size_bytes: int) -> bool:
+    name, length = _box(stream, position, size_bytes)
+    return name in _BOXES and position + length <= size_bytes
 
 
 def _damage(seen: dict[bytes, int]) -> str:

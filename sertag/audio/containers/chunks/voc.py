@@ -1,0 +1,220 @@
+"""VOC, Creative's voice files: blocks of samples, silence and notes, each with a type and a size of three bytes.
+
+Decoders take the heads of further blocks for samples, or stop at a wrong size. So the blocks are walked here and the
+decoder is shown one WAV file with their samples. Version 1.20 of the format (block types 0 to 9). Positions and sizes
+are in bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from sertag.audio.containers.chunks.layouts import wave_head
+from sertag.audio.containers.chunks.walk import RECORDED_ON_BYTES, is_like
+from sertag.audio.containers.layout import Layout, ratio
+from sertag.audio.containers.tags import trim
+from sertag.audio.filetype import next_recording
+from sertag.audio.streams import Window, read_at
+from sertag.records import Problem
+
+_MARK = b"Creative Voice File\x1a"
+_FIRST_BYTES = 26  # before the first block
+_END, _SOUND, _MORE, _SILENCE, _EXTENDED, _NEW_SOUND = 0, 1, 2, 3, 8, 9
+_HEAD_BYTES = 4
+_LEAST_BYTES = {_SOUND: 2, _SILENCE: 3, _EXTENDED: 4, _NEW_SOUND: 12}  # what stands before the samples
+_LONGEST_BYTES = 0xFFFFFF  # also what is written where nothing is known
+_CODECS = {0: (1, 8, b"\x80"), 4: (1, 16, b"\0\0"), 6: (6, 8, b"\xd5"), 7: (7, 8, b"\xff")}  # WAV's: tag, bits, silence
+_PACKED_BITS = {1: 4, 2: 3, 3: 2, 0x200: 4}
+_NEXT = re.compile(rb"[\x01\x02\x09]")
+_PROOF_BLOCKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How samples are written: VOC's number of the codec, rate and channels."""
+
+    codec: int
+    rate_hz: int
+    channels: int
+
+
+@dataclass
+class _Blocks:
+    """What lies in the blocks of a file.
+
+    Attributes:
+        form: of the first block of sound; None where there is none.
+        pieces: where the samples are, and how many seconds of silence lie between them.
+        declared: how many bytes of samples the sizes declare.
+        wrong: how many sizes are wrong.
+        end: of the recording.
+    """
+
+    form: _Form | None = None
+    pieces: list[range | float] = field(default_factory=list)
+    declared: int = 0
+    wrong: int = 0
+    end: int = 0
+
+
+def voc_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
+    """Measure a VOC file.
+
+    Args:
+        stream: seekable; its position is not kept.
+        start: where it begins in the stream.
+        size_bytes: of the stream.
+
+    Returns:
+        The layout. It ends at the end mark, at the next recording, or before blocks of another rate or codec. Behind a
+        wrong size it goes on at the next blocks that follow each other; where none do, all that is like the sound
+        before is sound.
+    """
+    end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or trim(stream, start, size_bytes)
+    found = _walk(stream, start, end)
+    sounds = tuple(piece for piece in found.pieces if isinstance(piece, range))
+    if found.form is None:
+        return Layout(found.end)
+    some = f"{found.wrong} of its blocks {'have wrong sizes' if found.wrong > 1 else 'has a wrong size'}"
+    return Layout(
+        found.end,
+        _pieces(found, found.form),
+        ratio(found.declared, sum(map(len, sounds))),
+        notes=(Problem("stale_header", some),) if found.wrong else (),
+        sounds=sounds,
+        prefers_av=found.form.codec not in _CODECS,
+        format="wav" if found.form.codec in _CODECS else "",
+    )
+
+
+def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
+    """Go from block to block up to the end of the recording."""
+    window, found = Window(stream, end), _Blocks()
+    extended: _Form | None = None
+    position = start + max(_FIRST_BYTES, int.from_bytes(window.at(start + len(_MARK), 2), "little"))
+    while (head := window.at(position, 16)) and head[0] != _END and len(head) >= _HEAD_BYTES:
+        kind, size = head[0], int.from_bytes(head[1:4], "little")
+        body, preface = position + _HEAD_BYTES, _LEAST_BYTES.get(kind, 0)
+        if kind == _EXTENDED:
+            extended = _extended(head)
+        elif kind == _SILENCE and len(head) >= 7:
+            found.pieces.append((int.from_bytes(head[4:6], "little") + 1) / _rate_hz(head[6]))
+        if kind not in (_SOUND, _MORE, _NEW_SOUND):
+            position = body + size
+            continue
+        form = found.form if kind == _MORE else (_form(head) if kind == _NEW_SOUND else extended or _form(head))
+        if found.form not in (None, form):
+            break
+        found.form = form
+        position = _take(stream, window, found, range(body + preface, body + size))
+    found.end = min(end, position + (head[:1] == bytes([_END])))
+    return found
+
+
+def _take(stream: BinaryIO, window: Window, found: _Blocks, declared: range) -> int:
+    """Take the samples of a block, wherever they really end; the position of the next block."""
+    stop = declared.stop
+    if not _is_head(window, stop):
+        following = _resumed(stream, declared.start, window.end)
+        unknown = not declared or len(declared) >= _LONGEST_BYTES - 12
+        if following is not None:
+            found.wrong += 1
+            declared, stop = range(declared.start, following), following
+        elif stop > window.end or unknown or _is_sound(stream, declared, window.end):
+            stop = next_recording(stream, declared.start, window.end)
+            declared = range(declared.start, stop) if unknown else declared
+    found.declared += len(declared)
+    found.pieces.append(range(declared.start, max(declared.start, stop)))
+    return stop
+
+
+def _is_head(window: Window, position: int) -> bool:
+    """Whether a block may begin at a position, or the recording ends there."""
+    head = window.at(position, _HEAD_BYTES)
+    if position == window.end or head[:1] == b"\0":
+        return position <= window.end <= position + RECORDED_ON_BYTES
+    fits = position + _HEAD_BYTES + int.from_bytes(head[1:], "little") <= window.end
+    return len(head) == _HEAD_BYTES and head[0] <= _NEW_SOUND and (fits or head[0] == _MORE)
+
+
+def _is_sound(stream: BinaryIO, declared: range, end: int) -> bool:
+    """Whether sound goes on behind the declared end of a block, where no other one begins."""
+    return end - declared.stop > RECORDED_ON_BYTES and is_like(stream, declared, declared.stop)
+
+
+def _resumed(stream: BinaryIO, start: int, end: int) -> int | None:
+    """Where blocks follow each other behind a wrong size; None where none do."""
+    position = start
+    while position < end:
+        data = read_at(stream, position, min(1 << 16, end - position))
+        for match in _NEXT.finditer(data):
+            if _is_proven(stream, position + match.start(), end):
+                return position + match.start()
+        position += max(1, len(data))
+    return None
+
+
+def _is_proven(stream: BinaryIO, position: int, end: int) -> bool:
+    """Whether blocks of sound follow each other, some of them or up to the end."""
+    for _ in range(_PROOF_BLOCKS):
+        head = read_at(stream, position, _HEAD_BYTES)
+        if head[:1] == b"\0":
+            return position + 1 == end
+        size = int.from_bytes(head[1:], "little")
+        position += _HEAD_BYTES + size
+        if head[0] > _NEW_SOUND or size <= _LEAST_BYTES.get(head[0], 0) or position > end:
+            return False
+        if position == end:
+            return True
+    return True
+
+
+def _form(head: bytes) -> _Form:
+    """How the samples of a block of sound are written."""
+    if head[0] == _NEW_SOUND:
+        rate_hz, channels, codec = struct.unpack("<IxBH", head[4:12].ljust(8, b"\0"))
+        return _Form(codec, rate_hz, channels)
+    divisor, codec = head[4:6].ljust(2, b"\0")
+    return _Form(codec, _rate_hz(divisor), 1)
+
+
+def _extended(head: bytes) -> _Form:
+    """What the block before a block of sound says instead of it, of two channels above all."""
+    constant, codec, channels = struct.unpack("<HBB", head[4:8].ljust(4, b"\0"))
+    return _Form(codec, 256_000_000 // (65_536 - constant) // (channels + 1), channels + 1)
+
+
+def _rate_hz(divisor: int) -> int:
+    return 1_000_000 // (256 - divisor)
+
+
+def _pieces(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:
+    """A WAV file with the samples of all blocks; of packed ones, which WAV does not know, a VOC file."""
+    if form.codec not in _CODECS:
+        return _packed(found, form)
+    tag, bits, quiet = _CODECS[form.codec]
+    frame_bytes = form.channels * bits // 8
+    pieces = [
+        piece if isinstance(piece, range) else quiet * (round(piece * form.rate_hz) * form.channels)
+        for piece in found.pieces
+    ]
+    bytes_per_s = min(form.rate_hz * frame_bytes, 0xFFFFFFFF)
+    chunk = struct.pack("<HHIIHH", tag, form.channels, form.rate_hz, bytes_per_s, frame_bytes, bits)
+    return wave_head(chunk, sum(map(len, pieces))), *pieces
+
+
+def _packed(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:
+    pieces: list[range | bytes] = [_MARK + struct.pack("<HHH", _FIRST_BYTES, 0x0114, 0x111F)]
+    preface = struct.pack("<IBBHI", form.rate_hz, _PACKED_BITS.get(form.codec, 0), form.channels, form.codec, 0)
+    for sound in found.pieces:
+        if not isinstance(sound, range):
+            continue
+        for start in range(sound.start, sound.stop, _LONGEST_BYTES - len(preface)):
+            part = range(start, min(sound.stop, start + _LONGEST_BYTES - len(preface)))
+            size = len(part) + len(preface)
+            pieces += [bytes([_NEW_SOUND if preface else _MORE]) + size.to_bytes(3, "little") + preface, part]
+            preface = b""
+    return *pieces, bytes([_END])

@@ -1,0 +1,1 @@
+"""Containers of packets with times, which may hold several tracks."""

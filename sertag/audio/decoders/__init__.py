@@ -1,0 +1,1 @@
+"""The decoders, one module for each library, and which of them opens what."""
