@@ -6,6 +6,7 @@ as at the end that a stale header gives, more than it plays is expected, and the
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
@@ -20,7 +21,7 @@ from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.records import Problem
 from tests.audio.containers.test_tags import ID3V1, ape
-from tests.audio_files import id3_tag, tones
+from tests.audio_files import encoded, id3_tag, tones
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed, it writes the files")
 pytest.importorskip("av", reason="PyAV is not installed, the extra `av` brings it")
@@ -44,6 +45,9 @@ WAVES: dict[str, tuple[str, list[str]]] = {
     "au pcm_mulaw": ("au", ["-c:a", "pcm_mulaw"]),
     "caf pcm_s16be": ("caf", []),
     "aiff pcm_s16be": ("aiff", []),
+    "voc pcm_u8": ("voc", ["-c:a", "pcm_u8"]),
+    "voc pcm_s16le": ("voc", ["-c:a", "pcm_s16le"]),
+    "voc pcm_alaw": ("voc", ["-c:a", "pcm_alaw"]),
 }
 OTHERS: dict[str, tuple[str, list[str]]] = {
     "caf alac": ("caf", ["-c:a", "alac"]),
@@ -69,6 +73,8 @@ OTHERS: dict[str, tuple[str, list[str]]] = {
     "avi pcm": ("avi", ["-c:a", "pcm_s16le"]),
     "mpegts aac": ("mpegts", ["-c:a", "aac"]),
     "ac3": ("ac3", []),
+    "eac3": ("eac3", []),
+    "mpegts mp2": ("mpegts", ["-c:a", "mp2"]),
     "flv mp3": ("flv", ["-ar", "11025"]),
     "wavpack": ("wv", []),
     "tta": ("tta", []),
@@ -81,6 +87,7 @@ WITHOUT_END = {
     "3gp aac",
     "mov pcm",
 }  # cannot be played when written to a pipe or cut
+STREAMS = {"adts aac", "ac3", "eac3", "mpegts aac", "mpegts mp2"}  # which may change at any frame
 IN_TRANSIT = {"m4a aac", "m4a alac", "3gp aac", "mov pcm", "caf alac", "tta", "wavpack"}  # FFmpeg cannot pipe them
 
 
@@ -113,6 +120,11 @@ def recording(
     with TemporaryFile() as path:
         ffmpeg(*raw, str(path), data=samples)
         return path.read_bytes()
+
+
+def noise(seconds: float, seed: int) -> np.ndarray:
+    """Float32 (n, 1), which no coder makes small, so that the file is long."""
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, (round(seconds * 16_000), 1)).astype(np.float32)
 
 
 class TemporaryFile:
@@ -205,7 +217,7 @@ def test_joined_recordings_that_know_no_length_are_all_read(tmp_path: Path, kind
     assert seconds == pytest.approx(2 * SECONDS, abs=2 * NEAR_S)
 
 
-@pytest.mark.parametrize("kind", sorted(ALL.keys() - {"mpegts aac", "adts aac", "ac3"}))
+@pytest.mark.parametrize("kind", sorted(ALL.keys() - STREAMS))
 def test_joined_recordings_that_differ_are_all_read_as_the_first(tmp_path: Path, kind: str) -> None:
     rate_hz = 22_050 if kind == "flv mp3" else 8000
     if kind in {"flv mp3", "wma", "mkv opus", "webm opus", "ogg opus", "3gp aac"}:
@@ -219,7 +231,7 @@ def test_joined_recordings_that_differ_are_all_read_as_the_first(tmp_path: Path,
     assert seconds == pytest.approx(SECONDS + 3, abs=2 * NEAR_S)
 
 
-@pytest.mark.parametrize("kind", ["adts aac", "ac3", "mpegts aac"])
+@pytest.mark.parametrize("kind", sorted(STREAMS))
 def test_streams_that_change_are_read_to_their_end(tmp_path: Path, kind: str) -> None:
     other = recording(kind, 3.0, 32_000, 1)
     seconds, channels, _ = heard(put(tmp_path, recording(kind, rate_hz=48_000) + other))
@@ -233,6 +245,30 @@ def test_streams_that_change_are_read_to_their_end(tmp_path: Path, kind: str) ->
 def test_recordings_of_different_containers_are_all_read(tmp_path: Path, first: str, second: str) -> None:
     seconds, _, _ = heard(put(tmp_path, recording(first) + ID3V1 + recording(second, 3.0)))
     assert seconds == pytest.approx(SECONDS + 3, abs=2 * NEAR_S)
+
+
+@pytest.mark.parametrize("container", ["FLAC", "IRCAM", "NIST"])
+def test_joined_recordings_of_equal_length_are_all_read(tmp_path: Path, container: str) -> None:
+    """Their heads and the last frame agree, so only what lies between tells that there are two."""
+    first, second = (encoded(noise(30, seed), rate_hz=16_000, format=container) for seed in (1, 2))
+    seconds, _, problem = heard(put(tmp_path, first + second))
+    assert (seconds, problem) == (60, None)
+
+
+# Something unknown in front.
+
+
+@pytest.mark.parametrize("kind", ["mp3 cbr", "mp2", "adts aac", "ac3", "eac3", "mpegts aac", "mpegts mp2"])
+@pytest.mark.parametrize("count", [1, 50, 5000])
+def test_a_stream_is_found_behind_junk(tmp_path: Path, kind: str, count: int) -> None:
+    content = recording(kind)
+    junk = np.random.default_rng(count).bytes(count)
+    whole_s, _, _ = heard(put(tmp_path, content))
+    seconds, channels, problem = heard(put(tmp_path, junk + content))
+    assert channels == 2
+    assert seconds == pytest.approx(whole_s, abs=0.1)
+    assert problem is not None or kind in {"mp3 cbr", "mp2"}
+    assert problem is None or f"{count} bytes in front of it are nothing" in problem.message
 
 
 # Cut, unfinished, stale.
@@ -258,7 +294,7 @@ def test_a_cut_file_gives_what_is_left_or_says_what_is_missing(tmp_path: Path, k
     seconds, channels, problem = heard(path)
     assert channels == 2
     assert seconds >= played_s(path) - NEAR_S
-    if kind not in {"mp2", "mp3 vbr without tag", "adts aac", "mpegts aac", "ac3", "avi pcm"}:  # these know no length
+    if kind not in STREAMS | {"mp2", "mp3 vbr without tag", "avi pcm"}:  # these know no length
         assert problem is not None
         assert problem.code == "truncated"
 
@@ -280,6 +316,60 @@ HEADERS: dict[str, Callable[[bytes, int], bytes]] = {
     "caf pcm_s16be": lambda content, size: sized(content, b"data", size + 4, width=8, big=True),
     "aiff pcm_s16be": lambda content, size: sized(content, b"SSND", size + 8, big=True),
 }
+# Of containers that do not say how much sound there is, sizes that are wrong and cost nothing.
+WRONG: dict[str, Callable[[bytes], bytes]] = {
+    "voc pcm_s16le": lambda content: content[:27] + (5000).to_bytes(3, "little") + content[30:],
+    "voc pcm_u8": lambda content: content[:27] + (999).to_bytes(3, "little") + content[30:],
+    "voc pcm_alaw": lambda content: content[:27] + b"\xff\xff\xff" + content[30:],
+    "m4a aac": lambda content: grown(content, b"moov", -7),
+    "m4a alac": lambda content: grown(content, b"moov", 7),
+    "3gp aac": lambda content: grown(content, b"moov", -7),
+    "mkv pcm": lambda content: without_sizes(content),
+    "mkv opus": lambda content: without_sizes(content),
+    "webm opus": lambda content: without_sizes(content),
+    "ogg vorbis": lambda content: unplaced(content),
+}
+
+
+def grown(content: bytes, name: bytes, count: int) -> bytes:
+    """An MP4 file with its index in front, and a box of another size; FFmpeg writes the index behind."""
+    with TemporaryFile() as path:
+        path.write_bytes(content)
+        content = ffmpeg("-i", str(path), "-c", "copy", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4", "pipe:1")
+    place = content.index(name) - 4
+    size = int.from_bytes(content[place : place + 4], "big") + count
+    return content[:place] + size.to_bytes(4, "big") + content[place + 4 :]
+
+
+def without_sizes(content: bytes) -> bytes:
+    """A Matroska file whose segment and clusters have sizes of zero."""
+    changed = bytearray(content)
+    for match in re.finditer(rb"\x18\x53\x80\x67|\x1f\x43\xb6\x75(?=[^\x53])", content):
+        width = 9 - content[match.end()].bit_length()
+        changed[match.end() : match.end() + width] = (1 << 7 * width).to_bytes(width, "big")
+    return bytes(changed)
+
+
+def unplaced(content: bytes) -> bytes:
+    """An Ogg file whose last page has no position, with the checksum of that."""
+    place = content.rindex(b"OggS")
+    page = (
+        content[place : place + 6] + b"\xff" * 8 + content[place + 14 : place + 22] + bytes(4) + content[place + 26 :]
+    )
+    checksum = 0
+    for byte in page:
+        checksum ^= byte << 24
+        for _ in range(8):
+            checksum = (checksum << 1 ^ (0x04C11DB7 if checksum >> 31 else 0)) & 0xFFFFFFFF
+    return content[:place] + page[:22] + checksum.to_bytes(4, "little") + page[26:]
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_sizes_that_are_wrong_cost_nothing(tmp_path: Path, kind: str) -> None:
+    seconds, channels, problem = heard(put(tmp_path, WRONG[kind](recording(kind))))
+    assert channels == 2
+    assert seconds == pytest.approx(SECONDS, abs=NEAR_S)
+    assert problem is None or problem.code in {"stale_header", "truncated"}
 
 
 @pytest.mark.parametrize("kind", HEADERS)
@@ -474,6 +564,35 @@ def test_pauses_of_phone_codecs_are_silence(
         total = sum(block.shape[1] for block in audio.blocks(rate_hz=audio.rate_hz))
         assert (audio.rate_hz, audio.problem) == (rate_hz, None)
     assert total / rate_hz == pytest.approx(5, abs=0.05)
+
+
+AMR_JUNK = {
+    "APE tag": ape(header=True),
+    "ID3v2 tag": id3_tag(3000),
+    "zeros": bytes(700),
+    "ones": b"\xff" * 700,
+    "text": b"recorded by nobody, " * 40,
+}
+
+
+@pytest.mark.parametrize("magic", [b"#!AMR\n", b"#!AMR-WB\n"])
+@pytest.mark.parametrize("junk", AMR_JUNK)
+def test_what_follows_frames_is_no_silence(tmp_path: Path, magic: bytes, junk: str) -> None:
+    frame = b"\x04" + bytes(17 if magic == b"#!AMR-WB\n" else 12)
+    seconds, _, problem = heard(put(tmp_path, amr([frame] * 200, magic) + AMR_JUNK[junk]))
+    assert seconds == pytest.approx(4, abs=0.05)
+    assert problem is None or problem.code == "trailing_data"
+    assert (problem is not None) == (junk == "text")
+
+
+@pytest.mark.parametrize("junk", ["zeros", "ones", "text"])
+def test_what_is_no_frame_between_frames_is_silence_and_named(tmp_path: Path, junk: str) -> None:
+    frames = b"#!AMR\n" + (b"\x3c" + bytes(range(31))) * 200
+    seconds, _, problem = heard(put(tmp_path, frames[:3206] + AMR_JUNK[junk][:640] + frames[3846:]))
+    assert seconds == pytest.approx(4, abs=0.05)
+    assert problem is not None
+    assert problem.code == "truncated"
+    assert "640 bytes in its middle are damaged and became 0.40 s of silence" in problem.message
 
 
 def test_a_complete_stream_is_not_told_to_be_longer(tmp_path: Path) -> None:

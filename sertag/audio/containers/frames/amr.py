@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout
-from sertag.audio.containers.tags import skip_tags, trim
+from sertag.audio.containers.tags import skip_tags
 from sertag.audio.streams import Window, read_at
 from sertag.records import Problem
 
@@ -61,7 +61,7 @@ def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         The layout, which ends where frames do. What is no frame between others becomes as much silence as frames of
         the average length would fill, so that the clock goes on, and a note.
     """
-    end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or trim(stream, start, size_bytes)
+    end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or size_bytes
     mark = next((mark for mark in _LENGTHS if read_at(stream, start, len(mark)) == mark), None)
     if mark is None:  # of several channels
         return Layout(end)
