@@ -22,6 +22,8 @@ _FRAME_SAMPLES = {
     "adpcm_ima_wav": 1400,
 }  # of ADPCM two thirds of a block, because each of two joined recordings may be filled up
 
+_SLOWEST_VOC = 44_100 / 43_478
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -48,6 +50,15 @@ EXPLANATIONS = (
         "ffmpeg believes a wrong header or stops behind the first recording, sertag reads all that the file holds",
         lambda recording, played, seconds: (
             recording.held_s is not None and abs(seconds - recording.held_s) <= TOLERANCE_S + frames_s(played)
+        ),
+    ),
+    Explanation(
+        "rate",
+        "VOC keeps a rate in one byte, so that both play 44,100 Hz as 43,478 Hz, and 16,000 Hz as 15,873 Hz",
+        lambda recording, played, seconds: (
+            recording.format.container == "voc"
+            and recording.held_s is not None
+            and recording.held_s - TOLERANCE_S <= seconds <= longest_s(recording) + TOLERANCE_S
         ),
     ),
     Explanation(
@@ -102,6 +113,11 @@ def is_printed_by_mpg123(said: str) -> bool:
     """
     lines = said[: said.rfind("\n") + 1].splitlines()
     return bool(lines) and all(_PRINTED_LINE.fullmatch(line) for line in lines)
+
+
+def longest_s(recording: Recording) -> float:
+    """Seconds that a recording cannot exceed; VOC may play them more slowly than they were recorded."""
+    return recording.most_s * (_SLOWEST_VOC if recording.format.container == "voc" else 1)
 
 
 def frames_s(played: Played) -> float:

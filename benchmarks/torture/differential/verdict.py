@@ -19,6 +19,7 @@ from benchmarks.torture.differential.explanations import (
     TOLERANCE_S,
     frames_s,
     is_printed_by_mpg123,
+    longest_s,
 )
 from benchmarks.torture.differential.ffmpeg import Played
 from benchmarks.torture.differential.outlines import differences, differences_in_parts
@@ -115,7 +116,7 @@ def _length(recording: Recording, played: Played, read: Read) -> Verdict | None:
     holes = {"time_hole", "packets_lost"} & set(recording.kinds) and recording.format.container in _TIMED
     if holes and held_s is None and seconds < played.clock_s - slack_s:
         return Verdict("unexplained", "clock not kept", detail)
-    if seconds > max(played.seconds, played.clock_s, recording.most_s) + slack_s:
+    if seconds > max(played.seconds, played.clock_s, longest_s(recording)) + slack_s:
         return Verdict("unexplained", "too much", detail)
     return None
 

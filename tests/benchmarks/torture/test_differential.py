@@ -182,6 +182,8 @@ DAMAGED = replace(SOUND, held_s=None, kinds=("cut",))
 JOINED = replace(SOUND, held_s=20.0, spoken_s=20.0, most_s=20.0, kinds=("joined",))
 TIMED = replace(DAMAGED, format=replace(FORMAT, container="mkv"), kinds=("time_hole",), spoken_s=20.0, most_s=20.0)
 PAIR = replace(SOUND, format=replace(FORMAT, tracks=2))
+OLD_PAIR = replace(JOINED, format=replace(FORMAT, container="voc"))
+MPG123 = "[src/libmpg123/layer3.c:INT123_do_layer3():1804] error: dequantization failed!\n"
 
 
 def ffmpeg(
@@ -226,6 +228,10 @@ CASES = [
     ("silence", SOUND, ffmpeg(10), sertag(10, outline=[0 * voice(10)]), "unexplained", "other content"),
     ("rate", SOUND, ffmpeg(10), replace(sertag(10), rate_hz=16_000), "unexplained", "rate"),
     ("printed", SOUND, ffmpeg(10), sertag(10, said="[layer3.c] error"), "unexplained", "a library prints"),
+    ("printed by libmpg123", SOUND, ffmpeg(10), sertag(10, said=MPG123 * 3), "explained", "libmpg123"),
+    ("printed beside it", SOUND, ffmpeg(10), sertag(10, said=MPG123 + "warning\n"), "unexplained", "a library prints"),
+    ("VOC at its own rate", OLD_PAIR, ffmpeg(10), sertag(20.25), "explained", "rate"),
+    ("VOC with too much", OLD_PAIR, ffmpeg(10), sertag(20.6), "unexplained", "too much"),
     ("foreign words", DAMAGED, ffmpeg(0, tracks=0), Read(code="damaged", message="SF_INFO"), "unexplained", "foreign"),
 ]  # fmt: skip
 
