@@ -29,7 +29,7 @@ from sertag.spec import ModelSpec
 from sertag.stored import CHANNEL_FIELDS, SEGMENT_FIELDS
 from sertag.summary import plural
 
-LINE_VERSION = 2  # raised with every change of the code that changes a row of any recording
+LINE_VERSION = 3  # raised with every change of the code that changes a row of any recording
 
 _STDIN = "-"
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
