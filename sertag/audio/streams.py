@@ -90,12 +90,11 @@ class Window:
     def find(self, mark: bytes, start: int) -> int | None:
         """The first position from `start` on where the bytes `mark` stand; None where they do not."""
         position = start
-        while position + len(mark) <= self.end:
-            data = self.at(position, _PIECE_BYTES)
-            found = data.find(mark)
+        while len(self.at(position, len(mark))) == len(mark):
+            found = self._data.find(mark, position - self._base)
             if found >= 0:
-                return position + found
-            position += max(1, len(data) - len(mark) + 1)
+                return self._base + found
+            position = self._base + len(self._data) - len(mark) + 1
         return None
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sertag.audio.streams import Spliced, open_stream, size_on_disk
+from sertag.audio.streams import Spliced, Window, open_stream, size_on_disk
 from sertag.errors import DecodeError
 
 CONTENT = bytes(range(200))
@@ -87,3 +87,34 @@ def test_the_size_is_that_of_now(tmp_path: Path) -> None:
         os.truncate(tmp_path / "a", 1)
         assert size_on_disk(stream) == 1
     assert size_on_disk(io.BytesIO(b"123")) is None
+
+
+class Counting(io.BytesIO):
+    """Counts the bytes that are read."""
+
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+@pytest.mark.parametrize("place", [0, 1, 700, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (3 << 20) - 4])
+def test_a_mark_is_found_wherever_it_lies(place: int) -> None:
+    content = bytearray(3 << 20)
+    content[place : place + 4] = b"mark"
+    window = Window(io.BytesIO(bytes(content)), 3 << 20)
+    assert window.find(b"mark", 0) == place
+    assert window.find(b"mark", place) == place
+    assert window.find(b"mark", place + 1) is None
+    assert Window(io.BytesIO(bytes(content)), place + 3).find(b"mark", 0) is None
+
+
+def test_many_marks_are_found_in_one_reading() -> None:
+    stream = Counting((b"mark" + bytes(96)) * 30_000)
+    window, position, found = Window(stream, 3_000_000), 0, 0
+    while (place := window.find(b"mark", position)) is not None:
+        position, found = place + 1, found + 1
+    assert found == 30_000
+    assert stream.count < 3_100_000

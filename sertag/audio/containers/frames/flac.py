@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from sertag.audio.containers.layout import Layout, ratio
 from sertag.audio.containers.tags import trim
 from sertag.audio.filetype import next_recording
-from sertag.audio.streams import read_at
+from sertag.audio.streams import Window, read_at
 
 _INFO_BYTES = 8 + 34  # mark, head of the first block, the block
 _COUNT_AT = 8 + 10  # rate, channels, bits and number of samples share eight bytes
@@ -81,7 +81,7 @@ def _counts_up(stream: BinaryIO, first: int, end: int, fixed: int) -> bool:
             return False
         latest = samples
     edges = (first, first + step + len(_MARK)), (end - step - len(_MARK), end)
-    return all(_MARK not in read_at(stream, start, stop - start) for start, stop in edges)
+    return all(Window(stream, stop).find(_MARK, start) is None for start, stop in edges)
 
 
 def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:

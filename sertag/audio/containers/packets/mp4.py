@@ -68,7 +68,8 @@ def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:
 def _true_length(stream: BinaryIO, position: int, length: int, size_bytes: int) -> int:
     """Length of a box, corrected where the next one begins some bytes before or behind its end."""
     stop = position + length
-    if stop >= size_bytes or length >= _LARGE_BYTES or _is_box(stream, stop, size_bytes):
+    elsewhere = length >= _LARGE_BYTES or read_at(stream, position, 4) != length.to_bytes(4, "big")
+    if stop >= size_bytes or elsewhere or _is_box(stream, stop, size_bytes):
         return length
     near = [shift for shift in range(-_NEAR_BYTES, _NEAR_BYTES + 1) if length + shift >= 8]
     shifts = [shift for shift in sorted(near, key=abs) if _is_box(stream, stop + shift, size_bytes)]

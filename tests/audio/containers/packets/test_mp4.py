@@ -32,6 +32,20 @@ def test_a_whole_file(content: bytes) -> None:
     assert (measure(content).end, measure(content).damaged) == (len(content), "")
 
 
+@pytest.mark.parametrize("wrong_by", [-9, -7, -1, 1, 7, 16])
+def test_a_size_that_is_a_little_wrong_is_corrected(wrong_by: int) -> None:
+    wrong = (len(INDEX) + wrong_by).to_bytes(4, "big") + INDEX[4:]
+    content = TYPE + wrong + SOUND
+    layout = measure(content)
+    shown = b"".join(content[p.start : p.stop] if isinstance(p, range) else p for p in layout.pieces)
+    assert (shown, layout.damaged) == (TYPE + INDEX + SOUND, "")
+
+
+def test_the_size_of_a_large_box_stands_elsewhere() -> None:
+    content = TYPE + large_box(b"moov", bytes(50)) + b"\0\0\0" + SOUND
+    assert measure(content).pieces == ()
+
+
 def test_a_recorder_that_was_stopped_has_not_written_the_index() -> None:
     for sound in (SOUND, SOUND[:100], b"\0\0\0\0mdat" + bytes(400)):
         assert "before it wrote the index (moov)" in measure(TYPE + sound).damaged
