@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from sertag.audio.containers.layout import Layout
-from sertag.audio.containers.tags import skip_tags
+from sertag.audio.containers.tags import skip_filler, skip_tags
+from sertag.audio.filetype import find_recording
 from sertag.audio.streams import Window, read_at
 from sertag.records import Problem
 
@@ -29,6 +30,7 @@ _NOTHING = b"\x7c"  # a frame of 20 ms without anything
 _FRAME_S = 0.02
 _SEARCH_BYTES = 1 << 16
 _LONGEST_GAP_FRAMES = 180_000  # an hour
+_FEW_BYTES = 100  # of filler, behind which nobody looks for sound
 _MOST_RUNS = 100_000
 
 
@@ -47,6 +49,11 @@ class _Frames:
     count: int = 0
     cut: bool = False
     end: int = 0
+
+    @property
+    def average_bytes(self) -> float:
+        """Length of a frame, at least 1."""
+        return max(1.0, sum(map(len, self.runs)) / max(1, self.count))
 
 
 def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
@@ -67,6 +74,7 @@ def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         return Layout(end)
     found = _walk(stream, start + len(mark), end, _LENGTHS[mark])
     notes = [Problem("truncated", "it ends inside a frame")] if found.cut else []
+    notes += _filler_notes(stream, found, end)
     if len(found.runs) < 2:
         return Layout(found.end, notes=tuple(notes), pieces=(range(start, found.runs[0].stop),))
     pieces, gap_bytes, silence_frames = _with_silence(found)
@@ -103,35 +111,48 @@ def _frame_bytes(window: Window, position: int, lengths: tuple[int, ...]) -> int
 
 
 def _resumed(window: Window, start: int, lengths: tuple[int, ...]) -> int | None:
-    """Where frames go on behind damage; None where none follow."""
+    """Where frames go on behind damage; None where another recording comes first, or nothing."""
     position = start
     while position < window.end:
         data = window.at(position, _SEARCH_BYTES)
-        for match in _LIKELY.finditer(data):
+        other = find_recording(data)
+        for match in _LIKELY.finditer(data, 0, len(data) if other is None else other):
             if _is_proven(window, position + match.start(), lengths):
                 return position + match.start()
+        if other is not None:
+            return None
         position += len(data)
     return None
 
 
-def _is_proven(window: Window, position: int, lengths: tuple[int, ...]) -> bool:
+def _is_proven(window: Window, start: int, lengths: tuple[int, ...]) -> bool:
+    """Whether frames follow each other, not all of them empty, as some samples near silence look."""
+    position = start
     for _ in range(_PROOF_FRAMES):
         head = window.at(position, 1)
         length = lengths[head[0] >> 3] if _LIKELY.match(head) else 0
         position += length
         if not length or position > window.end:
             return False
-    return True
+    return position - start > _PROOF_FRAMES
+
+
+def _filler_notes(stream: BinaryIO, found: _Frames, end: int) -> list[Problem]:
+    """What to say of zeros behind the last frame: a recorder reserved them, or a disk lost what was there."""
+    count = skip_filler(stream, found.end, end) - found.end
+    if count < _FEW_BYTES:
+        return []
+    lost_s = count / found.average_bytes * _FRAME_S
+    return [Problem("truncated", f"{count} empty bytes follow its last frame, room for {lost_s:.3f} s")]
 
 
 def _with_silence(found: _Frames) -> tuple[tuple[range | bytes, ...], int, int]:
     """The runs with silence between them, how many bytes that stands for, and how many frames of it there are."""
-    average_bytes = sum(map(len, found.runs)) / max(1, found.count)
     pieces: list[range | bytes] = [found.runs[0]]
     gap_bytes = silence_frames = 0
     for before, after in zip(found.runs, found.runs[1:], strict=False):
         gap = after.start - before.stop
-        count = min(_LONGEST_GAP_FRAMES, round(gap / max(1, average_bytes)))
+        count = min(_LONGEST_GAP_FRAMES, round(gap / found.average_bytes))
         pieces += [_NOTHING * count, after]
         gap_bytes += gap
         silence_frames += count

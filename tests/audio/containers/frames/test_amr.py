@@ -46,13 +46,21 @@ def seconds(content: bytes) -> float:
 @pytest.mark.parametrize("content", [NARROW + talk(50) + pause(50), WIDE + talk(80, wide=True) + pause(20)])
 @pytest.mark.parametrize(
     ("behind", "named"),
-    [(b"", 0), (id3_tag(3000), 3010), (b"TAG" + bytes(125), 0), (bytes(3), 3), (bytes(5000), 0), (b"\xff" * 99, 99)],
+    [(b"", 0), (id3_tag(3000), 3010), (b"TAG" + bytes(125), 0), (bytes(3), 3), (bytes(90), 0), (b"\xff" * 99, 99)],
 )
 def test_what_follows_is_no_sound(content: bytes, behind: bytes, named: int) -> None:
     layout = measure(content + behind)
     assert seconds(content + behind) == 2
     assert (layout.end, layout.notes) == (len(content), ())
     assert len(content + behind) - layout.end >= named
+
+
+@pytest.mark.parametrize("filler", [bytes(3100), b"\xff" * 3100])
+def test_much_filler_is_named_because_no_head_says_how_long_it_is(filler: bytes) -> None:
+    content = NARROW + talk(50)
+    (note,) = measure(content + filler).notes
+    assert (note.code, note.message) == ("truncated", "3100 empty bytes follow its last frame, room for 1.938 s")
+    assert seconds(content + filler) == 1
 
 
 def test_junk_behind_is_at_most_a_few_frames() -> None:
@@ -90,6 +98,15 @@ def test_a_recording_ends_where_the_next_one_begins() -> None:
     first, second = NARROW + talk(50), WIDE + talk(50, wide=True)
     layout = measure(first + second)
     assert (layout.end, layout.notes) == (len(first), ())
+
+
+@pytest.mark.parametrize("level", [0x78, 0x7C])
+def test_samples_of_a_recording_behind_are_no_frames(level: int) -> None:
+    """Quiet samples of eight bits look like frames without anything."""
+    first = NARROW + talk(50)
+    second = b"RIFF\0\0\0\0WAVEfmt " + bytes([level]) * 20_000 + talk(20)
+    assert measure(first + second).end == len(first)
+    assert measure(first + b"\xff" + bytes([level]) * 20_000).end == len(first)
 
 
 def test_a_cut_frame_is_told() -> None:
