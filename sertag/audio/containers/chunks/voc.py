@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import BinaryIO
 
 from sertag.audio.containers.chunks.layouts import wave_head
@@ -30,6 +31,10 @@ _CODECS = {0: (1, 8, b"\x80"), 4: (1, 16, b"\0\0"), 6: (6, 8, b"\xd5"), 7: (7, 8
 _PACKED_BITS = {1: 4, 2: 3, 3: 2, 0x200: 4}
 _NEXT = re.compile(rb"[\x01\x02\x09]")
 _PROOF_BLOCKS = 6
+_MOST_BLOCKS = 1_000_000  # a gigabyte of those that FFmpeg writes
+_MOST_SILENCES = 10_000  # up to 45 hours in all
+_PIECE_BYTES = 1 << 16
+_LONGEST_SILENCE_BYTES = 1 << 24  # of a block, 16 s of 500,000 bytes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class _Blocks:
         form: of the first block of sound; None where there is none.
         pieces: where the samples are, and how many seconds of silence lie between them.
         declared: how many bytes of samples the sizes declare.
+        silences: how many blocks of silence there are.
         wrong: how many sizes are wrong.
         end: of the recording.
     """
@@ -56,6 +62,7 @@ class _Blocks:
     form: _Form | None = None
     pieces: list[range | float] = field(default_factory=list)
     declared: int = 0
+    silences: int = 0
     wrong: int = 0
     end: int = 0
 
@@ -95,12 +102,16 @@ def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
     window, found = Window(stream, end), _Blocks()
     extended: _Form | None = None
     position = start + max(_FIRST_BYTES, int.from_bytes(window.at(start + len(_MARK), 2), "little"))
-    while (head := window.at(position, 16)) and head[0] != _END and len(head) >= _HEAD_BYTES:
+    for _ in range(_MOST_BLOCKS):
+        head = window.at(position, 16)
+        if len(head) < _HEAD_BYTES or head[0] == _END or found.silences == _MOST_SILENCES:
+            break
         kind, size = head[0], int.from_bytes(head[1:4], "little")
         body, preface = position + _HEAD_BYTES, _LEAST_BYTES.get(kind, 0)
         if kind == _EXTENDED:
             extended = _extended(head)
         elif kind == _SILENCE and len(head) >= 7:
+            found.silences += 1
             found.pieces.append((int.from_bytes(head[4:6], "little") + 1) / _rate_hz(head[6]))
         if kind not in (_SOUND, _MORE, _NEW_SOUND):
             position = body + size
@@ -110,7 +121,7 @@ def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
             break
         found.form = form
         position = _take(stream, window, found, range(body + preface, body + size))
-    found.end = min(end, position + (head[:1] == bytes([_END])))
+    found.end = min(end, position + (window.at(position, 1) == bytes([_END])))
     return found
 
 
@@ -197,13 +208,24 @@ def _pieces(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:
         return _packed(found, form)
     tag, bits, quiet = _CODECS[form.codec]
     frame_bytes = form.channels * bits // 8
-    pieces = [
-        piece if isinstance(piece, range) else quiet * (round(piece * form.rate_hz) * form.channels)
-        for piece in found.pieces
-    ]
+    pieces: list[range | bytes] = []
+    for piece in found.pieces:
+        pieces += [piece] if isinstance(piece, range) else _silence(piece, form, quiet)
     bytes_per_s = min(form.rate_hz * frame_bytes, 0xFFFFFFFF)
     chunk = struct.pack("<HHIIHH", tag, form.channels, form.rate_hz, bytes_per_s, frame_bytes, bits)
     return wave_head(chunk, sum(map(len, pieces))), *pieces
+
+
+def _silence(length_s: float, form: _Form, quiet: bytes) -> list[bytes]:
+    """Samples of silence, many times the same bytes: a block of seven bytes may last 16 s."""
+    count = min(_LONGEST_SILENCE_BYTES, round(length_s * form.rate_hz) * form.channels * len(quiet))
+    whole, rest = divmod(count, _PIECE_BYTES)
+    return [_quiet_piece(quiet)] * whole + ([quiet * (rest // len(quiet))] if rest else [])
+
+
+@lru_cache
+def _quiet_piece(quiet: bytes) -> bytes:
+    return quiet * (_PIECE_BYTES // len(quiet))
 
 
 def _packed(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:

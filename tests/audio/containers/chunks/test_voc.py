@@ -105,6 +105,14 @@ def test_blocks_of_silence_are_silence(tmp_path: Path) -> None:
     assert not found[0, 28_000:32_000].any()
 
 
+def test_silence_takes_no_memory() -> None:
+    sound = block(9, new_sound(0xFFFFFFFF, 255) + bytes(100))
+    content = HEAD + sound + block(3, b"\xff\xff\x83") * 50_000 + sound + b"\0"
+    layout = measure(content)
+    assert len(layout.pieces) < 3_000_000
+    assert len({id(piece) for piece in layout.pieces if isinstance(piece, bytes)}) < 10
+
+
 def test_notes_marks_and_loops_are_passed(tmp_path: Path) -> None:
     extra = block(4, b"\1\0") + block(5, b"a call\0") + block(6, b"\2\0")
     sound = block(9, new_sound() + SAMPLES.tobytes())
