@@ -5,12 +5,14 @@
 
 Real clips are written in every container and codec, damaged as recorders, disks, pipes and people damage them, and read
 by both. Differences of more than 0.2 s are explained by a table (`verdict`), announced by sertag, or unexplained; the
-exit code is 1 where there is one of the last kind. `--sertag DIR` tries the package of another tree.
+exit code is 1 where there is one of the last kind. `--sertag DIR` tries the package of another tree. A run that was
+stopped goes on where it was when it is called again, unless the code or the versions have changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import select
@@ -36,7 +38,7 @@ RESULTS = Path(__file__).parents[2] / "results" / "differential.json"
 _ROOT = Path(__file__).parents[3]
 _LIMIT_S = 30.0
 _PER_SEED = 1_000_000
-_SAVED_EVERY = 50
+_SAVED_EVERY = 20
 
 Report = dict[str, Any]
 
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.only is not None:
             return _show(args.only, Path(name), speech, reader)
         report = _begun(args)
-        for seed in range(args.seed * _PER_SEED + args.first, args.seed * _PER_SEED + args.first + args.count):
+        first = args.seed * _PER_SEED + args.first
+        for seed in range(first + report["cases"], first + args.count):
             found = run(seed, folder=Path(name), speech=speech, reader=reader)
             _count(report, seed, found)
             if report["cases"] % _SAVED_EVERY == 0:
@@ -156,9 +159,18 @@ _TRACK = ("channels", "rate_hz", "codec", "played_s", "clock_s", "packets_s")
 
 
 def _begun(args: argparse.Namespace) -> Report:
+    """The report as it stands, or a new one where anything that decides about it has changed."""
+    new = _new(args)
+    report: Report = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
+    decisive = ("command", "ffmpeg", "formats", "code", "explanations")
+    return report if all(report.get(name) == new[name] for name in decisive) else new
+
+
+def _new(args: argparse.Namespace) -> Report:
     command = f"python -m benchmarks.torture.differential --count {args.count} --seed {args.seed}"
     return {
         "command": command + (f" --first {args.first}" if args.first else ""),
+        "code": _digest(args.sertag / "sertag" / "audio", Path(__file__).parent),
         "machine": machine(),
         "ffmpeg": subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout.split()[2],  # noqa: S607
         "formats": len(formats()),
@@ -171,6 +183,13 @@ def _begun(args: argparse.Namespace) -> Report:
         "unexplained": [],
         "announced": [],
     }
+
+
+def _digest(*folders: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 VERDICTS = ("same", "explained", "announced", "unexplained")

@@ -300,6 +300,14 @@ def test_a_run_counts_every_case_and_one_of_them_can_be_looked_at(
         assert sum(sum(row.values()) for row in report[table].values()) >= 8
     assert sum(sum(reasons.values()) for reasons in report["reasons"].values()) == 8
     assert len(report["unexplained"]) == report["verdicts"]["unexplained"]
+
+    stopped = report | {"cases": 7, "verdicts": dict.fromkeys(report["verdicts"], 0)}
+    out.write_text(json.dumps(stopped))
+    differential.main(["--data", "no such folder", "--count", "8", "--first", "60", "--out", str(out)])
+    assert sum(json.loads(out.read_text())["verdicts"].values()) == 1  # the eighth case
+    out.write_text(json.dumps(stopped | {"code": "another"}))
+    differential.main(["--data", "no such folder", "--count", "8", "--first", "60", "--out", str(out)])
+    assert json.loads(out.read_text())["verdicts"] == report["verdicts"]
     monkeypatch.chdir(tmp_path)
     differential.main(["--data", "no such folder", "--only", "1000061"])
     shown = json.loads(capsys.readouterr().out)

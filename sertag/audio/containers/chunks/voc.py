@@ -104,7 +104,7 @@ def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
     position = start + max(_FIRST_BYTES, int.from_bytes(window.at(start + len(_MARK), 2), "little"))
     for _ in range(_MOST_BLOCKS):
         head = window.at(position, 16)
-        if len(head) < _HEAD_BYTES or head[0] == _END or found.silences == _MOST_SILENCES:
+        if len(head) < _HEAD_BYTES or not _END < head[0] <= _NEW_SOUND or found.silences == _MOST_SILENCES:
             break
         kind, size = head[0], int.from_bytes(head[1:4], "little")
         body, preface = position + _HEAD_BYTES, _LEAST_BYTES.get(kind, 0)

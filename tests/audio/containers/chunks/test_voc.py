@@ -75,6 +75,13 @@ def test_behind_a_wrong_size_the_next_blocks_are_found(tmp_path: Path, sizes: tu
     assert "wrong size" in problem.message
 
 
+def test_a_little_that_is_no_block_behind_the_last_one_is_named(tmp_path: Path) -> None:
+    found, _, problem = heard(tmp_path, voc(end=b"\xee" * 5000))
+    assert found.shape[1] == 24_000
+    assert problem is not None
+    assert problem.message.split(": ", 1)[1].startswith("5000 bytes behind its end")
+
+
 @pytest.mark.parametrize(("size", "code"), [(12, None), (0, None), (0xFFFFFF, None), (20_000, "stale_header")])
 def test_one_block_is_read_to_the_end_of_the_file(tmp_path: Path, size: int, code: str | None) -> None:
     found, _, problem = heard(tmp_path, voc(size, blocks=1, end=b""))
