@@ -26,6 +26,7 @@ _FIRST_BYTES = 26  # before the first block
 _END, _SOUND, _MORE, _SILENCE, _EXTENDED, _NEW_SOUND = 0, 1, 2, 3, 8, 9
 _HEAD_BYTES = 4
 _LEAST_BYTES = {_SOUND: 2, _SILENCE: 3, _EXTENDED: 4, _NEW_SOUND: 12}  # what stands before the samples
+_FIXED_BYTES = {_SILENCE: 3, 4: 2, 6: 2, 7: 0, _EXTENDED: 4}  # marks, the ends of loops
 _LONGEST_BYTES = 0xFFFFFF  # also what is written where nothing is known
 _CODECS = {0: (1, 8, b"\x80"), 4: (1, 16, b"\0\0"), 6: (6, 8, b"\xd5"), 7: (7, 8, b"\xff")}  # WAV's: tag, bits, silence
 _PACKED_BITS = {1: 4, 2: 3, 3: 2, 0x200: 4}
@@ -114,7 +115,8 @@ def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
             found.silences += 1
             found.pieces.append((int.from_bytes(head[4:6], "little") + 1) / _rate_hz(head[6]))
         if kind not in (_SOUND, _MORE, _NEW_SOUND):
-            position = body + size
+            position = _behind(stream, window, found, body, _FIXED_BYTES.get(kind, size))
+            found.wrong += size != _FIXED_BYTES.get(kind, size)
             continue
         form = found.form if kind == _MORE else (_form(head) if kind == _NEW_SOUND else extended or _form(head))
         if found.form not in (None, form):
@@ -123,6 +125,13 @@ def _walk(stream: BinaryIO, start: int, end: int) -> _Blocks:
         position = _take(stream, window, found, range(body + preface, body + size))
     found.end = min(end, position + (window.at(position, 1) == bytes([_END])))
     return found
+
+
+def _behind(stream: BinaryIO, window: Window, found: _Blocks, body: int, size: int) -> int:
+    """The position of the block behind one without sound."""
+    following = None if _is_head(window, body + size) else _resumed(stream, body, window.end)
+    found.wrong += following is not None
+    return body + size if following is None else following
 
 
 def _take(stream: BinaryIO, window: Window, found: _Blocks, declared: range) -> int:

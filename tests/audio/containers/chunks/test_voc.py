@@ -128,6 +128,17 @@ def test_notes_marks_and_loops_are_passed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "note", [block(8, struct.pack("<HBB", 65_536 - 32_000, 4, 0), size=999), block(5, b"a call\0", size=999)]
+)
+def test_wrong_sizes_of_blocks_without_sound_cost_nothing(tmp_path: Path, note: bytes) -> None:
+    content = voc()
+    found, _, problem = heard(tmp_path, content[:26] + note + content[26:])
+    assert found.shape[1] == 24_000
+    assert problem is not None
+    assert problem.code == "stale_header"
+
+
+@pytest.mark.parametrize(
     ("blocks", "rate_hz", "channels"),
     [
         (block(1, bytes([131, 0]) + b"\x90" * 16_000), 8000, 1),
