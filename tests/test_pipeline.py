@@ -136,8 +136,8 @@ def test_channels_can_be_mixed_down(call: Path, model: Model, tmp_path: Path) ->
 def test_only_the_wanted_role_is_scored(call: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tagged(call, model, roles=("agent", "customer")).channels[1]
     scored: list[int] = []
-    run = model.run
-    monkeypatch.setattr(model, "run", lambda batch, **more: scored.append(len(batch)) or run(batch, **more))
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda batch, **more: scored.append(len(batch)) or predict(batch, **more))
     row = only(tagged(call, model, roles=("agent", "customer"), only_role="customer"))
     assert row == expected
     assert sum(scored) == len(row.segments)
@@ -310,7 +310,7 @@ def test_what_nobody_foresaw_is_a_row_with_its_traceback(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("out of the blue")
 
-    monkeypatch.setattr(pipeline, "detect", broken)
+    monkeypatch.setattr(pipeline, "talk_stats", broken)
     result = tag_file(AudioFile(str(call)), model=model, options=Options())
     row = only(result)
     assert (row.channel, row.status) == (None, Status.FAILED)
@@ -367,7 +367,7 @@ def test_too_little_memory_is_a_failure(call: Path, model: Model, monkeypatch: p
     def hungry(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pipeline, "detect", hungry)
+    monkeypatch.setattr(pipeline, "talk_stats", hungry)
     row = only(tagged(call, model))
     assert row.status == Status.FAILED
     assert row.problem is not None

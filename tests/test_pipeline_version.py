@@ -1,9 +1,9 @@
-"""Rows of fixed recordings, so that a change of the line that changes rows is noticed and raises `LINE_VERSION`.
+"""Rows of fixed recordings, so that a change of the pipeline is noticed and raises `PIPELINE_VERSION`.
 
 Else rows of before and after would stand side by side in the tables of those who upgrade. After a change on purpose:
-raise `LINE_VERSION` in sertag/resume.py, then
+raise `PIPELINE_VERSION` in sertag/resume.py, then
 
-    python -m tests.test_line_version
+    python -m tests.test_pipeline_version
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import soundfile
 from sertag.model import load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, Options
-from sertag.resume import LINE_VERSION
+from sertag.resume import PIPELINE_VERSION
 from sertag.rows import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
 from tests.conftest import speech_like
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
 
-GOLDEN = Path(__file__).with_name("line_version.json")
-# Processors and versions of libraries differ by less, changes of the line by more.
+GOLDEN = Path(__file__).with_name("pipeline_version.json")
+# Processors and versions of libraries differ by less, changes of the pipeline by more.
 TOLERANCE = {"probability": 0.002, "seconds": 0.05, "percent": 0.3, "level": 0.1}
 # What only names things, and what a tie between labels would turn over.
 LEFT_OUT = re.compile(
@@ -57,9 +57,10 @@ def named(row: Row, columns: tuple[Column, ...]) -> dict[str, Any]:
     return {c.name: cell for c, cell in zip(columns, row, strict=True) if not LEFT_OUT.fullmatch(c.name)}
 
 
-def test_rows_are_those_of_this_version_of_the_line(tmp_path: Path) -> None:
+def test_rows_are_those_of_this_version_of_the_pipeline(tmp_path: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
-    advice = "rows have changed: raise LINE_VERSION in sertag/resume.py, then run `python -m tests.test_line_version`"
+    command = "`python -m tests.test_pipeline_version`"
+    advice = f"rows have changed: raise PIPELINE_VERSION in sertag/resume.py, then run {command}"
     labels = SPECS[0].labels
     tolerance = {c.name: TOLERANCE.get(c.kind, 0) for c in (*result_columns(labels), *segment_columns(labels))}
     found = rows(tmp_path)
@@ -69,11 +70,11 @@ def test_rows_are_those_of_this_version_of_the_line(tmp_path: Path) -> None:
         for name, wanted in expected.items():
             is_number = isinstance(wanted, float)
             assert row[name] == (pytest.approx(wanted, abs=tolerance[name]) if is_number else wanted), (name, advice)
-    assert golden["line_version"] == LINE_VERSION, "run `python -m tests.test_line_version`"
+    assert golden["pipeline_version"] == PIPELINE_VERSION, f"run {command}"
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         lines = ",\n".join(json.dumps(row) for row in rows(Path(folder)))
-    GOLDEN.write_text(f'{{"line_version": {LINE_VERSION}, "rows": [\n{lines}\n]}}\n')
-    sys.stdout.write(f"{GOLDEN.name}: rows of version {LINE_VERSION}\n")
+    GOLDEN.write_text(f'{{"pipeline_version": {PIPELINE_VERSION}, "rows": [\n{lines}\n]}}\n')
+    sys.stdout.write(f"{GOLDEN.name}: rows of version {PIPELINE_VERSION}\n")
