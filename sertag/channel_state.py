@@ -17,7 +17,7 @@ from sertag.records import BoolArray, ChannelResult, Options, Section, Windows
 from sertag.segments import join_windows, segments
 from sertag.softmax import Floats
 from sertag.speech import detect
-from sertag.stretches import covered
+from sertag.stretches import unspoken
 from sertag.talk import TalkStats
 from sertag.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 
@@ -45,12 +45,17 @@ class ChannelState:
         self._power = np.zeros(2)  # summed over all frames, over speech frames
         self._sums: SpeechSums | None = None
         self._scored: list[tuple[Windows, Floats, BoolArray]] = []
-        self._covered = np.zeros((2, 0), dtype=np.bool_)  # by windows with and without speech, behind the last section
+        self._covered = np.zeros((2, 0), dtype=np.bool_)  # of the next section, by windows with and without speech
 
     @property
     def activity(self) -> BoolArray:
-        """Speech activity of the whole channel, bool (t,); empty where resampling left nothing of a few samples."""
-        return np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
+        """Speech activity of the whole channel, bool (t,); empty where resampling left nothing of a few samples.
+
+        Where windows were scored and none holds speech, what lies outside all windows is none either.
+        """
+        found = np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
+        is_music = len(self._scored) > 0 and not any(is_speech.any() for _, _, is_speech in self._scored)
+        return np.zeros_like(found) if is_music else found
 
     def process(self, section: Section, *, duration_s: float | None, score: bool) -> None:
         """Take in a section: speech, levels and, if `score`, the windows that begin in it."""
@@ -58,7 +63,7 @@ class ChannelState:
         active = detect(section.frames.columns[self.channel], spec=self._frame_spec)
         speech = active[:core]
         if score:
-            speech = speech & ~self._rejected(section, self._score(section, active, duration_s))
+            speech = speech & ~self._unspoken(section, self._score(section, active, duration_s))
         power = section.frames.power[self.channel, :core]
         self._active.append(speech)
         self._power += power.sum(dtype=np.float64), power[speech].sum(dtype=np.float64)
@@ -84,7 +89,7 @@ class ChannelState:
         return channel_result(windows, found, measured, spec=spec, min_confidence=row_floor)
 
     def _score(self, section: Section, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
-        """The windows that begin in a section and which of them hold speech; None where none does."""
+        """The windows that begin in a section and which of them hold speech; None where there are none."""
         if not active.any():
             return None
         spec = self._model.spec
@@ -105,21 +110,16 @@ class ChannelState:
         self._scored.append((windows, np.concatenate([answer.probs for answer in found]), is_speech))
         return windows, is_speech
 
-    def _rejected(self, section: Section, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
-        """Frames of a section's core that windows cover, but none with speech, bool (core,).
-
-        Windows that began in the section before reach into this one, and none that begins later reaches back.
-        """
-        core, count = section.own_frames, section.frames.power.shape[1]
-        found = np.zeros((2, count), dtype=np.bool_)
-        found[:, : self._covered.shape[1]] = self._covered
+    def _unspoken(self, section: Section, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
+        """Frames of a section's core, bool (core,), that the gate takes for speech and the model does not."""
+        before = np.zeros((2, section.frames.power.shape[1]), dtype=np.bool_)
+        before[:, : self._covered.shape[1]] = self._covered
+        spans, is_speech = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.bool_)
         if scored is not None:
             windows, is_speech = scored
-            first, end = windows.first_frame - section.first_frame, windows.end_frame - section.first_frame
-            for row, chosen in enumerate((is_speech, ~is_speech)):
-                found[row] |= covered(first[chosen], end[chosen], count=count)
-        self._covered = found[:, core:].copy()
-        return np.asarray(found[1, :core] & ~found[0, :core])
+            spans = np.stack([windows.first_frame, windows.end_frame], axis=1) - section.first_frame
+        found, self._covered = unspoken(spans, is_speech, before=before, core=section.own_frames)
+        return found
 
     def _frame_answers(self, section: Section, active: BoolArray, windows: Windows) -> list[Prediction]:
         """What the model says of windows cut from the frames of the channel, batch by batch."""

@@ -89,13 +89,32 @@ def worst_stretch(values: Floats, pieces: Pieces, *, frames: int) -> tuple[int, 
     return _frame_of(int(starts[best]), places, known, pieces), mean
 
 
-def covered(first: Ints, end: Ints, *, count: int) -> BoolArray:
-    """Frames that any of some spans covers, bool (count,).
+def unspoken(spans: Ints, is_speech: BoolArray, *, before: BoolArray, core: int) -> tuple[BoolArray, BoolArray]:
+    """Frames of a section that windows cover, but none that holds speech.
 
-    >>> covered(np.array([1, 2]), np.array([3, 4]), count=5).astype(int).tolist()
-    [0, 1, 1, 1, 0]
+    Windows that began in the section before reach into this one; none that begins in a later one reaches back.
+
+    Args:
+        spans: int64 (w, 2), first frame and frame after the last of the windows that begin in the section, within it.
+        is_speech: bool (w,), whether each holds speech.
+        before: bool (2, t), what windows of the section before cover of this one: those with speech, those without.
+        core: frames of the section without those that it looks ahead.
+
+    Returns:
+        bool (core,), and what is `before` for the next section.
+
+    >>> nothing = np.zeros((2, 6), bool)
+    >>> found, later = unspoken(np.array([[0, 3], [2, 6]]), np.array([False, True]), before=nothing, core=4)
+    >>> found.astype(int).tolist(), later.astype(int).tolist()
+    ([1, 1, 0, 0], [[1, 1], [0, 0]])
     """
-    steps = np.bincount(first, minlength=count + 1) - np.bincount(end, minlength=count + 1)
+    count = before.shape[1]
+    cover = before | np.stack([_covered(spans[chosen], count) for chosen in (is_speech, ~is_speech)])
+    return cover[1, :core] & ~cover[0, :core], cover[:, core:]
+
+
+def _covered(spans: Ints, count: int) -> BoolArray:
+    steps = np.bincount(spans[:, 0], minlength=count + 1) - np.bincount(spans[:, 1], minlength=count + 1)
     return np.asarray(np.cumsum(steps[:count]) > 0)
 
 

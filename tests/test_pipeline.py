@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,14 @@ import pytest
 import soundfile
 import soxr
 
-from sertag import pipeline, sections
+from sertag import channel_state, pipeline, sections
 from sertag.features import FrameStream, clip_features, coefficients
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, ChannelResult, FileResult, Options, Problem, Statistics, Status
 from sertag.speech import detect
 from tests.conftest import RATE_HZ, speech_like
-from tests.onnx_models import tiny_spec, write_model
+from tests.onnx_models import CALL_FEATURES, SpeechOutput, tiny_spec, write_model
 
 
 @pytest.fixture(scope="module")
@@ -386,3 +387,93 @@ def test_real_calls_are_tagged(data_dir: Path) -> None:
         for row in result.channels:
             assert row.duration_s is not None
             assert all(0 <= s.start_s < s.end_s <= row.duration_s + 1e-6 for s in row.segments)
+
+
+LOUD, SOFT = 0.5, 0.1  # levels of what the models below take for music, and for speech
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that takes loud sounds for music, and half of one beside half of the other too."""
+    folder = tmp_path_factory.mktemp("telling")
+    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"))
+    levels = {}
+    for level in (LOUD, SOFT):
+        sound = written(folder / f"{level}.wav", speech_like(12, seed=1, level=level))
+        samples = soundfile.read(sound, dtype="float32", always_2d=True)[0].T
+        stream = FrameStream(spec=spec.features, channels=1)
+        frames = np.concatenate([stream.push(samples), stream.flush()], axis=1)[0]
+        levels[level] = coefficients(frames, spec=spec.features)[:, 0].mean()
+    between = levels[SOFT] + 0.7 * (levels[LOUD] - levels[SOFT])
+    return load(str(write_model(folder / "telling.onnx", spec, speech=SpeechOutput(loudest=float(between)))))
+
+
+def music_and_speech(path: Path, *, music_s: float = 24.0, speech_s: float = 24.0) -> Path:
+    music = speech_like(music_s, seed=1, level=LOUD)
+    return written(path, np.concatenate([music, speech_like(speech_s, seed=2, level=SOFT)]))
+
+
+def test_music_is_no_speech_and_no_part_of_the_row(telling: Model, tmp_path: Path) -> None:
+    path = music_and_speech(tmp_path / "hold.wav")
+    row = only(tagged(path, telling))
+    music = [segment for segment in row.segments if segment.status == Status.NO_SPEECH]
+    speech = [segment for segment in row.segments if segment.status != Status.NO_SPEECH]
+    assert len(music) > 5
+    assert len(speech) > 5
+    assert max(segment.start_s for segment in music) < 24 <= min(segment.end_s for segment in speech)
+    assert row.status == Status.OK
+    assert row.probs[0] == pytest.approx(np.mean([segment.probs[0] for segment in speech]), abs=0.01)
+    assert row.peak_start_s is not None
+    assert row.peak_start_s >= min(segment.start_s for segment in speech)
+    quiet_until_s = min(segment.start_s for segment in speech)
+    assert quiet_until_s >= 20
+    assert row.speech_s is not None
+    assert row.speech_s < 28
+    assert row.talk_pct == pytest.approx(100 * row.speech_s / 48, abs=0.01)
+    assert row.longest_silence_s >= quiet_until_s
+    alone = only(tagged(written(tmp_path / "soft.wav", speech_like(24, seed=2, level=SOFT)), telling))
+    assert row.loudness_dbfs == pytest.approx(alone.loudness_dbfs, abs=3)
+
+
+def test_a_channel_of_music_says_so(telling: Model, tmp_path: Path) -> None:
+    sounds = speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT)
+    path = written(tmp_path / "both.wav", *sounds)
+    music, speech = tagged(path, telling).channels
+    assert (music.status, music.speech_s, music.talk_pct, music.overtalk_s) == (Status.NO_SPEECH, 0.0, 0.0, 0.0)
+    assert music.problem is not None
+    assert "music, noise or tones" in music.problem.message
+    assert {segment.status for segment in music.segments} == {Status.NO_SPEECH}
+    assert (speech.status, speech.overtalk_s, speech.interruptions) == (Status.OK, 0.0, 0)
+
+
+def test_channels_that_are_not_scored_are_as_the_gate_hears_them(telling: Model, tmp_path: Path) -> None:
+    path = written(tmp_path / "both.wav", speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT))
+    row = only(tagged(path, telling, channels=1))
+    assert (row.overtalk_s or 0) > 1
+    assert row.segments == tagged(path, telling).channels[1].segments
+
+
+def test_models_that_do_not_tell_take_the_gate_for_granted(telling: Model, tmp_path: Path) -> None:
+    plain = load(str(write_model(tmp_path / "plain.onnx", telling.spec)))
+    path = music_and_speech(tmp_path / "hold.wav")
+    assert Status.NO_SPEECH not in {segment.status for segment in only(tagged(path, plain)).segments}
+    never = dataclasses.replace(telling.spec, min_speech_probability=0.0)
+    loudest = SpeechOutput(loudest=-150.0)
+    deaf = load(str(write_model(tmp_path / "deaf.onnx", never, speech=loudest)))
+    assert only(tagged(path, deaf)) == only(tagged(path, plain))
+
+
+def test_sections_do_not_show_in_what_is_music(telling: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate hears a section at a time; with one that takes every frame for speech, only the model decides."""
+    monkeypatch.setattr(channel_state, "detect", lambda frames, *, spec: np.ones(len(frames), bool))
+    path = music_and_speech(tmp_path / "hold.wav", music_s=61.3, speech_s=58.2)
+    whole = only(tagged(path, telling))
+    assert {segment.status for segment in whole.segments} == {Status.NO_SPEECH, Status.OK}
+    monkeypatch.setattr(pipeline, "section_frames", lambda **_: 700)
+    parts = only(tagged(path, telling))
+    for one, other in zip(parts.segments, whole.segments, strict=True):  # sums of power begin elsewhere
+        assert dataclasses.replace(one, loudness_dbfs=other.loudness_dbfs) == other
+        assert one.loudness_dbfs == pytest.approx(other.loudness_dbfs, abs=1e-4)
+    changed = {"segments": whole.segments, "loudness_dbfs": whole.loudness_dbfs}
+    assert dataclasses.replace(parts, **changed) == whole
+    assert parts.loudness_dbfs == pytest.approx(whole.loudness_dbfs, abs=1e-4)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sertag.records import BoolArray, ScoredWindows
-from sertag.stretches import added_speech, covered, cut_pieces, worst_stretch
+from sertag.stretches import added_speech, cut_pieces, unspoken, worst_stretch
 
 
 def spans(first: list[int], end: list[int]) -> ScoredWindows:
@@ -114,9 +114,25 @@ def test_all_of_it_is_the_weighted_mean(given: tuple[ScoredWindows, BoolArray, n
     assert active[start]
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=6))
-def test_covered_is_what_any_span_holds(given: list[tuple[int, int]]) -> None:
-    pairs = [(min(pair), max(pair)) for pair in given]
-    first, end = np.array([p[0] for p in pairs], dtype=np.int64), np.array([p[1] for p in pairs], dtype=np.int64)
-    expected = [any(b <= frame < e for b, e in pairs) for frame in range(20)]
-    assert covered(first, end, count=20).tolist() == expected
+@given(st.integers(1, 8), st.integers(1, 10), st.integers(10, 60), st.integers(1, 60), st.integers(0, 999))
+def test_music_is_what_windows_without_speech_alone_hold(
+    length: int, hop: int, count: int, core: int, seed: int
+) -> None:
+    """However the recording is cut into sections."""
+    rng = np.random.default_rng(seed)
+    first = np.flatnonzero(np.arange(count - length + 1) % hop == 0)
+    spans = np.stack([first, first + length], axis=1)
+    is_speech = rng.uniform(size=len(first)) < 0.5
+    spoken, other = np.zeros(count, bool), np.zeros(count, bool)
+    for (begin, end), chosen in zip(spans, is_speech, strict=True):
+        (spoken if chosen else other)[begin:end] = True
+
+    found, later = [], np.zeros((2, 0), bool)
+    for start in range(0, count, core):
+        held = min(count - start, core + length)
+        here = (first >= start) & (first < start + core)
+        before = np.zeros((2, held), bool)
+        before[:, : later.shape[1]] = later[:, :held]
+        part, later = unspoken(spans[here] - start, is_speech[here], before=before, core=min(core, held))
+        found.append(part)
+    assert np.concatenate(found).tolist() == (other & ~spoken).tolist()
