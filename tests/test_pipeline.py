@@ -15,8 +15,8 @@ from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, ChannelResult, FileResult, Options, Problem, Statistics, Status
 from sertag.speech import detect
-from tests.conftest import RATE_HZ, speech_like
-from tests.onnx_models import CALL_FEATURES, SpeechOutput, tiny_spec, write_model
+from tests.conftest import LOUD, RATE_HZ, SOFT, speech_like
+from tests.onnx_models import SpeechOutput, tiny_spec, write_model
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +244,39 @@ def test_the_threshold_of_the_model_is_the_default(call: Path, tmp_path: Path) -
     assert tagged(call, doubting, min_confidence=0.0).status == Status.OK
 
 
+def test_rows_and_windows_have_thresholds_of_their_own(call: Path, tmp_path: Path) -> None:
+    spec = tiny_spec(min_confidence=0.99, row_min_confidence=0.0)
+    model = load(str(write_model(tmp_path / "doubting.onnx", spec)))
+    for row in tagged(call, model).channels:
+        assert row.status == Status.OK
+        assert {segment.status for segment in row.segments} == {Status.UNCERTAIN}
+    for row in tagged(call, model, min_confidence=0.0).channels:
+        assert {row.status, *(segment.status for segment in row.segments)} == {Status.OK}
+    for row in tagged(call, model, min_confidence=0.99).channels:
+        assert {row.status, *(segment.status for segment in row.segments)} == {Status.UNCERTAIN}
+
+
+def test_half_the_hop_makes_nearly_the_same_row(call: Path, model: Model) -> None:
+    for row, finer in zip(tagged(call, model).channels, tagged(call, model, hop_s=1.0).channels, strict=True):
+        assert len(finer.segments) > 1.7 * len(row.segments)
+        assert finer.probs == pytest.approx(row.probs, abs=0.03)
+        assert finer.peak_score == pytest.approx(row.peak_score, abs=0.05)
+        assert finer.attention == pytest.approx(row.attention, abs=0.03)
+        assert (finer.arousal, finer.valence) == pytest.approx((row.arousal, row.valence), abs=0.03)
+        assert finer.speech_s == row.speech_s
+
+
+def test_who_interrupts_is_counted_for_channels_apart(model: Model, tmp_path: Path) -> None:
+    """The second one begins a second before the first one ends."""
+    silence = np.zeros(5 * RATE_HZ, np.float32)
+    voices = np.concatenate([speech_like(6, seed=3), silence]), np.concatenate([silence, speech_like(6, seed=4)])
+    path = written(tmp_path / "turns.wav", *voices)
+    rows = tagged(path, model).channels
+    assert [row.interruptions for row in rows] == [0, 1]
+    assert only(tagged(path, model, channels=1)) == rows[1]
+    assert only(tagged(path, model, channels="mix")).interruptions is None
+
+
 def test_clipping_is_counted_channel_by_channel(model: Model, tmp_path: Path) -> None:
     speech = speech_like(5, level=0.1)
     loud = speech.copy()
@@ -389,23 +422,9 @@ def test_real_calls_are_tagged(data_dir: Path) -> None:
             assert all(0 <= s.start_s < s.end_s <= row.duration_s + 1e-6 for s in row.segments)
 
 
-LOUD, SOFT = 0.5, 0.1  # levels of what the models below take for music, and for speech
-
-
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model that takes loud sounds for music, and half of one beside half of the other too."""
-    folder = tmp_path_factory.mktemp("telling")
-    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"))
-    levels = {}
-    for level in (LOUD, SOFT):
-        sound = written(folder / f"{level}.wav", speech_like(12, seed=1, level=level))
-        samples = soundfile.read(sound, dtype="float32", always_2d=True)[0].T
-        stream = FrameStream(spec=spec.features, channels=1)
-        frames = np.concatenate([stream.push(samples), stream.flush()], axis=1)[0]
-        levels[level] = coefficients(frames, spec=spec.features)[:, 0].mean()
-    between = levels[SOFT] + 0.7 * (levels[LOUD] - levels[SOFT])
-    return load(str(write_model(folder / "telling.onnx", spec, speech=SpeechOutput(loudest=float(between)))))
+def telling(telling_model: Path) -> Model:
+    return load(str(telling_model))
 
 
 def music_and_speech(path: Path, *, music_s: float = 24.0, speech_s: float = 24.0) -> Path:
