@@ -15,7 +15,7 @@ from sertag.spec import FeatureSpec
 from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, SpeechOutput, tiny_spec, write_model
 
 RATE_HZ = 8000
-LOUD, SOFT = 0.5, 0.1  # levels of what `telling_model` takes for music, and for speech
+LOUD, SOFT = 0.2, 0.04  # levels of what `telling_model` takes for music, and for speech
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +34,7 @@ def paper_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def telling_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that takes sounds of the level `LOUD` for music, and what is mostly loud too."""
-    folder = tmp_path_factory.mktemp("telling")
-    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"), name="telling")
-    levels = [_first_coefficient(speech_like(12, seed=1, level=level), spec.features) for level in (SOFT, LOUD)]
-    between = SpeechOutput(loudest=0.3 * levels[0] + 0.7 * levels[1])
-    return write_model(folder / "telling.onnx", spec, speech=between)
+    return write_telling_model(tmp_path_factory.mktemp("telling") / "telling.onnx")
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +62,13 @@ def speech_like(seconds: float, *, seed: int = 0, rate_hz: int = RATE_HZ, level:
     phrases = np.sin(2 * np.pi * 0.23 * time_s + rng.uniform(0, 6)) > -0.6
     breath = rng.standard_normal(n) * 1e-3
     return (level * (voice * syllables * phrases / 2 + breath)).astype(np.float32)
+
+
+def write_telling_model(path: Path, **changes: object) -> Path:
+    """A model with an output that tells speech from what is loud."""
+    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"), name="telling", **changes)
+    levels = [_first_coefficient(speech_like(12, seed=1, level=level), spec.features) for level in (SOFT, LOUD)]
+    return write_model(path, spec, speech=SpeechOutput(loudest=0.3 * levels[0] + 0.7 * levels[1]))
 
 
 def _first_coefficient(samples: np.ndarray, spec: FeatureSpec) -> float:

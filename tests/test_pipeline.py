@@ -450,8 +450,8 @@ def test_music_is_no_speech_and_no_part_of_the_row(telling: Model, tmp_path: Pat
     assert row.speech_s < 28
     assert row.talk_pct == pytest.approx(100 * row.speech_s / 48, abs=0.01)
     assert row.longest_silence_s >= quiet_until_s
-    alone = only(tagged(written(tmp_path / "soft.wav", speech_like(24, seed=2, level=SOFT)), telling))
-    assert row.loudness_dbfs == pytest.approx(alone.loudness_dbfs, abs=3)
+    gate = only(tagged(path, load(str(write_model(tmp_path / "plain.onnx", telling.spec)))))
+    assert row.loudness_dbfs < gate.loudness_dbfs - 5  # of the speech, which is the softer part
 
 
 def test_a_channel_of_music_says_so(telling: Model, tmp_path: Path) -> None:

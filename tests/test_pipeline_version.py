@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertag.model import load
+from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, Options
 from sertag.resume import PIPELINE_VERSION
 from sertag.rows import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
-from tests.conftest import speech_like
+from tests.conftest import LOUD, SOFT, speech_like, write_telling_model
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
 
 GOLDEN = Path(__file__).with_name("pipeline_version.json")
@@ -34,22 +34,32 @@ TOLERANCE = {"probability": 0.002, "seconds": 0.05, "percent": 0.3, "level": 0.1
 LEFT_OUT = re.compile(
     r"path|role|error.*|emotion|sentiment|confidence|margin|frac_.*|trend_label|peak_start_s|model.*|schema"
 )
-SPECS = tiny_spec(), tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper")
+LABELS = tiny_spec().labels
+
+
+def models(folder: Path) -> list[Model]:
+    """A model for calls, one for clips, and one that tells speech from music and makes long calls surer."""
+    paths = [
+        write_model(folder / "call.onnx", tiny_spec()),
+        write_model(folder / "clip.onnx", tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper")),
+        write_telling_model(folder / "telling.onnx", row_gain=0.2, attention=(1.5, 0.5)),
+    ]
+    return [load(str(path)) for path in paths]
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of a call, a short clip and silence by a model for calls and one for clips."""
+    """Rows of a call, a short clip, silence, and music before speech."""
     stereo = np.stack([speech_like(30, seed=1), speech_like(30, seed=2)], axis=1)
-    sounds = {"call": stereo, "clip": speech_like(3, seed=3)[:, None], "silence": np.zeros((16000, 1))}
+    hold = np.concatenate([speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT)])
+    sounds = {"call": stereo, "clip": speech_like(3, seed=3)[:, None], "silence": np.zeros((16000, 1)), "hold": hold}
     found = []
-    for spec in SPECS:
-        model = load(str(write_model(folder / "model.onnx", spec)))
-        origin = Origin(labels=spec.labels, model="", model_sha256="")
+    for model in models(folder):
+        origin = Origin(labels=LABELS, model="", model_sha256="")
         for name, samples in sounds.items():
             soundfile.write(folder / f"{name}.wav", samples, 8000, subtype="ULAW")
             result = tag_file(AudioFile(str(folder / f"{name}.wav")), model=model, options=Options())
-            found += [named(row, result_columns(spec.labels)) for row in result_rows(result, origin=origin)]
-            found += [named(row, segment_columns(spec.labels)) for row in segment_rows(result, origin=origin)]
+            found += [named(row, result_columns(LABELS)) for row in result_rows(result, origin=origin)]
+            found += [named(row, segment_columns(LABELS)) for row in segment_rows(result, origin=origin)]
     return found
 
 
@@ -61,8 +71,7 @@ def test_rows_are_those_of_this_version_of_the_pipeline(tmp_path: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
     command = "`python -m tests.test_pipeline_version`"
     advice = f"rows have changed: raise PIPELINE_VERSION in sertag/resume.py, then run {command}"
-    labels = SPECS[0].labels
-    tolerance = {c.name: TOLERANCE.get(c.kind, 0) for c in (*result_columns(labels), *segment_columns(labels))}
+    tolerance = {c.name: TOLERANCE.get(c.kind, 0) for c in (*result_columns(LABELS), *segment_columns(LABELS))}
     found = rows(tmp_path)
     assert len(found) == len(golden["rows"]), advice
     for row, expected in zip(found, golden["rows"], strict=True):
