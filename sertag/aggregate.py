@@ -1,139 +1,128 @@
 """Scored windows and speech activity to the row of a channel.
 
-Station of the line: model -> **aggregate** -> write. Pure arithmetic on probabilities (w, k), seconds and booleans.
-"Negative" is the sum of the probabilities of the labels that the model maps to negative sentiment.
+Stage of the pipeline: model -> **aggregate** -> write. Pure arithmetic on probabilities (w, k), seconds and booleans.
+"Negative" is the sum of the probabilities of the labels that the model maps to negative sentiment. Every mean over
+windows is weighted by the speech that each adds to the others, so speech counts once, however windows overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sertag.records import BoolArray, ChannelResult, Problem, Segment, Sentiment, Status, Trend, Windows
-from sertag.softmax import Floats, log_probs, softmax
+from sertag.records import BoolArray, ChannelResult, Problem, ScoredWindows, Segment, Sentiment, Status, Trend
+from sertag.segments import expected_affect, speech_windows
+from sertag.softmax import Floats
 from sertag.spec import ModelSpec
+from sertag.stretches import Pieces, added_speech, cut_pieces, worst_stretch
+from sertag.talk import TalkStats
 
 TREND_WINDOWS = 6  # fewer say nothing about a course
 TREND_STEP = 0.1  # a change of the mean negative probability that is called a trend
+PEAK_S = 9.0  # of speech; an outburst lasts some sentences, and a mean over one window of 4 s is mostly chance
+ATTENTION_S = 30.0  # of speech; what a listener needs to tell a bad moment from a bad call
+
+_LEAST = 1e-12  # and 1 minus it stand for probabilities of 0 and 1, whose logits would be infinite
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
-    """Who speaks how much, for one channel of a recording; seconds and per cent of its duration."""
-
-    talk_pct: float
-    overtalk_s: float
-    silence_s: float
-    longest_silence_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
+class ChannelMeasurements:
     """What was measured on a channel apart from its windows.
 
     Attributes:
         duration_s, speech_s: seconds.
         loudness_dbfs: level of its speech, or of everything where nobody speaks.
         clipped_pct: per cent of its samples at full scale.
-        turns: see `Turns`.
+        talk: see `TalkStats`.
+        active: bool (t,), speech activity.
+        frame_hz: frames per second of it.
     """
 
     duration_s: float
     speech_s: float
     loudness_dbfs: float
     clipped_pct: float
-    turns: Turns
-
-
-def turns(active: BoolArray, *, frame_hz: float, duration_s: float) -> tuple[Turns, ...]:
-    """Talk, overtalk and silence of every channel.
-
-    Args:
-        active: bool (channels, t), speech activity of the whole recording.
-        frame_hz: frames per second.
-        duration_s: of the recording.
-
-    Returns:
-        One record a channel; silence is when no channel speaks, so it is the same in all of them.
-
-    >>> turns(np.array([[True, True, False, False], [False, True, False, False]]), frame_hz=1, duration_s=4)[0]
-    Turns(talk_pct=50.0, overtalk_s=1.0, silence_s=2.0, longest_silence_s=2.0)
-    """
-    speakers = active.sum(axis=0)  # (t,)
-    edges = np.flatnonzero(np.diff(speakers == 0, prepend=False, append=False)).reshape(-1, 2)
-    longest = (edges[:, 1] - edges[:, 0]).max(initial=0)
-    silence_s = min(float((speakers == 0).sum() / frame_hz), duration_s)
-    return tuple(
-        Turns(
-            talk_pct=min(100.0, float(100 * channel.sum() / frame_hz / duration_s)),
-            overtalk_s=min(float((channel & (speakers > 1)).sum() / frame_hz), duration_s),
-            silence_s=silence_s,
-            longest_silence_s=min(float(longest / frame_hz), duration_s),
-        )
-        for channel in active
-    )
-
-
-def segments(
-    windows: Windows, probs: Floats, *, spec: ModelSpec, min_confidence: float, first_index: int
-) -> list[Segment]:
-    """One record for each scored window.
-
-    Args:
-        windows: w windows.
-        probs: calibrated probabilities (w, k).
-        spec: of the model.
-        min_confidence: under it a window is uncertain.
-        first_index: number of the first window in its channel.
-    """
-    columns = (windows.start_s, windows.end_s, windows.speech_s, windows.loudness_dbfs, probs)
-    rows = zip(*(column.tolist() for column in columns), strict=True)  # plain floats, at once
-    return [_segment(first_index + number, row, spec, min_confidence) for number, row in enumerate(rows)]
+    talk: TalkStats
+    active: BoolArray
+    frame_hz: float
 
 
 def channel_result(
-    scored: Sequence[Segment], listening: Listening, *, spec: ModelSpec, min_confidence: float
+    windows: ScoredWindows | None,
+    segments: tuple[Segment, ...],
+    measured: ChannelMeasurements,
+    *,
+    spec: ModelSpec,
+    min_confidence: float,
 ) -> ChannelResult:
-    """The row of one channel; `channel`, `role` and `sample_rate` are filled in by whoever knows them."""
-    turns = listening.turns
+    """The row of one channel; `channel`, `role` and `sample_rate` are filled in by whoever knows them.
+
+    Args:
+        windows: scored; None for none.
+        segments: their records.
+        measured: of the channel.
+        spec: of the model.
+        min_confidence: under it a row is uncertain.
+    """
+    talk = measured.talk
     quiet = ChannelResult(
         channel=None,
         status=Status.NO_SPEECH,
-        duration_s=listening.duration_s,
-        speech_s=listening.speech_s,
-        loudness_dbfs=listening.loudness_dbfs,
-        clipped_pct=listening.clipped_pct,
-        talk_pct=turns.talk_pct,
-        overtalk_s=turns.overtalk_s,
-        silence_s=turns.silence_s,
-        longest_silence_s=turns.longest_silence_s,
+        duration_s=measured.duration_s,
+        speech_s=measured.speech_s,
+        segments=segments,
+        loudness_dbfs=measured.loudness_dbfs,
+        clipped_pct=measured.clipped_pct,
+        talk_pct=talk.talk_pct,
+        overtalk_s=talk.overtalk_s,
+        silence_s=talk.silence_s,
+        longest_silence_s=talk.longest_silence_s,
+        interruptions=talk.interruptions,
     )
-    if not scored:
+    if windows is None:
         return _unscored(quiet, spec)
-    return _scored(quiet, scored, spec, min_confidence)
+    if not windows.is_speech.any():
+        return replace(quiet, problem=_not_speech(measured.duration_s, len(segments)))
+    return _scored(quiet, speech_windows(windows), measured, spec, min_confidence)
 
 
-def _segment(
-    index: int, row: tuple[float, float, float, float, list[float]], spec: ModelSpec, min_confidence: float
-) -> Segment:
-    start_s, end_s, speech_s, loudness_dbfs, probs = row
-    confidence = max(probs)
-    label = spec.labels[probs.index(confidence)]
-    sure = confidence >= min_confidence
-    return Segment(
-        index=index,
-        start_s=start_s,
-        end_s=end_s,
-        status=Status.OK if sure else Status.UNCERTAIN,
-        emotion=label if sure else None,
-        confidence=confidence,
-        sentiment=Sentiment(spec.sentiment[label]) if sure else None,
-        probs=tuple(probs),
-        speech_ratio=min(1.0, speech_s / (end_s - start_s)),
-        loudness_dbfs=loudness_dbfs,
-    )
+def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float) -> Floats:
+    """Probabilities that each label is the prevailing one of a call, float64 (k,).
+
+    The mean of its windows', sharpened: where a window may be a slip, a hundred that agree are none. How much they
+    sharpen each other is measured, because windows of one call err together.
+
+    Args:
+        probs: float64 (w, k), calibrated for windows.
+        weights: float64 (w,), seconds of speech that each window adds.
+        window_s: length of a window.
+        gain: `row_gain` of the model; 0 for the mean alone.
+
+    >>> pooled(np.array([[0.6, 0.4], [0.4, 0.6]]), np.array([3.0, 1.0]), window_s=4, gain=0).round(3).tolist()
+    [0.55, 0.45]
+    """
+    mean = np.average(probs, axis=0, weights=weights)
+    power = 1 + gain * math.log2(max(1.0, float(weights.sum()) / window_s))
+    sharpened = (mean / mean.max()) ** power
+    return np.asarray(sharpened / sharpened.sum())
+
+
+def attention(worst: float, *, slope: float, offset: float) -> float:
+    """How much worse than ordinary speech the worst half minute is, 0 to 1; 0.5 is as likely from either.
+
+    Args:
+        worst: mean negative probability of that half minute.
+        slope: of the model, on the scale of logits (Platt 1999).
+        offset: likewise.
+
+    >>> round(attention(0.3, slope=1, offset=0), 6), round(attention(0.5, slope=2, offset=-1), 6)
+    (0.3, 0.268941)
+    """
+    probability = min(max(worst, _LEAST), 1 - _LEAST)
+    logit = slope * math.log(probability / (1 - probability)) + offset
+    return 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0)))
 
 
 def _unscored(quiet: ChannelResult, spec: ModelSpec) -> ChannelResult:
@@ -146,40 +135,70 @@ def _unscored(quiet: ChannelResult, spec: ModelSpec) -> ChannelResult:
     return replace(quiet, status=Status.TOO_SHORT, problem=Problem("too_short", message))
 
 
-def _scored(quiet: ChannelResult, scored: Sequence[Segment], spec: ModelSpec, min_confidence: float) -> ChannelResult:
-    probs = np.array([segment.probs for segment in scored])  # (w, k)
-    speech_s = np.array([segment.speech_ratio * (segment.end_s - segment.start_s) for segment in scored])
-    negative = probs[:, [spec.sentiment[label] == Sentiment.NEGATIVE.value for label in spec.labels]].sum(axis=1)
-    call = _pooled(probs, speech_s)
+def _not_speech(duration_s: float, count: int) -> Problem:
+    windows = "the only window with sound holds" if count == 1 else f"all {count} windows with sound hold"
+    return Problem("no_speech", f"no speech in {duration_s:.3f} s of audio: {windows} music, noise or tones")
+
+
+def _scored(
+    quiet: ChannelResult,
+    windows: ScoredWindows,
+    measured: ChannelMeasurements,
+    spec: ModelSpec,
+    min_confidence: float,
+) -> ChannelResult:
+    pieces = cut_pieces(windows, measured.active)
+    speech_s = added_speech(windows, pieces) / measured.frame_hz  # (w,)
+    call = pooled(windows.probs, speech_s, window_s=spec.window_s, gain=spec.row_gain)
     best, second = np.sort(call)[[-1, -2]]
     label = spec.labels[int(call.argmax())]
     sure = bool(best >= min_confidence)
     doubt = Problem("low_confidence", f"confidence {best:.3f} is under {min_confidence:.3f}")
-    quarters = _quarters(scored, negative, speech_s, quiet.duration_s or 0.0)
-    trend = _trend(scored, negative, speech_s, quiet.duration_s or 0.0)
-    peak = int(negative.argmax())
-    return replace(
+    row = replace(
         quiet,
         status=Status.OK if sure else Status.UNCERTAIN,
         problem=None if sure else doubt,
-        segments=tuple(scored),
         emotion=label if sure else None,
         confidence=float(best),
         margin=float(best - second),
         sentiment=Sentiment(spec.sentiment[label]) if sure else None,
-        probs=tuple(float(value) for value in call),
-        fracs=_fractions(probs, speech_s),
-        quarters=quarters,
+        probs=tuple(call.tolist()),
+        fracs=_fractions(windows.probs, speech_s),
+    )
+    return _with_course(row, windows, speech_s, pieces, measured, spec)
+
+
+def _with_course(
+    row: ChannelResult,
+    windows: ScoredWindows,
+    speech_s: Floats,
+    pieces: Pieces,
+    measured: ChannelMeasurements,
+    spec: ModelSpec,
+) -> ChannelResult:
+    """Add what tells how the call goes: arousal and valence, quarters, trend, the worst stretches."""
+    negative = windows.probs[:, [spec.sentiment[label] == Sentiment.NEGATIVE.value for label in spec.labels]].sum(
+        axis=1
+    )
+    arousal, valence = expected_affect(windows.probs, spec=spec)
+    centre = (windows.start_s + windows.end_s) / 2 / measured.duration_s  # (w,), 0 to 1 of the recording
+    trend = _trend(negative, speech_s, centre)
+    peak_frame, peak_score = worst_stretch(negative, pieces, frames=round(PEAK_S * measured.frame_hz))
+    slope, offset = spec.attention
+    _, worst = worst_stretch(negative, pieces, frames=round(ATTENTION_S * measured.frame_hz))
+    return replace(
+        row,
+        quarters=_quarters(negative, speech_s, centre),
         trend=trend,
         trend_label=None if trend is None else _trend_label(trend),
-        peak_start_s=scored[peak].start_s,
-        peak_score=float(negative[peak]),
+        peak_start_s=min(peak_frame / measured.frame_hz, measured.duration_s),
+        peak_score=peak_score,
+        attention=attention(worst, slope=slope, offset=offset),
+        arousal=_mean(arousal, speech_s),
+        valence=_mean(valence, speech_s),
+        arousal_quarters=_quarters(arousal, speech_s, centre),
+        valence_quarters=_quarters(valence, speech_s, centre),
     )
-
-
-def _pooled(probs: Floats, weights: Floats) -> Floats:
-    """Weighted mean of log-probabilities, renormalised: the product of experts, tempered to one window's confidence."""
-    return softmax(np.average(log_probs(probs), axis=0, weights=weights))  # (k,)
 
 
 def _fractions(probs: Floats, speech_s: Floats) -> tuple[float, ...]:
@@ -187,18 +206,16 @@ def _fractions(probs: Floats, speech_s: Floats) -> tuple[float, ...]:
     return tuple(float(value) for value in top / speech_s.sum())
 
 
-def _quarters(
-    scored: Sequence[Segment], negative: Floats, speech_s: Floats, duration_s: float
-) -> tuple[float | None, ...]:
-    """Mean negative probability in each quarter of the recording; a window belongs where its centre is."""
-    part = np.minimum(3, (4 * _centres(scored) / duration_s).astype(int))
-    return tuple(_mean(negative[part == quarter], speech_s[part == quarter]) for quarter in range(4))
+def _quarters(values: Floats, speech_s: Floats, centre: Floats) -> tuple[float | None, ...]:
+    """Means in each quarter of the recording; a window belongs where its centre is."""
+    part = np.minimum(3, (4 * centre).astype(int))
+    return tuple(_mean(values[part == quarter], speech_s[part == quarter]) for quarter in range(4))
 
 
-def _trend(scored: Sequence[Segment], negative: Floats, speech_s: Floats, duration_s: float) -> float | None:
-    late = _centres(scored) >= duration_s / 2
+def _trend(negative: Floats, speech_s: Floats, centre: Floats) -> float | None:
+    late = centre >= 0.5
     before, after = _mean(negative[~late], speech_s[~late]), _mean(negative[late], speech_s[late])
-    if len(scored) < TREND_WINDOWS or before is None or after is None:
+    if len(negative) < TREND_WINDOWS or before is None or after is None:
         return None
     return after - before
 
@@ -207,10 +224,6 @@ def _trend_label(trend: float) -> Trend:
     if abs(trend) < TREND_STEP:
         return Trend.STEADY
     return Trend.WORSENING if trend > 0 else Trend.IMPROVING
-
-
-def _centres(scored: Sequence[Segment]) -> Floats:
-    return np.array([(segment.start_s + segment.end_s) / 2 for segment in scored])
 
 
 def _mean(values: Floats, weights: Floats) -> float | None:

@@ -191,7 +191,7 @@ def cli() -> None:
     ".json .jsonl .parquet. - is standard output: a table on a terminal, CSV in a pipe.  [default: -]",
 )
 @click.option("-f", "--format", type=click.Choice(FORMATS), help="Format of the result table, overrides the suffix.")
-@click.option("--segments", metavar="FILE", help="Second table: one row per scored window, format from its suffix.")
+@click.option("--segments", metavar="FILE", help="Second table: one row per window, format from its suffix.")
 @click.option("--summary", metavar="FILE", help="JSON summary of the run.")
 @click.option("--files-from", metavar="FILE", help="Read paths from a list, one a line; - is standard input.")
 @click.option("-0", "--null", is_flag=True, help="The list, and the output of --dry-run, is NUL-separated.")
@@ -222,7 +222,7 @@ def cli() -> None:
     "--min-confidence",
     type=_Number(least=0, most=1),
     metavar="X",
-    help="Under it a row is `uncertain`.  [default: from the model]",
+    help="Under it a window or a row is `uncertain`.  [default: from the model]",
 )
 @click.option(
     "-j",

@@ -1,32 +1,54 @@
 """Windows to probabilities: one self-describing ONNX file, run on one thread.
 
 Station of the line: windows -> **model** -> aggregate. The graph takes `features` float32 (w, t, c) and, where the spec
-asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1); it returns probabilities (w, k).
+asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1); it returns probabilities (w, k)
+and, if it has an output named `speech`, the probability (w,) or (w, 1) that a window holds speech at all.
 What leaves this station is calibrated: log-probabilities divided by the spec's temperature and renormalised.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from sertag.errors import ModelError
 from sertag.model_file import DEFAULT_MODEL, EXPORT_HINT, bundled, described, read
 from sertag.names import display_text
-from sertag.records import FloatArray, Statistics
-from sertag.softmax import log_probs, softmax
+from sertag.records import BoolArray, FloatArray, Statistics
+from sertag.softmax import Floats, log_probs, softmax
 from sertag.spec import ModelSpec
 
-__all__ = ["BATCH_WINDOWS", "DEFAULT_MODEL", "Model", "bundled", "load"]
+__all__ = ["BATCH_WINDOWS", "DEFAULT_MODEL", "Model", "Prediction", "bundled", "load"]
 
 BATCH_WINDOWS = 16  # wide enough for the matrix units, small enough for the cache
 
+SPEECH_OUTPUT = "speech"  # everything else that is not sound: music on hold, typing, engines, tones
+
 _STATISTICS = ("channel_mean", "channel_std", "speech_frames")
 _FIRST_WINDOW_S = 60.0  # the longest that the graph may take for one; what ships takes a thousandth of a second
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of a batch of windows.
+
+    Attributes:
+        probs: float64 (w, k), calibrated; each row sums to 1.
+        speech: float64 (w,), the probability that a window holds speech at all; None for graphs that do not tell.
+    """
+
+    probs: Floats
+    speech: Floats | None = None
+
+    def is_speech(self, least: float) -> BoolArray:
+        """Which windows hold speech with at least that probability, bool (w,); all, if the graph does not tell."""
+        if self.speech is None:
+            return np.ones(len(self.probs), dtype=np.bool_)
+        return np.asarray(self.speech >= least)
 
 
 class Model:
@@ -50,37 +72,58 @@ class Model:
         self.spec: ModelSpec = file.spec
         self._session = _open_session(path, content)
         self._input = _check_inputs(self._session, self.spec, path)
-        self._check_output()
+        self._outputs = _check_outputs(self._session, path)
+        self._check_first_window()
 
-    def run(self, features: FloatArray, *, statistics: Statistics | None = None) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities of one batch of windows of one channel.
+    def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
+        """What the model says of one batch of windows of one channel.
 
         Args:
             features: float32 (w, t, c).
             statistics: of the channel; needed unless the spec's normalisation is `none`.
-
-        Returns:
-            float64 (w, k); each row sums to 1.
         """
-        return self.calibrated(self.raw(features, statistics=statistics))
+        probs, speech = self._answer(features, statistics, None)
+        return Prediction(self.calibrated(probs), speech)
 
-    def raw(self, features: FloatArray, *, statistics: Statistics | None = None) -> npt.NDArray[np.float64]:
+    def run(self, features: FloatArray, *, statistics: Statistics | None = None) -> Floats:
+        """Calibrated probabilities of one batch of windows, float64 (w, k); each row sums to 1."""
+        return self.predict(features, statistics=statistics).probs
+
+    def raw(self, features: FloatArray, *, statistics: Statistics | None = None) -> Floats:
         """What the graph itself answers, before the temperature: float64 (w, k)."""
-        return self._answer(features, statistics, None)
+        return self._answer(features, statistics, None)[0]
 
-    def calibrated(self, probs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def calibrated(self, probs: Floats) -> Floats:
         """Apply the temperature of the spec to probabilities (w, k) (Guo et al. 2017, arXiv 1706.04599)."""
         return softmax(log_probs(probs) / self.spec.temperature)  # (w, k)
 
-    def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> npt.NDArray[np.float64]:
+    def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> tuple[Floats, Floats | None]:
         feed = {self._input: np.ascontiguousarray(features, dtype=np.float32)}
         if self.spec.features.by_channel:
             if statistics is None:
                 raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
             feed |= _statistics_feed(statistics, len(features))
-        return np.asarray(self._session.run(None, feed, run)[0], dtype=np.float64)
+        probs, *speech = self._session.run(list(self._outputs), feed, run)
+        return np.asarray(probs, dtype=np.float64), self._speech(speech[0], len(features)) if speech else None
 
-    def _check_output(self) -> None:
+    def _speech(self, found: Any, count: int) -> Floats:
+        """One probability of speech a window, float64 (w,).
+
+        Raises:
+            ModelError: the graph returned something else.
+        """
+        speech = np.asarray(found, dtype=np.float64)
+        expected = f"expected ({count},) or ({count}, 1)"
+        if speech.shape not in ((count,), (count, 1)):
+            message = f"{self.path}: output {SPEECH_OUTPUT} has shape {speech.shape} for {count} window(s), {expected}"
+            raise ModelError(message, code="bad_model")
+        if not ((speech >= 0) & (speech <= 1)).all():  # false for a NaN
+            worst = speech[~((speech >= 0) & (speech <= 1))][0]
+            message = f"{self.path}: output {SPEECH_OUTPUT} is {worst:g}, expected probabilities (sigmoid inside)"
+            raise ModelError(message, code="bad_model")
+        return speech.reshape(count)
+
+    def _check_first_window(self) -> None:
         """Run one window of zeros: dynamic shapes and loops without end show only when it runs."""
         features = self.spec.features
         rows, columns = self.spec.window_frames, features.n_coefficients
@@ -93,7 +136,9 @@ class Model:
         watch = threading.Timer(_FIRST_WINDOW_S, setattr, (run, "terminate", True))
         watch.start()
         try:
-            probs = self._answer(zeros, neutral, run)
+            probs, _ = self._answer(zeros, neutral, run)
+        except ModelError:
+            raise
         except Exception as error:
             message = f"{self.path}: the graph cannot take what its specification describes, {zeros.shape}"
             if run.terminate:
@@ -153,6 +198,19 @@ def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
         message = f"{path}: input {others[0]} is {kind} {shape}, expected float32 (windows, time, coefficients)"
         raise ModelError(message, code="bad_model")
     return others[0]
+
+
+def _check_outputs(session: Any, path: str) -> tuple[str, ...]:
+    """The names of the outputs that are read: the probabilities, then that of speech if there is one."""
+    found = {item.name: item.type for item in session.get_outputs()}
+    others = [name for name in found if name != SPEECH_OUTPUT]
+    if not others:
+        message = f"{path}: the graph returns {SPEECH_OUTPUT!r} alone, expected the probabilities of the labels too"
+        raise ModelError(message, code="bad_model")
+    if found.get(SPEECH_OUTPUT, "tensor(float)") != "tensor(float)":
+        message = f"{path}: output {SPEECH_OUTPUT} is {found[SPEECH_OUTPUT]}, expected float32 (windows,)"
+        raise ModelError(message, code="bad_model")
+    return (others[0], SPEECH_OUTPUT) if SPEECH_OUTPUT in found else (others[0],)
 
 
 def _one_line(error: Exception) -> str:

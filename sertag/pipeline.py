@@ -1,4 +1,4 @@
-"""The whole line for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
+"""The whole pipeline for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
 
 One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in sections, so memory
 does not grow with its length; a channel is normalised by the speech heard up to the end of the section at work, which
@@ -7,38 +7,22 @@ for recordings up to a quarter of an hour is the whole channel.
 
 from __future__ import annotations
 
-import math
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from sertag.aggregate import Listening, Turns, channel_result, segments, turns
 from sertag.audio.decode import AudioSource, open_audio
-from sertag.channel import SpeechSums, channel_statistics, speech_sums
+from sertag.channel_state import ChannelState
 from sertag.errors import DecodeError, SertagError
-from sertag.features import activity_spec, clip_features, coefficients, silence_coefficients, stream_frames
-from sertag.model import BATCH_WINDOWS, Model
+from sertag.features import activity_spec, stream_frames
+from sertag.model import Model
 from sertag.names import display_name, display_text
-from sertag.records import (
-    AudioFile,
-    BoolArray,
-    ChannelResult,
-    FileResult,
-    FloatArray,
-    Options,
-    Problem,
-    Section,
-    Segment,
-    Status,
-    Windows,
-)
+from sertag.records import AudioFile, ChannelResult, FileResult, FloatArray, Options, Problem, Section, Status
 from sertag.sections import cut_sections, section_frames
-from sertag.speech import detect
-from sertag.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
+from sertag.talk import talk_stats
 
 _SAME_DB = 3.0  # joint stereo of lossy codecs stays under 1, where one of two people speaks it is 20 and more
 _EVERY_FRAMES = 20  # a sample of the frames tells
@@ -79,21 +63,21 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
     _check_length(audio, audio.announced_s, "announces", options)
     wanted = _wanted(audio, options)
     mixed = options.channels == "mix"
-    tracks = [_Track(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
+    states = [ChannelState(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
     frame_spec, apart_db = activity_spec(model.spec.features), 0.0
     for section in _sections(audio, model=model, options=options):
         apart_db = max(apart_db, _apart_db(section, bands=frame_spec.n_mels))
-        for track in tracks:
-            track.listen(section, duration_s=audio.duration_s if section.last else None, score=track.channel in wanted)
-    same = len(tracks) > 1 and apart_db < _SAME_DB and tracks[0].activity.any()
+        for state in states:
+            state.process(section, duration_s=audio.duration_s if section.last else None, score=state.channel in wanted)
+    same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
     if same and options.only_role is not None:
         raise _not_separate(audio, "has the same signal in all channels", options)
-    activity = np.stack([track.activity for track in tracks])
-    talk = turns(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
+    activity = np.stack([state.activity for state in states])
+    talk = talk_stats(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
     return tuple(
         _named(
-            tracks[channel].result(audio.duration_s, float(clipped_pct[channel]), talk[channel], options),
+            states[channel].result(audio.duration_s, float(clipped_pct[channel]), talk[channel], options),
             channel="mix" if mixed else channel,
             audio=audio,
             options=options,
@@ -210,90 +194,3 @@ def _named(
 
 def _without_audio(file: AudioFile, status: Status, problem: Problem) -> FileResult:
     return FileResult(file.path, (ChannelResult(channel=None, status=status, problem=problem),))
-
-
-class _Track:
-    """One channel on its way through the sections: what has been heard and scored so far."""
-
-    def __init__(self, channel: int, *, model: Model, hop_s: float | None) -> None:
-        self.channel = channel
-        self._model = model
-        self._hop_s = model.spec.hop_s if hop_s is None else hop_s
-        self._frame_spec = activity_spec(model.spec.features)
-        self._active: list[BoolArray] = []
-        self._power = np.zeros(2)  # summed over all frames, over speech frames
-        self._heard: SpeechSums | None = None
-        self._scored: list[tuple[Windows, npt.NDArray[np.float64]]] = []
-
-    @property
-    def activity(self) -> BoolArray:
-        """Speech activity of the whole channel, bool (t,); empty where resampling left nothing of a few samples."""
-        return np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
-
-    def listen(self, section: Section, *, duration_s: float | None, score: bool) -> None:
-        """Hear a section: speech, levels and, if `score`, the windows that begin in it."""
-        own = section.own_frames
-        active = detect(section.frames.columns[self.channel], spec=self._frame_spec)
-        power = section.frames.power[self.channel, :own]
-        self._active.append(active[:own])
-        self._power += power.sum(dtype=np.float64), power[active[:own]].sum(dtype=np.float64)
-        if not score or not active.any():
-            return
-        windows = cut_windows(
-            section,
-            active,
-            channel=self.channel,
-            spec=self._model.spec,
-            frame_hz=self._frame_spec.frame_rate_hz,
-            hop_s=self._hop_s,
-            duration_s=duration_s,
-        )
-        clip = self._model.spec.features.framing == "clip"
-        probs = self._clip_probs(section, windows) if clip else self._frame_probs(section, active, windows)
-        if probs:
-            self._scored.append((windows, np.concatenate(probs)))
-
-    def result(self, duration_s: float, clipped_pct: float, talk: Turns, options: Options) -> ChannelResult:
-        """The row of the channel, once every section was heard."""
-        spec = self._model.spec
-        floor = spec.min_confidence if options.min_confidence is None else options.min_confidence
-        activity = self.activity
-        speech_frames = int(activity.sum())
-        mean_square = self._power[1] / speech_frames if speech_frames else self._power[0] / max(1, len(activity))
-        heard = Listening(
-            duration_s=duration_s,
-            speech_s=min(speech_frames / self._frame_spec.frame_rate_hz, duration_s),
-            loudness_dbfs=10 * math.log10(max(mean_square, QUIETEST_POWER)),
-            clipped_pct=clipped_pct,
-            turns=talk,
-        )
-        scored: list[Segment] = []
-        for windows, probs in self._scored:
-            scored += segments(windows, probs, spec=spec, min_confidence=floor, first_index=len(scored))
-        return channel_result(scored, heard, spec=spec, min_confidence=floor)
-
-    def _frame_probs(self, section: Section, active: BoolArray, windows: Windows) -> list[npt.NDArray[np.float64]]:
-        """Probabilities of windows cut from the frames of the channel, batch by batch."""
-        spec = self._model.spec
-        frames = coefficients(section.frames.columns[self.channel], spec=spec.features)  # (t, c)
-        spoken = frames[: section.own_frames][active[: section.own_frames]]
-        found = speech_sums(spoken, spec=spec.features)
-        self._heard = found if self._heard is None else self._heard + found
-        padding = silence_coefficients(spec=spec.features)
-        batches = window_batches(windows, frames, length=spec.window_frames, padding=padding, size=BATCH_WINDOWS)
-        statistics = channel_statistics(self._heard, spec=spec.features)
-        return [self._model.run(batch, statistics=statistics) for batch in batches]
-
-    def _clip_probs(self, section: Section, windows: Windows) -> list[npt.NDArray[np.float64]]:
-        """Probabilities of windows whose features are computed from their own samples, as papers do."""
-        spec = self._model.spec
-        if section.frames.samples is None:
-            raise TypeError("cut clips need the samples of the section")
-        samples = section.frames.samples[self.channel]
-        cut = clips(windows, samples, length=round(spec.window_s * spec.features.rate_hz))
-        features = [
-            fit_frames(clip_features(clip, spec=spec.features), spec=spec.features, length=spec.window_frames)
-            for clip in cut
-        ]
-        size = BATCH_WINDOWS
-        return [self._model.run(np.stack(features[i : i + size])) for i in range(0, len(features), size)]

@@ -39,13 +39,19 @@ def measure(model: Model) -> Probe:
     samples = chirp(spec)
     if spec.features.framing == "clip":
         window = fit_frames(clip_features(samples, spec=spec.features), spec=spec.features, length=spec.window_frames)
-        probs = model.raw(window[None])[0]  # (k,)
+        statistics = None
     else:
         window, statistics = _channel_window(samples, spec)
-        probs = model.raw(window[None], statistics=statistics)[0]
+    probs = model.raw(window[None], statistics=statistics)[0]  # (k,)
+    speech = model.predict(window[None], statistics=statistics).speech
     frames = window.T if spec.features.pooling == "mean" else window  # (t, c)
     middle = frames[len(frames) // 2]
-    return Probe(mean=_floats(frames.mean(axis=0, dtype=np.float64)), middle=_floats(middle), probs=_floats(probs))
+    return Probe(
+        mean=_floats(frames.mean(axis=0, dtype=np.float64)),
+        middle=_floats(middle),
+        probs=_floats(probs),
+        speech=None if speech is None else float(speech[0]),
+    )
 
 
 def check(model: Model) -> list[str]:
@@ -66,6 +72,7 @@ def check(model: Model) -> list[str]:
         *_differences("mean features", stored.mean, found.mean, FEATURE_TOLERANCE * scale),
         *_differences("features of the middle frame", stored.middle, found.middle, FEATURE_TOLERANCE * scale),
         *_differences("probabilities", stored.probs, found.probs, PROB_TOLERANCE),
+        *_differences("probability of speech", _one(stored.speech), _one(found.speech), PROB_TOLERANCE),
     ]
 
 
@@ -96,6 +103,10 @@ def _differences(what: str, stored: Sequence[float], found: Sequence[float], tol
     worst = int(gaps.argmax())
     values = f"value {worst} is {found[worst]:.6g}, the stored probe has {stored[worst]:.6g}"
     return [f"{what}: {values}; expected a difference of at most {tolerance:.2g}"]
+
+
+def _one(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
 
 
 def _floats(values: FloatArray) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
-SCHEMA = 1  # of the rows; raised with every change that could break a reader
+SCHEMA = 2  # of the rows; raised with every change that could break a reader
 
 
 class Status(str, Enum):
@@ -86,7 +86,7 @@ class Options:
         roles: names of channel 0, 1, ...
         only_role: score this role alone; no rows are written for the others.
         hop_s: step between windows; None for the model's.
-        min_confidence: under it a result is `uncertain`; None for the model's.
+        min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
         max_duration_s: longer recordings are failures, which bounds what a damaged or hostile file can cost.
         raw: how samples without a header are written, `FORMAT[:RATE[:CHANNELS]]`; by the suffix of the file where None.
     """
@@ -156,6 +156,7 @@ class Windows:
         start_s, end_s: float64 (w,), in the file.
         speech_s: float64 (w,), seconds of speech inside each.
         loudness_dbfs: float64 (w,), level of the speech inside each.
+        first_frame, end_frame: int64 (w,), the frames of the file that each spans, the last one not included.
     """
 
     starts: npt.NDArray[np.int64]
@@ -163,22 +164,50 @@ class Windows:
     end_s: npt.NDArray[np.float64]
     speech_s: npt.NDArray[np.float64]
     loudness_dbfs: npt.NDArray[np.float64]
+    first_frame: npt.NDArray[np.int64]
+    end_frame: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredWindows:
+    """All windows of one channel, in order of time, and what the model says of them.
+
+    Attributes:
+        start_s, end_s, speech_s, loudness_dbfs, first_frame, end_frame: (w,), as in `Windows`.
+        probs: float64 (w, k), calibrated.
+        is_speech: bool (w,), False where the model hears music, noise or tones.
+    """
+
+    start_s: npt.NDArray[np.float64]
+    end_s: npt.NDArray[np.float64]
+    speech_s: npt.NDArray[np.float64]
+    loudness_dbfs: npt.NDArray[np.float64]
+    first_frame: npt.NDArray[np.int64]
+    end_frame: npt.NDArray[np.int64]
+    probs: npt.NDArray[np.float64]
+    is_speech: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One scored window of one channel. `emotion` is None unless `status` is ok."""
+    """One window of one channel. `emotion` is None unless `status` is `ok`.
+
+    With `no_speech` (the model hears music, noise or tones) `probs` is empty, and `confidence`, `arousal` and `valence`
+    are None.
+    """
 
     index: int
     start_s: float
     end_s: float
     status: Status
     emotion: str | None
-    confidence: float
+    confidence: float | None
     sentiment: Sentiment | None
     probs: tuple[float, ...]
     speech_ratio: float
     loudness_dbfs: float
+    arousal: float | None = None
+    valence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +243,12 @@ class ChannelResult:
     longest_silence_s: float | None = None
     loudness_dbfs: float | None = None
     clipped_pct: float | None = None
+    attention: float | None = None
+    arousal: float | None = None
+    valence: float | None = None
+    arousal_quarters: tuple[float | None, ...] = (None, None, None, None)
+    valence_quarters: tuple[float | None, ...] = (None, None, None, None)
+    interruptions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

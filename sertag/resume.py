@@ -29,7 +29,7 @@ from sertag.spec import ModelSpec
 from sertag.stored import CHANNEL_FIELDS, SEGMENT_FIELDS
 from sertag.summary import plural
 
-LINE_VERSION = 3  # raised with every change of the code that changes a row of any recording
+PIPELINE_VERSION = 4  # raised with every change of the code that changes a row of any recording
 
 _STDIN = "-"
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
@@ -40,8 +40,8 @@ _MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
 def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
     """What decides rows besides the recordings and the model file, with the model's defaults filled in."""
     hop_s = spec.hop_s if options.hop_s is None else options.hop_s
-    floor = spec.min_confidence if options.min_confidence is None else options.min_confidence
-    return asdict(options) | {"hop_s": hop_s, "min_confidence": floor}
+    window_floor, row_floor = spec.thresholds(options.min_confidence)
+    return asdict(options) | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
 
 
 def has_journal(request: Request) -> bool:
@@ -67,7 +67,7 @@ def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journ
         return None
     fingerprint = {
         "schema": SCHEMA,
-        "line": LINE_VERSION,
+        "pipeline": PIPELINE_VERSION,
         "record": [CHANNEL_FIELDS, SEGMENT_FIELDS],
         "model_sha256": model.sha256,
         "parameters": parameters(request.options, model.spec),

@@ -21,7 +21,9 @@ Cell = str | int | float | None
 Row = tuple[Cell, ...]
 
 DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4}
-_QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
+_QUARTERS, _AROUSAL_QUARTERS, _VALENCE_QUARTERS = (
+    tuple(f"{name}_q{number}" for number in range(1, 5)) for name in ("neg", "arousal", "valence")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("percent", "clipped_pct"),
         *_columns("text", "model", "model_sha256"),
         *_columns("count", "schema"),
+        *_columns("probability", "attention", "arousal", "valence", *_AROUSAL_QUARTERS, *_VALENCE_QUARTERS),
+        *_columns("count", "interruptions"),
     )
 
 
@@ -83,8 +87,8 @@ def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
 def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
     """The columns of the table of scored windows.
 
-    >>> [column.name for column in segment_columns(("calm",))][-3:]
-    ['p_calm', 'speech_ratio', 'loudness_dbfs']
+    >>> [column.name for column in segment_columns(("calm",))][-5:]
+    ['p_calm', 'speech_ratio', 'loudness_dbfs', 'arousal', 'valence']
     """
     return (
         *_columns("text", "path"),
@@ -97,6 +101,7 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("text", "sentiment"),
         *_columns("probability", *(f"p_{label}" for label in labels), "speech_ratio"),
         *_columns("level", "loudness_dbfs"),
+        *_columns("probability", "arousal", "valence"),
     )
 
 
@@ -194,6 +199,12 @@ def _result_cells(path: str, channel: ChannelResult, origin: Origin) -> tuple[An
         origin.model,
         origin.model_sha256,
         SCHEMA,
+        channel.attention,
+        channel.arousal,
+        channel.valence,
+        *channel.arousal_quarters,
+        *channel.valence_quarters,
+        channel.interruptions,
     )
 
 
@@ -209,6 +220,8 @@ def _segment_cells(segment: Segment, origin: Origin) -> tuple[Any, ...]:
         *(segment.probs or (None,) * len(origin.labels)),
         segment.speech_ratio,
         segment.loudness_dbfs,
+        segment.arousal,
+        segment.valence,
     )
 
 
@@ -222,6 +235,8 @@ def _channel_object(result: FileResult, index: int, origin: Origin) -> dict[str,
         "probs": _nested(flat, "p_", origin),
         "fracs": _nested(flat, "frac_", origin),
         "quarters": [flat.pop(name) for name in _QUARTERS],
+        "arousal_quarters": [flat.pop(name) for name in _AROUSAL_QUARTERS],
+        "valence_quarters": [flat.pop(name) for name in _VALENCE_QUARTERS],
         "segments": [_without(segment, "path", "channel", "role") for segment in segments],
     }
     return _without(flat, "path", "model", "model_sha256", "schema") | nested

@@ -7,13 +7,15 @@ Standard library only. Rates are Hz, times seconds, levels dB.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from sertag.affect import default_affect
 from sertag.errors import SpecError
+from sertag.spec_json import build, plain
+from sertag.spec_json import require as _require
 
 SPEC_VERSION = 1
 SPEC_KEY = "sertag.spec"
@@ -149,11 +151,13 @@ class Probe:
         mean: mean over time of each coefficient of the chirp's window.
         middle: the coefficients of the window's middle frame.
         probs: probabilities before the temperature is applied.
+        speech: the probability of speech; None for graphs that do not tell.
     """
 
     mean: tuple[float, ...]
     middle: tuple[float, ...]
     probs: tuple[float, ...]
+    speech: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,18 @@ class ModelSpec:
         labels: in the order of the graph's output.
         sentiment: label to `positive`, `neutral` or `negative`.
         temperature: log-probabilities are divided by it and renormalised (Guo et al. 2017).
-        min_confidence: under it a result is `uncertain`.
+        min_confidence: under it a window is `uncertain`.
+        row_min_confidence: under it a row is `uncertain`; None for `min_confidence`.
+        row_gain: how much surer a row may be than its windows, for each doubling of the speech; a row's probabilities
+            are the mean of its windows' to the power of 1 + row_gain * log2(speech / window), renormalised.
+        clear_ratio: a window whose strongest label is negative (positive) is `ok` only if that is this many times as
+            probable as the strongest positive (negative) one; 0 for no such rule. Arousal travels across languages and
+            lines, valence only half, so anger and joy are the pair that is confused.
+        arousal: label to 0 (drowsy) .. 1 (excited); labels that are not in it are as in `sertag.affect`.
+        valence: label to -1 (unpleasant) .. 1 (pleasant), likewise.
+        attention: slope and offset, on the scale of logits, from the mean negative probability of the worst half
+            minute of speech to the row's `attention`.
+        min_speech_probability: windows under it are `no_speech`; for graphs with an output `speech`.
         probe: see `Probe`; None only while a model is being made.
         licence: of the weights.
         training: corpora with their licences, split protocol, seed.
@@ -188,6 +203,13 @@ class ModelSpec:
     min_speech_s: float = 0.4
     temperature: float = 1.0
     min_confidence: float = 0.0
+    row_min_confidence: float | None = None
+    row_gain: float = 0.0
+    clear_ratio: float = 0.0
+    arousal: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    valence: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    attention: tuple[float, ...] = (1.0, 0.0)
+    min_speech_probability: float = 0.5
     probe: Probe | None = None
     licence: str = ""
     training: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -208,7 +230,7 @@ class ModelSpec:
             _require(label.isidentifier(), "labels", label, "letters, digits and underscores (they name columns)")
             _require(value in SENTIMENTS, f"sentiment.{label}", value, SENTIMENTS)
         _require(0.01 <= self.temperature <= 100, "temperature", self.temperature, "0.01 to 100")
-        _require(0 <= self.min_confidence <= 1, "min_confidence", self.min_confidence, "0 to 1")
+        _require_row_rules(self)
         if self.probe is not None:
             count = len(self.probe.probs)
             _require(count == len(self.labels), "probe.probs", count, "one for each label")
@@ -221,10 +243,30 @@ class ModelSpec:
             return samples
         return samples // self.features.hop_length + (1 if self.features.framing == "clip" else 0)
 
+    @property
+    def affect(self) -> tuple[tuple[float, float], ...]:
+        """Arousal and valence of each label, in their order."""
+        pairs = []
+        for label in self.labels:
+            arousal, valence = default_affect(label, self.sentiment[label])
+            pairs.append((self.arousal.get(label, arousal), self.valence.get(label, valence)))
+        return tuple(pairs)
+
+    def thresholds(self, chosen: float | None) -> tuple[float, float]:
+        """The least confidence of a window and of a row.
+
+        Args:
+            chosen: what the user wants for both; None for what the model says of each.
+        """
+        if chosen is not None:
+            return chosen, chosen
+        row = self.min_confidence if self.row_min_confidence is None else self.row_min_confidence
+        return self.min_confidence, row
+
 
 def to_json(spec: ModelSpec) -> str:
     """The document as it is stored in a model file: one line of JSON, keys in the order of the class."""
-    document = {"spec": SPEC_VERSION, **_plain(spec)}
+    document = {"spec": SPEC_VERSION, **plain(spec)}
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
@@ -246,10 +288,10 @@ def from_json(text: str, *, source: str) -> ModelSpec:
         if not isinstance(document, dict):
             raise SpecError(f"expected a JSON object, found {type(document).__name__}", code="bad_spec")
         _require(document.pop("spec", None) == SPEC_VERSION, "spec", json.loads(text).get("spec"), SPEC_VERSION)
-        document["features"] = _build(FeatureSpec, document.get("features"), "features")
+        document["features"] = build(FeatureSpec, document.get("features"), "features")
         if document.get("probe") is not None:
-            document["probe"] = _build(Probe, document["probe"], "probe")
-        spec: ModelSpec = _build(ModelSpec, document, "the document")
+            document["probe"] = build(Probe, document["probe"], "probe")
+        spec: ModelSpec = build(ModelSpec, document, "the document")
     except SpecError as error:
         advice = "export the model again with this version of sertag's export"
         raise SpecError(f"{source}: {SPEC_KEY} is not valid: {error}; {advice}", code="bad_spec") from error
@@ -258,59 +300,20 @@ def from_json(text: str, *, source: str) -> ModelSpec:
     return spec
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, MappingProxyType | dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _build(kind: Any, document: Any, where: str) -> Any:
-    if not isinstance(document, dict):
-        raise SpecError(f"{where}: expected an object, found {type(document).__name__}")
-    fields = {item.name: item for item in dataclasses.fields(kind)}
-    unknown = sorted(set(document) - set(fields))
-    required = {
-        name
-        for name, item in fields.items()
-        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-    }
-    missing = sorted(required - set(document))
-    if missing or unknown:
-        raise SpecError(f"{where}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
-    return kind(**{name: _typed(value, str(fields[name].type), f"{where}.{name}") for name, value in document.items()})
-
-
-def _typed(value: Any, annotation: str, where: str) -> Any:
-    """Check one JSON value against an annotation of this module and freeze lists and objects."""
-    if annotation.startswith("tuple[str"):
-        all_text = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        _require(all_text, where, value, "list of strings")
-        return tuple(value)
-    if annotation.startswith("tuple[float"):
-        _require(isinstance(value, list) and all(_is_number(item) for item in value), where, value, "list of numbers")
-        return tuple(float(item) for item in value)
-    if annotation.startswith("MappingProxyType"):
-        _require(isinstance(value, dict), where, value, "an object")
-        return MappingProxyType(value)
-    if annotation == "int":
-        _require(isinstance(value, int) and not isinstance(value, bool), where, value, "an integer")
-    elif annotation.startswith("float"):
-        absent = value is None and annotation.endswith("None")
-        _require(absent or _is_number(value), where, value, "a finite number")
-        return None if absent else float(value)
-    elif annotation in ("str", "Kind", "Framing", "Normalisation", "Pooling"):
-        _require(isinstance(value, str), where, value, "a string")
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300  # false for a NaN
-
-
-def _require(condition: bool, where: str, found: object, expected: object) -> None:
-    if not condition:
-        raise SpecError(f"{where} is {str(found)[:80]!r}, expected {expected}", code="bad_spec")
+def _require_row_rules(spec: ModelSpec) -> None:
+    """Check what turns windows into rows."""
+    row = spec.min_confidence if spec.row_min_confidence is None else spec.row_min_confidence
+    _require(0 <= spec.min_confidence <= 1, "min_confidence", spec.min_confidence, "0 to 1")
+    _require(0 <= row <= 1, "row_min_confidence", row, "0 to 1")
+    _require(0 <= spec.row_gain <= 10, "row_gain", spec.row_gain, "0 to 10")
+    _require(0 <= spec.clear_ratio <= 1000, "clear_ratio", spec.clear_ratio, "0 to 1000")
+    floor = spec.min_speech_probability
+    _require(0 <= floor <= 1, "min_speech_probability", floor, "0 to 1")
+    for name, lowest in (("arousal", 0), ("valence", -1)):
+        for label, value in getattr(spec, name).items():
+            _require(label in spec.labels, name, label, f"labels of the model, {', '.join(spec.labels)}")
+            _require(lowest <= value <= 1, f"{name}.{label}", value, f"{lowest} to 1")
+    _require(len(spec.attention) == 2, "attention", spec.attention, "two numbers, slope and offset")
+    slope, offset = spec.attention
+    _require(0 < slope <= 100, "attention", slope, "a slope over 0, up to 100")
+    _require(-100 <= offset <= 100, "attention", offset, "an offset of -100 to 100")

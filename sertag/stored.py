@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import sys
 import zlib
 from array import array
@@ -23,7 +24,8 @@ CHANNEL_FIELDS = tuple(field.name for field in fields(ChannelResult))
 SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
 
 _WORDS = ("index", "status", "emotion", "sentiment")
-_NUMBERS = ("start_s", "end_s", "confidence", "speech_ratio", "loudness_dbfs")  # `probs` follow them
+_TIMES = ("start_s", "end_s", "speech_ratio", "loudness_dbfs")
+_ANSWERS = ("confidence", "arousal", "valence")  # `probs` follow them; all are NaN where there is no speech
 _LEVEL = 1  # of zlib; the others take several times as long for a few percent
 
 
@@ -98,13 +100,15 @@ def _channel(cells: list[Any]) -> ChannelResult:
 def _packed(segments: Sequence[Segment]) -> list[Any]:
     if not segments:
         return []
+    width = max(len(segment.probs) for segment in segments)  # each window has one probability a label, or none
+    nothing = [math.nan] * (len(_ANSWERS) + width)
     numbers = array("d")
     for segment in segments:
-        numbers.extend(_numbers(segment))
-        numbers.extend(segment.probs)
+        numbers.extend(_times(segment))
+        numbers.extend((*_answers(segment), *segment.probs) if segment.probs else nothing)
     words = _json([_words(segment) for segment in segments])
     packed = zlib.compress(_little_endian(numbers).tobytes() + words.encode("ascii"), _LEVEL)
-    width = len(numbers) // len(segments)  # each window has one probability a label
+    width += len(_TIMES) + len(_ANSWERS)
     return [len(segments), width, base64.b64encode(packed).decode("ascii")]
 
 
@@ -121,7 +125,9 @@ def _segments(cells: list[Any]) -> tuple[Segment, ...]:
 
 def _segment(words: list[Any], numbers: tuple[float, ...]) -> Segment:
     index, status, emotion, sentiment = words
-    start_s, end_s, confidence, speech_ratio, loudness_dbfs, *probs = numbers
+    start_s, end_s, speech_ratio, loudness_dbfs, *answers = numbers
+    is_speech = status != Status.NO_SPEECH
+    confidence, arousal, valence = answers[: len(_ANSWERS)] if is_speech else [None] * len(_ANSWERS)
     return Segment(
         index=index,
         start_s=start_s,
@@ -130,9 +136,11 @@ def _segment(words: list[Any], numbers: tuple[float, ...]) -> Segment:
         emotion=emotion,
         confidence=confidence,
         sentiment=None if sentiment is None else Sentiment(sentiment),
-        probs=tuple(probs),
+        probs=tuple(answers[len(_ANSWERS) :]) if is_speech else (),
         speech_ratio=speech_ratio,
         loudness_dbfs=loudness_dbfs,
+        arousal=arousal,
+        valence=valence,
     )
 
 
@@ -146,7 +154,7 @@ def _problem(cells: list[str]) -> Problem:
 
 
 _json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
-_words, _numbers = attrgetter(*_WORDS), attrgetter(*_NUMBERS)
+_words, _times, _answers = attrgetter(*_WORDS), attrgetter(*_TIMES), attrgetter(*_ANSWERS)
 _SEGMENTS = CHANNEL_FIELDS.index("segments")
 _RESTORE: dict[str, Callable[[Any], Any]] = {
     "status": Status,
@@ -156,6 +164,8 @@ _RESTORE: dict[str, Callable[[Any], Any]] = {
     "probs": tuple,
     "fracs": tuple,
     "quarters": tuple,
+    "arousal_quarters": tuple,
+    "valence_quarters": tuple,
     "trend_label": Trend,
 }
 _RESTORERS = [(CHANNEL_FIELDS.index(name), restore) for name, restore in _RESTORE.items()]

@@ -26,7 +26,7 @@ class Tagger:
         roles: names of channel 0, 1, ...
         only_role: score this role alone.
         hop_s: step between windows in seconds; None for the model's.
-        min_confidence: under it a result is `uncertain`; None for the model's.
+        min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
         raw: how samples without a header are written, as in `ulaw:8000:1`; None for what the suffix says.
 
     Raises:

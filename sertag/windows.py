@@ -64,6 +64,8 @@ def cut_windows(
         end_s=end_s if duration_s is None else np.minimum(end_s, duration_s),
         speech_s=speech_frames / frame_hz,
         loudness_dbfs=10 * np.log10(np.maximum((power[stop] - power[begin]) / speech_frames, QUIETEST_POWER)),
+        first_frame=section.first_frame + begin,
+        end_frame=section.first_frame + stop,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
+from sertag.features import FrameStream, coefficients
+from sertag.spec import FeatureSpec
+from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, SpeechOutput, tiny_spec, write_model
 
 RATE_HZ = 8000
+LOUD, SOFT = 0.2, 0.04  # levels of what `telling_model` takes for music, and for speech
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +29,12 @@ def paper_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model as tutorials make it: mean MFCC of a clip of 3 s from 0.5 s."""
     spec = tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper")
     return write_model(tmp_path_factory.mktemp("models") / "paper.onnx", spec)
+
+
+@pytest.fixture(scope="session")
+def telling_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that takes sounds of the level `LOUD` for music, and what is mostly loud too."""
+    return write_telling_model(tmp_path_factory.mktemp("telling") / "telling.onnx")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +62,19 @@ def speech_like(seconds: float, *, seed: int = 0, rate_hz: int = RATE_HZ, level:
     phrases = np.sin(2 * np.pi * 0.23 * time_s + rng.uniform(0, 6)) > -0.6
     breath = rng.standard_normal(n) * 1e-3
     return (level * (voice * syllables * phrases / 2 + breath)).astype(np.float32)
+
+
+def write_telling_model(path: Path, **changes: object) -> Path:
+    """A model with an output that tells speech from what is loud."""
+    spec = tiny_spec(dataclasses.replace(CALL_FEATURES, normalisation="none"), name="telling", **changes)
+    levels = [_first_coefficient(speech_like(12, seed=1, level=level), spec.features) for level in (SOFT, LOUD)]
+    return write_model(path, spec, speech=SpeechOutput(loudest=0.3 * levels[0] + 0.7 * levels[1]))
+
+
+def _first_coefficient(samples: np.ndarray, spec: FeatureSpec) -> float:
+    stream = FrameStream(spec=spec, channels=1)
+    frames = np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0]
+    return float(coefficients(frames, spec=spec)[:, 0].mean())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,6 +25,25 @@ PAPER_FEATURES = FeatureSpec(
     dynamic_range_db=80.0,
     pooling="mean",
 )
+
+
+@dataclass(frozen=True)
+class SpeechOutput:
+    """A second output: the probability of speech falls with the loudness of a window.
+
+    Attributes:
+        shape: `column` for (w, 1), `vector` for (w,), `row` for (1, w), which no model may have.
+        loudest: mean of the first coefficient at which it is one half.
+        sigmoid: False leaves the logit as it is, which is no probability.
+        name: of the output.
+        kind: of its numbers.
+    """
+
+    shape: str = "column"
+    loudest: float = 0.0
+    sigmoid: bool = True
+    name: str = "speech"
+    kind: int = TensorProto.FLOAT
 
 
 def tiny_spec(features: FeatureSpec = CALL_FEATURES, **changes: object) -> ModelSpec:
@@ -49,10 +69,12 @@ def write_model(
     outputs: int | None = None,
     softmax: bool = True,
     seed: int = 0,
+    speech: SpeechOutput | None = None,
 ) -> Path:
     """Write a model that averages its features over time and applies a random linear layer.
 
-    `columns` and `outputs` make a graph that contradicts its specification; `metadata` replaces the embedded document.
+    `columns` and `outputs` make a graph that contradicts its specification; `metadata` replaces the embedded document;
+    `speech` adds an output that tells speech from anything louder.
     """
     rng = np.random.default_rng(seed)
     features = spec.features
@@ -88,8 +110,30 @@ def write_model(
         numpy_helper.from_array(np.array(0, np.float32), "zero"),
     ]
     result = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["w", outputs])
-    graph = helper.make_graph(nodes, "tiny", inputs, [result], initializer=constants)
+    results = [result]
+    if speech is not None:
+        results.append(helper.make_tensor_value_info(speech.name, speech.kind, None))
+        nodes += _speech_nodes(speech)
+        constants.append(numpy_helper.from_array(np.eye(columns, 1, dtype=np.float32) * -0.2, "quietness"))
+        constants.append(numpy_helper.from_array(np.array(0.2 * speech.loudest, np.float32), "loudest"))
+    graph = helper.make_graph(nodes, "tiny", inputs, results, initializer=constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {SPEC_KEY: to_json(spec)} if metadata is None else metadata)
     onnx.save(model, str(path))
     return path
+
+
+def _speech_nodes(speech: SpeechOutput) -> list[onnx.NodeProto]:
+    nodes = [
+        helper.make_node("ReduceMean", ["features"], ["level"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["level", "quietness"], ["below"]),
+        helper.make_node("Add", ["below", "loudest"], ["logit"]),
+        helper.make_node("Sigmoid" if speech.sigmoid else "Identity", ["logit"], ["column"]),
+        helper.make_node("Cast", ["column"], ["cast"], to=speech.kind),
+    ]
+    last = {
+        "column": helper.make_node("Identity", ["cast"], [speech.name]),
+        "vector": helper.make_node("Squeeze", ["cast", "axis"], [speech.name]),
+        "row": helper.make_node("Transpose", ["cast"], [speech.name], perm=[1, 0]),
+    }
+    return [*nodes, last[speech.shape]]

@@ -21,7 +21,15 @@ def segment(index: int = 0, status: Status = Status.OK) -> Segment:
         probs=(0.61234567, 0.2, 0.18765433),
         speech_ratio=0.5,
         loudness_dbfs=-20.04,
+        arousal=0.71234567,
+        valence=-0.4,
     )
+
+
+def not_speech(index: int = 0) -> Segment:
+    """A window of music."""
+    start_s = 2.0 * index
+    return Segment(index, start_s, start_s + 4, Status.NO_SPEECH, None, None, None, (), 0.5, -20.04)
 
 
 def ok_channel(channel: int = 0, role: str = "", problem: Problem | None = None) -> ChannelResult:
@@ -51,6 +59,12 @@ def ok_channel(channel: int = 0, role: str = "", problem: Problem | None = None)
         longest_silence_s=1.0,
         loudness_dbfs=float("-inf"),
         clipped_pct=0.04,
+        attention=0.81234567,
+        arousal=0.7,
+        valence=-0.00001,
+        arousal_quarters=(0.1, 0.2, None, 0.4),
+        valence_quarters=(-0.1, 0.2, None, 0.33335),
+        interruptions=2,
     )
 
 

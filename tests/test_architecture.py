@@ -33,7 +33,7 @@ OWNERS = {
     "export": set(),
 }
 STATIONS = {"audio.discover", "audio.decode", "features", "speech", "windows", "model", "aggregate", "write"}
-FOUNDATIONS = {"records", "spec", "errors", "names", "formats", "exit_codes", "signals"}
+FOUNDATIONS = {"records", "spec", "spec_json", "affect", "errors", "names", "formats", "exit_codes", "signals"}
 HEAVY = ("librosa", "numba", "scipy", "onnxruntime", "tensorflow", "soundfile", "soxr", "joblib", "rich", "numpy")
 
 

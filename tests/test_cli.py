@@ -29,7 +29,7 @@ from sertag import __version__
 from sertag.cli import cli
 from sertag.names import decode_path
 from sertag.records import AudioFile, FileResult
-from tests.conftest import speech_like
+from tests.conftest import LOUD, SOFT, speech_like
 from tests.results import no_speech, ok, unreadable
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -104,6 +104,33 @@ def test_main_job(run: Run, calls: Path, tmp_path: Path) -> None:
     assert b"silence.wav" not in done.stderr
     assert b"4 files, 5 rows (3 ok, 1 no_speech, 1 unreadable)" in done.stderr
     assert leftovers(tmp_path) == []
+
+
+def test_music_on_hold(run: Run, tmp_path: Path, telling_model: Path) -> None:
+    """The same bytes for every number of jobs and after a resume, and rows that say what was heard."""
+    folder = tmp_path / "hold"
+    folder.mkdir()
+    music, speech = speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT)
+    soundfile.write(folder / "a.wav", np.concatenate([music, speech]), 8000)
+    soundfile.write(folder / "b.wav", np.stack([music, speech], axis=1), 8000)
+    soundfile.write(folder / "c.wav", music, 8000)
+    for name, more in {"one": ("-j", "1"), "two": ("-j", "2"), "again": ("-j", "2")}.items():
+        out = name.replace("again", "two")
+        arguments = ("hold", "-m", telling_model, "-o", f"{out}.csv", "--segments", f"{name}-s.csv", *more)
+        assert run(*map(str, arguments)).returncode == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    segments = [(tmp_path / f"{name}-s.csv").read_bytes() for name in ("one", "two", "again")]
+    assert segments[0] == segments[1] == segments[2]
+    table = rows((tmp_path / "one.csv").read_bytes())
+    assert [(row["path"], row["channel"], row["status"], row["schema"]) for row in table] == [
+        ("hold/a.wav", "0", "ok", "2"),
+        ("hold/b.wav", "0", "no_speech", "2"),
+        ("hold/b.wav", "1", "ok", "2"),
+        ("hold/c.wav", "0", "no_speech", "2"),
+    ]
+    assert [row["interruptions"] for row in table] == ["", "0", "0", ""]
+    assert {row["status"] for row in rows(segments[0])} == {"ok", "no_speech"}
+    assert run("hold", "-m", str(telling_model), "--strict").returncode == 1
 
 
 def test_summary(run: Run, calls: Path, tmp_path: Path, tiny_model: Path) -> None:

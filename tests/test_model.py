@@ -19,7 +19,7 @@ from sertag.errors import ModelError, SpecError
 from sertag.model import DEFAULT_MODEL, Model, bundled, load
 from sertag.records import Statistics
 from sertag.spec import SPEC_KEY, FeatureSpec, to_json
-from tests.onnx_models import CALL_FEATURES, tiny_spec, write_model
+from tests.onnx_models import CALL_FEATURES, SpeechOutput, tiny_spec, write_model
 
 STATISTICS = Statistics(np.full(13, -3, np.float32), np.full(13, 2, np.float32), 250)
 
@@ -311,3 +311,56 @@ def test_onnx_runtime_reports_to_nobody(tmp_path: Path, call: Path) -> None:
     command = [sys.executable, "-m", "sertag", str(call), "--jobs", "1", "--out", str(tmp_path / "r.csv")]
     subprocess.run(command, env={**kept, "HOME": str(home)}, check=True, capture_output=True)
     assert list(home.rglob("*")) == []
+
+
+@pytest.mark.parametrize("shape", ["column", "vector"])
+def test_a_graph_may_tell_speech_from_everything_else(tiny_model: Path, tmp_path: Path, shape: str) -> None:
+    path = write_model(tmp_path / "telling.onnx", tiny_spec(), speech=SpeechOutput(shape, loudest=-3.0))
+    features = windows(5)
+    found = load(str(path)).predict(features, statistics=STATISTICS)
+    expected = 1 / (1 + np.exp(0.2 * (features[:, :, 0].mean(axis=1) + 3.0)))
+    np.testing.assert_allclose(found.speech, expected, atol=1e-6)
+    plain = load(str(tiny_model))
+    np.testing.assert_array_equal(found.probs, plain.run(features, statistics=STATISTICS))
+    assert found.is_speech(0.5).tolist() == (expected >= 0.5).tolist()
+    assert plain.predict(features, statistics=STATISTICS).speech is None
+    assert plain.predict(features, statistics=STATISTICS).is_speech(1.0).all()
+
+
+def test_what_tells_speech_may_be_the_first_output(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "telling.onnx", tiny_spec(), speech=SpeechOutput())
+    graph = onnx.load(path)
+    graph.graph.output.reverse()
+    onnx.save(graph, path)
+    assert load(str(path)).predict(windows(2), statistics=STATISTICS).probs.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("speech", "message"),
+    [
+        (SpeechOutput(sigmoid=False, loudest=20.0), "output speech is 4, expected probabilities (sigmoid inside)"),
+        (SpeechOutput(sigmoid=False, loudest=float("nan")), "output speech is nan, expected probabilities"),
+        (SpeechOutput(kind=onnx.TensorProto.DOUBLE), "output speech is tensor(double), expected float32 (windows,)"),
+    ],
+)
+def test_an_output_that_is_no_probability_of_speech_is_refused(
+    tmp_path: Path, speech: SpeechOutput, message: str
+) -> None:
+    assert message in refusal(write_model(tmp_path / "wrong.onnx", tiny_spec(), speech=speech), ModelError, "bad_model")
+
+
+def test_speech_alone_is_no_model(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "alone.onnx", tiny_spec(), speech=SpeechOutput())
+    graph = onnx.load(path)
+    del graph.graph.output[0]
+    onnx.save(graph, path)
+    assert "returns 'speech' alone, expected the probabilities of the labels too" in refusal(
+        path, ModelError, "bad_model"
+    )
+
+
+def test_one_probability_of_speech_a_window(tmp_path: Path) -> None:
+    """A single window cannot tell (1, w) from (w, 1)."""
+    model = load(str(write_model(tmp_path / "row.onnx", tiny_spec(), speech=SpeechOutput("row"))))
+    with pytest.raises(ModelError, match=r"output speech has shape \(1, 3\) for 3 window\(s\), expected \(3,\)"):
+        model.predict(windows(3), statistics=STATISTICS)

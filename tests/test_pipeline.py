@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,14 @@ import pytest
 import soundfile
 import soxr
 
-from sertag import pipeline, sections
+from sertag import channel_state, pipeline, sections
 from sertag.features import FrameStream, clip_features, coefficients
 from sertag.model import Model, load
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, ChannelResult, FileResult, Options, Problem, Statistics, Status
 from sertag.speech import detect
-from tests.conftest import RATE_HZ, speech_like
-from tests.onnx_models import tiny_spec, write_model
+from tests.conftest import LOUD, RATE_HZ, SOFT, speech_like
+from tests.onnx_models import SpeechOutput, tiny_spec, write_model
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +137,8 @@ def test_channels_can_be_mixed_down(call: Path, model: Model, tmp_path: Path) ->
 def test_only_the_wanted_role_is_scored(call: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tagged(call, model, roles=("agent", "customer")).channels[1]
     scored: list[int] = []
-    run = model.run
-    monkeypatch.setattr(model, "run", lambda batch, **more: scored.append(len(batch)) or run(batch, **more))
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda batch, **more: scored.append(len(batch)) or predict(batch, **more))
     row = only(tagged(call, model, roles=("agent", "customer"), only_role="customer"))
     assert row == expected
     assert sum(scored) == len(row.segments)
@@ -243,6 +244,39 @@ def test_the_threshold_of_the_model_is_the_default(call: Path, tmp_path: Path) -
     assert tagged(call, doubting, min_confidence=0.0).status == Status.OK
 
 
+def test_rows_and_windows_have_thresholds_of_their_own(call: Path, tmp_path: Path) -> None:
+    spec = tiny_spec(min_confidence=0.99, row_min_confidence=0.0)
+    model = load(str(write_model(tmp_path / "doubting.onnx", spec)))
+    for row in tagged(call, model).channels:
+        assert row.status == Status.OK
+        assert {segment.status for segment in row.segments} == {Status.UNCERTAIN}
+    for row in tagged(call, model, min_confidence=0.0).channels:
+        assert {row.status, *(segment.status for segment in row.segments)} == {Status.OK}
+    for row in tagged(call, model, min_confidence=0.99).channels:
+        assert {row.status, *(segment.status for segment in row.segments)} == {Status.UNCERTAIN}
+
+
+def test_half_the_hop_makes_nearly_the_same_row(call: Path, model: Model) -> None:
+    for row, finer in zip(tagged(call, model).channels, tagged(call, model, hop_s=1.0).channels, strict=True):
+        assert len(finer.segments) > 1.7 * len(row.segments)
+        assert finer.probs == pytest.approx(row.probs, abs=0.03)
+        assert finer.peak_score == pytest.approx(row.peak_score, abs=0.05)
+        assert finer.attention == pytest.approx(row.attention, abs=0.03)
+        assert (finer.arousal, finer.valence) == pytest.approx((row.arousal, row.valence), abs=0.03)
+        assert finer.speech_s == row.speech_s
+
+
+def test_who_interrupts_is_counted_for_channels_apart(model: Model, tmp_path: Path) -> None:
+    """The second one begins a second before the first one ends."""
+    silence = np.zeros(5 * RATE_HZ, np.float32)
+    voices = np.concatenate([speech_like(6, seed=3), silence]), np.concatenate([silence, speech_like(6, seed=4)])
+    path = written(tmp_path / "turns.wav", *voices)
+    rows = tagged(path, model).channels
+    assert [row.interruptions for row in rows] == [0, 1]
+    assert only(tagged(path, model, channels=1)) == rows[1]
+    assert only(tagged(path, model, channels="mix")).interruptions is None
+
+
 def test_clipping_is_counted_channel_by_channel(model: Model, tmp_path: Path) -> None:
     speech = speech_like(5, level=0.1)
     loud = speech.copy()
@@ -310,7 +344,7 @@ def test_what_nobody_foresaw_is_a_row_with_its_traceback(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("out of the blue")
 
-    monkeypatch.setattr(pipeline, "detect", broken)
+    monkeypatch.setattr(pipeline, "talk_stats", broken)
     result = tag_file(AudioFile(str(call)), model=model, options=Options())
     row = only(result)
     assert (row.channel, row.status) == (None, Status.FAILED)
@@ -367,7 +401,7 @@ def test_too_little_memory_is_a_failure(call: Path, model: Model, monkeypatch: p
     def hungry(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pipeline, "detect", hungry)
+    monkeypatch.setattr(pipeline, "talk_stats", hungry)
     row = only(tagged(call, model))
     assert row.status == Status.FAILED
     assert row.problem is not None
@@ -386,3 +420,79 @@ def test_real_calls_are_tagged(data_dir: Path) -> None:
         for row in result.channels:
             assert row.duration_s is not None
             assert all(0 <= s.start_s < s.end_s <= row.duration_s + 1e-6 for s in row.segments)
+
+
+@pytest.fixture(scope="module")
+def telling(telling_model: Path) -> Model:
+    return load(str(telling_model))
+
+
+def music_and_speech(path: Path, *, music_s: float = 24.0, speech_s: float = 24.0) -> Path:
+    music = speech_like(music_s, seed=1, level=LOUD)
+    return written(path, np.concatenate([music, speech_like(speech_s, seed=2, level=SOFT)]))
+
+
+def test_music_is_no_speech_and_no_part_of_the_row(telling: Model, tmp_path: Path) -> None:
+    path = music_and_speech(tmp_path / "hold.wav")
+    row = only(tagged(path, telling))
+    music = [segment for segment in row.segments if segment.status == Status.NO_SPEECH]
+    speech = [segment for segment in row.segments if segment.status != Status.NO_SPEECH]
+    assert len(music) > 5
+    assert len(speech) > 5
+    assert max(segment.start_s for segment in music) < 24 <= min(segment.end_s for segment in speech)
+    assert row.status == Status.OK
+    assert row.probs[0] == pytest.approx(np.mean([segment.probs[0] for segment in speech]), abs=0.01)
+    assert row.peak_start_s is not None
+    assert row.peak_start_s >= min(segment.start_s for segment in speech)
+    quiet_until_s = min(segment.start_s for segment in speech)
+    assert quiet_until_s >= 20
+    assert row.speech_s is not None
+    assert row.speech_s < 28
+    assert row.talk_pct == pytest.approx(100 * row.speech_s / 48, abs=0.01)
+    assert row.longest_silence_s >= quiet_until_s
+    gate = only(tagged(path, load(str(write_model(tmp_path / "plain.onnx", telling.spec)))))
+    assert row.loudness_dbfs < gate.loudness_dbfs - 5  # of the speech, which is the softer part
+
+
+def test_a_channel_of_music_says_so(telling: Model, tmp_path: Path) -> None:
+    sounds = speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT)
+    path = written(tmp_path / "both.wav", *sounds)
+    music, speech = tagged(path, telling).channels
+    assert (music.status, music.speech_s, music.talk_pct, music.overtalk_s) == (Status.NO_SPEECH, 0.0, 0.0, 0.0)
+    assert music.problem is not None
+    assert "music, noise or tones" in music.problem.message
+    assert {segment.status for segment in music.segments} == {Status.NO_SPEECH}
+    assert (speech.status, speech.overtalk_s, speech.interruptions) == (Status.OK, 0.0, 0)
+
+
+def test_channels_that_are_not_scored_are_as_the_gate_hears_them(telling: Model, tmp_path: Path) -> None:
+    path = written(tmp_path / "both.wav", speech_like(12, seed=1, level=LOUD), speech_like(12, seed=2, level=SOFT))
+    row = only(tagged(path, telling, channels=1))
+    assert (row.overtalk_s or 0) > 1
+    assert row.segments == tagged(path, telling).channels[1].segments
+
+
+def test_models_that_do_not_tell_take_the_gate_for_granted(telling: Model, tmp_path: Path) -> None:
+    plain = load(str(write_model(tmp_path / "plain.onnx", telling.spec)))
+    path = music_and_speech(tmp_path / "hold.wav")
+    assert Status.NO_SPEECH not in {segment.status for segment in only(tagged(path, plain)).segments}
+    never = dataclasses.replace(telling.spec, min_speech_probability=0.0)
+    loudest = SpeechOutput(loudest=-150.0)
+    deaf = load(str(write_model(tmp_path / "deaf.onnx", never, speech=loudest)))
+    assert only(tagged(path, deaf)) == only(tagged(path, plain))
+
+
+def test_sections_do_not_show_in_what_is_music(telling: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate hears a section at a time; with one that takes every frame for speech, only the model decides."""
+    monkeypatch.setattr(channel_state, "detect", lambda frames, *, spec: np.ones(len(frames), bool))
+    path = music_and_speech(tmp_path / "hold.wav", music_s=61.3, speech_s=58.2)
+    whole = only(tagged(path, telling))
+    assert {segment.status for segment in whole.segments} == {Status.NO_SPEECH, Status.OK}
+    monkeypatch.setattr(pipeline, "section_frames", lambda **_: 700)
+    parts = only(tagged(path, telling))
+    for one, other in zip(parts.segments, whole.segments, strict=True):  # sums of power begin elsewhere
+        assert dataclasses.replace(one, loudness_dbfs=other.loudness_dbfs) == other
+        assert one.loudness_dbfs == pytest.approx(other.loudness_dbfs, abs=1e-4)
+    changed = {"segments": whole.segments, "loudness_dbfs": whole.loudness_dbfs}
+    assert dataclasses.replace(parts, **changed) == whole
+    assert parts.loudness_dbfs == pytest.approx(whole.loudness_dbfs, abs=1e-4)

@@ -10,7 +10,7 @@ from sertag import features, probe
 from sertag.features import clip_features
 from sertag.model import Model, bundled, load
 from sertag.spec import FeatureSpec, ModelSpec, Probe
-from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, tiny_spec, write_model
+from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, SpeechOutput, tiny_spec, write_model
 
 SHAPES = {
     "channel": tiny_spec(),
@@ -112,3 +112,17 @@ def test_a_drift_of_the_feature_code_is_told(tmp_path: Path, monkeypatch: pytest
     finally:
         features._front_end.cache_clear()
     assert len(problems) == 2  # both features; the tiny model removes the mean, so its answer stays
+
+
+def test_the_probability_of_speech_is_measured_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "telling.onnx"
+    spec = tiny_spec()
+    level = probe.measure(load(str(write_model(path, spec)))).mean[0]
+    measured = probe.measure(load(str(write_model(path, spec, speech=SpeechOutput(loudest=level)))))
+    assert measured.speech == pytest.approx(0.5, abs=1e-3)
+    sound = dataclasses.replace(spec, probe=measured)
+    assert probe.check(load(str(write_model(path, sound, speech=SpeechOutput(loudest=level))))) == []
+    (problem,) = probe.check(load(str(write_model(path, sound, speech=SpeechOutput(loudest=level - 1)))))
+    assert problem.startswith("probability of speech: value 0 is ")
+    (problem,) = probe.check(load(str(write_model(path, sound))))
+    assert problem == "probability of speech: the stored probe has 1 values, 0 are measured"

@@ -213,7 +213,7 @@ def test_what_changes_no_row_has_none_made_again(runs: Runs, arguments: list[str
 
 def test_new_version_of_the_line_makes_all_rows_again(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     runs("calls", "-o", "r.csv")
-    monkeypatch.setattr(resume, "LINE_VERSION", resume.LINE_VERSION + 1)
+    monkeypatch.setattr(resume, "PIPELINE_VERSION", resume.PIPELINE_VERSION + 1)
     runs("calls", "-o", "r.csv")
     assert len(runs.tagged) == 3
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sertag.affect import AFFECT
 from sertag.errors import ModelError, SpecError
 from sertag.spec import FeatureSpec, ModelSpec, Probe, from_json, to_json
 from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, tiny_spec
@@ -38,13 +39,20 @@ def refusal(content: Any) -> str:
 def test_a_specification_survives_the_round_trip(shape: FeatureSpec) -> None:
     spec = tiny_spec(
         shape,
-        probe=Probe((1.0, -2.5), (0.125, 3.0), (0.2, 0.3, 0.5)),
+        probe=Probe((1.0, -2.5), (0.125, 3.0), (0.2, 0.3, 0.5), 0.875),
         licence="CC BY-NC 4.0",
         training=MappingProxyType({"corpora": [{"name": "Grüße", "clips": 3}], "seed": 7}),
         metrics=MappingProxyType({"uar": 0.5}),
         libraries=MappingProxyType({"keras": "3"}),
         temperature=0.7,
         min_confidence=0.25,
+        row_min_confidence=0.5,
+        row_gain=0.25,
+        clear_ratio=2.5,
+        arousal=MappingProxyType({"angry": 1.0}),
+        valence=MappingProxyType({"happy": 0.5, "angry": -1.0}),
+        attention=(1.5, -2.0),
+        min_speech_probability=0.25,
     )
     text = to_json(spec)
     assert from_json(text, source="x") == spec
@@ -138,6 +146,21 @@ def test_another_version_is_refused(version: object) -> None:
         ),
         ("temperature", 0, "0.01 to 100"),
         ("min_confidence", 1.5, "0 to 1"),
+        ("row_min_confidence", -0.1, "0 to 1"),
+        ("row_min_confidence", "half", "a finite number"),
+        ("row_gain", -1, "0 to 10"),
+        ("clear_ratio", -1, "0 to 1000"),
+        ("clear_ratio", True, "a finite number"),
+        ("min_speech_probability", 2, "0 to 1"),
+        ("arousal", {"angry": -0.1}, "0 to 1"),
+        ("arousal", {"angry": "high"}, "an object of numbers"),
+        ("arousal", [0.5, 0.5, 0.5], "an object"),
+        ("arousal", {"bored": 0.1}, "labels of the model, angry, happy, neutral"),
+        ("valence", {"happy": 1.5}, "-1 to 1"),
+        ("attention", [1.0], "two numbers, slope and offset"),
+        ("attention", [0, 0], "a slope over 0, up to 100"),
+        ("attention", [1, 1000], "an offset of -100 to 100"),
+        ("attention", 1.0, "list of numbers"),
         ("training", 3, "an object"),
         ("probe", {"mean": [1], "middle": [1], "probs": [0.5, 0.5]}, "one for each label"),
         ("probe", {"mean": ["a"], "middle": [1], "probs": [1, 0, 0]}, "list of numbers"),
@@ -246,3 +269,35 @@ def test_specifications_are_frozen() -> None:
     spec: ModelSpec = tiny_spec()
     with pytest.raises(dataclasses.FrozenInstanceError):
         spec.name = "other"  # type: ignore[misc]
+
+
+def test_files_of_before_have_the_rules_of_before() -> None:
+    new = ("row_min_confidence", "row_gain", "clear_ratio", "arousal", "valence", "attention", "min_speech_probability")
+    old = {key: value for key, value in document(min_confidence=0.3).items() if key not in new}
+    spec = from_json(json.dumps(old), source="x")
+    assert (spec.row_gain, spec.clear_ratio, spec.attention, spec.min_speech_probability) == (0, 0, (1, 0), 0.5)
+    assert spec.thresholds(None) == (0.3, 0.3)
+    assert spec.affect == ((0.9, -0.7), (0.75, 0.8), (0.3, 0.0))
+
+
+def test_what_the_user_wants_goes_for_windows_and_rows() -> None:
+    spec = tiny_spec(min_confidence=0.4, row_min_confidence=0.0)
+    assert spec.thresholds(None) == (0.4, 0.0)
+    assert spec.thresholds(0.0) == (0.0, 0.0)
+    assert spec.thresholds(0.7) == (0.7, 0.7)
+
+
+def test_a_model_may_place_some_of_its_labels() -> None:
+    spec = tiny_spec(arousal=MappingProxyType({"happy": 0.5}), valence=MappingProxyType({"angry": -1.0}))
+    assert spec.affect == ((0.9, -1.0), (0.5, 0.8), (0.3, 0.0))
+
+
+def test_unknown_labels_are_placed_by_their_sentiment() -> None:
+    labels = ("delighted", "anger", "on_hold")
+    sentiment = MappingProxyType(dict(zip(labels, ("positive", "negative", "neutral"), strict=True)))
+    assert tiny_spec(labels=labels, sentiment=sentiment).affect == ((0.5, 0.6), (0.9, -0.7), (0.5, 0.0))
+
+
+def test_every_known_label_has_a_place_in_range() -> None:
+    assert all(0 <= arousal <= 1 and -1 <= valence <= 1 for arousal, valence in AFFECT.values())
+    assert AFFECT["angry"][0] > AFFECT["neutral"][0] > AFFECT["sad"][0]

@@ -26,19 +26,29 @@ def maybe(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 def channels(draw: st.DrawFn) -> ChannelResult:
     labels = draw(st.integers(2, 8))
     probs = st.tuples(*[numbers] * labels)
-    segments = st.builds(
+    measured = {
+        "index": st.integers(0, 10**6),
+        "start_s": numbers,
+        "end_s": numbers,
+        "speech_ratio": numbers,
+        "loudness_dbfs": numbers,
+    }
+    spoken = st.builds(
         Segment,
-        index=st.integers(0, 10**6),
-        start_s=numbers,
-        end_s=numbers,
-        status=st.sampled_from(Status),
+        **measured,
+        status=st.sampled_from([status for status in Status if status != Status.NO_SPEECH]),
         emotion=maybe(texts),
         confidence=numbers,
         sentiment=maybe(st.sampled_from(Sentiment)),
         probs=probs,
-        speech_ratio=numbers,
-        loudness_dbfs=numbers,
+        arousal=numbers,
+        valence=numbers,
     )
+    nothing = {"emotion": None, "confidence": None, "sentiment": None, "probs": ()}
+    music = st.builds(
+        Segment, **measured, status=st.just(Status.NO_SPEECH), **{k: st.just(v) for k, v in nothing.items()}
+    )
+    segments = spoken | music
     result = st.builds(
         ChannelResult,
         channel=st.none() | st.just("mix") | st.integers(0, 63),
@@ -56,6 +66,10 @@ def channels(draw: st.DrawFn) -> ChannelResult:
         trend=maybe(numbers),
         trend_label=maybe(st.sampled_from(Trend)),
         clipped_pct=maybe(numbers),
+        attention=maybe(numbers),
+        arousal_quarters=st.tuples(*[maybe(numbers)] * 4),
+        valence_quarters=st.tuples(*[maybe(numbers)] * 4),
+        interruptions=maybe(st.integers(0, 10**4)),
     )
     return draw(result)
 

@@ -182,7 +182,7 @@ def test_batches_hold_every_window_once() -> None:
     source = np.arange(60, dtype=np.float32).reshape(30, 2)
     starts = np.array([0, 3, 6, 20, 25])
     zeros = np.zeros(5)
-    windows = Windows(starts, zeros, zeros, zeros, zeros)
+    windows = Windows(starts, zeros, zeros, zeros, zeros, starts, starts + 1)
     batches = list(window_batches(windows, source, length=5, padding=np.zeros(2, np.float32), size=2))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     expected = np.stack([source[start : start + 5] for start in starts])

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sertag.output import Output
 from sertag.records import FileResult
 from sertag.rows import Origin
 from sertag.write import open_table, results_view, segments_view, write_json
-from tests.results import ORIGIN, ok, unreadable
+from tests.results import ORIGIN, not_speech, ok, ok_channel, segment, unreadable
 
 ODD_NAMES = [
     "new\nline.wav",
@@ -174,6 +175,24 @@ def test_parquet_has_the_same_values(tmp_path: Path) -> None:
     assert (first["duration_s"], first["channel"], first["sample_rate"]) == (12.346, "0", 8000)
     assert table.slice(6000).to_pylist()[0]["path"] == r"odd \xff.wav"
     assert list(first) == [column.name for column in results_view(ORIGIN).columns]
+
+
+@pytest.mark.parametrize("fmt", ["csv", "tsv", "json", "jsonl", "parquet"])
+def test_new_columns_and_windows_of_music_are_in_every_format(tmp_path: Path, fmt: Format) -> None:
+    result = FileResult("a.wav", (replace(ok_channel(), segments=(segment(0), not_speech(1))),))
+    written(tmp_path / "r", [result], fmt)
+    written(tmp_path / "s", [result], fmt, segments=True)
+    (row,), (_, music) = read(tmp_path / "r", fmt), read(tmp_path / "s", fmt)
+    if fmt in ("json", "jsonl"):
+        (row,) = row["channels"]
+        assert (row["arousal_quarters"], row["valence_quarters"][3]) == ([0.1, 0.2, None, 0.4], 0.3333)
+    else:
+        assert [float(row[f"arousal_q{number}"] or -1) for number in range(1, 5)] == [0.1, 0.2, -1, 0.4]
+    names = ("attention", "arousal", "valence", "interruptions")
+    assert [float(row[name]) for name in names] == [0.8123, 0.7, 0.0, 2]
+    assert music["status"] == "no_speech"
+    assert {music[name] or None for name in ("emotion", "confidence", "arousal", "valence")} == {None}
+    assert {music.get(f"p_{label}") or None for label in ORIGIN.labels} == {None}
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where the time of a file goes: the stations of `sertag.pipeline` with a clock at each door.
+"""Where the time of a file goes: the stages of `sertag.pipeline` with a clock at each door.
 
 Stations feed each other through generators, so a station's own time is what is left when the time of those that it
 waits for is taken off. Seconds are those of the thread.
@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from sertag import pipeline
+from sertag import channel_state, pipeline
 from sertag.audio.decode import AudioSource
 from sertag.model import Model
 
@@ -23,12 +23,14 @@ _FUNCTIONS = {
     "detect": "speech",
     "cut_windows": "windows",
     "coefficients": "coefficients",
-    "turns": "aggregate",
+    "talk_stats": "aggregate",
+    "join_windows": "aggregate",
     "segments": "aggregate",
     "channel_result": "aggregate",
     "clip_features": "coefficients",
 }
 _GENERATORS = {"stream_frames": "frames", "cut_sections": "sections", "window_batches": "windows"}
+_MODULES = (pipeline, channel_state)
 
 
 class Stations:
@@ -94,11 +96,13 @@ def watched(stations: Stations) -> Iterator[None]:
     """Put the clocks into the pipeline for a while."""
     with ExitStack() as stack:
         for function, name in _FUNCTIONS.items():
-            clocked = stations.function(name, getattr(pipeline, function))
-            stack.enter_context(patch.object(pipeline, function, clocked))
+            module = next(module for module in _MODULES if hasattr(module, function))
+            clocked = stations.function(name, getattr(module, function))
+            stack.enter_context(patch.object(module, function, clocked))
         for function, name in _GENERATORS.items():
-            clocked_items = stations.generator(name, getattr(pipeline, function))
-            stack.enter_context(patch.object(pipeline, function, clocked_items))
+            module = next(module for module in _MODULES if hasattr(module, function))
+            clocked_items = stations.generator(name, getattr(module, function))
+            stack.enter_context(patch.object(module, function, clocked_items))
         stack.enter_context(patch.object(AudioSource, "blocks", stations.generator("decode", AudioSource.blocks)))
-        stack.enter_context(patch.object(Model, "run", stations.function("model", Model.run)))
+        stack.enter_context(patch.object(Model, "predict", stations.function("model", Model.predict)))
         yield

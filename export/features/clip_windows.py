@@ -27,7 +27,7 @@ from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.cache import cache_arrays, make_cache
-from sertag.model import Model
+from sertag.model import Model, Prediction
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
 from sertag.spec import ModelSpec
@@ -151,9 +151,9 @@ class _Listener:
         self.spec = spec
         self.heard: list[FloatArray] = []
 
-    def run(self, features: FloatArray, *, statistics: Statistics | None = None) -> Probs:
+    def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
         self.heard.append(np.asarray(features, dtype=np.float32))
-        return np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels))
+        return Prediction(np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels)))
 
 
 def _versions(clip: Clip, names: tuple[str, ...], job: Job, place: Path) -> list[tuple[FloatArray, Probs]]:

@@ -63,8 +63,10 @@ def test_a_network_is_trained_on_what_the_tagger_gives_the_model(tmp_path, clips
     model = load(str(write_model(tmp_path / "m.onnx", spec)))
     data = prepared(clips, tmp_path / "cache", job=Job(spec, 1)).versions[CLEAN]
     given: list[np.ndarray] = []
-    run = type(model).run
-    monkeypatch.setattr(type(model), "run", lambda self, features: given.append(features) or run(self, features))
+    predict = type(model).predict
+    monkeypatch.setattr(
+        type(model), "predict", lambda self, features: given.append(features) or predict(self, features)
+    )
     counts = []
     for index, clip in enumerate(clips):
         given.clear()

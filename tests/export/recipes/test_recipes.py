@@ -36,7 +36,7 @@ from export.recipes.base import Recipe, Task, teachable
 from export.training.experiment import LINES_SEED, Bench, Trial, bench_for
 from export.training.fit_clip import answers
 from export.training.splits import splits
-from sertag.model import Model, load
+from sertag.model import Model, Prediction, load
 from sertag.pipeline import tag_file
 from sertag.pitch import OCTAVES, VOICING
 from sertag.records import AudioFile, Options, Statistics
@@ -263,18 +263,18 @@ def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.T
 def hear(clip: Clip, model: Model) -> Heard:
     features: list[np.ndarray] = []
     channels: list[Statistics | None] = []
-    original = model.run
+    original = model.predict
 
-    def run(given: np.ndarray, *, statistics: Statistics | None = None) -> np.ndarray:
+    def predict(given: np.ndarray, *, statistics: Statistics | None = None) -> Prediction:
         features.append(np.array(given))
         channels.append(statistics)
         return original(given, statistics=statistics)
 
-    model.run = run  # type: ignore[method-assign]
+    model.predict = predict  # type: ignore[method-assign]
     try:
         (channel,) = tag_file(AudioFile(str(clip.path)), model=model, options=WHOLE_CLIP).channels
     finally:
-        del model.run
+        del model.predict
     return Heard(clip, features, channels, np.array(channel.probs))
 
 
