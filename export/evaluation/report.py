@@ -15,12 +15,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from export.arrays import Ints, Probs
 from export.errors import ExportError
 from export.evaluation.metrics import Figures, figures
 from export.plots import confusion_matrix, training_curves
-from export.tables import Cell, write_csv
+from export.tables import write_csv
 from sertag.write import write_json
 
 if TYPE_CHECKING:
@@ -101,9 +102,8 @@ def write_artefacts(outcome: Outcome, *, out: Path, model: Path) -> None:
     _check(outcome)
     measured = {name: figures(own.probs, own.truth, labels=outcome.labels) for name, own in outcome.conditions.items()}
     out.mkdir(parents=True, exist_ok=True)
-    history = [dataclasses.asdict(epoch) for epoch in outcome.history]
-    write_csv(out / "history.csv", list(history[0]), [tuple(row.values()) for row in history])
-    write_csv(out / "report.csv", _REPORT_COLUMNS, _report(outcome, measured))
+    write_csv(out / "history.csv", pd.DataFrame([dataclasses.asdict(epoch) for epoch in outcome.history]))
+    write_csv(out / "report.csv", pd.DataFrame(_report(outcome, measured), columns=_REPORT_COLUMNS))
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     write_json(str(out / "metrics.json"), {"model_sha256": digest, **_metrics(outcome, measured)})
     mark = f" ({LEAKING})" if outcome.leaking else ""
@@ -131,7 +131,7 @@ def _check(outcome: Outcome) -> None:
             raise ExportError(f"{outcome.title}, {name}: {wrong}", code="bad_result")
 
 
-def _report(outcome: Outcome, measured: Mapping[str, Figures]) -> Iterator[tuple[Cell, ...]]:
+def _report(outcome: Outcome, measured: Mapping[str, Figures]) -> Iterator[tuple[object, ...]]:
     for name, own in measured.items():
         support = np.sum(own.confusion, axis=1)
         for label, clips in zip(outcome.labels, support, strict=True):

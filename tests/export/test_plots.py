@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
@@ -21,7 +19,6 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from export.plots import (
-    _envelope,
     confusion_matrix,
     durations,
     label_counts,
@@ -171,16 +168,6 @@ def test_a_tone_is_where_it_sounds(rate_hz):
 def test_silence_is_dark_and_a_long_call_is_no_wider_than_a_screen():
     assert (spectrogram(np.zeros(4000, np.float32), 8000) == -80).all()
     assert spectrogram(np.zeros(8000 * 900, np.float32), 8000).shape[1] <= 1600
-
-
-@given(count=st.integers(1, 6000), seed=st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
-def test_an_envelope_loses_no_extreme(count, seed):
-    found = np.random.default_rng(seed).standard_normal(count).astype(np.float32)
-    low, high = _envelope(found)
-    assert len(low) == len(high) == min(1200, len(found))
-    assert (low.min(), high.max()) == (found.min(), found.max())
-    assert (low <= high).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 199, 201])

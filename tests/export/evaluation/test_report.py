@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
+pytest.importorskip("pandas", reason="the extra `export` is not installed")
 
 from export.errors import ExportError
 from export.evaluation import report
@@ -61,7 +62,7 @@ def test_everything_is_there_and_nothing_else(written):
 
 def test_the_history_is_a_row_an_epoch(written):
     assert (written / "history.csv").read_text() == (
-        "epoch,loss,accuracy,val_loss,val_accuracy\n1,1.5,0.25,1.25,0.5\n2,0.75,0.5,nan,0.25\n"
+        "epoch,loss,accuracy,val_loss,val_accuracy\n1,1.5,0.25,1.25,0.5\n2,0.75,0.5,,0.25\n"
     )
 
 
