@@ -32,7 +32,7 @@ OWNERS = {
     "librosa": {"audio", "plots"},
     "matplotlib": {"plots"},
     "soundfile": {"audio"},
-    "jinja2": {"exploration"},
+    "jinja2": {"card", "exploration"},
     "kagglehub": set(),  # loaded by name, where it is asked for
 }
 TOP = {"__main__", "readme"}  # above all rooms
