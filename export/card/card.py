@@ -144,14 +144,7 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
 def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
     """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
     corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
-    uar = [
-        [
-            name,
-            *(_percent(found.get("corpora", {}).get(corpus, {}).get("uar")) for corpus in corpora),
-            _percent(found["uar"]),
-        ]
-        for name, found in conditions.items()
-    ]
+    uar = [[name, *_of_corpora(found, corpora, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
     kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
     return {
         "uar": table(
@@ -169,10 +162,14 @@ def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, s
     }
 
 
+def _of_corpora(found: Mapping[str, Any], corpora: Sequence[str], key: str) -> list[str]:
+    return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
+
+
 def _chance(found: Mapping[str, Any], corpora: Sequence[str]) -> list[str]:
     """What guessing reaches: one over the classes that occur."""
     if corpora:
-        return ["chance", *(_percent(found.get("corpora", {}).get(name, {}).get("chance")) for name in corpora), ""]
+        return ["chance", *_of_corpora(found, corpora, "chance"), ""]
     return ["chance", _percent(found.get("chance", 1 / len(found["recall"]) if found.get("recall") else None))]
 
 
