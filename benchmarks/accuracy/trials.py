@@ -27,7 +27,7 @@ from export.evaluation.calibration import scale
 from export.evaluation.metrics import area_under_curve, figures
 from export.recipes.base import Recipe
 from export.training.experiment import Bench, bench_for
-from export.training.folds import assign_folds
+from export.training.splits import assign_folds
 
 TRIALS = "trials.csv"
 HERE, ELSEWHERE = "in the repository", "not in the repository"

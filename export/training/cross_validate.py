@@ -28,10 +28,9 @@ from export.progress import Report
 from export.recipes.base import Recipe, teachable
 from export.training.facts import describe, figures_of_cross_validation
 from export.training.fit_channel import fit_phone
-from export.training.folds import assign_folds
 from export.training.loop import Epoch, Fitted
 from export.training.settings import Settings, run_hash
-from export.training.splits import refuse_unknown_speakers
+from export.training.splits import assign_folds, refuse_unknown_speakers
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 

@@ -1,7 +1,11 @@
-"""How clips are split into those that are learnt from, those that choose when to stop, and those that are tested.
+"""How clips are split into those that weights are fitted on, those that choose when to stop, and those that are tested.
 
-`speakers` and `corpora` test people that nobody learnt from. `random` does what many projects do, puts the same people
-on both sides, and is called leaking wherever its figures appear.
+`speakers` and `corpora` test people whom the network was not trained on. `random` does what many projects do, puts the
+same people on both sides, and is called leaking wherever its figures appear.
+
+Parts are those of scikit-learn's `LeaveOneGroupOut`. Who of many speakers is in which part, and who validates, is dealt
+here: `StratifiedGroupKFold` may leave a part empty or put the two speakers of a small corpus into one, and other draws
+than these would void every figure that was measured.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ import numpy as np
 from export.arrays import Ints
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.training.folds import assign_folds
 
 Protocol = Literal["speakers", "random", "corpora"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -66,13 +69,10 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
         order = rng.permutation(len(clips))
         tests = {"20 % of the clips": np.sort(order[: max(1, round(TEST_SHARE * len(clips)))])}
     elif protocol == "corpora":
-        tests = _by(clips, [clip.corpus for clip in clips], "corpus")
+        tests = _each_once([clip.corpus for clip in clips], "corpus")
     else:
-        tests = _by(clips, _speaker_folds(clips, seed=seed), "speaker")
-    found = [_split(clips, name, test, rng) for name, test in tests.items()]
-    for split in found:
-        _refuse_overlap(clips, split)
-    return found
+        tests = _each_once(_speaker_folds(clips, seed=seed), "speaker")
+    return [_split(clips, name, test, rng) for name, test in tests.items()]
 
 
 def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> list[Split]:
@@ -88,15 +88,37 @@ def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> l
     """
     refuse_unknown_speakers(clips)
     rng = np.random.default_rng(seed)
-    people = sorted({clip.person for clip in clips if clip.corpus == corpus})
-    tests = {person: [index for index, clip in enumerate(clips) if clip.person == person] for person in people}
-    found = [
-        _split(clips, person, np.array(test, dtype=np.int64), rng, never_inner=frozenset(people))
-        for person, test in tests.items()
-    ]
-    for split in found:
-        _refuse_overlap(clips, split)
-    return found
+    people = frozenset(clip.person for clip in clips if clip.corpus == corpus)
+    tests = _each_once([clip.person for clip in clips], "speaker")
+    return [_split(clips, person, tests[person], rng, never_inner=people) for person in sorted(people)]
+
+
+def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
+    """Deal the speakers of each corpus over folds, so that nobody is in two of them.
+
+    Args:
+        clips: n of them.
+        folds: how many.
+        seed: of the order in which a corpus' speakers are dealt.
+
+    Returns:
+        int64 (n,), the fold in which each clip is tested. Each corpus goes on where the one before stopped, so that the
+        two speakers of a small corpus do not meet in the same fold and no fold is much larger than another.
+
+    Raises:
+        ExportError: fewer than two folds, or fewer speakers than folds.
+    """
+    rng = np.random.default_rng(seed)
+    corpora: dict[str, set[str]] = {}
+    for clip in clips:
+        corpora.setdefault(clip.corpus, set()).add(clip.person)
+    dealt = [str(person) for corpus in sorted(corpora) for person in rng.permutation(sorted(corpora[corpus]))]
+    if not 2 <= folds <= len(dealt):
+        found = f"{folds} folds with {len(dealt)} speakers: expected one speaker or more in each of two or more folds"
+        advice = "take fewer --folds" if len(dealt) > 1 else "give clips of others, or take --protocol random"
+        raise ExportError(f"{found}; {advice}", code="bad_folds")
+    fold_of = {person: index % folds for index, person in enumerate(dealt)}
+    return np.array([fold_of[clip.person] for clip in clips], dtype=np.int64)
 
 
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
@@ -115,35 +137,33 @@ def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
 def _speaker_folds(clips: Sequence[Clip], *, seed: int) -> list[str]:
     """The name of the fold in which each clip is tested."""
     refuse_unknown_speakers(clips)
-    if {clip.corpus for clip in clips} == {"ravdess"}:
+    corpora = {clip.corpus for clip in clips}
+    if corpora == {"ravdess"}:
         return [f"actors modulo {_RAVDESS_FOLDS} is {int(clip.speaker) % _RAVDESS_FOLDS}" for clip in clips]
-    people = {clip.person for clip in clips}
-    if len(people) <= _FEW_SPEAKERS:
-        return [clip.speaker if len({clip.corpus for clip in clips}) == 1 else clip.person for clip in clips]
+    if len({clip.person for clip in clips}) <= _FEW_SPEAKERS:
+        return [clip.speaker if len(corpora) == 1 else clip.person for clip in clips]
     return [f"speakers, part {fold + 1} of {_FOLDS}" for fold in assign_folds(clips, folds=_FOLDS, seed=seed)]
 
 
-def _by(clips: Sequence[Clip], groups: list[str], what: str) -> dict[str, Ints]:
+def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
+    """Indices of the clips of each group, by its name."""
+    from sklearn.model_selection import LeaveOneGroupOut
+
     names = sorted(set(groups))
     if len(names) < 2:
         advice = "give more data, or take --protocol random, whose figures say nothing about strangers"
         raise ExportError(f"only one {what}, {names[0]}: nobody is left to test; {advice}", code="one_group")
-    chosen = np.array(groups)
-    return {name: np.flatnonzero(chosen == name) for name in names}
+    parts = LeaveOneGroupOut().split(groups, groups=groups)  # in the order of the names
+    return {name: np.asarray(test, dtype=np.int64) for name, (_, test) in zip(names, parts, strict=True)}
 
 
 def _split(
-    clips: Sequence[Clip],
-    name: str,
-    test: Ints,
-    rng: np.random.Generator,
-    *,
-    never_inner: frozenset[str] = frozenset(),
+    clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generator, *, never_inner: frozenset[str] = frozenset()
 ) -> Split:
     rest = np.setdiff1d(np.arange(len(clips)), test)
-    people = sorted({clips[index].person for index in rest})
-    tested = {clips[index].person for index in test}
-    strangers = len(people) >= 3 and all(clip.speaker for clip in clips) and not tested & set(people)
+    people, tested = ({clips[index].person for index in part} for part in (rest, test))
+    known = all(clip.speaker for clip in clips)
+    strangers = len(people) >= 3 and known and not tested & people
     eligible = [index for index in rest if clips[index].person not in never_inner]
     if not eligible:
         raise ExportError(f"{name}: nobody is left to choose by; give other corpora too", code="one_group")
@@ -153,14 +173,16 @@ def _split(
         inner = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
         inner = np.sort(rng.permutation(eligible)[: max(1, round(INNER_SHARE * len(rest)))])
-    return Split(
+    split = Split(
         name=name,
         learn=np.setdiff1d(rest, inner),
         inner=inner,
         test=test,
-        leaking=bool(tested & set(people)) or not all(clip.speaker for clip in clips),
+        leaking=bool(tested & people) or not known,
         inner_strangers=strangers,
     )
+    _refuse_overlap(clips, split)
+    return split
 
 
 def _refuse_overlap(clips: Sequence[Clip], split: Split) -> None:
