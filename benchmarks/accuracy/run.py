@@ -27,10 +27,10 @@ from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figure
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.arrays import Ints, Probs
+from export.cache import cache_arrays, make_cache
 from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
-from export.features.cache import cache_arrays, make_cache
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe

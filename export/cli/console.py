@@ -44,7 +44,9 @@ map_option = click.option(
     help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
 )
 cache_option = click.option(
-    "--cache", type=click.Path(path_type=Path), help="Folder for features; safe to delete.  [default: OUT/cache]"
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for features and unfinished trainings; safe to delete.  [default: ~/.cache/sertag]",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from export.cache import default_cache
 from export.cli import console
 from export.cli.console import cache_option, data_option, label_map, map_option
 from export.corpora.clips import Corpus
@@ -110,17 +112,12 @@ def train(
     from export.training.cross_validate import train_phone
     from export.training.train import train as train_recipe
 
-    chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
+    chosen, cache, title = RECIPES[recipe], cache or default_cache(), Title(name or recipe, model_version)
     by_windows = chosen.features.framing == "channel"
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
     if protocol == CROSS_VALIDATED and not by_windows:
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
-        raise click.UsageError(
-            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
-        )
-    if folds and folds_by == "corpus":
-        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    _refuse_idle_options(protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
         corpora, counts_as = _usable(places, chosen, label_map(renamed), cache=cache, report=report)
@@ -135,13 +132,21 @@ def train(
             answers_right=answers_right or Settings().answers_right,
             counts_as=counts_as,
         )
-        if protocol == CROSS_VALIDATED:
-            model = train_phone(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
-        else:
-            model = train_recipe(
-                chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
-            )
+        job: Any = train_phone if protocol == CROSS_VALIDATED else partial(train_recipe, jobs=usable_cpus())
+        model = job(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
     click.echo(str(model))
+
+
+def _refuse_idle_options(
+    protocol: str, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
+) -> None:
+    """An option that would change nothing is a mistake of whoever gave it."""
+    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
+        raise click.UsageError(
+            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        )
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:

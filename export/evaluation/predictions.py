@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.features.cache import keep_progress
+from export.cache import cache_arrays
 from export.features.call_frames import Dataset
 from export.features.channel_statistics import Statistics
 from export.features.file_windows import file_windows
@@ -118,7 +118,7 @@ def save_predictions(place: Path, predictions: Predictions) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
-    keep_progress(place, {"members": predictions.members, **predictions.log_probs})
+    cache_arrays(place, {"members": predictions.members, **predictions.log_probs})
 
 
 def load_predictions(place: Path) -> Predictions:

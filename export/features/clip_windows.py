@@ -24,9 +24,9 @@ from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.effects import augment
 from export.audio.telephone import over_a_line
+from export.cache import cache_arrays, make_cache
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.features.cache import cache_arrays, make_cache
 from sertag.model import Model
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics

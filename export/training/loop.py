@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.features.cache import keep_progress
+from export.cache import cache_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -108,7 +108,7 @@ def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any
     told = json.dumps([asdict(epoch) for epoch in history])
     parts = {f"state_{index}": value for index, value in enumerate(state)}
     parts |= {f"best_{index}": value for index, value in enumerate(best)}
-    keep_progress(place, {"history": np.array(told), **parts})
+    cache_arrays(place, {"history": np.array(told), **parts})
 
 
 def _restore(place: Path, model: keras.Model, *, epochs: int) -> tuple[list[Epoch], list[Any]]:

@@ -1,7 +1,6 @@
 """Training of a recipe, from corpora to a measured and converted model file.
 
-Reads top to bottom: what decides the result, then the whole job. Half-way states lie in the output folder, and the same
-command goes on from there.
+Reads top to bottom. Half-way states lie in the cache, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import sertag
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts, versions
 from export.conversion.onnx import convert, example_inputs
@@ -18,7 +18,7 @@ from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
 from export.progress import Report
 from export.recipes.base import Recipe, teachable
-from export.training.experiment import Bench, Trial, bench_for
+from export.training.experiment import PROTOCOL_VERSION, Bench, Trial, bench_for
 from export.training.facts import describe_trial, run_facts, scored_clips
 from export.training.settings import Settings, run_hash
 from export.training.splits import Protocol, Split, splits
@@ -44,7 +44,7 @@ def train(
         title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.evaluation.report`.
-        cache: folder for features.
+        cache: folder for features and half-way states.
         jobs: processes that make features.
         report: of the progress.
 
@@ -67,7 +67,7 @@ def train(
         split,
         seed=settings.seed,
         epochs=epochs,
-        checkpoint=out / f"training-{run_name(bench, settings)}.npz",
+        checkpoint=cache / f"training-{run_name(bench, settings)}.npz",
         report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
     )
     report("training", 1.0)
@@ -88,7 +88,8 @@ def run_name(bench: Bench, settings: Settings) -> str:
     shown windows of calls learn at a rate that falls to 0 with the last epoch.
     """
     epochs = None if bench.recipe.features.framing == "clip" else settings.epochs or bench.recipe.epochs
-    return run_hash(bench.recipe, bench.clips, settings.protocol, settings.fold, settings.seed, epochs)
+    code = sertag.__version__, PROTOCOL_VERSION
+    return run_hash(bench.recipe, bench.clips, settings.protocol, settings.fold, settings.seed, epochs, code)
 
 
 def _choose(found: list[Split], fold: int) -> Split:

@@ -227,7 +227,7 @@ def test_a_disk_that_fills_up_is_one_line(corpora, cache, tmp_path):
     run = one(corpora, SPEAKERS, TINY, cache)
     with pytest.raises(ExportError, match=r"cannot keep what was measured: .*name another --out"):
         store.add(tmp_path / "file" / "x", SPEAKERS, "bilstm", run)
-    with largest_file(0), pytest.raises(ExportError, match="cannot keep features"):
+    with largest_file(0), pytest.raises(ExportError, match="cannot keep this for the next run"):
         one(corpora, SPEAKERS, TINY, tmp_path / "cache")
 
 

@@ -318,15 +318,16 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
     with (
         largest_file(len(before) // 2),
         pytest.raises(
-            ExportError, match=r"training.npz: cannot keep the training: .*make room or name another --out"
+            ExportError,
+            match=r"training.npz: cannot keep this for the next run: .*make room",
         ) as caught,
     ):
         train(epochs=4, checkpoint=place)
-    assert caught.value.code == "cannot_write"
+    assert caught.value.code == "cannot_cache"
     assert place.read_bytes() == before
     assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_folder_that_is_gone_is_one_line(tmp_path):
-    with pytest.raises(ExportError, match=r"cannot keep the training: No such file or directory"):
+    with pytest.raises(ExportError, match=r"cannot keep this for the next run: No such file or directory"):
         train(epochs=1, checkpoint=tmp_path / "none" / "t.npz")
