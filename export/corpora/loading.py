@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from export.corpora import ordinary, own_data
-from export.corpora.builder import Harvest, files_of
+from export.corpora.builder import CorpusBuilder, files_of
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
 from export.corpora.layouts import LAYOUTS, Layout
@@ -70,20 +70,20 @@ def load(root: Path, *, name: str) -> Corpus:
             labels that is no known mistake, or no clip at all.
     """
     layout = LAYOUTS[name]
-    harvest = Harvest()
+    builder = CorpusBuilder()
     names: set[str] = set()
-    for path in sorted(files_of(root, harvest), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
+    for path in sorted(files_of(root, builder), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
         clip = _clip(path, layout)
         official = f"{clip.speaker} {path.stem}" if clip else ""
         if clip is None:
-            harvest.skip(str(path), reason="name not of this corpus")
+            builder.skip(str(path), reason="name not of this corpus")
         elif path.stem in layout.oddities:
-            harvest.skip(str(path), reason=layout.oddities[path.stem])
+            builder.skip(str(path), reason=layout.oddities[path.stem])
         elif official in names:
-            harvest.skip(str(path), reason="second file of the same name")
-        elif harvest.take(clip):
+            builder.skip(str(path), reason="second file of the same name")
+        elif builder.add(clip):
             names.add(official)
-    corpus = harvest.corpus(name, licence=layout.licence)
+    corpus = builder.corpus(name, licence=layout.licence)
     if not corpus.clips:
         raise _nothing_found(root, layout, corpus)
     return corpus
