@@ -36,7 +36,7 @@ _RANGE_DB = 80.0
 
 
 def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: str) -> None:
-    """Loss and accuracy over the epochs, on the training clips and, where somebody looked, on the inner ones.
+    """Loss and accuracy over the epochs, on the training clips and, where there is one, in validation.
 
     Args:
         history: at least one epoch.
@@ -183,16 +183,15 @@ def _set_style() -> None:
     matplotlib.rc("text", parse_math=False)  # a dollar sign in a file name is no formula
 
 
-def _curves(axes: Axes, epochs: list[int], training: list[float], inner: list[float | None], kept: int) -> None:
+def _curves(axes: Axes, epochs: list[int], training: list[float], validation: list[float | None], kept: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     few = "o" if len(epochs) < 3 else None  # a line of one point cannot be seen
-    told = dict(zip(epochs, training, strict=True))
-    looked = {epoch: value for epoch, value in zip(epochs, inner, strict=True) if value is not None}
-    axes.plot(list(told), list(told.values()), color=_BLUE, marker=few, label="training clips")
-    if looked:
-        axes.plot(list(looked), list(looked.values()), "--", color=_ORANGE, marker=few, label="inner validation")
+    validated = {epoch: value for epoch, value in zip(epochs, validation, strict=True) if value is not None}
+    axes.plot(epochs, training, color=_BLUE, marker=few, label="training clips")
+    if validated:
+        axes.plot(list(validated), list(validated.values()), "--", color=_ORANGE, marker=few, label="validation")
     axes.axvline(kept, color=_GREY, linestyle=":", label=f"epoch kept: {kept}")
-    axes.plot(kept, (looked or told)[kept], "D", color=_GREY)
+    axes.plot(kept, (validated or dict(zip(epochs, training, strict=True)))[kept], "D", color=_GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

@@ -38,7 +38,7 @@ data_option = click.option(
 )
 map_option = click.option(
     "--map",
-    "renamed",
+    "label_map",
     multiple=True,
     metavar="FOUND=LABEL",
     help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
@@ -50,13 +50,13 @@ cache_option = click.option(
 )
 
 
-def label_map(renamed: Sequence[str]) -> dict[str, str]:
+def parse_label_map(label_map: Sequence[str]) -> dict[str, str]:
     """The values of `--map` as label -> label.
 
-    >>> label_map(["Calm=neutral", "bored="])
+    >>> parse_label_map(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
-    found = pairs(renamed, option="--map", form="FOUND=LABEL")
+    found = pairs(label_map, option="--map", form="FOUND=LABEL")
     return {canonical(name): canonical(label) for name, label in found}
 
 

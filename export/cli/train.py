@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from export.cache import default_cache
 from export.cli import console
-from export.cli.console import cache_option, data_option, label_map, map_option
+from export.cli.console import cache_option, data_option, map_option, parse_label_map
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
@@ -95,7 +95,7 @@ def train(
     seed: int,
     epochs: int | None,
     labels: str | None,
-    renamed: tuple[str, ...],
+    label_map: tuple[str, ...],
     cache: Path | None,
 ) -> None:
     """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
@@ -120,7 +120,7 @@ def train(
     _refuse_idle_options(protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
-        corpora, counts_as = _usable(places, chosen, label_map(renamed), cache=cache, report=report)
+        corpora, counts_as = _usable(places, chosen, parse_label_map(label_map), cache=cache, report=report)
         people = len({clip.person for corpus in corpora for clip in corpus.clips})
         settings = Settings(
             protocol=cast(Any, protocol),
@@ -154,8 +154,8 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
     if labels is None:
         return recipe
     parts = [item.partition(":") for item in labels.split(",")]
-    own = {canonical(name): wish.strip() for name, _, wish in parts}
-    sentiment = {name: wish or SENTIMENT.get(name, "") for name, wish in own.items()}
+    own = {canonical(name): value.strip() for name, _, value in parts}
+    sentiment = {name: value or SENTIMENT.get(name, "") for name, value in own.items()}
     unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
     if unknown:
         message = (
@@ -166,14 +166,14 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
 
 
 def _usable(
-    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: Report
+    places: Sequence[str], recipe: Recipe, label_map: Mapping[str, str], *, cache: Path, report: Report
 ) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
     """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
     found = find_corpora(places)
     labels = {clip.label for corpus in found for clip in corpus.clips}
-    counts_as = mapping(labels, onto=recipe.labels, renamed=renamed)
+    counts_as = mapping(labels, onto=recipe.labels, label_map=label_map)
     frame_s = recipe.features.win_length / recipe.features.rate_hz
-    known = relabel(found, onto=recipe.labels, renamed=renamed)
+    known = relabel(found, onto=recipe.labels, label_map=label_map)
     corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
     console.say_corpora(corpora, counts_as)
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)

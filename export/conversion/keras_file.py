@@ -1,6 +1,6 @@
 """A trained network as a `.keras` file that brings along whatever its conversion needs.
 
-Station of the line: fit -> **network_file** -> convert. A `.keras` file is a zip archive; Keras reads its own members
+A `.keras` file is a zip archive; Keras reads its own members
 and leaves others alone. `save` adds the specification without probe, real windows to compare Keras and ONNX Runtime on,
 and the SHA-1 of every recording that weights or calibration were fitted on. So a network can be trained on one machine,
 under any backend of Keras, and be converted on another one without the recordings.
@@ -135,7 +135,7 @@ def load_model(place: Path) -> keras.Model:
 
 
 def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
-    """A specification for a network that takes and returns what another model does, and is none the less a stranger.
+    """A specification for another network that takes and returns what a model does.
 
     Args:
         other: of the model that it is like.

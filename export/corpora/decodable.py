@@ -1,6 +1,6 @@
 """Which clips can be used at all: every one is decoded once, and what is not speech of some length is left out.
 
-Station of the line: corpora -> **usable** -> dataset. The decoder is the tagger's own, so no later station meets a clip
+The decoder is the tagger's own, so no later stage meets a clip
 that it cannot decode. A truncated clip stays: what is left of it is speech under its label, as the tagger would score
 it; it is counted and named in `Corpus.flawed`.
 """

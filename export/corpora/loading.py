@@ -1,6 +1,6 @@
 """Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
 
-First station of the line: **corpora** -> usable -> dataset. `export.corpora.layouts` says how the corpora name their
+The first stage of every training. `export.corpora.layouts` says how the corpora name their
 files, `export.corpora.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a
 model's.
 """
@@ -90,24 +90,24 @@ def load(root: Path, *, name: str) -> Corpus:
 
 
 def relabel(
-    corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+    corpora: Sequence[Corpus], *, onto: tuple[str, ...], label_map: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Corpus, ...]:
     """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
 
     Args:
         corpora: with their own labels.
         onto: labels of the model.
-        renamed: the user's own wishes; an empty value leaves a label out.
+        label_map: see `export.corpora.labels.mapping`.
 
     Returns:
         The corpora less the clips whose label has no counterpart, which are counted and named.
 
     Raises:
-        ExportError: a label that is not known, a wish for one that no clip has, a corpus without any clip left, or one
-            class only.
+        ExportError: a label that is not known, one in `label_map` that no clip has, a corpus without any clip left, or
+            one class only.
     """
-    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
-    found = tuple(_relabelled(corpus, onto, renamed) for corpus in corpora)
+    refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
+    found = tuple(_relabelled(corpus, onto, label_map) for corpus in corpora)
     labels = {clip.label for corpus in found for clip in corpus.clips}
     if len(labels) == 1:
         message = f"every clip of {', '.join(corpus.name for corpus in found)} counts as {labels.pop()}, one class only"
@@ -165,7 +165,7 @@ def _clip(path: Path, layout: Layout) -> Clip | None:
 
 
 def _refuse_contradiction(clip: Clip, folder: re.Match[str] | None) -> None:
-    """A file in the folder of another speaker or emotion was moved or renamed: nobody can tell which is right."""
+    """A file in the folder of another speaker or emotion was moved or label_map: nobody can tell which is right."""
     said = folder.groupdict() if folder else {}
     label = canonical(said.get("label", ""))
     right = said.get("speaker", clip.speaker) == clip.speaker and (label not in KNOWN or label == clip.label)
@@ -197,10 +197,10 @@ def _refuse_shared(corpora: Sequence[Corpus]) -> None:
         raise ExportError(f"{message}; take the copies away, or name only one of the two", code="overlap")
 
 
-def _relabelled(corpus: Corpus, onto: tuple[str, ...], renamed: Mapping[str, str]) -> Corpus:
+def _relabelled(corpus: Corpus, onto: tuple[str, ...], label_map: Mapping[str, str]) -> Corpus:
     own = {clip.label for clip in corpus.clips}
     try:
-        counts_as = mapping(own, onto=onto, renamed=renamed)
+        counts_as = mapping(own, onto=onto, label_map=label_map)
     except ExportError as error:
         raise ExportError(f"{corpus.name}: {error}", code=error.code) from error
     kept = corpus.without(

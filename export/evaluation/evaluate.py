@@ -1,6 +1,6 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-Station of the line: convert -> **evaluate** -> card. What each label of a corpus counts as is decided first, and clips
+What each label of a corpus counts as is decided first, and clips
 that the model was trained on are refused, before any clip is tagged (`export.evaluation.predict_clips`).
 """
 
@@ -103,7 +103,7 @@ def evaluate(
     seed: int,
     report: Report,
     jobs: int = 1,
-    renamed: Mapping[str, str] = MappingProxyType({}),
+    label_map: Mapping[str, str] = MappingProxyType({}),
     allow_seen: bool = False,
 ) -> dict[str, Evaluation]:
     """Tag every clip and measure.
@@ -115,8 +115,8 @@ def evaluate(
         seed: of the lines.
         report: of the progress.
         jobs: worker processes.
-        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.corpora.labels`;
-            an empty one leaves its clips out.
+        label_map: label of a corpus -> label of the model that it counts as, see
+            `export.corpora.labels.mapping`.
         allow_seen: measure on clips that the model was trained on, too; figures are marked.
 
     Returns:
@@ -126,8 +126,8 @@ def evaluate(
         ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
             the model was trained on.
     """
-    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
-    counted = [(corpus, _counts_as(corpus, labels=model.spec.labels, renamed=renamed)) for corpus in corpora]
+    refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
+    counted = [(corpus, _counts_as(corpus, labels=model.spec.labels, label_map=label_map)) for corpus in corpora]
     asked = {corpus.name: _relabelled(corpus.clips, counts_as) for corpus, counts_as in counted}
     trained_on = read_trained_on(model.path)
     if trained_on is not None and not allow_seen:
@@ -150,13 +150,13 @@ def evaluate(
     return found
 
 
-def _counts_as(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]) -> dict[str, str]:
+def _counts_as(corpus: Corpus, *, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
     """Label of the corpus -> label of the model, where there is one.
 
     Raises:
         ExportError: an unknown label, or no clip is left.
     """
-    decided = mapping({clip.label for clip in corpus.clips}, onto=labels, renamed=renamed)
+    decided = mapping({clip.label for clip in corpus.clips}, onto=labels, label_map=label_map)
     counts_as = {label: counterpart for label, counterpart in decided.items() if counterpart is not None}
     if not counts_as:
         found = f"{corpus.name} has {', '.join(sorted(decided))}, the model only {', '.join(labels)}"

@@ -1,6 +1,6 @@
 """What a network of the default model says of clips as files, clean and by phone, in calls of several make-ups.
 
-Station of the line: fit_phone -> **predictions** -> out_of_fold. Such a network normalises by the statistics of a
+Such a network normalises by the statistics of a
 channel, so its answer to a clip depends on the rest of the call: the make-up says what that is.
 """
 

@@ -1,6 +1,6 @@
 """What one finished training leaves behind for people and programs: tables, pictures and figures in a folder.
 
-Station of the line: fit -> **artefacts**. A split that has a speaker in both halves is marked so wherever its figures
+A split that has a speaker in both halves is marked so wherever its figures
 are: in the JSON, in every row of the table and in the titles of the pictures.
 """
 

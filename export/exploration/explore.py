@@ -98,7 +98,7 @@ def _examples(sound: pd.DataFrame, out: Path, folder: str) -> Iterator[dict[str,
 
 
 def _template() -> Any:
-    """The page; names come from files and folders of strangers, so every value is made printable and escaped."""
+    """The page; names come from other people's files and folders, so every value is made printable and escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

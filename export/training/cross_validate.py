@@ -25,7 +25,7 @@ from export.evaluation.report import Outcome, Scored, write_artefacts
 from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
 from export.progress import Report
-from export.recipes.base import Recipe, teachable
+from export.recipes.base import Recipe, restrict_labels
 from export.training.facts import describe, figures_of_cross_validation
 from export.training.fit_channel import fit_phone
 from export.training.loop import Epoch, Fitted
@@ -68,7 +68,7 @@ def train_phone(
     """
     refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
     out.mkdir(parents=True, exist_ok=True)
-    recipe = teachable(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
+    recipe = restrict_labels(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
     dataset, sums = load_dataset(corpora, recipe=recipe, seed=settings.seed, cache=cache, report=report)
     folds = _folds(dataset.clips, settings=settings)
     epochs = settings.epochs or recipe.epochs

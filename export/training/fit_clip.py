@@ -1,6 +1,6 @@
 """The training of one network on cut clips: epochs until the inner clips say that it is enough, the best one kept.
 
-Station of the line: clip_data -> **fit** -> figures. Order of the clips, choice of their versions, weights and dropout
+Order of the clips, choice of their versions, weights and dropout
 all come from one seed, epoch by epoch.
 """
 

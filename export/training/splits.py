@@ -131,7 +131,7 @@ def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
     if unknown:
         found = f"{len(unknown)} of {len(clips)} clips have no speaker, {unknown[0].path} for one"
         advice = "name them in a manifest (path,label,speaker) or in folders label/speaker, or take --protocol random"
-        raise ExportError(f"{found}; {advice}, whose figures say nothing about strangers", code="no_speaker")
+        raise ExportError(f"{found}; {advice}, whose figures say nothing about new speakers", code="no_speaker")
 
 
 def _speaker_folds(clips: Sequence[Clip], *, seed: int) -> list[str]:
@@ -151,7 +151,7 @@ def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
 
     names = sorted(set(groups))
     if len(names) < 2:
-        advice = "give more data, or take --protocol random, whose figures say nothing about strangers"
+        advice = "give more data, or take --protocol random, whose figures say nothing about new speakers"
         raise ExportError(f"only one {what}, {names[0]}: nobody is left to test; {advice}", code="one_group")
     parts = LeaveOneGroupOut().split(groups, groups=groups)  # in the order of the names
     return {name: np.asarray(test, dtype=np.int64) for name, (_, test) in zip(names, parts, strict=True)}

@@ -17,7 +17,7 @@ from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
 from export.progress import Report
-from export.recipes.base import Recipe, teachable
+from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import PROTOCOL_VERSION, Bench, Trial, bench_for
 from export.training.facts import describe_trial, run_facts, scored_clips
 from export.training.settings import Settings, run_hash
@@ -57,7 +57,7 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
-    recipe = teachable(recipe, {clip.label for clip in clips})
+    recipe = restrict_labels(recipe, {clip.label for clip in clips})
     bench = bench_for(
         clips, recipe=recipe, cache=cache, jobs=jobs, report=lambda done, total: report("features", done / total)
     )

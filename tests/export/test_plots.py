@@ -87,7 +87,7 @@ def test_curves_mark_the_epoch_that_was_kept(tmp_path, drawn):
     assert drawn[0].get_suptitle() == "lstm on tess (speakers in both halves)"
     by_name = {line.get_label(): line for line in loss.lines}
     assert list(by_name["training clips"].get_ydata()) == [2.0, 1.0, 0.5]
-    assert list(by_name["inner validation"].get_ydata()) == [1.9, 1.5, 1.8]
+    assert list(by_name["validation"].get_ydata()) == [1.9, 1.5, 1.8]
     assert list(by_name["epoch kept: 2"].get_xdata()) == [2, 2]
     assert list(accuracy.lines[0].get_ydata()) == [0.2, 0.6, 0.9]
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in accuracy.lines if line.get_marker() == "D"] == [
@@ -95,11 +95,11 @@ def test_curves_mark_the_epoch_that_was_kept(tmp_path, drawn):
     ]
 
 
-def test_where_nobody_looked_at_inner_clips_there_is_one_curve(tmp_path, drawn):
+def test_where_there_is_no_validation_there_is_one_curve(tmp_path, drawn):
     training_curves([Epoch(1, 2.0, 0.2), Epoch(2, 1.0, 0.5)], tmp_path / "t.png", kept=2, title="x")
     loss = drawn[0].axes[0]
     names = [line.get_label() for line in loss.lines]
-    assert "inner validation" not in names
+    assert "validation" not in names
     assert (loss.lines[-1].get_xdata()[0], loss.lines[-1].get_ydata()[0]) == (2, 1.0)
 
 
@@ -131,7 +131,7 @@ def test_cells_can_be_read_on_every_shade(tmp_path, drawn):
         assert (max(back, ink) + 0.05) / (min(back, ink) + 0.05) >= 4.5  # WCAG 2.1, 1.4.3
 
 
-def test_names_of_strangers_are_no_formulas(tmp_path, drawn):
+def test_names_of_other_people_are_no_formulas(tmp_path, drawn):
     label_counts({"$\\frac{": 1, "a_b^c$": 2}, tmp_path / "l.png", title="$\\nonsense{$")
     assert drawn[0].get_suptitle() == "$\\nonsense{$"
 

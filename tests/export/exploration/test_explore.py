@@ -153,7 +153,7 @@ def test_the_same_corpora_give_the_same_bytes(explored, mixed, tmp_path):
         assert (explored / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
 
-def test_names_of_strangers_stay_text(tmp_path):
+def test_names_of_other_people_stay_text(tmp_path):
     """Corpus, label, speaker, file and licence may be anything a file system or a manifest can hold."""
     folder = tmp_path / "corpus"
     folder.mkdir()

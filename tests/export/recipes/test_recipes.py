@@ -32,7 +32,7 @@ from export.features.call_frames import Preparation, prepare
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.features.file_windows import file_windows
 from export.recipes import RECIPES, lstm_masked, phone
-from export.recipes.base import Recipe, Task, teachable
+from export.recipes.base import Recipe, Task, restrict_labels
 from export.training.experiment import LINES_SEED, Bench, Trial, bench_for
 from export.training.fit_clip import answers
 from export.training.splits import splits
@@ -245,7 +245,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     cache = corpus.parent / "cache"
     (found,) = relabel(find_corpora([f"emovo={corpus}"]), onto=RECIPES[request.param].labels)
-    recipe = teachable(RECIPES[request.param], {clip.label for clip in found.clips})
+    recipe = restrict_labels(RECIPES[request.param], {clip.label for clip in found.clips})
     bench = bench_for(found.clips, recipe=recipe, cache=cache, jobs=1)
     split = splits(bench.clips, protocol="speakers", seed=1)[0]
     with untraced(), pytest.MonkeyPatch.context() as patched:
@@ -386,4 +386,4 @@ def test_the_masked_recipe_ships_a_twin_that_answers_the_same():
 
 
 def test_labels_without_clips_are_not_taught():
-    assert teachable(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")
+    assert restrict_labels(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")

@@ -189,7 +189,7 @@ def test_without_inner_figures_the_last_epoch_is_kept():
     blind = [dataclasses.replace(epoch, val_accuracy=None, val_loss=None) for epoch in epochs]
     assert run(blind, model, patience=1).kept == 3
     assert str(blind[0]) == "epoch 1: loss 1.000, accuracy 0.500"
-    assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; inner clips: loss 0.000, accuracy 0.000"
+    assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; validation: loss 0.000, accuracy 0.000"
 
 
 def seen_by_fit(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.ndarray]]:
