@@ -23,7 +23,7 @@ from export.errors import ExportError
 Protocol = Literal["speakers", "random", "corpora"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
-TEST_SHARE, INNER_SHARE = 0.2, 0.1
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _FEW_SPEAKERS = 10  # up to here every speaker is a fold
 _FOLDS = 5
 _RAVDESS_FOLDS = 6
@@ -35,19 +35,19 @@ class Split:
 
     Attributes:
         name: of what is tested.
-        learn: what weights are fitted on.
-        inner: what chooses the epoch and calibrates.
+        train: what weights are fitted on.
+        validation: what chooses the epoch and calibrates.
         test: what is measured.
-        leaking: a speaker of the test is among those learnt from.
-        inner_strangers: no speaker of `inner` is among those learnt from.
+        leaking: a speaker of the test is among those trained on.
+        speaker_independent: no speaker of `validation` is among those trained on.
     """
 
     name: str
-    learn: Ints
-    inner: Ints
+    train: Ints
+    validation: Ints
     test: Ints
     leaking: bool
-    inner_strangers: bool
+    speaker_independent: bool
 
 
 def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Split]:
@@ -56,7 +56,7 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
     Args:
         clips: of one corpus or several.
         protocol: see the module.
-        seed: of what is drawn: the random halves, the dealing of many speakers over folds, the inner clips.
+        seed: of what is drawn: the random halves, the dealing of many speakers over folds, the validation clips.
 
     Returns:
         One for `random`, one a speaker or fold for `speakers` (RAVDESS: actor modulo 6), one a corpus for `corpora`.
@@ -80,8 +80,8 @@ def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> l
 
     Args:
         clips: of several corpora.
-        corpus: whose speakers are tested; none of them is among the inner clips.
-        seed: of the dealing of inner clips.
+        corpus: whose speakers are tested; none of them is among the validation clips.
+        seed: of the dealing of validation clips.
 
     Raises:
         ExportError: see `splits`.
@@ -90,7 +90,7 @@ def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> l
     rng = np.random.default_rng(seed)
     people = frozenset(clip.person for clip in clips if clip.corpus == corpus)
     tests = _each_once([clip.person for clip in clips], "speaker")
-    return [_split(clips, person, tests[person], rng, never_inner=people) for person in sorted(people)]
+    return [_split(clips, person, tests[person], rng, never_validation=people) for person in sorted(people)]
 
 
 def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
@@ -158,35 +158,40 @@ def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
 
 
 def _split(
-    clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generator, *, never_inner: frozenset[str] = frozenset()
+    clips: Sequence[Clip],
+    name: str,
+    test: Ints,
+    rng: np.random.Generator,
+    *,
+    never_validation: frozenset[str] = frozenset(),
 ) -> Split:
     rest = np.setdiff1d(np.arange(len(clips)), test)
     people, tested = ({clips[index].person for index in part} for part in (rest, test))
     known = all(clip.speaker for clip in clips)
     strangers = len(people) >= 3 and known and not tested & people
-    eligible = [index for index in rest if clips[index].person not in never_inner]
+    eligible = [index for index in rest if clips[index].person not in never_validation]
     if not eligible:
         raise ExportError(f"{name}: nobody is left to choose by; give other corpora too", code="one_group")
     if strangers:
         order = rng.permutation(sorted({clips[index].person for index in eligible}))
-        kept = set(order[: max(1, round(INNER_SHARE * len(people)))])
-        inner = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
+        kept = set(order[: max(1, round(VALIDATION_SHARE * len(people)))])
+        validation = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
-        inner = np.sort(rng.permutation(eligible)[: max(1, round(INNER_SHARE * len(rest)))])
+        validation = np.sort(rng.permutation(eligible)[: max(1, round(VALIDATION_SHARE * len(rest)))])
     split = Split(
         name=name,
-        learn=np.setdiff1d(rest, inner),
-        inner=inner,
+        train=np.setdiff1d(rest, validation),
+        validation=validation,
         test=test,
         leaking=bool(tested & people) or not known,
-        inner_strangers=strangers,
+        speaker_independent=strangers,
     )
     _refuse_overlap(clips, split)
     return split
 
 
 def _refuse_overlap(clips: Sequence[Clip], split: Split) -> None:
-    learnt = {clips[index].digest: clips[index] for index in (*split.learn, *split.inner)}
+    learnt = {clips[index].digest: clips[index] for index in (*split.train, *split.validation)}
     both = [(learnt[clips[index].digest], clips[index]) for index in split.test if clips[index].digest in learnt]
     if both:
         known, tested = both[0]

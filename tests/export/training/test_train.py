@@ -39,7 +39,7 @@ from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
-from export.training.experiment import Bench, bench_for
+from export.training.experiment import Experiment, experiment_for
 from export.training.train import Report, Settings, run_name, train
 from sertag.model import load
 from sertag.model_file import describe
@@ -261,8 +261,8 @@ def test_random_halves_are_marked_as_leaking_everywhere(corpora, tmp_path):
     )
 
 
-def bench(corpora: tuple[Corpus, ...], recipe: Recipe, cache: Path) -> Bench:
-    return bench_for(corpora[0].clips, recipe=recipe, cache=cache, jobs=1)
+def bench(corpora: tuple[Corpus, ...], recipe: Recipe, cache: Path) -> Experiment:
+    return experiment_for(corpora[0].clips, recipe=recipe, cache=cache, jobs=1)
 
 
 def test_another_run_does_not_go_on_from_this_one(corpora, tmp_path):
