@@ -256,7 +256,7 @@ def test_random_halves_are_marked_as_leaking_everywhere(corpora, tmp_path):
     spec = load(str(model)).spec
     assert spec.training["leaking"] is True
     assert "the same speakers on both sides" in spec.metrics["protocol"]
-    assert "**Leaking split: speakers of the tested clips are among those that the network learnt from." in " ".join(
+    assert "**Leaking split: speakers of the tested clips are among those that the network was trained on." in " ".join(
         card(spec).split()
     )
 
