@@ -27,15 +27,8 @@ from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
 _ACTED = MappingProxyType(
-    {
-        "tess": "English",
-        "ravdess": "English",
-        "crema_d": "English",
-        "savee": "English",
-        "emodb": "German",
-        "emovo": "Italian",
-        "nemo": "Polish",
-    }
+    dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
+    | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
 )
 _UNACTED = "ordinary"
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
