@@ -81,7 +81,7 @@ def accuracy() -> str:
     return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
 
 
-def strangers() -> str:
+def held_out() -> str:
     """What the recipe of the model reaches on people and corpora left out, from the committed suites."""
     head = ["UAR in %, clean / phone", "one clip", "mixed call", "chance", "anger AUC"]
     rows = []
@@ -206,7 +206,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "example": example,
     "help": help_text,
     "accuracy": accuracy,
-    "strangers": strangers,
+    "held-out": held_out,
     "recipes": recipes,
     "speed": speed,
     "formats": formats,

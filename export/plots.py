@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from sertag.output import Output
 from sertag.records import FloatArray
@@ -37,7 +36,7 @@ _RANGE_DB = 80.0
 
 
 def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: str) -> None:
-    """Loss and accuracy over the epochs, on the training clips and, where somebody looked, on the inner ones.
+    """Loss and accuracy over the epochs, on the training clips and, where there is one, in validation.
 
     Args:
         history: at least one epoch.
@@ -94,23 +93,18 @@ def waveform_and_spectrogram(samples: FloatArray, rate_hz: int, place: Path, *, 
         place: the file.
         title: of the picture.
     """
-    duration_s = len(samples) / rate_hz
+    import librosa.display
+
     level_db = spectrogram(samples, rate_hz)
     with _picture(place, height_px=560, title=title) as figure:
         wave, spectra = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.6))
-        low, high = _envelope(samples)
-        wave.fill_between(np.linspace(0, duration_s, len(low)), low, high, color=_BLUE, linewidth=0.6)
-        wave.set(ylabel="amplitude", xlim=(0, duration_s))
-        image = spectra.imshow(
-            level_db,
-            origin="lower",
-            aspect="auto",
-            extent=(0.0, duration_s, 0.0, rate_hz / 2000),
-            cmap="viridis",
-            vmin=-_RANGE_DB,
-            vmax=0.0,
+        librosa.display.waveshow(samples, sr=rate_hz, ax=wave, color=_BLUE, max_points=_ENVELOPE_POINTS)
+        image = librosa.display.specshow(
+            level_db, sr=rate_hz, hop_length=_hop(samples, rate_hz), x_axis="s", y_axis="hz", cmap="viridis", ax=spectra
         )
-        spectra.set(xlabel="time, s", ylabel="frequency, kHz", ylim=(0, min(_TOP_HZ, rate_hz / 2) / 1000))
+        image.set_clim(-_RANGE_DB, 0.0)
+        wave.set(ylabel="amplitude", xlabel=None, xlim=(0, len(samples) / rate_hz))
+        spectra.set(ylabel="frequency, Hz", xlabel="time, s", ylim=(0, min(_TOP_HZ, rate_hz / 2)))
         figure.colorbar(image, ax=spectra, label="dB under the loudest", pad=0.01)
 
 
@@ -146,14 +140,18 @@ def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
     >>> spectrogram(np.zeros(400, np.float32), 8000).shape
     (101, 11)
     """
+    import librosa
+
     size = round(_WINDOW_S * rate_hz)
-    hop = max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)
-    padded = np.pad(samples, size // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]  # (frames, size)
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size), axis=1))).T
-    loudest = max(power.max(), 1e-12)  # digital silence has no loudest
-    level_db = 10 * np.log10(np.maximum(power, 1e-20) / loudest)
-    return np.asarray(np.maximum(level_db, -_RANGE_DB), dtype=np.float32)
+    whole = np.pad(samples, (0, max(0, size - len(samples))))
+    level = np.abs(librosa.stft(whole, n_fft=size, hop_length=_hop(samples, rate_hz), pad_mode="constant"))
+    loudest = max(level.max(), 1e-6)  # digital silence has no loudest
+    return np.asarray(librosa.amplitude_to_db(level, ref=loudest, amin=1e-10, top_db=_RANGE_DB), dtype=np.float32)
+
+
+def _hop(samples: FloatArray, rate_hz: int) -> int:
+    """Samples from one spectrum to the next: as fine as a screen can show."""
+    return max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)
 
 
 @contextmanager
@@ -185,23 +183,15 @@ def _set_style() -> None:
     matplotlib.rc("text", parse_math=False)  # a dollar sign in a file name is no formula
 
 
-def _curves(axes: Axes, epochs: list[int], training: list[float], inner: list[float | None], kept: int) -> None:
+def _curves(axes: Axes, epochs: list[int], training: list[float], validation: list[float | None], kept: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     few = "o" if len(epochs) < 3 else None  # a line of one point cannot be seen
-    told = dict(zip(epochs, training, strict=True))
-    looked = {epoch: value for epoch, value in zip(epochs, inner, strict=True) if value is not None}
-    axes.plot(list(told), list(told.values()), color=_BLUE, marker=few, label="training clips")
-    if looked:
-        axes.plot(list(looked), list(looked.values()), "--", color=_ORANGE, marker=few, label="inner validation")
+    validated = {epoch: value for epoch, value in zip(epochs, validation, strict=True) if value is not None}
+    axes.plot(epochs, training, color=_BLUE, marker=few, label="training clips")
+    if validated:
+        axes.plot(list(validated), list(validated.values()), "--", color=_ORANGE, marker=few, label="validation")
     axes.axvline(kept, color=_GREY, linestyle=":", label=f"epoch kept: {kept}")
-    axes.plot(kept, (looked or told)[kept], "D", color=_GREY)
+    axes.plot(kept, (validated or dict(zip(epochs, training, strict=True)))[kept], "D", color=_GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-
-
-def _envelope(samples: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Lowest and highest sample of each of at most `_ENVELOPE_POINTS` equal pieces."""
-    pieces = min(len(samples), _ENVELOPE_POINTS)
-    starts = np.arange(pieces) * len(samples) // pieces
-    return np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)

@@ -1,6 +1,6 @@
 """What recordings go through without another emotion in them: a label should survive it.
 
-Station of its own: samples in, samples out, float32 (channels, n) in [-1, 1] unless louder. What recorders, exchanges
+Samples in, samples out, float32 (channels, n) in [-1, 1] unless louder. What recorders, exchanges
 and archives do to calls, one thing at a time, where `export.audio.telephone` draws whole lines.
 """
 

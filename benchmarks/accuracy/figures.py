@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from export.arrays import Ints, Probs
 from export.evaluation.calibration import cross_fit, equal_weights, scale
-from export.evaluation.metrics import area_under_curve, calibration_error, count_confusion, merit, sentiment_uar
+from export.evaluation.metrics import area_under_curve, calibration_error, count_confusion, sentiment_uar, uar_accuracy
 from sertag.records import BoolArray
 
 ANGRY, CALM = "angry", ("neutral", "calm")
@@ -68,7 +68,7 @@ def calibrated(
 def figures_of(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, Any]:
     """Figures of one condition; a clip without an answer is an error."""
     confusion, unanswered = _counts(probs, answered, tested)
-    merits = [merit(c, u) for c, u in zip(confusion, unanswered, strict=True)]
+    merits = [uar_accuracy(c, u) for c, u in zip(confusion, unanswered, strict=True)]
     uar, accuracy = (float(np.mean(values)) for values in zip(*merits, strict=True))
     low, high = interval(probs, answered, tested)
     found = {"uar": uar, "uar_low": low, "uar_high": high, "accuracy": accuracy}
@@ -106,7 +106,7 @@ def surest_half(probs: Probs, answered: BoolArray, truth: Ints) -> float:
     order = np.argsort(-np.where(answered, probs.max(axis=1), -1.0), kind="stable")
     half = order[: max(1, int(answered.sum()) // 2)]
     confusion = count_confusion(probs[half].argmax(axis=1), truth[half], classes=probs.shape[1])
-    return merit(confusion, np.zeros(probs.shape[1], dtype=np.int64))[0]
+    return uar_accuracy(confusion, np.zeros(probs.shape[1], dtype=np.int64))[0]
 
 
 def _counts(probs: Probs, answered: BoolArray, tested: ScoredClips) -> tuple[list[Ints], list[Ints]]:
@@ -168,7 +168,7 @@ def by_fold(probs: dict[str, Probs], answered: dict[str, BoolArray], tested: Sco
             confusion = count_confusion(
                 all_probs[heard].argmax(axis=1), tested.truth[heard], classes=len(tested.labels)
             )
-            uar, accuracy = merit(confusion, np.bincount(tested.truth[silent], minlength=len(tested.labels)))
+            uar, accuracy = uar_accuracy(confusion, np.bincount(tested.truth[silent], minlength=len(tested.labels)))
             found[name][condition] = {"uar": round(uar, 4), "accuracy": round(accuracy, 4)}
     return found
 

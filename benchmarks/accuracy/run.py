@@ -27,14 +27,14 @@ from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figure
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CONDITIONS, Suite
 from export.arrays import Ints, Probs
+from export.cache import cache_arrays, make_cache
 from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
-from export.features.cache import cache_arrays, make_cache
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.experiment import PROTOCOL_VERSION, Bench, bench_for
+from export.training.experiment import PROTOCOL_VERSION, Experiment, experiment_for
 from export.training.splits import Split
 from sertag.records import BoolArray
 
@@ -52,7 +52,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What the network of a fold says of the tested clips, and the temperature that its inner clips ask for."""
+    """What the network of a fold says of the tested clips, and the temperature that its validation clips ask for."""
 
     log_probs: dict[str, Probs]
     answered: dict[str, BoolArray]
@@ -110,9 +110,9 @@ def measure_run(work: Work, corpora: Sequence[Corpus], *, cache: Path) -> tuple[
     began = time.monotonic()
     recipe = dataclasses.replace(work.recipe, labels=work.suite.labels_of(work.recipe))
     clips = _clips(corpora, recipe)
-    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
-    found = work.suite.splits(bench.clips, seed=work.seed)
-    answers = [_answers(bench, split, work, cache=cache) for split in found]
+    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
+    found = work.suite.splits(experiment.clips, seed=work.seed)
+    answers = [_answers(experiment, split, work, cache=cache) for split in found]
     run = {
         "seed": work.seed,
         "protocol_version": PROTOCOL_VERSION,
@@ -120,7 +120,7 @@ def measure_run(work: Work, corpora: Sequence[Corpus], *, cache: Path) -> tuple[
         "labels": list(recipe.labels),
         "clips": int(sum(len(split.test) for split in found)),
         "leaking": found[0].leaking,
-        **_figures(bench, found, answers, work.suite),
+        **_figures(experiment, found, answers, work.suite),
         "took_s": round(time.monotonic() - began),
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
@@ -142,15 +142,15 @@ def _is_there(work: Work, corpora: Mapping[str, Corpus], results: Path) -> bool:
     return store.is_current(run, data_sha256=data)
 
 
-def _answers(bench: Bench, split: Split, work: Work, *, cache: Path) -> _Answers:
+def _answers(experiment: Experiment, split: Split, work: Work, *, cache: Path) -> _Answers:
     """Train on one side of a split and ask about the other, unless that is in the cache."""
-    learnt = data_hash(bench.clips[index] for index in (*split.learn, *split.inner))
-    settings = {item.name: str(getattr(bench.recipe, item.name)) for item in dataclasses.fields(bench.recipe)}
+    learnt = data_hash(experiment.clips[index] for index in (*split.train, *split.validation))
+    settings = {item.name: str(getattr(experiment.recipe, item.name)) for item in dataclasses.fields(experiment.recipe)}
     del settings["build"], settings["ship"]  # functions: PROTOCOL_VERSION stands for them
     key = json.dumps([PROTOCOL_VERSION, settings, work.seed, learnt, split.name], sort_keys=True)
     place = cache / f"fold-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
     if not place.exists():
-        trial = bench.run(split, seed=work.seed)
+        trial = experiment.run(split, seed=work.seed)
         arrays: dict[str, npt.ArrayLike] = {"temperature": trial.temperature}
         for name, scores in trial.scores.items():
             arrays |= {f"log_probs: {name}": scores.log_probs, f"answered: {name}": scores.answered}
@@ -165,18 +165,18 @@ def _answers(bench: Bench, split: Split, work: Work, *, cache: Path) -> _Answers
         )
 
 
-def _figures(bench: Bench, found: Sequence[Split], answers: Sequence[_Answers], suite: Suite) -> Run:
+def _figures(experiment: Experiment, found: Sequence[Split], answers: Sequence[_Answers], suite: Suite) -> Run:
     """Figures by condition over all folds, and of each fold."""
     members = np.concatenate([split.test for split in found])
-    clips = [bench.clips[index] for index in members]
+    clips = [experiment.clips[index] for index in members]
     tested = ScoredClips(
-        truth=bench.truth[members],
+        truth=experiment.truth[members],
         fold=np.repeat(np.arange(len(found)), [len(split.test) for split in found]),
         person=_numbers([clip.person for clip in clips]),
         corpus=_numbers([clip.corpus for clip in clips]),
         seconds=np.array([clip.duration_s for clip in clips]),
-        labels=bench.recipe.labels,
-        sentiments=tuple(bench.recipe.sentiment[label] for label in bench.recipe.labels),
+        labels=experiment.recipe.labels,
+        sentiments=tuple(experiment.recipe.sentiment[label] for label in experiment.recipe.labels),
         by_corpus=suite.split == "corpora",
     )
     log_probs = {name: np.concatenate([own.log_probs[name] for own in answers]) for name in answers[0].log_probs}

@@ -26,8 +26,8 @@ from export.errors import ExportError
 from export.evaluation.calibration import scale
 from export.evaluation.metrics import area_under_curve, figures
 from export.recipes.base import Recipe
-from export.training.experiment import Bench, bench_for
-from export.training.folds import assign_folds
+from export.training.experiment import Experiment, experiment_for
+from export.training.splits import assign_folds
 
 TRIALS = "trials.csv"
 HERE, ELSEWHERE = "in the repository", "not in the repository"
@@ -70,7 +70,7 @@ def try_out(
     changed_recipe = changed(dataclasses.replace(recipe, labels=suite.labels_of(recipe)), changes)
     asked = [corpora[name] for name in suite.corpora]
     clips = [clip for corpus in relabel(asked, onto=changed_recipe.labels) for clip in corpus.clips]
-    bench = bench_for(clips, recipe=changed_recipe, cache=cache, jobs=1, conditions=_ASKED)
+    experiment = experiment_for(clips, recipe=changed_recipe, cache=cache, jobs=1, conditions=_ASKED)
     row = {
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
@@ -81,7 +81,7 @@ def try_out(
         "seed": seed,
         "changes": "; ".join(f"{name}={value}" for name, value in changes.items()),
         "note": note,
-        **_inner(bench, suite, fold=fold, seed=seed),
+        **_inner(experiment, suite, fold=fold, seed=seed),
     }
     rows = pd.concat([read_trials(log), pd.DataFrame([row])], ignore_index=True)
     try:
@@ -147,27 +147,27 @@ def _no_field(name: str, target: Any) -> ExportError:
     return ExportError(f"--set {name}: no such setting; expected one of {', '.join(own)}", code="bad_setting")
 
 
-def _inner(bench: Bench, suite: Suite, *, fold: int, seed: int) -> dict[str, float]:
+def _inner(experiment: Experiment, suite: Suite, *, fold: int, seed: int) -> dict[str, float]:
     """What those outside the fold were taken for by networks that had not heard them; means over inner folds."""
-    found = suite.splits(bench.clips, seed=seed)
+    found = suite.splits(experiment.clips, seed=seed)
     if fold >= len(found):
         raise ExportError(f"there is no fold {fold}; {suite.name} has {len(found)}, from 0 on", code="bad_fold")
-    rest = np.setdiff1d(np.arange(len(bench.clips)), found[fold].test)
-    groups = _groups([bench.clips[index] for index in rest], suite, seed=seed)
+    rest = np.setdiff1d(np.arange(len(experiment.clips)), found[fold].test)
+    groups = _groups([experiment.clips[index] for index in rest], suite, seed=seed)
     parts: list[dict[str, float]] = []
     for group in sorted(set(groups)):
         here = np.array([own == group for own in groups])
         scored = np.sort(np.random.default_rng(seed).permutation(rest[here])[:_MOST_SCORED])
-        split = dataclasses.replace(found[fold], learn=rest[~here], inner=scored, test=scored)
-        trial = bench.run(split, seed=seed)
-        truth = bench.truth[scored]
+        split = dataclasses.replace(found[fold], train=rest[~here], validation=scored, test=scored)
+        trial = experiment.run(split, seed=seed)
+        truth = experiment.truth[scored]
         own: dict[str, float] = {}
         for name, scores in trial.scores.items():
             probs = scale(scores.log_probs, temperature=1.0)
-            own[f"uar {name}"] = figures(probs, truth, labels=bench.recipe.labels).uar
-            if ANGRY in bench.recipe.labels:
-                angry = truth == bench.recipe.labels.index(ANGRY)
-                score = probs[:, bench.recipe.labels.index(ANGRY)]
+            own[f"uar {name}"] = figures(probs, truth, labels=experiment.recipe.labels).uar
+            if ANGRY in experiment.recipe.labels:
+                angry = truth == experiment.recipe.labels.index(ANGRY)
+                score = probs[:, experiment.recipe.labels.index(ANGRY)]
                 own[f"anger auc {name}"] = area_under_curve(score, angry) if 0 < angry.sum() < len(angry) else np.nan
         parts.append(own)
     return {name: round(float(np.nanmean([own[name] for own in parts])), 4) for name in parts[0]}

@@ -1,6 +1,6 @@
 """Where a call is made and how it is kept: voices or traffic beside the speaker, and the codec of the archive.
 
-Station of the line: corpora -> **surroundings** -> telephone -> dataset. Samples are float32 (n,) in [-1, 1] at 8 kHz.
+Comes before `export.audio.telephone`. Samples are float32 (n,) in [-1, 1] at 8 kHz.
 All clips of a call are in the same place, because statistics of a channel mean something only if that stays the same.
 """
 

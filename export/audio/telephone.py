@@ -1,6 +1,6 @@
 """A simulated telephone line: band, colour of the handset, noise, level and codec.
 
-Station of the line: corpora -> **telephone** -> dataset. Samples are float32 (n,) in [-1, 1] at 8 kHz; levels are dBFS
+Samples are float32 (n,) in [-1, 1] at 8 kHz; levels are dBFS
 of the mean square. A `Line` is drawn once for a call and every clip of that call goes through it, because statistics of
 a channel mean something only if the line stays the same.
 """

@@ -1,26 +1,46 @@
 """The model card, written from the model file's own metadata and from the figures that were measured of it.
 
-Read here are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`, `leaking`,
-`counts_as` (label of a corpus -> label of the model, where they differ), `share_through_telephone`, `calibrated_on` (in
-words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of the figures: `conditions` and `rows`. What a
-file does not say is left out or called unknown.
+`card.md.j2` has the words. Read are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`,
+`leaking`, `folds_by`, `counts_as` (label of a corpus -> label of the model, where they differ),
+`share_through_telephone`, `calibrated_on` (in words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of
+the figures: `conditions` and `rows`. What a file does not say is left out or called unknown.
+
+A condition has shares from 0 to 1: `uar`, `accuracy`, `ece`, `recall` by label and perhaps `chance`; the model `phone`
+has more, and UAR and recall by corpus.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from export.card.figures import confidence, recalls, uar
-from export.card.limits import lawful_use, limits
+from jinja2 import Environment, FileSystemLoader
+
 from export.card.markdown import filled, table
 from export.errors import ExportError
 from sertag.model_file import ModelFile
-from sertag.spec import SENTIMENTS, FeatureSpec, ModelSpec
+from sertag.spec import SENTIMENTS, ModelSpec
+
+# Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
+_ACTED = MappingProxyType(
+    dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
+    | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
+)
+_UNACTED = "ordinary"
+_RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
+# What tells of the confidence, in the order of the table.
+_CONFIDENCE = MappingProxyType(
+    {
+        "accuracy": "accuracy %",
+        "ece": "ECE",
+        "coverage": "answered %",
+        "accuracy_of_answers": "accuracy of the answers %",
+    }
+)
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
@@ -37,18 +57,24 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
     >>> card(describe("phone").spec).splitlines()[0]
     '# Model `phone` 0.2.2'
     """
-    spec = dataclasses.replace(spec, metrics=MappingProxyType({**spec.metrics, **figures}))
-    sections = (
-        _what(spec),
-        _data(spec),
-        uar(spec),
-        recalls(spec),
-        confidence(spec),
-        _recipe_elsewhere(spec),
-        limits(spec),
-        lawful_use(spec),
+    metrics = {**spec.metrics, **figures}
+    conditions = metrics.get("conditions", {})
+    by_sentiment = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
+    text = (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            spec=spec,
+            metrics=metrics,
+            sentiments=SENTIMENTS,
+            by_sentiment={value: labels for value, labels in by_sentiment.items() if labels},
+            **_training(spec.training),
+            conditions=list(conditions),
+            by_corpus=any("corpora" in found for found in conditions.values()),
+            **(_tables(conditions, spec.labels) if conditions else {}),
+        )
     )
-    return "\n".join(filled(part) for part in sections if part)
+    return filled(text)
 
 
 def read_figures(model: ModelFile) -> dict[str, Any]:
@@ -77,101 +103,98 @@ def read_figures(model: ModelFile) -> dict[str, Any]:
     return {}
 
 
-def _what(spec: ModelSpec) -> str:
-    features = spec.features
-    plain = set(spec.labels) <= set(SENTIMENTS)
-    source = "one telephone channel" if features.framing == "channel" else "a recording"
-    offset = f", the first one from {spec.offset_s:g} s" if spec.offset_s else ""
-    network = spec.training.get("network")
-    built = f" Network: {network}; trained from nothing, no pretrained part." if network else ""
-    return f"""
-# Model `{spec.name}` {spec.version}
-
-Written by `python -m export card` from the metadata of `{spec.name}.onnx` and the figures beside it.
-
-Tags windows of {spec.window_s:g} s of {source}, every {spec.hop_s:g} s{offset}, with one of {len(spec.labels)}
-{"sentiments" if plain else "emotions"}: {", ".join(spec.labels)}. Input is {_input(features)}.{built}
-
-{"" if plain else _sentiments(spec)}
-"""
-
-
-def _input(features: FeatureSpec) -> str:
-    """What the graph takes, in words."""
-    if features.kind == "waveform":
-        return f"the samples themselves, at {features.rate_hz} Hz"
-    range_hz = f"between {features.pitch_min_hz:g} and {features.pitch_max_hz:g} Hz"
-    pitch = f", voicing and pitch {range_hz}" if features.n_pitches else ""
-    bands = f"{features.n_mels} mel bands from {features.fmin_hz:g} to {features.fmax_hz:g} Hz at {features.rate_hz} Hz"
-    numbers = f"{features.n_mfcc} cepstral coefficients of {bands}" if features.kind == "mfcc" else f"{bands}, in dB"
-    extras = [
-        pitch,
-        f", {features.frame_rate_hz:.4g} frames a second",
-        ", with their derivatives over time" if features.delta_order else "",
-        ", averaged over the window" if features.pooling == "mean" else "",
-        ", normalised inside the graph by the statistics of the channel's speech" if features.by_channel else "",
-    ]
-    return numbers + "".join(extras)
-
-
-def _sentiments(spec: ModelSpec) -> str:
-    told = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
-    listed = "; ".join(f"{value}: {', '.join(labels)}" for value, labels in told.items() if labels)
-    surprise = (
-        " Surprise is neutral because it says nothing of valence: a caller who is astonished at a bill is not a "
-        "satisfied one."
+def _environment() -> Environment:
+    environment = Environment(  # noqa: S701 - Markdown, no HTML
+        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
     )
-    return f"Sentiment: {listed}.{surprise if 'surprise' in told['neutral'] else ''}"
+    environment.filters |= {"percent": _percent, "listed": _listed}
+    environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    return environment
 
 
-def _data(spec: ModelSpec) -> str:
-    training = spec.training
+def _training(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card says of the training, and what follows from the corpora for limits and licences."""
+    corpora = training.get("corpora", ())
+    names = [corpus["name"] for corpus in corpora]
+    licences = [str(corpus["licence"]) for corpus in corpora]
     rows = [
         [corpus["name"], corpus["speakers"], corpus["clips"], _skipped(corpus.get("skipped", {})), corpus["licence"]]
-        for corpus in training.get("corpora", ())
+        for corpus in corpora
     ]
-    corpora = table(["corpus", "speakers", "clips", "left out", "licence"], rows)
     how = [f"{word} `{training[word]}`" for word in ("recipe", "protocol") if word in training]
-    how += [f"seed {training['seed']}"] if "seed" in training else []
-    merged = [f"`{found}` counts as {label}" for found, label in training.get("counts_as", {}).items()]
-    told = [f"Training: {', '.join(how)}."] if how else []
-    told += [f"Weights: {spec.licence}."] if spec.licence else []
-    told += [f"{'; '.join(merged)}."] if merged else []
-    return f"""
-## Training data and licences
-
-{corpora if rows else "The file does not say what the model was trained on."}
-
-{" ".join(told)}
-
-{_telephone(training.get("share_through_telephone", 0.0))}
-"""
+    return {
+        "corpora": table(["corpus", "speakers", "clips", "left out", "licence"], rows) if rows else "",
+        "how": how + ([f"seed {training['seed']}"] if "seed" in training else []),
+        "languages": list(dict.fromkeys(_ACTED[name] for name in names if name in _ACTED)),
+        "acted": bool(names) and set(names) <= set(_ACTED),
+        "unacted": _UNACTED in names,
+        "unknown": [name for name in names if name not in _ACTED and name != _UNACTED],
+        "licences": licences,
+        "restricted": any(word in licence for licence in licences for word in _RESTRICTED),
+    }
 
 
-def _recipe_elsewhere(spec: ModelSpec) -> str:
-    """Where to read what the recipe reaches in tests of its own, for recipes of this repository."""
-    if "recipe" not in spec.training:
-        return ""
-    page = "benchmarks/accuracy/results/README.md"
-    return f"""
-What networks of the recipe `{spec.training["recipe"]}` reach that are trained anew for each test, on people and corpora
-left out, is in `{page}` of the repository.
-"""
+def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
+    """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
+    corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
+    uar = [[name, *_of_corpora(found, corpora, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
+    kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
+    return {
+        "uar": table(
+            ["condition", *corpora, "mean" if corpora else "all clips"],
+            [*uar, _chance(next(iter(conditions.values())), corpora)],
+        ),
+        "recall": table(
+            ["condition", *labels],
+            [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()],
+        ),
+        "confidence": table(
+            ["condition", *kept.values()],
+            [[name, *(_confidence(found, key) for key in kept)] for name, found in conditions.items()],
+        ),
+    }
 
 
-def _telephone(share: float) -> str:
-    if not share:
-        return ""
-    return (
-        f"{share:.0%} of the training windows went through a simulated telephone line: band, G.711 of both laws or "
-        "GSM 06.10, level, noise, hum."
-    )
+def _of_corpora(found: Mapping[str, Any], corpora: Sequence[str], key: str) -> list[str]:
+    return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
 
 
-def _skipped(reasons: dict[str, Any]) -> str:
+def _chance(found: Mapping[str, Any], corpora: Sequence[str]) -> list[str]:
+    """What guessing reaches: one over the classes that occur."""
+    if corpora:
+        return ["chance", *_of_corpora(found, corpora, "chance"), ""]
+    return ["chance", _percent(found.get("chance", 1 / len(found["recall"]) if found.get("recall") else None))]
+
+
+def _recall(found: Mapping[str, Any], label: str) -> str:
+    """Mean over the corpora that have the label; empty where no clip had it."""
+    parts = [own["recall"] for own in found["corpora"].values()] if "corpora" in found else [found.get("recall", {})]
+    shares = [float(part[label]) for part in parts if label in part]
+    return _percent(sum(shares) / len(shares) if shares else None)
+
+
+def _confidence(found: Mapping[str, Any], key: str) -> str:
+    return f"{found[key]:.3f}" if key == "ece" and key in found else _percent(found.get(key))
+
+
+def _percent(share: float | None) -> str:
+    """A share in percent; empty where it is not known."""
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _skipped(reasons: Mapping[str, Any]) -> str:
     """How many for which reason; known mistakes of a corpus are named."""
     told = []
     for reason, found in reasons.items():
         count, names = (found, "") if isinstance(found, int) else (len(found), f": {', '.join(found)}")
         told += [f"{count} ({reason}{names})"] if count else []
     return "; ".join(told) or "none"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> _listed(["English", "German", "Polish"])
+    'English, German and Polish'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

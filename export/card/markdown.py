@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +11,13 @@ _WIDTH = 120
 
 
 def filled(text: str) -> str:
-    r"""Fill paragraphs, which empty lines divide; headings, tables and lists stay.
+    r"""Fill paragraphs, which empty lines divide, and the items of lists; headings and tables stay.
 
-    >>> filled("# One\n\ntwo\nthree\n\n\n")
-    '# One\n\ntwo three\n'
+    >>> filled("# One\n\ntwo\nthree\n\n\n- four\nfive\n- six")
+    '# One\n\ntwo three\n\n- four five\n- six\n'
     """
     paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
-    return "\n\n".join(part if part[0] in "#|-" else _fill(part) for part in paragraphs) + "\n"
+    return "\n\n".join(part if part[0] in "#|" else _fill(part) for part in paragraphs) + "\n"
 
 
 def table(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
@@ -31,19 +32,15 @@ def table(head: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
-def bullets(items: Sequence[str]) -> str:
-    r"""A list.
-
-    >>> bullets(["one", "two"])
-    '- one\n- two'
-    """
-    return "\n".join(_fill(item, first="- ", others="  ") for item in items)
-
-
-def _fill(text: str, *, first: str = "", others: str = "") -> str:
-    """Fill one paragraph; a line that ended in a hyphen would be shown with a space after it."""
-    return textwrap.fill(
-        text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False, break_long_words=False
+def _fill(text: str) -> str:
+    """Fill one paragraph or list; a line that ended in a hyphen would be shown with a space after it."""
+    items = re.split(r"\n(?=- )", text)
+    indent = "  " if text.startswith("- ") else ""
+    return "\n".join(
+        textwrap.fill(
+            " ".join(item.split()), _WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+        )
+        for item in items
     )
 
 

@@ -38,23 +38,25 @@ data_option = click.option(
 )
 map_option = click.option(
     "--map",
-    "renamed",
+    "label_map",
     multiple=True,
     metavar="FOUND=LABEL",
     help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
 )
 cache_option = click.option(
-    "--cache", type=click.Path(path_type=Path), help="Folder for features; safe to delete.  [default: OUT/cache]"
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Folder for features and unfinished trainings; safe to delete.  [default: ~/.cache/sertag]",
 )
 
 
-def label_map(renamed: Sequence[str]) -> dict[str, str]:
+def parse_label_map(label_map: Sequence[str]) -> dict[str, str]:
     """The values of `--map` as label -> label.
 
-    >>> label_map(["Calm=neutral", "bored="])
+    >>> parse_label_map(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
-    found = pairs(renamed, option="--map", form="FOUND=LABEL")
+    found = pairs(label_map, option="--map", form="FOUND=LABEL")
     return {canonical(name): canonical(label) for name, label in found}
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from export.card.card import card as write_card
 from export.card.card import read_figures
 from export.cli import console
-from export.cli.console import data_option, label_map, map_option
+from export.cli.console import data_option, map_option, parse_label_map
 from export.corpora.loading import find_corpora
 from sertag.model import load
 from sertag.model_file import describe
@@ -30,7 +30,7 @@ from sertag.parallel import usable_cpus
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the telephone lines.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def evaluate(
-    model: str, places: tuple[str, ...], renamed: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
+    model: str, places: tuple[str, ...], label_map: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
 ) -> None:
     """Measure MODEL on whole corpora, through the same code that sertag runs.
 
@@ -50,7 +50,7 @@ def evaluate(
             seed=seed,
             jobs=usable_cpus(),
             report=report,
-            renamed=label_map(renamed),
+            label_map=parse_label_map(label_map),
             allow_seen=seen,
         )
     if form == "json":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -12,8 +13,9 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from export.cache import default_cache
 from export.cli import console
-from export.cli.console import cache_option, data_option, label_map, map_option
+from export.cli.console import cache_option, data_option, map_option, parse_label_map
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
@@ -93,7 +95,7 @@ def train(
     seed: int,
     epochs: int | None,
     labels: str | None,
-    renamed: tuple[str, ...],
+    label_map: tuple[str, ...],
     cache: Path | None,
 ) -> None:
     """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
@@ -110,20 +112,15 @@ def train(
     from export.training.cross_validate import train_phone
     from export.training.train import train as train_recipe
 
-    chosen, cache, title = RECIPES[recipe], cache or out / "cache", Title(name or recipe, model_version)
+    chosen, cache, title = RECIPES[recipe], cache or default_cache(), Title(name or recipe, model_version)
     by_windows = chosen.features.framing == "channel"
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
     if protocol == CROSS_VALIDATED and not by_windows:
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
-        raise click.UsageError(
-            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
-        )
-    if folds and folds_by == "corpus":
-        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    _refuse_idle_options(protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
-        corpora, counts_as = _usable(places, chosen, label_map(renamed), cache=cache, report=report)
+        corpora, counts_as = _usable(places, chosen, parse_label_map(label_map), cache=cache, report=report)
         people = len({clip.person for corpus in corpora for clip in corpus.clips})
         settings = Settings(
             protocol=cast(Any, protocol),
@@ -135,13 +132,21 @@ def train(
             answers_right=answers_right or Settings().answers_right,
             counts_as=counts_as,
         )
-        if protocol == CROSS_VALIDATED:
-            model = train_phone(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
-        else:
-            model = train_recipe(
-                chosen, corpora, settings=settings, title=title, out=out, cache=cache, jobs=usable_cpus(), report=report
-            )
+        job: Any = train_phone if protocol == CROSS_VALIDATED else partial(train_recipe, jobs=usable_cpus())
+        model = job(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
     click.echo(str(model))
+
+
+def _refuse_idle_options(
+    protocol: str, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
+) -> None:
+    """An option that would change nothing is a mistake of whoever gave it."""
+    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
+        raise click.UsageError(
+            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        )
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
@@ -149,8 +154,8 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
     if labels is None:
         return recipe
     parts = [item.partition(":") for item in labels.split(",")]
-    own = {canonical(name): wish.strip() for name, _, wish in parts}
-    sentiment = {name: wish or SENTIMENT.get(name, "") for name, wish in own.items()}
+    own = {canonical(name): value.strip() for name, _, value in parts}
+    sentiment = {name: value or SENTIMENT.get(name, "") for name, value in own.items()}
     unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
     if unknown:
         message = (
@@ -161,14 +166,14 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
 
 
 def _usable(
-    places: Sequence[str], recipe: Recipe, renamed: Mapping[str, str], *, cache: Path, report: Report
+    places: Sequence[str], recipe: Recipe, label_map: Mapping[str, str], *, cache: Path, report: Report
 ) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
     """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
     found = find_corpora(places)
     labels = {clip.label for corpus in found for clip in corpus.clips}
-    counts_as = mapping(labels, onto=recipe.labels, renamed=renamed)
+    counts_as = mapping(labels, onto=recipe.labels, label_map=label_map)
     frame_s = recipe.features.win_length / recipe.features.rate_hz
-    known = relabel(found, onto=recipe.labels, renamed=renamed)
+    known = relabel(found, onto=recipe.labels, label_map=label_map)
     corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
     console.say_corpora(corpora, counts_as)
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)

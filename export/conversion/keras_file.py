@@ -1,6 +1,6 @@
 """A trained network as a `.keras` file that brings along whatever its conversion needs.
 
-Station of the line: fit -> **network_file** -> convert. A `.keras` file is a zip archive; Keras reads its own members
+A `.keras` file is a zip archive; Keras reads its own members
 and leaves others alone. `save` adds the specification without probe, real windows to compare Keras and ONNX Runtime on,
 and the SHA-1 of every recording that weights or calibration were fitted on. So a network can be trained on one machine,
 under any backend of Keras, and be converted on another one without the recordings.
@@ -135,7 +135,7 @@ def load_model(place: Path) -> keras.Model:
 
 
 def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
-    """A specification for a network that takes and returns what another model does, and is none the less a stranger.
+    """A specification for another network that takes and returns what a model does.
 
     Args:
         other: of the model that it is like.
@@ -165,7 +165,12 @@ def _archived(model: keras.Model, members: Mapping[str, str | bytes]) -> bytes:
 
 def _archive(place: Path) -> zipfile.ZipFile:
     """Open the file, once it is sure to be a whole `.keras` file."""
-    head = _head(place)
+    if place.is_dir():
+        found = f"{place}: a folder, perhaps a SavedModel, expected a .keras file of Keras 3"
+        advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
+        raise ExportError(f"{found}; {advice}", code="not_keras")
+    with place.open("rb") as file:
+        head = file.read(4)
     if head == b"\x89HDF":
         found = f"{place}: an HDF5 file, as Keras 2 wrote them, expected a .keras file of Keras 3"
         raise ExportError(f"{found}; {_REBUILD.format(name=place.name)}", code="old_keras")
@@ -179,15 +184,6 @@ def _archive(place: Path) -> zipfile.ZipFile:
     if torn is not None:
         raise _damaged(place, f"the checksum of {torn} is wrong")
     return archive
-
-
-def _head(place: Path) -> bytes:
-    if place.is_dir():
-        found = f"{place}: a folder, perhaps a SavedModel, expected a .keras file of Keras 3"
-        advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
-        raise ExportError(f"{found}; {advice}", code="not_keras")
-    with place.open("rb") as file:
-        return file.read(4)
 
 
 def _examples(content: bytes, place: Path) -> Inputs:

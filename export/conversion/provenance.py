@@ -2,7 +2,7 @@
 
 The metadata property `sertag.trained_on` holds the first 4 bytes of each recording's SHA-1, sorted, as base64: 11 kB
 for 2,000 recordings, which would be 80 with whole digests in hexadecimal. Two different recordings share such a prefix
-once in 4 billion pairs, so one of 3,000 strangers is taken for one of 10,000 acquaintances in 1 evaluation of 140.
+once in 4 billion pairs, so one of 3,000 new recordings is taken for one of 10,000 known ones in 1 evaluation of 140.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from sertag.names import display_name
 NO_AUDIO = "no audio suffix"
 
 
-class Harvest:
+class CorpusBuilder:
     """Clips of one corpus while they are collected: each recording once, and never under two labels."""
 
     def __init__(self) -> None:
@@ -30,15 +30,15 @@ class Harvest:
         """Count and name what is no clip."""
         self._skipped.setdefault(reason, []).append(name)
 
-    def take(self, clip: Clip, *, said_in: str = "") -> bool:
-        """Take a clip, unless it is empty, cannot be read, or was taken already.
+    def add(self, clip: Clip, *, said_in: str = "") -> bool:
+        """Add a clip, unless it is empty, cannot be read, or was added already.
 
         Args:
             clip: without its digest, which is made here.
             said_in: where its label stands, if not in its path.
 
         Returns:
-            Whether it was taken; else it is counted and named.
+            Whether it was added; else it is counted and named.
 
         Raises:
             ExportError: the same recording has another label elsewhere.
@@ -69,13 +69,13 @@ class Harvest:
         return Corpus(name, licence, clips, skipped=frozen(self._skipped))
 
 
-def files_of(root: Path, harvest: Harvest) -> Iterator[Path]:
-    """The files under a folder that are audio by suffix; all others are left out of the harvest with a reason."""
+def files_of(root: Path, builder: CorpusBuilder) -> Iterator[Path]:
+    """The files under a folder that are audio by suffix; all others are left out with a reason."""
     for file in discover([str(root)], include=("*",)):
         if file.problem is not None:
-            harvest.skip(file.path, reason=f"cannot be read ({file.problem.code})")
+            builder.skip(file.path, reason=f"cannot be read ({file.problem.code})")
         elif Path(file.path).suffix.lower() not in AUDIO_SUFFIXES:
-            harvest.skip(file.path, reason=NO_AUDIO)
+            builder.skip(file.path, reason=NO_AUDIO)
         else:
             yield Path(file.path)
 

@@ -1,4 +1,4 @@
-"""Labelled recordings and corpora of them: what the stations of training and evaluation hand on."""
+"""Labelled recordings and corpora of them: what training and evaluation work on."""
 
 from __future__ import annotations
 

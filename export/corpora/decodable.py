@@ -1,6 +1,6 @@
 """Which clips can be used at all: every one is decoded once, and what is not speech of some length is left out.
 
-Station of the line: corpora -> **usable** -> dataset. The decoder is the tagger's own, so no later station meets a clip
+The decoder is the tagger's own, so no later stage meets a clip
 that it cannot decode. A truncated clip stays: what is left of it is speech under its label, as the tagger would score
 it; it is counted and named in `Corpus.flawed`.
 """
@@ -8,11 +8,8 @@ it; it is counted and named in `Corpus.flawed`.
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +17,12 @@ from types import MappingProxyType
 from joblib import Parallel, delayed
 
 import sertag
+from export.cache import cache_bytes, make_cache
 from export.corpora.clips import Corpus, described
 from export.errors import ExportError
 from export.progress import Report
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
-from sertag.names import display_name
 
 CACHE_FILE = "usable.json"
 TRUNCATED = "truncated, what is left of it is used"
@@ -70,7 +67,7 @@ def drop_unusable(
         ExportError: the cache cannot be written, or no clip of a corpus is left.
     """
     place = cache / CACHE_FILE
-    _make_folder(cache)
+    make_cache(cache)
     known = _read(place)
     new = {clip.digest: clip for corpus in corpora for clip in corpus.clips if clip.digest not in known}
     verdicts = dict(known)
@@ -81,7 +78,7 @@ def drop_unusable(
         report("decoding", number / len(new))
     sound = {digest: verdict for digest, verdict in verdicts.items() if not verdict.error_code}
     if len(sound) > len(known):
-        _write(place, sound)
+        cache_bytes(place, _as_json(sound))
     return tuple(_judged(corpus, verdicts, least_s) for corpus in corpora)
 
 
@@ -131,27 +128,6 @@ def _read(place: Path) -> dict[str, Verdict]:
         return {}
 
 
-def _write(place: Path, verdicts: Mapping[str, Verdict]) -> None:
+def _as_json(verdicts: Mapping[str, Verdict]) -> bytes:
     clips = {digest: [verdict.duration_s, verdict.truncated] for digest, verdict in sorted(verdicts.items())}
-    content = json.dumps({"sertag": sertag.__version__, "clips": clips}).encode()
-    unfinished = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(place)
-    except OSError as error:
-        with suppress(OSError):  # a full disk must not hide that it is full
-            unfinished.unlink(missing_ok=True)
-        raise _cannot_keep(place, error, needs=f"; {len(content) // 1000 + 1} kB are needed") from error
-
-
-def _make_folder(cache: Path) -> None:
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_keep(cache, error, needs="") from error
-
-
-def _cannot_keep(place: Path, error: OSError, *, needs: str) -> ExportError:
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
-    message = f"{display_name(str(place))}: cannot keep which clips are usable: {reason}{needs}"
-    return ExportError(f"{message}; make room there, or name another folder with --cache", code="cannot_cache")
+    return json.dumps({"sertag": sertag.__version__, "clips": clips}).encode()

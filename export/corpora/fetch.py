@@ -1,6 +1,6 @@
 """Corpora from Kaggle's copies of them, put into their official layout and counted.
 
-Before the first station of the line. Kaggle's copies hold some recordings twice, in folders inside of folders; here
+Kaggle's copies hold some recordings twice, in folders inside of folders; here
 each official file name is kept once. Where the download fails, the message says where the publishers give the corpus
 out, under which licence, and where to put it: nothing else in sertag needs the network.
 """
@@ -48,28 +48,12 @@ class Source:
     recordings: int
 
 
-SOURCES: MappingProxyType[str, Source] = MappingProxyType(
-    {
-        "tess": Source(
-            corpus="tess",
-            handle="ejlok1/toronto-emotional-speech-set-tess",
-            parts="all .wav files",
-            recordings=2800,
-        ),
-        "ravdess": Source(
-            corpus="ravdess",
-            handle="uwrfkaggler/ravdess-emotional-speech-audio",
-            parts="Audio_Speech_Actors_01-24.zip",
-            recordings=1440,
-        ),
-        "crema-d": Source(
-            corpus="crema_d",
-            handle="ejlok1/cremad",
-            parts="the folder AudioWAV",
-            recordings=7442,
-        ),
-    }
+_SOURCES = (
+    Source("tess", "ejlok1/toronto-emotional-speech-set-tess", "all .wav files", 2800),
+    Source("ravdess", "uwrfkaggler/ravdess-emotional-speech-audio", "Audio_Speech_Actors_01-24.zip", 1440),
+    Source("crema_d", "ejlok1/cremad", "the folder AudioWAV", 7442),
 )
+SOURCES = MappingProxyType({source.corpus.replace("_", "-"): source for source in _SOURCES})
 
 
 @dataclass(frozen=True, slots=True)

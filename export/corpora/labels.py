@@ -67,50 +67,50 @@ def canonical(name: str) -> str:
 
 
 def mapping(
-    found: Collection[str], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+    found: Collection[str], *, onto: tuple[str, ...], label_map: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str | None]:
     """What each label of some clips counts as.
 
     Args:
         found: labels of the clips.
         onto: labels of the model.
-        renamed: the user's own wishes, which come first; an empty value leaves the label out.
+        label_map: label -> label of the model, as the user wants it; an empty one leaves the clips out.
 
     Returns:
         Label -> label of the model, or None where the model has no counterpart and the clips are left out; sorted.
 
     Raises:
-        ExportError: a label that is neither the model's nor known here, or a wish for one that the model lacks.
+        ExportError: a label that is neither the model's nor known here, or one in `label_map` that the model lacks.
 
     >>> mapping({"calm", "angry", "boredom"}, onto=("angry", "neutral"))
     {'angry': 'angry', 'boredom': None, 'calm': 'neutral'}
     >>> mapping({"calm", "angry"}, onto=("negative", "neutral", "positive"))
     {'angry': 'negative', 'calm': 'neutral'}
     """
-    for name, wish in renamed.items():
-        if wish and wish not in onto:
-            raise _unknown(f"--map {name}={wish}: {wish!r}", onto)
-    return {label: _counterpart(label, onto, renamed) for label in sorted(found)}
+    for name, wanted in label_map.items():
+        if wanted and wanted not in onto:
+            raise _unknown(f"--map {name}={wanted}: {wanted!r}", onto)
+    return {label: _counterpart(label, onto, label_map) for label in sorted(found)}
 
 
-def refuse_idle(renamed: Collection[str], *, found: Collection[str]) -> None:
-    """Stop where somebody wishes something for a label that no clip has.
+def refuse_idle(label_map: Collection[str], *, found: Collection[str]) -> None:
+    """Stop where a label map names a label that no clip has.
 
     Args:
-        renamed: labels of the wishes.
+        label_map: its keys count.
         found: labels of the clips.
 
     Raises:
-        ExportError: there is such a wish.
+        ExportError: it does.
     """
-    if unknown := sorted(set(renamed) - set(found)):
+    if unknown := sorted(set(label_map) - set(found)):
         message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(found))}"
         raise ExportError(message, code="unknown_label")
 
 
-def _counterpart(label: str, onto: tuple[str, ...], renamed: Mapping[str, str]) -> str | None:
-    if label in renamed:
-        return renamed[label] or None
+def _counterpart(label: str, onto: tuple[str, ...], label_map: Mapping[str, str]) -> str | None:
+    if label in label_map:
+        return label_map[label] or None
     if label in onto:
         return label
     if _MERGED.get(label) in onto:

@@ -41,155 +41,94 @@ class Layout:
     example: str
     source: str
     folder: re.Pattern[str] | None = None
-    speakers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    intensities: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    oddities: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    intensities: Mapping[str, str] = field(default_factory=dict)
+    oddities: Mapping[str, str] = field(default_factory=dict)
 
 
-_TESS = Layout(
-    name="tess",
-    pattern=re.compile(r"(?P<speaker>OAF|OA|YAF)_(?P<sentence>[A-Za-z]+)_(?P<label>[A-Za-z]+)"),
-    labels=MappingProxyType({label: label for label in LABELS[:-1]} | {"ps": "surprise"}),  # "pleasant surprise"
-    licence="CC BY-NC-ND 4.0",
-    example="OAF_angry/OAF_back_angry.wav",
-    source="https://doi.org/10.5683/SP2/E8H2MF",
-    folder=re.compile(r"(?P<speaker>OAF|YAF)_(?P<label>[A-Za-z_]+)"),
-    speakers=MappingProxyType({"OA": "OAF"}),  # `OA_bite_neutral.wav` lacks a letter
+def _codes(text: str) -> dict[str, str]:
+    """Codes of file names and what they mean.
+
+    >>> _codes("W angry, L boredom")
+    {'W': 'angry', 'L': 'boredom'}
+    """
+    return {code: meaning for code, meaning in (pair.split() for pair in text.split(", "))}
+
+
+_ONE_RECORDING = (
+    *("1006_TIE_HAP_XX", "1006_TIE_NEU_XX"),
+    *("1013_WSI_DIS_XX", "1013_WSI_SAD_XX"),
+    *("1017_IWW_ANG_XX", "1017_IWW_FEA_XX"),
 )
 
-_RAVDESS = Layout(
-    name="ravdess",
-    pattern=re.compile(r"03-01-(?P<label>\d\d)-(?P<intensity>\d\d)-(?P<sentence>\d\d)-\d\d-(?P<speaker>\d\d)"),
-    labels=MappingProxyType(
-        {
-            "01": "neutral",
-            "02": "calm",
-            "03": "happy",
-            "04": "sad",
-            "05": "angry",
-            "06": "fear",
-            "07": "disgust",
-            "08": "surprise",
-        }
+_LAYOUTS = (
+    Layout(
+        name="tess",
+        pattern=re.compile(r"(?P<speaker>OAF|OA|YAF)_(?P<sentence>[A-Za-z]+)_(?P<label>[A-Za-z]+)"),
+        labels={label: label for label in LABELS[:-1]} | {"ps": "surprise"},  # "pleasant surprise"
+        licence="CC BY-NC-ND 4.0",
+        example="OAF_angry/OAF_back_angry.wav",
+        source="https://doi.org/10.5683/SP2/E8H2MF",
+        folder=re.compile(r"(?P<speaker>OAF|YAF)_(?P<label>[A-Za-z_]+)"),
+        speakers={"OA": "OAF"},  # `OA_bite_neutral.wav` lacks a letter
     ),
-    licence="CC BY-NC-SA 4.0",
-    example="Actor_01/03-01-05-01-02-01-01.wav",
-    source="https://doi.org/10.5281/zenodo.1188976",
-    folder=re.compile(r"Actor_(?P<speaker>\d\d)"),
-    intensities=MappingProxyType({"01": "normal", "02": "strong"}),
-    oddities=MappingProxyType({"03-01-03-01-02-02-07": "identical recording"}),  # of 03-01-03-01-02-01-07
+    Layout(
+        name="ravdess",
+        pattern=re.compile(r"03-01-(?P<label>\d\d)-(?P<intensity>\d\d)-(?P<sentence>\d\d)-\d\d-(?P<speaker>\d\d)"),
+        labels=_codes("01 neutral, 02 calm, 03 happy, 04 sad, 05 angry, 06 fear, 07 disgust, 08 surprise"),
+        licence="CC BY-NC-SA 4.0",
+        example="Actor_01/03-01-05-01-02-01-01.wav",
+        source="https://doi.org/10.5281/zenodo.1188976",
+        folder=re.compile(r"Actor_(?P<speaker>\d\d)"),
+        intensities={"01": "normal", "02": "strong"},
+        oddities={"03-01-03-01-02-02-07": "identical recording"},  # of 03-01-03-01-02-01-07
+    ),
+    Layout(
+        name="emodb",
+        pattern=re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<label>[A-Z])[a-z]"),
+        labels=_codes("W angry, L boredom, E disgust, A fear, F happy, N neutral, T sad"),
+        licence="free for research; CC BY 4.0 by second-hand sources",
+        example="wav/03a01Wa.wav",
+        source="http://emodb.bilderbar.info/",
+    ),
+    Layout(
+        name="emovo",
+        pattern=re.compile(r"(?P<label>[a-z]{3})-(?P<speaker>[fm]\d)-(?P<sentence>[a-z]\d)"),
+        labels=_codes("rab angry, dis disgust, pau fear, gio happy, neu neutral, tri sad, sor surprise"),
+        licence="free for research; CC BY-NC-SA 4.0 by second-hand sources",
+        example="f1/rab-f1-b1.wav",
+        source="http://voice.fub.it/activities/corpora/emovo/index.html",
+        folder=re.compile(r"(?P<speaker>[fm]\d)"),
+    ),
+    Layout(
+        name="nemo",
+        pattern=re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<label>[a-z]+)_(?P<sentence>\d+)"),
+        labels=_codes("anger angry, fear fear, happiness happy, neutral neutral, sadness sad, surprised surprise"),
+        licence="CC BY-NC-SA 4.0",
+        example="samples/EB0_anger_1.wav",
+        source="https://huggingface.co/datasets/amu-cai/nEMO",
+        folder=re.compile(r"(?P<speaker>[A-Z]{2}\d)"),
+    ),
+    Layout(
+        name="crema_d",
+        pattern=re.compile(
+            r"(?P<speaker>10(?:0[1-9]|[1-8]\d|9[01]))_(?P<sentence>[A-Z]{3})_(?P<label>[A-Z]{3})_(?P<intensity>LO|MD|HI|XX?)"
+        ),
+        labels=_codes("ANG angry, DIS disgust, FEA fear, HAP happy, NEU neutral, SAD sad"),
+        licence="ODbL 1.0, contents DbCL 1.0",
+        example="AudioWAV/1001_DFA_ANG_XX.wav",
+        source="https://github.com/CheyneyComputerScience/CREMA-D",
+        intensities=_codes("LO low, MD medium, HI high, XX unspecified, X unspecified"),  # `1040_ITH_SAD_X.wav`
+        oddities=dict.fromkeys(_ONE_RECORDING, "one recording under two labels") | {"1076_MTI_SAD_XX": "silent"},
+    ),
+    Layout(
+        name="savee",
+        pattern=re.compile(r"(?:(?P<speaker>DC|JE|JK|KL)_)?(?P<label>[a-z]{1,2})(?P<sentence>\d\d)"),
+        labels=_codes("a angry, d disgust, f fear, h happy, n neutral, sa sad, su surprise"),
+        licence="free for research, on registration",
+        example="DC/a01.wav or DC_a01.wav",
+        source="http://kahlan.eps.surrey.ac.uk/savee/",
+        folder=re.compile(r"(?P<speaker>DC|JE|JK|KL)"),
+    ),
 )
-
-_CREMA_D = Layout(
-    name="crema_d",
-    pattern=re.compile(
-        r"(?P<speaker>10(?:0[1-9]|[1-8]\d|9[01]))_(?P<sentence>[A-Z]{3})_(?P<label>[A-Z]{3})_(?P<intensity>LO|MD|HI|XX?)"
-    ),
-    labels=MappingProxyType(
-        {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
-    ),
-    licence="ODbL 1.0, contents DbCL 1.0",
-    example="AudioWAV/1001_DFA_ANG_XX.wav",
-    source="https://github.com/CheyneyComputerScience/CREMA-D",
-    intensities=MappingProxyType(
-        {"LO": "low", "MD": "medium", "HI": "high", "XX": "unspecified", "X": "unspecified"}  # `1040_ITH_SAD_X.wav`
-    ),
-    oddities=MappingProxyType(
-        {
-            **dict.fromkeys(
-                (
-                    "1006_TIE_HAP_XX",
-                    "1006_TIE_NEU_XX",
-                    "1013_WSI_DIS_XX",
-                    "1013_WSI_SAD_XX",
-                    "1017_IWW_ANG_XX",
-                    "1017_IWW_FEA_XX",
-                ),
-                "one recording under two labels",
-            ),
-            "1076_MTI_SAD_XX": "silent",
-        }
-    ),
-)
-
-_SAVEE = Layout(
-    name="savee",
-    pattern=re.compile(r"(?:(?P<speaker>DC|JE|JK|KL)_)?(?P<label>[a-z]{1,2})(?P<sentence>\d\d)"),
-    labels=MappingProxyType(
-        {
-            "a": "angry",
-            "d": "disgust",
-            "f": "fear",
-            "h": "happy",
-            "n": "neutral",
-            "sa": "sad",
-            "su": "surprise",
-        }
-    ),
-    licence="free for research, on registration",
-    example="DC/a01.wav or DC_a01.wav",
-    source="http://kahlan.eps.surrey.ac.uk/savee/",
-    folder=re.compile(r"(?P<speaker>DC|JE|JK|KL)"),
-)
-
-_EMODB = Layout(
-    name="emodb",
-    pattern=re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<label>[A-Z])[a-z]"),
-    labels=MappingProxyType(
-        {
-            "W": "angry",
-            "L": "boredom",
-            "E": "disgust",
-            "A": "fear",
-            "F": "happy",
-            "N": "neutral",
-            "T": "sad",
-        }
-    ),
-    licence="free for research; CC BY 4.0 by second-hand sources",
-    example="wav/03a01Wa.wav",
-    source="http://emodb.bilderbar.info/",
-)
-
-_EMOVO = Layout(
-    name="emovo",
-    pattern=re.compile(r"(?P<label>[a-z]{3})-(?P<speaker>[fm]\d)-(?P<sentence>[a-z]\d)"),
-    labels=MappingProxyType(
-        {
-            "rab": "angry",
-            "dis": "disgust",
-            "pau": "fear",
-            "gio": "happy",
-            "neu": "neutral",
-            "tri": "sad",
-            "sor": "surprise",
-        }
-    ),
-    licence="free for research; CC BY-NC-SA 4.0 by second-hand sources",
-    example="f1/rab-f1-b1.wav",
-    source="http://voice.fub.it/activities/corpora/emovo/index.html",
-    folder=re.compile(r"(?P<speaker>[fm]\d)"),
-)
-
-_NEMO = Layout(
-    name="nemo",
-    pattern=re.compile(r"(?P<speaker>[A-Z]{2}\d)_(?P<label>[a-z]+)_(?P<sentence>\d+)"),
-    labels=MappingProxyType(
-        {
-            "anger": "angry",
-            "fear": "fear",
-            "happiness": "happy",
-            "neutral": "neutral",
-            "sadness": "sad",
-            "surprised": "surprise",
-        }
-    ),
-    licence="CC BY-NC-SA 4.0",
-    example="samples/EB0_anger_1.wav",
-    source="https://huggingface.co/datasets/amu-cai/nEMO",
-    folder=re.compile(r"(?P<speaker>[A-Z]{2}\d)"),
-)
-
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
-    {layout.name: layout for layout in (_TESS, _RAVDESS, _EMODB, _EMOVO, _NEMO, _CREMA_D, _SAVEE)}
-)
+LAYOUTS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _LAYOUTS})

@@ -1,6 +1,6 @@
 """Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
 
-First station of the line: **corpora** -> usable -> dataset. `export.corpora.layouts` says how the corpora name their
+The first stage of every training. `export.corpora.layouts` says how the corpora name their
 files, `export.corpora.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a
 model's.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from export.corpora import ordinary, own_data
-from export.corpora.builder import Harvest, files_of
+from export.corpora.builder import CorpusBuilder, files_of
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
 from export.corpora.layouts import LAYOUTS, Layout
@@ -70,44 +70,44 @@ def load(root: Path, *, name: str) -> Corpus:
             labels that is no known mistake, or no clip at all.
     """
     layout = LAYOUTS[name]
-    harvest = Harvest()
+    builder = CorpusBuilder()
     names: set[str] = set()
-    for path in sorted(files_of(root, harvest), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
+    for path in sorted(files_of(root, builder), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
         clip = _clip(path, layout)
         official = f"{clip.speaker} {path.stem}" if clip else ""
         if clip is None:
-            harvest.skip(str(path), reason="name not of this corpus")
+            builder.skip(str(path), reason="name not of this corpus")
         elif path.stem in layout.oddities:
-            harvest.skip(str(path), reason=layout.oddities[path.stem])
+            builder.skip(str(path), reason=layout.oddities[path.stem])
         elif official in names:
-            harvest.skip(str(path), reason="second file of the same name")
-        elif harvest.take(clip):
+            builder.skip(str(path), reason="second file of the same name")
+        elif builder.add(clip):
             names.add(official)
-    corpus = harvest.corpus(name, licence=layout.licence)
+    corpus = builder.corpus(name, licence=layout.licence)
     if not corpus.clips:
         raise _nothing_found(root, layout, corpus)
     return corpus
 
 
 def relabel(
-    corpora: Sequence[Corpus], *, onto: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+    corpora: Sequence[Corpus], *, onto: tuple[str, ...], label_map: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Corpus, ...]:
     """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
 
     Args:
         corpora: with their own labels.
         onto: labels of the model.
-        renamed: the user's own wishes; an empty value leaves a label out.
+        label_map: see `export.corpora.labels.mapping`.
 
     Returns:
         The corpora less the clips whose label has no counterpart, which are counted and named.
 
     Raises:
-        ExportError: a label that is not known, a wish for one that no clip has, a corpus without any clip left, or one
-            class only.
+        ExportError: a label that is not known, one in `label_map` that no clip has, a corpus without any clip left, or
+            one class only.
     """
-    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
-    found = tuple(_relabelled(corpus, onto, renamed) for corpus in corpora)
+    refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
+    found = tuple(_relabelled(corpus, onto, label_map) for corpus in corpora)
     labels = {clip.label for corpus in found for clip in corpus.clips}
     if len(labels) == 1:
         message = f"every clip of {', '.join(corpus.name for corpus in found)} counts as {labels.pop()}, one class only"
@@ -165,7 +165,7 @@ def _clip(path: Path, layout: Layout) -> Clip | None:
 
 
 def _refuse_contradiction(clip: Clip, folder: re.Match[str] | None) -> None:
-    """A file in the folder of another speaker or emotion was moved or renamed: nobody can tell which is right."""
+    """A file in the folder of another speaker or emotion was moved or label_map: nobody can tell which is right."""
     said = folder.groupdict() if folder else {}
     label = canonical(said.get("label", ""))
     right = said.get("speaker", clip.speaker) == clip.speaker and (label not in KNOWN or label == clip.label)
@@ -197,10 +197,10 @@ def _refuse_shared(corpora: Sequence[Corpus]) -> None:
         raise ExportError(f"{message}; take the copies away, or name only one of the two", code="overlap")
 
 
-def _relabelled(corpus: Corpus, onto: tuple[str, ...], renamed: Mapping[str, str]) -> Corpus:
+def _relabelled(corpus: Corpus, onto: tuple[str, ...], label_map: Mapping[str, str]) -> Corpus:
     own = {clip.label for clip in corpus.clips}
     try:
-        counts_as = mapping(own, onto=onto, renamed=renamed)
+        counts_as = mapping(own, onto=onto, label_map=label_map)
     except ExportError as error:
         raise ExportError(f"{corpus.name}: {error}", code=error.code) from error
     kept = corpus.without(

@@ -6,20 +6,16 @@ folder or beside it, says of each where it is from, what kind of speech it is an
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
 
-from export.corpora.builder import Harvest, files_of
-from export.corpora.clips import Clip, Corpus
-from export.corpora.labels import canonical
+from export.corpora.builder import CorpusBuilder, files_of
+from export.corpora.clips import Corpus
+from export.corpora.own_data import MANIFEST, listed_clips
 from export.errors import ExportError
 from sertag.names import display_name
 
 NAME = "ordinary"
-MANIFEST = "manifest.csv"
-
-_COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")
 
 
 def load(root: Path) -> Corpus:
@@ -35,56 +31,29 @@ def load(root: Path) -> Corpus:
     Raises:
         ExportError: no manifest, one without these columns, a recording under two labels, or no clip at all.
     """
-    harvest = Harvest()
+    manifest = next((place for place in (root / MANIFEST, root.parent / MANIFEST) if place.is_file()), None)
+    if manifest is None:
+        raise _unusable(root, f"no {MANIFEST} in this folder or beside it")
+    builder = CorpusBuilder()
     listed: set[Path] = set()
-    for place, row in _rows(root):
-        listed.add(place.resolve())
-        if not place.is_file():
-            harvest.skip(str(place), reason="no such file")
-            continue
-        clip = Clip(
-            path=place,
-            corpus=NAME,
-            speaker=row["speaker"],
-            label=canonical(row["emotion"]),
-            sentence="",
-            intensity="",
-            licence=row["license"],
-            digest="",
-            source=row["source"],
-            kind=row["kind"],
-        )
-        harvest.take(clip)
-    for path in files_of(root, harvest):
+    for clip, where in listed_clips(manifest, builder, name=NAME, only=NAME):
+        listed.add(clip.path.resolve())
+        builder.add(clip, said_in=where)
+    for path in files_of(root, builder):
         if path.resolve() not in listed:
-            harvest.skip(str(path), reason="not in the manifest")
-    found = harvest.corpus(NAME, licence="")
-    if not found.clips:
-        raise _unusable(root, f"none of {len(listed)} listed recordings is there")
+            builder.skip(str(path), reason="not in the manifest")
+    corpus = builder.corpus(NAME, licence="")
+    if not corpus.clips:
+        raise _unusable(manifest, f"none of the recordings of the corpus {NAME} that it lists is there")
     by_source: dict[str, set[str]] = {}
-    for clip in found.clips:
+    for clip in corpus.clips:
         by_source.setdefault(clip.source, set()).add(clip.licence)
     licences = (f"{source}: {', '.join(sorted(own))}" for source, own in sorted(by_source.items()))
-    return Corpus(NAME, "; ".join(licences), found.clips, found.skipped)
-
-
-def _rows(root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Where each clip lies, and its cells by column."""
-    for manifest in (root / MANIFEST, root.parent / MANIFEST):
-        if manifest.is_file():
-            break
-    else:
-        raise _unusable(root, f"no {MANIFEST} in this folder or beside it")
-    with manifest.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
-            raise _unusable(manifest, f"lacks the columns {', '.join(sorted(missing))}")
-        for row in reader:
-            if row["corpus"] == NAME:
-                yield manifest.parent / row["path"], row
+    return dataclasses.replace(corpus, licence="; ".join(licences))
 
 
 def _unusable(place: Path, found: str) -> ExportError:
-    expected = f"expected a {MANIFEST} with the columns {', '.join(_COLUMNS)}, and rows of the corpus {NAME}"
+    columns = "path, corpus, speaker, emotion, license, source, kind"
+    expected = f"expected a {MANIFEST} with the columns {columns}, and rows of the corpus {NAME}"
     message = f"{display_name(str(place))}: {found}; {expected}; data of your own takes another name"
     return ExportError(message, code="no_data")

@@ -1,9 +1,9 @@
 """Labelled recordings of one's own: a folder a label, or a manifest.
 
 Used by `export.corpora.loading.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers
-are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity` and `licence`; its
-paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that could name a column;
-`export.corpora.labels.canonical` makes the usual names out of what people call them.
+are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity`, `licence`,
+`source` and `kind`; its paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that
+could name a column; `export.corpora.labels.canonical` makes the usual names out of what people call them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.corpora.builder import NO_AUDIO, Harvest, files_of
+from export.corpora.builder import NO_AUDIO, CorpusBuilder, files_of
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import canonical
 from export.errors import ExportError
@@ -24,7 +24,7 @@ MANIFEST = "manifest.csv"
 NO_LICENCE = "not stated"
 
 _NEEDED = ("path", "label")
-_OPTIONAL = ("speaker", "sentence", "intensity", "licence")
+_OPTIONAL = ("speaker", "sentence", "intensity", "licence", "source", "kind")
 _SPELLINGS = {"license": "licence"}
 _COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}, separated by commas"
 _EXPECTED = (
@@ -49,12 +49,12 @@ def load(place: Path, *, name: str) -> Corpus:
     """
     manifest = place / MANIFEST if place.is_dir() else place
     if manifest.is_file():
-        harvest = _from_manifest(manifest, name)
+        builder = _from_manifest(manifest, name)
     elif place.is_dir():
-        harvest = _from_folders(place, name)
+        builder = _from_folders(place, name)
     else:
         raise ExportError(f"{_shown(place)}: no such file or folder, expected {_EXPECTED}", code="no_data")
-    corpus = harvest.corpus(name, licence=NO_LICENCE)
+    corpus = builder.corpus(name, licence=NO_LICENCE)
     labels = sorted({clip.label for clip in corpus.clips})
     if not labels:
         found = f"no clip, left out: {described(corpus.skipped)}"
@@ -65,39 +65,61 @@ def load(place: Path, *, name: str) -> Corpus:
     return Corpus(name, _licences(corpus), corpus.clips, corpus.skipped)
 
 
-def _from_folders(root: Path, name: str) -> Harvest:
-    harvest = Harvest()
-    for path in files_of(root, harvest):
-        parts = path.relative_to(root).parts
-        if any(part.startswith(".") for part in parts):  # also what macOS leaves in archives, `__MACOSX/._x.wav`
-            harvest.skip(str(path), reason="hidden")
-        elif len(parts) == 1:
-            harvest.skip(str(path), reason="not in a folder of a label")
-        else:
-            label = _label(parts[0], where=f"folder {_shown(root / parts[0])}")
-            speaker = parts[1] if len(parts) > 2 else ""
-            harvest.take(Clip(path, name, speaker, label, "", "", NO_LICENCE, digest=""))
-    return harvest
+def listed_clips(
+    manifest: Path, builder: CorpusBuilder, *, name: str, only: str | None = None
+) -> Iterator[tuple[Clip, str]]:
+    """The clips that a manifest lists, each with the place where that stands.
 
+    Args:
+        manifest: the file.
+        builder: counts rows that name no recording.
+        name: of the corpus.
+        only: rows whose cell `corpus` is another one are passed over; all rows count if None.
 
-def _from_manifest(manifest: Path, name: str) -> Harvest:
-    harvest = Harvest()
+    Raises:
+        ExportError: a manifest or a label that cannot be understood.
+    """
     for line, cells in _rows(manifest):
+        if only not in (None, cells.get("corpus")):
+            continue
         where = f"{_shown(manifest)}, line {line}"
         label = _label(cells["label"], where=where)
         if not cells["path"]:
             raise ExportError(f"{where}: the path is empty, expected a file relative to the manifest", code="bad_data")
         path = manifest.parent / cells["path"]
         if path.suffix.lower() not in AUDIO_SUFFIXES:
-            harvest.skip(f"{path} (line {line})", reason=NO_AUDIO)
+            builder.skip(f"{path} (line {line})", reason=NO_AUDIO)
         elif not path.is_file():
-            harvest.skip(f"{path} (line {line})", reason="no such file")
+            builder.skip(f"{path} (line {line})", reason="no such file")
         else:
-            said = {column: cells.get(column, "") for column in _OPTIONAL}
-            licence = said["licence"] or NO_LICENCE
-            clip = Clip(path, name, said["speaker"], label, said["sentence"], said["intensity"], licence, digest="")
-            harvest.take(clip, said_in=f"{where} ({display_name(cells['path'])})")
-    return harvest
+            known = {column: cells.get(column, "") for column in _OPTIONAL}
+            known["licence"] = known["licence"] or NO_LICENCE
+            yield (
+                Clip(path=path, corpus=name, label=label, digest="", duration_s=0.0, **known),
+                f"{where} ({display_name(cells['path'])})",
+            )
+
+
+def _from_folders(root: Path, name: str) -> CorpusBuilder:
+    builder = CorpusBuilder()
+    for path in files_of(root, builder):
+        parts = path.relative_to(root).parts
+        if any(part.startswith(".") for part in parts):  # also what macOS leaves in archives, `__MACOSX/._x.wav`
+            builder.skip(str(path), reason="hidden")
+        elif len(parts) == 1:
+            builder.skip(str(path), reason="not in a folder of a label")
+        else:
+            label = _label(parts[0], where=f"folder {_shown(root / parts[0])}")
+            speaker = parts[1] if len(parts) > 2 else ""
+            builder.add(Clip(path, name, speaker, label, "", "", NO_LICENCE, digest=""))
+    return builder
+
+
+def _from_manifest(manifest: Path, name: str) -> CorpusBuilder:
+    builder = CorpusBuilder()
+    for clip, where in listed_clips(manifest, builder, name=name):
+        builder.add(clip, said_in=where)
+    return builder
 
 
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -138,6 +160,8 @@ def _text(manifest: Path) -> str:
 
 def _columns(head: list[str], manifest: Path) -> list[str]:
     columns = [_SPELLINGS.get(cell.lower(), cell.lower()) for cell in head]
+    if "label" not in columns:
+        columns = ["label" if column == "emotion" else column for column in columns]
     known = [column for column in columns if column in (*_NEEDED, *_OPTIONAL)]
     if not set(_NEEDED) <= set(known) or len(set(known)) < len(known):
         found = f"found the columns {display_name(', '.join(head))}"

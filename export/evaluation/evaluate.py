@@ -1,6 +1,6 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-Station of the line: convert -> **evaluate** -> card. What each label of a corpus counts as is decided first, and clips
+What each label of a corpus counts as is decided first, and clips
 that the model was trained on are refused, before any clip is tagged (`export.evaluation.predict_clips`).
 """
 
@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from export.arrays import Ints, Probs
 from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
@@ -24,7 +23,6 @@ from export.evaluation.metrics import Figures, calibration_error, figures, senti
 from export.evaluation.predict_clips import Answer, Line, tag_clips
 from export.progress import Report
 from sertag.model import Model
-from sertag.records import BoolArray
 from sertag.spec import ModelSpec
 
 # Whether clips of the corpus were trained on; files that do not say it leave it unknown.
@@ -97,17 +95,6 @@ class Evaluation:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """The clips of a corpus that the model is measured on, with the model's labels."""
-
-    name: str
-    clips: tuple[Clip, ...]
-    skipped: Mapping[str, tuple[str, ...]]
-    counts_as: Mapping[str, str]
-    left_out: Mapping[str, int]
-
-
 def evaluate(
     model: Model,
     corpora: Sequence[Corpus],
@@ -116,7 +103,7 @@ def evaluate(
     seed: int,
     report: Report,
     jobs: int = 1,
-    renamed: Mapping[str, str] = MappingProxyType({}),
+    label_map: Mapping[str, str] = MappingProxyType({}),
     allow_seen: bool = False,
 ) -> dict[str, Evaluation]:
     """Tag every clip and measure.
@@ -128,8 +115,8 @@ def evaluate(
         seed: of the lines.
         report: of the progress.
         jobs: worker processes.
-        renamed: label of a corpus -> label of the model that it counts as, before all rules of `export.corpora.labels`;
-            an empty one leaves its clips out.
+        label_map: label of a corpus -> label of the model that it counts as, see
+            `export.corpora.labels.mapping`.
         allow_seen: measure on clips that the model was trained on, too; figures are marked.
 
     Returns:
@@ -139,43 +126,46 @@ def evaluate(
         ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
             the model was trained on.
     """
-    labels = model.spec.labels
-    refuse_idle(renamed, found={clip.label for corpus in corpora for clip in corpus.clips})
-    tasks = [_task(corpus, labels=labels, renamed=renamed) for corpus in corpora]
+    refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
+    counted = [(corpus, _counts_as(corpus, labels=model.spec.labels, label_map=label_map)) for corpus in corpora]
+    asked = {corpus.name: _relabelled(corpus.clips, counts_as) for corpus, counts_as in counted}
     trained_on = read_trained_on(model.path)
     if trained_on is not None and not allow_seen:
-        _refuse_seen([clip for task in tasks for clip in task.clips], trained_on, path=model.path)
+        _refuse_seen([clip for clips in asked.values() for clip in clips], trained_on, path=model.path)
     found = {}
-    for task in tasks:
-        answers = []
-        for answer in tag_clips(task.clips, model=model, line=Line(phone, seed), jobs=jobs):
+    for corpus, counts_as in counted:
+        clips: list[Clip] = asked[corpus.name]
+        answers: list[Answer] = []
+        for answer in tag_clips(clips, model=model, line=Line(phone, seed), jobs=jobs):
             answers.append(answer)
-            report(task.name, len(answers) / len(task.clips))
-        found[task.name] = _evaluation(task, answers, spec=model.spec, overlap=_overlap(task, trained_on))
+            report(corpus.name, len(answers) / len(clips))
+        found[corpus.name] = Evaluation(
+            **_measured(corpus.name, clips, answers, spec=model.spec),
+            skipped=corpus.skipped,
+            counts_as=counts_as,
+            left_out=dict(Counter(sorted(clip.label for clip in corpus.clips if clip.label not in counts_as))),
+            missing=tuple(label for label in model.spec.labels if label not in counts_as.values()),
+            overlap=_overlap(clips, trained_on),
+        )
     return found
 
 
-def _task(corpus: Corpus, *, labels: tuple[str, ...], renamed: Mapping[str, str]) -> _Task:
-    """Decide label by label what clips count as.
+def _counts_as(corpus: Corpus, *, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
+    """Label of the corpus -> label of the model, where there is one.
 
     Raises:
         ExportError: an unknown label, or no clip is left.
     """
-    counts = Counter(clip.label for clip in corpus.clips)
-    decided = mapping(counts, onto=labels, renamed=renamed)
+    decided = mapping({clip.label for clip in corpus.clips}, onto=labels, label_map=label_map)
     counts_as = {label: counterpart for label, counterpart in decided.items() if counterpart is not None}
     if not counts_as:
-        found = f"{corpus.name} has {', '.join(sorted(counts))}, the model only {', '.join(labels)}"
+        found = f"{corpus.name} has {', '.join(sorted(decided))}, the model only {', '.join(labels)}"
         raise ExportError(f"{found}; say what counts as what with --map FOUND=LABEL", code="unknown_label")
-    return _Task(
-        name=corpus.name,
-        clips=tuple(
-            dataclasses.replace(clip, label=counts_as[clip.label]) for clip in corpus.clips if clip.label in counts_as
-        ),
-        skipped=corpus.skipped,
-        counts_as=counts_as,
-        left_out={label: count for label, count in sorted(counts.items()) if label not in counts_as},
-    )
+    return counts_as
+
+
+def _relabelled(clips: Sequence[Clip], counts_as: Mapping[str, str]) -> list[Clip]:
+    return [dataclasses.replace(clip, label=counts_as[clip.label]) for clip in clips if clip.label in counts_as]
 
 
 def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn, *, path: str) -> None:
@@ -187,45 +177,29 @@ def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn, *, path: str) -> 
         raise ExportError(f"{found}, so figures on them say nothing about what it can do; {advice}", code="seen")
 
 
-def _overlap(task: _Task, trained_on: TrainedOn | None) -> Overlap:
+def _overlap(clips: Sequence[Clip], trained_on: TrainedOn | None) -> Overlap:
     if trained_on is None:
         return "unknown"
-    return "seen in training" if any(clip.digest in trained_on for clip in task.clips) else "none"
+    return "seen in training" if any(clip.digest in trained_on for clip in clips) else "none"
 
 
-def _evaluation(task: _Task, answers: Sequence[Answer], *, spec: ModelSpec, overlap: Overlap) -> Evaluation:
-    heard = [(clip, answer) for clip, answer in zip(task.clips, answers, strict=True) if not answer.problem]
+def _measured(name: str, clips: Sequence[Clip], answers: Sequence[Answer], *, spec: ModelSpec) -> dict[str, Any]:
+    """Figures of the clips that could be decoded; one without an answer counts as an error, but not in the ECE."""
+    decoded = [(clip, answer) for clip, answer in zip(clips, answers, strict=True) if not answer.problem]
     undecodable = tuple(answer.problem for answer in answers if answer.problem)
-    if not heard:
-        message = f"{task.name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
+    if not decoded:
+        message = f"{name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
         raise ExportError(message, code="no_data")
-    truth = np.array([spec.labels.index(clip.label) for clip, _ in heard])
-    answered = np.array([bool(answer.probs) for _, answer in heard])
-    probs = np.array([answer.probs or _wrong(clip, spec.labels) for clip, answer in heard])
+    truth = np.array([spec.labels.index(clip.label) for clip, _ in decoded])
+    answered = np.array([bool(answer.probs) for _, answer in decoded])
+    wrong = np.eye(len(spec.labels))[(truth + 1) % len(spec.labels)]  # in the place of no answer
+    probs = np.array([answer.probs or wrong[index] for index, (_, answer) in enumerate(decoded)], dtype=np.float64)
+    ece = calibration_error(probs, truth, weights=answered.astype(np.float64)) if answered.any() else 0.0
     sentiments = [spec.sentiment[label] for label in spec.labels]
     finer = len(spec.labels) > len(SENTIMENTS)  # or the sentiment is the label, and its UAR no other figure
-    return Evaluation(
-        figures=_figures(probs, truth, answered, spec.labels),
-        sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
-        unanswered=int((~answered).sum()),
-        undecodable=undecodable,
-        skipped=task.skipped,
-        counts_as=task.counts_as,
-        left_out=task.left_out,
-        missing=tuple(label for label in spec.labels if label not in set(task.counts_as.values())),
-        overlap=overlap,
-    )
-
-
-def _wrong(clip: Clip, labels: tuple[str, ...]) -> tuple[float, ...]:
-    """Stands for no answer: the label after the right one."""
-    after = (labels.index(clip.label) + 1) % len(labels)
-    return tuple(float(index == after) for index in range(len(labels)))
-
-
-def _figures(probs: Probs, truth: Ints, answered: BoolArray, labels: tuple[str, ...]) -> Figures:
-    """Figures over all clips, but the ECE over those with an answer alone: 0 where there is none."""
-    measured = figures(probs, truth, labels=labels)
-    weights = answered.astype(np.float64)
-    ece = calibration_error(probs, truth, weights=weights) if answered.any() else 0.0
-    return dataclasses.replace(measured, ece=ece)
+    return {
+        "figures": dataclasses.replace(figures(probs, truth, labels=spec.labels), ece=ece),
+        "sentiment_uar": sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
+        "unanswered": int((~answered).sum()),
+        "undecodable": undecodable,
+    }

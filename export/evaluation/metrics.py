@@ -1,22 +1,22 @@
-"""Figures of merit, from probabilities and true labels alone.
+"""Figures of merit, from probabilities and true labels alone; scikit-learn counts.
 
 UAR is the mean over classes of the recall of each (unweighted average recall); ECE the expected calibration error over
 15 bins of equal width (Guo et al. 2017, arXiv 1706.04599). Probabilities are float64 (n, k), truth int64 (n,).
 
 A figure that is not defined is left out, never 0: recall and F1 of a class that does not occur, precision of a class
-that was never predicted. F1 is 2 TP / (2 TP + FP + FN), so a class that occurs and was never predicted has F1 0.
+that was never predicted. A class that occurs and was never predicted has F1 0.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from export.arrays import Ints, Probs
+from sertag.records import BoolArray
 
 _BINS = 15
 
@@ -59,44 +59,42 @@ def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
     >>> figures(np.eye(2), np.array([0, 1]), labels=("sad", "happy")).uar
     1.0
     """
-    confusion = count_confusion(probs.argmax(axis=1), truth, classes=len(labels))
-    right, actual, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    occurs, named = np.flatnonzero(actual), np.flatnonzero(predicted)
-    recall = right[occurs] / actual[occurs]
-    f1 = 2 * right[occurs] / (actual + predicted)[occurs]
+    predicted = probs.argmax(axis=1)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, predicted, labels=range(len(labels)), zero_division=np.nan
+    )
+    occurs = support > 0
     return Figures(
         clips=len(truth),
-        chance=1 / len(occurs),
-        uar=float(recall.mean()),
-        accuracy=float(right.sum() / len(truth)),
+        chance=1 / int(occurs.sum()),
+        uar=float(recall[occurs].mean()),
+        accuracy=float((predicted == truth).mean()),
         ece=calibration_error(probs, truth, weights=np.ones(len(truth))),
         recall=_by_label(recall, occurs, labels),
-        confusion=confusion.tolist(),
-        precision=_by_label(right[named] / predicted[named], named, labels),
+        confusion=count_confusion(predicted, truth, classes=len(labels)).tolist(),
+        precision=_by_label(precision, np.isin(range(len(labels)), predicted), labels),
         f1=_by_label(f1, occurs, labels),
-        macro_f1=float(f1.mean()),
+        macro_f1=float(f1[occurs].mean()),
     )
 
 
 def count_confusion(predicted: Ints, truth: Ints, *, classes: int) -> Ints:
-    """Count clips, int64 (classes, classes): rows are truth, columns prediction.
+    """Count clips, perhaps none, int64 (classes, classes): rows are truth, columns prediction.
 
     >>> count_confusion(np.array([1, 1]), np.array([0, 1]), classes=2).tolist()
     [[0, 1], [0, 1]]
     """
-    confusion = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(confusion, (truth, predicted), 1)
-    return confusion
+    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
+def uar_accuracy(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
     """UAR and accuracy of counted clips; those without an answer count as errors.
 
     Args:
         confusion: int64 (k, k), rows are truth.
         unanswered: int64 (k,), of each class.
 
-    >>> merit(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
+    >>> uar_accuracy(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
     (0.625, 0.5833333333333334)
     """
     right, total = np.diag(confusion), confusion.sum(axis=1) + unanswered
@@ -104,7 +102,7 @@ def merit(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
     return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
 
 
-def sentiment_uar(probs: Probs, truth: Ints, answered: npt.NDArray[np.bool_], *, sentiments: Sequence[str]) -> float:
+def sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, *, sentiments: Sequence[str]) -> float:
     """UAR of the sentiment that rows have, which is that of the most probable label.
 
     Args:
@@ -117,11 +115,10 @@ def sentiment_uar(probs: Probs, truth: Ints, answered: npt.NDArray[np.bool_], *,
     >>> sentiment_uar(told, np.array([1, 0]), np.ones(2, bool), sentiments=("negative", "negative", "positive"))
     0.5
     """
-    names = sorted(set(sentiments))
-    of_label = np.array([names.index(sentiment) for sentiment in sentiments])
-    told, right = of_label[probs.argmax(axis=1)], of_label[truth]
-    confusion = count_confusion(told[answered], right[answered], classes=len(names))
-    return merit(confusion, np.bincount(right[~answered], minlength=len(names)))[0]
+    names, of_label = np.unique(sentiments, return_inverse=True)
+    predicted, true = of_label[probs.argmax(axis=1)], of_label[truth]
+    confusion = count_confusion(predicted[answered], true[answered], classes=len(names))
+    return uar_accuracy(confusion, np.bincount(true[~answered], minlength=len(names)))[0]
 
 
 def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
@@ -142,41 +139,14 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
     return float(np.abs(gaps).sum() / weights.sum())
 
 
-def area_under_curve(scores: Probs, positive: npt.NDArray[np.bool_]) -> float:
+def area_under_curve(scores: Probs, positive: BoolArray) -> float:
     """Share of the pairs of a positive and another clip in which the positive one scores higher; ties count half.
-
-    Args:
-        scores: float64 (n,).
-        positive: bool (n,), with both kinds.
 
     >>> area_under_curve(np.array([0.9, 0.4, 0.4, 0.1]), np.array([True, True, False, False]))
     0.875
     """
-    import scipy.stats
-
-    ranks = scipy.stats.rankdata(scores)[positive].sum()
-    count = int(positive.sum())
-    return float((ranks - count * (count + 1) / 2) / (count * (len(scores) - count)))
+    return float(roc_auc_score(positive, scores))
 
 
-def false_alarms(scores: Probs, positive: npt.NDArray[np.bool_], calm: npt.NDArray[np.bool_], *, found: float) -> float:
-    """Share of calm clips that score as high as it takes to find a share of the positive ones.
-
-    Args:
-        scores: float64 (n,).
-        positive: bool (n,), with some clips.
-        calm: likewise.
-        found: share of the positive ones, over 0 and up to 1.
-
-    >>> false_alarms(
-    ...     np.array([0.9, 0.4, 0.5, 0.1]), np.array([1, 1, 0, 0], bool), np.array([0, 0, 1, 1], bool), found=1.0
-    ... )
-    0.5
-    """
-    ranked = np.sort(scores[positive])[::-1]
-    threshold = ranked[math.ceil(found * len(ranked)) - 1]
-    return float((scores[calm] >= threshold).mean())
-
-
-def _by_label(values: Probs, members: Ints, labels: tuple[str, ...]) -> dict[str, float]:
-    return {labels[label]: float(value) for label, value in zip(members, values, strict=True)}
+def _by_label(values: Probs, kept: BoolArray, labels: Sequence[str]) -> dict[str, float]:
+    return {label: float(value) for label, value, keep in zip(labels, values, kept, strict=True) if keep}

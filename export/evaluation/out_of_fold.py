@@ -75,7 +75,7 @@ class Results:
     rows: Rows | None
 
     @property
-    def strangers(self) -> str:
+    def held_out(self) -> str:
         """What a fold consists of, in a word."""
         return "speakers" if self.folds_by == "speaker" else "corpora"
 

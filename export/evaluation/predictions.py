@@ -1,6 +1,6 @@
 """What a network of the default model says of clips as files, clean and by phone, in calls of several make-ups.
 
-Station of the line: fit_phone -> **predictions** -> out_of_fold. Such a network normalises by the statistics of a
+Such a network normalises by the statistics of a
 channel, so its answer to a clip depends on the rest of the call: the make-up says what that is.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.features.cache import keep_progress
+from export.cache import cache_arrays
 from export.features.call_frames import Dataset
 from export.features.channel_statistics import Statistics
 from export.features.file_windows import file_windows
@@ -118,7 +118,7 @@ def save_predictions(place: Path, predictions: Predictions) -> None:
     Raises:
         ExportError: the file cannot be written.
     """
-    keep_progress(place, {"members": predictions.members, **predictions.log_probs})
+    cache_arrays(place, {"members": predictions.members, **predictions.log_probs})
 
 
 def load_predictions(place: Path) -> Predictions:

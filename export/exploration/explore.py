@@ -1,62 +1,27 @@
 """A folder to look at corpora with before anything is trained on them: tables, pictures and one page over both.
 
-Station of the line: corpora -> survey -> **explore**. Nothing is drawn at random: of each emotion the clip of median
-length is shown.
+Nothing is drawn at random: of each emotion the clip of median length is shown.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+
 from export.audio.clip_file import read_clip
-from export.corpora.clips import Clip, Corpus
-from export.exploration.page import Chapter, Example, page
-from export.exploration.survey import Sound, Survey, survey
+from export.corpora.clips import Corpus
+from export.exploration.survey import OFFSET, QUIET_DBFS, median_clip, problems, readable, summary, survey
 from export.plots import durations, label_counts, waveform_and_spectrogram
 from export.progress import Report
-from export.tables import Cell, write_csv
-from sertag.names import display_name
+from export.tables import write_csv
+from sertag.names import decode_path, display_name, encode_path
 from sertag.output import Output
-
-_CORPORA = (
-    "corpus",
-    "licence",
-    "clips",
-    "speakers",
-    "labels",
-    "total_s",
-    "shortest_s",
-    "median_s",
-    "longest_s",
-    "rates_hz",
-    "quiet",
-    "dc_offset",
-    "truncated",
-    "unreadable",
-    "left_out",
-)
-_CLIPS = (
-    "corpus",
-    "path",
-    "speaker",
-    "label",
-    "sentence",
-    "intensity",
-    "licence",
-    "source",
-    "kind",
-    "status",
-    "message",
-    "duration_s",
-    "rate_hz",
-    "channels",
-    "dc_offset",
-    "level_dbfs",
-)
 
 
 def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
@@ -78,106 +43,77 @@ def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
         OutputError: a file cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    surveys = [survey(corpus, report=report) for corpus in corpora]
+    surveys = [(corpus, survey(corpus, report=report)) for corpus in corpora]
     _write_tables(surveys, out)
-    chapters = [_draw(own, out) for own in surveys]
+    page = _template().render(
+        chapters=[_chapter(corpus, clips, out) for corpus, clips in surveys], quiet_dbfs=QUIET_DBFS, offset=OFFSET
+    )
     place = out / "index.html"
     with Output(str(place)) as output:
-        output.write(page(chapters).encode("utf-8", "backslashreplace"))
+        output.write(page.encode("utf-8", "backslashreplace"))
     return place
 
 
-def median_clip(sounds: Sequence[Sound]) -> Sound:
-    """The clip of median length, the shorter of the two in the middle; ties go by path.
+def _write_tables(surveys: list[tuple[Corpus, pd.DataFrame]], out: Path) -> None:
+    clips = pd.concat([clips for _, clips in surveys], ignore_index=True)
+    write_csv(out / "corpora.csv", pd.DataFrame([summary(corpus, own) for corpus, own in surveys]))
+    for name, columns in (("labels", ["corpus", "label"]), ("speakers", ["corpus", "speaker", "label"])):
+        counts = pd.concat([own.groupby(columns).size().reset_index(name="clips") for _, own in surveys])
+        write_csv(out / f"{name}.csv", counts)
+    write_csv(out / "clips.csv", clips)
 
-    Args:
-        sounds: at least one.
-    """
-    ordered = sorted(sounds, key=lambda sound: (sound.duration_s, sound.clip.path))
-    return ordered[(len(ordered) - 1) // 2]
 
-
-def _draw(own: Survey, out: Path) -> Chapter:
-    folder = f"corpus-{_file_name(own.corpus.name)}"
+def _chapter(corpus: Corpus, clips: pd.DataFrame, out: Path) -> dict[str, Any]:
+    """What the page shows of one corpus; its pictures are drawn here. Paths are relative to the page."""
+    folder = f"corpus-{_file_name(corpus.name)}"
     (out / folder).mkdir(exist_ok=True)
-    title = display_name(own.corpus.name)
+    title, sound = display_name(corpus.name), readable(clips)
+    counts = pd.crosstab(clips["speaker"], clips["label"])
     charts = {f"clips of {title} by label": f"{folder}/labels.png"}
-    label_counts(own.labels, out / folder / "labels.png", title=f"{title}: clips by label")
-    if own.sounds:
+    label_counts(counts.sum().to_dict(), out / folder / "labels.png", title=f"{title}: clips by label")
+    if len(sound):
         charts[f"durations of {title}"] = f"{folder}/durations.png"
-        durations(own.durations_s, out / folder / "durations.png", title=f"{title}: durations")
-    return Chapter(own, charts, tuple(_examples(own, out, folder)))
+        durations(list(sound["duration_s"]), out / folder / "durations.png", title=f"{title}: durations")
+    return {
+        **summary(corpus, clips),
+        "skipped": sum(map(len, corpus.skipped.values())),
+        "largest_offset": sound["dc_offset"].abs().max() if len(sound) else 0.0,
+        "by_label": counts.sum().to_dict(),
+        "by_speaker": counts.to_dict("index"),
+        "sources": clips[clips["source"] != ""].value_counts(["source", "kind", "licence"], sort=False).to_dict(),
+        "problems": problems(corpus, clips),
+        "charts": charts,
+        "examples": list(_examples(sound, out, folder)),
+    }
 
 
-def _examples(own: Survey, out: Path, folder: str) -> Iterator[Example]:
-    by_label: dict[str, list[Sound]] = {}
-    for sound in own.sounds:
-        by_label.setdefault(sound.clip.label, []).append(sound)
-    for label, sounds in sorted(by_label.items()):
-        sound = median_clip(sounds)
-        samples = read_clip(sound.clip.path, rate_hz=sound.rate_hz)
-        picture = f"{folder}/clip-{_file_name(label)}.png"
-        title = f"{display_name(label)}: {display_name(sound.clip.path.name)}"
-        waveform_and_spectrogram(samples, sound.rate_hz, out / picture, title=title)
-        yield Example(label, sound, picture)
+def _examples(sound: pd.DataFrame, out: Path, folder: str) -> Iterator[dict[str, Any]]:
+    for label, clips in sound.groupby("label"):
+        row = median_clip(clips)
+        path, rate_hz = Path(decode_path(row["path"])), int(row["rate_hz"])
+        picture = f"{folder}/clip-{_file_name(str(label))}.png"
+        title = f"{_shown(label)}: {display_name(path.name)}"
+        waveform_and_spectrogram(read_clip(path, rate_hz=rate_hz), rate_hz, out / picture, title=title)
+        yield {**row.to_dict(), "file": encode_path(path.name), "picture": picture}
+
+
+def _template() -> Any:
+    """The page; names come from other people's files and folders, so every value is made printable and escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    return environment.get_template("page.html.j2")
+
+
+def _shown(value: Any) -> Any:
+    """Text of a table as it can be printed; anything else, and what is HTML already, as it is."""
+    return display_name(decode_path(value)) if type(value) is str else value
 
 
 def _file_name(name: str) -> str:
     """A name that any file system takes, another one for every name."""
     return quote(os.fsencode(name), safe="")
-
-
-def _write_tables(surveys: Sequence[Survey], out: Path) -> None:
-    write_csv(out / "corpora.csv", _CORPORA, [_corpus_row(own) for own in surveys])
-    write_csv(
-        out / "labels.csv",
-        ("corpus", "label", "clips"),
-        [(own.corpus.name, label, clips) for own in surveys for label, clips in own.labels.items()],
-    )
-    write_csv(
-        out / "speakers.csv",
-        ("corpus", "speaker", "label", "clips"),
-        [
-            (own.corpus.name, speaker, label, clips)
-            for own in surveys
-            for speaker, counts in own.speakers.items()
-            for label, clips in counts.items()
-        ],
-    )
-    write_csv(out / "clips.csv", _CLIPS, [row for own in surveys for row in _clip_rows(own)])
-
-
-def _corpus_row(own: Survey) -> tuple[Cell, ...]:
-    seconds = own.durations_s
-    span = (min(seconds), median(seconds), max(seconds)) if seconds else (None, None, None)
-    return (
-        own.corpus.name,
-        own.corpus.licence,
-        len(own.corpus.clips),
-        len(own.speakers),
-        len(own.labels),
-        sum(seconds),
-        *span,
-        "; ".join(f"{rate}: {count}" for rate, count in own.rates_hz.items()),
-        own.quiet,
-        own.offset,
-        len(own.truncated),
-        len(own.unreadable),
-        "; ".join(f"{len(names)} {reason}" for reason, names in own.corpus.skipped.items()),
-    )
-
-
-def _clip_rows(own: Survey) -> Iterator[tuple[Cell, ...]]:
-    for sound in own.sounds:
-        clip = sound.clip
-        status = "truncated" if sound.truncated else "ok"
-        measured = (sound.duration_s, sound.rate_hz, sound.channels, sound.offset, sound.level_dbfs)
-        yield (*_said(clip), status, sound.truncated, *measured)
-    for item in own.unreadable:
-        yield (*_said(item.clip), item.code, item.message, None, None, None, None, None)
-
-
-def _said(clip: Clip) -> tuple[str, ...]:
-    """What is known of a clip without decoding it."""
-    words = (clip.speaker, clip.label, clip.sentence, clip.intensity, clip.licence, clip.source, clip.kind)
-    return (clip.corpus, str(clip.path), *words)

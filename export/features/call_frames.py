@@ -23,8 +23,8 @@ from export.audio.clip_file import read_clip
 from export.audio.codecs import recode
 from export.audio.scenes import draw_surroundings, surround
 from export.audio.telephone import draw_line, level_dbfs, transmit
+from export.cache import cache_arrays, make_cache
 from export.corpora.clips import Clip
-from export.features.cache import cache_arrays, make_cache
 from sertag.features import FrameStream
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec

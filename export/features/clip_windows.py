@@ -1,8 +1,8 @@
 """Clips to the windows that the tagger would score, for recipes that look at one cut clip; kept on disk.
 
-Station of the line: corpora -> **clip_data** -> fit. Each clip goes through `sertag.pipeline.tag_file` with a listener
-in the place of the model, so what a network is trained and measured on is what it is given when it tags. Versions of a
-clip are the recording as it is, over a telephone line, and each augmentation. Features are float32 (w, t, c).
+Each clip goes through `sertag.pipeline.tag_file`, a recorder in the place of the model, so what a network is trained
+and measured on is what it is given when it tags. Versions of a clip are the recording as it is, over a telephone line,
+and each augmentation. Features are float32 (w, t, c).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.effects import augment
 from export.audio.telephone import over_a_line
+from export.cache import cache_arrays, make_cache
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.features.cache import cache_arrays, make_cache
 from sertag.model import Model, Prediction
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
@@ -133,26 +133,26 @@ def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:
     Raises:
         ExportError: the recording cannot be decoded.
     """
-    listener = _Listener(spec)
-    result = tag_file(AudioFile(str(path)), model=cast(Model, listener), options=WHOLE_CLIP)
+    recorder = _Recorder(spec)
+    result = tag_file(AudioFile(str(path)), model=cast(Model, recorder), options=WHOLE_CLIP)
     channel = result.channels[0]
     if channel.channel is None and channel.problem is not None:
         raise ExportError(result.crash or channel.problem.message, code=channel.problem.code)
     shape = (spec.features.n_coefficients, 1) if spec.features.pooling == "mean" else (0, 0)
-    heard = np.concatenate(listener.heard) if listener.heard else np.zeros((0, *shape), dtype=np.float32)
+    windows = np.concatenate(recorder.windows) if recorder.windows else np.zeros((0, *shape), dtype=np.float32)
     speech_s = [segment.speech_ratio * (segment.end_s - segment.start_s) for segment in channel.segments]
-    return heard, np.array(speech_s, dtype=np.float64)
+    return windows, np.array(speech_s, dtype=np.float64)
 
 
-class _Listener:
+class _Recorder:
     """Stands where the model stands and keeps what it is given."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.heard: list[FloatArray] = []
+        self.windows: list[FloatArray] = []
 
     def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
-        self.heard.append(np.asarray(features, dtype=np.float32))
+        self.windows.append(np.asarray(features, dtype=np.float32))
         return Prediction(np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels)))
 
 

@@ -53,7 +53,7 @@ class Recipe:
         labels: in the order of the output.
         sentiment: of each label.
         epochs: most of them.
-        patience: epochs without a better inner validation after which training ends; not for `channel` recipes.
+        patience: epochs without a better validation after which training ends; not for `channel` recipes.
         batch: clips, or windows of calls.
         learning_rate: of Adam; of AdamW at its peak for `channel` recipes, where it falls to 0 as a cosine.
         windows: of calls that are drawn in a whole training, however many clips there are.
@@ -120,8 +120,8 @@ MEAN_MFCC = FeatureSpec(
 MFCC_SEQUENCE = replace(MEAN_MFCC, hop_length=1024, pooling="none")
 
 
-def teachable(recipe: Recipe, found: Collection[str]) -> Recipe:
-    """The recipe without labels that no clip has: nobody could teach them.
+def restrict_labels(recipe: Recipe, found: Collection[str]) -> Recipe:
+    """The recipe without labels that no clip has: a network could not learn them.
 
     Args:
         recipe: any.

@@ -25,13 +25,12 @@ from export.evaluation.report import Outcome, Scored, write_artefacts
 from export.features.call_frames import Dataset, Preparation, prepare
 from export.features.channel_statistics import Statistics, statistics
 from export.progress import Report
-from export.recipes.base import Recipe, teachable
+from export.recipes.base import Recipe, restrict_labels
 from export.training.facts import describe, figures_of_cross_validation
 from export.training.fit_channel import fit_phone
-from export.training.folds import assign_folds
 from export.training.loop import Epoch, Fitted
 from export.training.settings import Settings, run_hash
-from export.training.splits import refuse_unknown_speakers
+from export.training.splits import assign_folds, refuse_unknown_speakers
 from sertag.parallel import usable_cpus
 from sertag.spec import ModelSpec
 
@@ -69,7 +68,7 @@ def train_phone(
     """
     refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
     out.mkdir(parents=True, exist_ok=True)
-    recipe = teachable(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
+    recipe = restrict_labels(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
     dataset, sums = load_dataset(corpora, recipe=recipe, seed=settings.seed, cache=cache, report=report)
     folds = _folds(dataset.clips, settings=settings)
     epochs = settings.epochs or recipe.epochs

@@ -1,7 +1,7 @@
-"""One recipe with its clips on the bench: train on one side of a split, score the other side, clean and by phone.
+"""One recipe with its clips: train on one side of a split, score the other side, clean and by phone.
 
-`ClipBench` holds recipes that look at one cut clip, `PhoneBench` those that are shown windows of calls. Both answer
-with the same record, so everything behind them is one line: figures, tables, model files.
+`ClipExperiment` holds recipes that look at one cut clip, `CallExperiment` those that are shown windows of calls. Both
+answer with the same record, so everything behind them is one flow: figures, tables, model files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PROTOCOL_VERSION = 1  # raised with every change of training or scoring that changes the figures of any recipe
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
 _PHONE_CONDITIONS = MappingProxyType({CLEAN: "clean, one clip", PHONE: "phone, one clip"})
-ANSWERS_RIGHT = 0.6  # share of the answers to inner clips that the least confidence is to make right
+ANSWERS_RIGHT = 0.6  # share of the answers to validation clips that the least confidence is to make right
 MIN_SPEECH_S = 0.1  # authors score every clip; a tenth of a second of speech is the least to have an opinion on
 
 
@@ -46,7 +46,7 @@ class Trial:
         model: trained.
         epochs, kept: run, and the number of the one whose weights were kept.
         history: epoch by epoch.
-        temperature, min_confidence: fitted on the inner clips, both conditions together.
+        temperature, min_confidence: fitted on the validation clips, both conditions together.
         scores: of the test clips by condition, before the temperature.
     """
 
@@ -59,7 +59,7 @@ class Trial:
     scores: dict[str, Scores]
 
 
-class Bench(Protocol):
+class Experiment(Protocol):
     """A recipe and its clips, labelled with the recipe's labels, ready to be trained on.
 
     Attributes:
@@ -98,7 +98,7 @@ class Bench(Protocol):
         ...
 
 
-def bench_for(
+def experiment_for(
     clips: Sequence[Clip],
     *,
     recipe: Recipe,
@@ -106,8 +106,8 @@ def bench_for(
     jobs: int,
     report: Callable[[int, int], None] = lambda done, total: None,
     conditions: Mapping[str, str] = _PHONE_CONDITIONS,
-) -> Bench:
-    """Put clips on the bench that fits a recipe.
+) -> Experiment:
+    """The experiment of a recipe, ready to train.
 
     Args:
         clips: decodable, with labels of the recipe.
@@ -122,12 +122,12 @@ def bench_for(
         ExportError: a clip cannot be read, or the cache cannot be written.
     """
     if recipe.features.framing == "clip":
-        return ClipBench(clips, recipe=recipe, cache=cache, jobs=jobs, report=report)
-    return PhoneBench(clips, recipe=recipe, cache=cache, jobs=jobs, report=report, conditions=conditions)
+        return ClipExperiment(clips, recipe=recipe, cache=cache, jobs=jobs, report=report)
+    return CallExperiment(clips, recipe=recipe, cache=cache, jobs=jobs, report=report, conditions=conditions)
 
 
-class ClipBench:
-    """A recipe that looks at one cut clip; see `Bench`."""
+class ClipExperiment:
+    """A recipe that looks at one cut clip; see `Experiment`."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class ClipBench:
         jobs: int,
         report: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        """Make or load the windows of all clips; arguments and errors as of `bench_for`."""
+        """Make or load the windows of all clips; arguments and errors as of `experiment_for`."""
         self.recipe = recipe
         self.spec = _bare_spec(recipe, hop_s=recipe.window_s, min_speech_s=MIN_SPEECH_S)
         self.clips = tuple(clips)
@@ -157,7 +157,7 @@ class ClipBench:
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Trial:
-        """See `Bench.run`; the epoch is kept that is best on the inner clips."""
+        """See `Experiment.run`; the epoch is kept that is best on the validation clips."""
         fitted = fit(
             self._data,
             split,
@@ -172,11 +172,16 @@ class ClipBench:
         def scored(members: Ints) -> dict[str, Scores]:
             return {name: score(fitted.model, self._data.versions[name], members) for name in CONDITIONS}
 
-        return _trial(fitted, inner=scored(split.inner), inner_truth=self.truth[split.inner], test=scored(split.test))
+        return _trial(
+            fitted,
+            validation=scored(split.validation),
+            validation_truth=self.truth[split.validation],
+            test=scored(split.test),
+        )
 
 
-class PhoneBench:
-    """A recipe that is shown windows of calls; see `Bench`. The clips are in the order of simulated calls."""
+class CallExperiment:
+    """A recipe that is shown windows of calls; see `Experiment`. The clips are in the order of simulated calls."""
 
     def __init__(
         self,
@@ -188,7 +193,7 @@ class PhoneBench:
         report: Callable[[int, int], None] = lambda done, total: None,
         conditions: Mapping[str, str] = _PHONE_CONDITIONS,
     ) -> None:
-        """Make or load the frames of all clips; arguments and errors as of `bench_for`."""
+        """Make or load the frames of all clips; arguments and errors as of `experiment_for`."""
         self._conditions = conditions
         self.recipe = recipe
         least_s = LEAST_SPEECH_FRAMES / recipe.features.frame_rate_hz
@@ -208,11 +213,11 @@ class PhoneBench:
         checkpoint: Path | None = None,
         report: Callable[[Epoch], None] = lambda epoch: None,
     ) -> Trial:
-        """See `Bench.run`; the length is fixed beforehand, and the inner clips only calibrate."""
+        """See `Experiment.run`; the length is fixed beforehand, and the validation clips only calibrate."""
         fitted = fit_phone(
             self._dataset,
             self._sums,
-            split.learn,
+            split.train,
             recipe=self.recipe,
             seed=seed,
             epochs=epochs or self.recipe.epochs,
@@ -233,16 +238,16 @@ class PhoneBench:
             heard = np.ones(len(members), dtype=bool)
             return {name: Scores(found.log_probs[own], heard) for name, own in self._conditions.items()}
 
-        inner = scored(split.inner)
-        test = inner if split.test is split.inner else scored(split.test)  # a search has no clips beyond the inner ones
-        return _trial(fitted, inner=inner, inner_truth=self.truth[split.inner], test=test)
+        validation = scored(split.validation)
+        test = validation if split.test is split.validation else scored(split.test)  # a search has no other clips
+        return _trial(fitted, validation=validation, validation_truth=self.truth[split.validation], test=test)
 
 
-def _trial(fitted: Fitted, *, inner: dict[str, Scores], inner_truth: Ints, test: dict[str, Scores]) -> Trial:
-    """Calibrate on the inner clips, both conditions together."""
-    heard = np.concatenate([scores.answered for scores in inner.values()])
-    log_probs = np.concatenate([scores.log_probs for scores in inner.values()])[heard]
-    truth = np.tile(inner_truth, len(inner))[heard]
+def _trial(fitted: Fitted, *, validation: dict[str, Scores], validation_truth: Ints, test: dict[str, Scores]) -> Trial:
+    """Calibrate on the validation clips, both conditions together."""
+    heard = np.concatenate([scores.answered for scores in validation.values()])
+    log_probs = np.concatenate([scores.log_probs for scores in validation.values()])[heard]
+    truth = np.tile(validation_truth, len(validation))[heard]
     weights = np.ones(len(truth))
     temperature = fit_temperature(log_probs, truth, weights=weights)
     probs = scale(log_probs, temperature=temperature)

@@ -21,7 +21,7 @@ from export.evaluation.out_of_fold import Measured, Results, Rows
 from export.evaluation.report import Scored
 from export.features.channel_statistics import LEAST_SPEECH_FRAMES
 from export.recipes.base import Recipe
-from export.training.experiment import ANSWERS_RIGHT, Bench, Trial
+from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
 from export.training.fit_clip import Scores
 from export.training.settings import Settings
 from export.training.splits import Split
@@ -73,21 +73,21 @@ def describe(
 
 
 def describe_trial(
-    trial: Trial, *, bench: Bench, split: Split, corpora: Sequence[Corpus], settings: Settings, title: Title
+    trial: Trial, *, experiment: Experiment, split: Split, corpora: Sequence[Corpus], settings: Settings, title: Title
 ) -> ModelSpec:
     """Specification of a model that was trained on one side of a split, probe apart.
 
     Args:
         trial: what came of it.
-        bench: recipe and clips.
+        experiment: recipe and clips.
         split: of the clips.
         corpora: where the clips are from.
         settings: of the run.
         title: of the model.
     """
-    inner = "of other speakers" if split.inner_strangers else "of the same speakers"
+    inner = "of other speakers" if split.speaker_independent else "of the same speakers"
     return dataclasses.replace(
-        bench.spec,
+        experiment.spec,
         name=title.name,
         version=title.version,
         temperature=round(trial.temperature, 4),
@@ -95,12 +95,13 @@ def describe_trial(
         licence=licences(corpora),
         training=MappingProxyType(
             {
-                "recipe": bench.recipe.name,
-                "network": bench.recipe.model,
+                "recipe": experiment.recipe.name,
+                "network": experiment.recipe.model,
                 "corpora": corpora_facts(corpora),
-                **run_facts(trial, bench=bench, split=split, settings=settings),
+                **run_facts(trial, experiment=experiment, split=split, settings=settings),
                 "counts_as": _changed(settings.counts_as),
-                "calibrated_on": f"{len(split.inner)} clips {inner} that no weight was fitted on, clean and by phone",
+                "calibrated_on": f"{len(split.validation)} clips {inner} that no weight was fitted on, clean and by "
+                "phone",
             }
         ),
         metrics=MappingProxyType(summary_of_trial(split=split, protocol=settings.protocol, inner=inner)),
@@ -108,7 +109,7 @@ def describe_trial(
     )
 
 
-def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: Settings) -> dict[str, object]:
+def run_facts(trial: Trial, *, experiment: Experiment, split: Split, settings: Settings) -> dict[str, object]:
     """What is known of a training besides its figures; arguments as of `describe_trial`."""
     return {
         "protocol": settings.protocol,
@@ -117,11 +118,11 @@ def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: Settings) -
         "seed": settings.seed,
         "epochs": trial.epochs,
         "kept_epoch": trial.kept,
-        "clips": {"learnt": len(split.learn), "inner": len(split.inner), "tested": len(split.test)},
+        "clips": {"learnt": len(split.train), "inner": len(split.validation), "tested": len(split.test)},
         "data_sha256": {
-            "learnt": data_hash(bench.clips[index] for index in split.learn),
-            "inner": data_hash(bench.clips[index] for index in split.inner),
-            "tested": data_hash(bench.clips[index] for index in split.test),
+            "learnt": data_hash(experiment.clips[index] for index in split.train),
+            "inner": data_hash(experiment.clips[index] for index in split.validation),
+            "tested": data_hash(experiment.clips[index] for index in split.test),
         },
     }
 
@@ -129,7 +130,7 @@ def run_facts(trial: Trial, *, bench: Bench, split: Split, settings: Settings) -
 def summary_of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
     """Protocol, in words; the settings were found on speakers of public corpora, which has to be said of these."""
     by_corpus = results.folds_by == "corpus"
-    parts, strangers = len(results.speakers_by_fold), results.strangers
+    parts, strangers = len(results.speakers_by_fold), results.held_out
     split = (
         f"every corpus scored by a network that learnt from the {parts - 1} others and heard nothing of it"
         if by_corpus
@@ -162,7 +163,7 @@ def summary_of_trial(*, split: Split, protocol: str, inner: str) -> dict[str, ob
     return {
         "protocol": (
             f"{_PROTOCOLS[protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
-            f"{len(split.learn)}; the epoch was chosen on {len(split.inner)} others {inner}"
+            f"{len(split.train)}; the epoch was chosen on {len(split.validation)} others {inner}"
         ),
         "min_confidence": (
             f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose the "
@@ -171,9 +172,11 @@ def summary_of_trial(*, split: Split, protocol: str, inner: str) -> dict[str, ob
     }
 
 
-def scored_clips(trial: Trial, *, bench: Bench, split: Split) -> dict[str, Scored]:
+def scored_clips(trial: Trial, *, experiment: Experiment, split: Split) -> dict[str, Scored]:
     """Calibrated probabilities of the tested clips by condition; one without an answer has a wrong one."""
-    return {name: _scored(scores, bench.truth[split.test], trial.temperature) for name, scores in trial.scores.items()}
+    return {
+        name: _scored(scores, experiment.truth[split.test], trial.temperature) for name, scores in trial.scores.items()
+    }
 
 
 def _scored(scores: Scores, truth: Ints, temperature: float) -> Scored:
@@ -223,7 +226,7 @@ def _training(corpora: Sequence[Corpus], recipe: Recipe, settings: Settings, res
         "corpora": corpora_facts(corpora),
         "counts_as": _changed(settings.counts_as),
         "folds_by": results.folds_by,
-        "calibrated_on": f"{results.strangers} the network did not train on",
+        "calibrated_on": f"{results.held_out} the network did not train on",
         "leaking": False,
         "seed": settings.seed,
         "windows_seen": (settings.epochs or recipe.epochs) * recipe.steps * recipe.batch,

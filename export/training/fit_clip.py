@@ -1,6 +1,6 @@
-"""The training of one network on cut clips: epochs until the inner clips say that it is enough, the best one kept.
+"""The training of one network on cut clips: epochs until the validation clips say that it is enough, the best one kept.
 
-Station of the line: clip_data -> **fit** -> figures. Order of the clips, choice of their versions, weights and dropout
+Order of the clips, choice of their versions, weights and dropout
 all come from one seed, epoch by epoch.
 """
 
@@ -42,13 +42,13 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """Training clips in all their versions, and the inner clips, which have one."""
+    """Training clips in all their versions, and the validation clips, which have one."""
 
     versions: FloatArray  # (versions, n, t, c)
     has_version: BoolArray  # (versions, n)
     truth: Ints
-    inner: FloatArray
-    inner_truth: Ints
+    validation: FloatArray
+    validation_truth: Ints
 
 
 def fit(
@@ -75,8 +75,8 @@ def fit(
         report: called after every epoch.
 
     Returns:
-        The network with the weights of the epoch that was best on the inner clips: most of them right, of equal ones
-        the least loss.
+        The network with the weights of the epoch that was best on the validation clips: most of them right, of equal
+        ones the least loss.
 
     Raises:
         ExportError: no clip to learn from, or none to choose by; the checkpoint cannot be written.
@@ -133,10 +133,10 @@ def answers(model: keras.Model, features: FloatArray) -> Probs:
 
 def _material(data: ClipData, split: Split, *, truth: Ints, recipe: Recipe) -> _Material:
     """Clips that have a window as they are; where an augmentation lost its speech, that version is not drawn."""
-    clean, heard = data.versions[CLEAN].first_of(split.learn)
-    inner, inner_heard = data.versions[CLEAN].first_of(split.inner)
-    if not len(heard) or not len(inner_heard):
-        found = f"{len(heard)} clips with speech to learn from and {len(inner_heard)} to choose the epoch by"
+    clean, heard = data.versions[CLEAN].first_of(split.train)
+    validation, validation_members = data.versions[CLEAN].first_of(split.validation)
+    if not len(heard) or not len(validation_members):
+        found = f"{len(heard)} clips with speech to learn from and {len(validation_members)} to choose the epoch by"
         raise ExportError(f"{found}; expected at least one of each, give more data", code="no_data")
     versions, there = [clean], [np.ones(len(heard), dtype=bool)]
     for name in recipe.augmentations:
@@ -146,7 +146,7 @@ def _material(data: ClipData, split: Split, *, truth: Ints, recipe: Recipe) -> _
         version[rows] = first
         versions.append(version)
         there.append(rows)
-    return _Material(np.stack(versions), np.stack(there), truth[heard], inner, truth[inner_heard])
+    return _Material(np.stack(versions), np.stack(there), truth[heard], validation, truth[validation_members])
 
 
 def _task(material: _Material, recipe: Recipe) -> Task:
@@ -163,7 +163,7 @@ def _task(material: _Material, recipe: Recipe) -> Task:
 
 
 def _run_epoch(model: keras.Model, material: _Material, *, recipe: Recipe, number: int, seed: int) -> Epoch:
-    """Show every clip once, in one of its versions, and measure on the inner clips.
+    """Show every clip once, in one of its versions, and measure on the validation clips.
 
     The last few clips of the order, too few for a batch, wait for another epoch: one shape is compiled once.
     """
@@ -176,12 +176,12 @@ def _run_epoch(model: keras.Model, material: _Material, *, recipe: Recipe, numbe
     version_of = chosen[ranked.argmax(axis=0), np.arange(count)]  # the first of the order that is there
     features = material.versions[version_of[order], order]
     told = model.fit(features, material.truth[order], batch_size=batch, shuffle=False, verbose=0).history
-    probs = answers(model, material.inner)
-    own = probs[np.arange(len(probs)), material.inner_truth]
+    probs = answers(model, material.validation)
+    own = probs[np.arange(len(probs)), material.validation_truth]
     return Epoch(
         epoch=number,
         loss=float(told["loss"][0]),
         accuracy=float(told["accuracy"][0]),
         val_loss=float(-np.log(np.maximum(own, 1e-7)).mean()),
-        val_accuracy=float((probs.argmax(axis=1) == material.inner_truth).mean()),
+        val_accuracy=float((probs.argmax(axis=1) == material.validation_truth).mean()),
     )

@@ -1,7 +1,8 @@
 """The epochs of a training: until they are enough, the best one kept, each on the disk, so that the next goes on.
 
-Used by `fit` and `fit_phone`. What an epoch draws comes from its seed and its number alone, so a training that was
-interrupted goes on as if it had not been.
+What an epoch draws comes from its seed and its number alone, so a training that was interrupted goes on as if it had
+not been. Keras' own callbacks do not: after `BackupAndRestore`, `EarlyStopping` has forgotten the best epoch and its
+weights, and the history begins anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.features.cache import keep_progress
+from export.cache import cache_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -27,8 +28,8 @@ class Epoch:
     Attributes:
         epoch: its number, from 1.
         loss, accuracy: on what was learnt from.
-        val_loss, val_accuracy: on the inner clips, which no weight was fitted on; None where the length of the training
-            is fixed beforehand and nobody looks.
+        val_loss, val_accuracy: on validation clips, which no weight was fitted on; None where the length of the
+            training is fixed beforehand.
     """
 
     epoch: int
@@ -39,9 +40,9 @@ class Epoch:
 
     def __str__(self) -> str:
         """One line for people."""
-        inner = "" if self.val_loss is None else f"; inner clips: loss {self.val_loss:.3f}"
-        inner += "" if self.val_accuracy is None else f", accuracy {self.val_accuracy:.3f}"
-        return f"epoch {self.epoch}: loss {self.loss:.3f}, accuracy {self.accuracy:.3f}{inner}"
+        validation = "" if self.val_loss is None else f"; validation: loss {self.val_loss:.3f}"
+        validation += "" if self.val_accuracy is None else f", accuracy {self.val_accuracy:.3f}"
+        return f"epoch {self.epoch}: loss {self.loss:.3f}, accuracy {self.accuracy:.3f}{validation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def run_epochs(
 
 
 def _kept(history: list[Epoch]) -> int:
-    """Number of the epoch that was best on the inner clips, or of the last one where nobody looked; 0 before any."""
+    """Number of the epoch that was best in validation, or of the last one where nobody looked; 0 before any."""
     return max(history, key=_merit).epoch if history else 0
 
 
@@ -108,7 +109,7 @@ def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any
     told = json.dumps([asdict(epoch) for epoch in history])
     parts = {f"state_{index}": value for index, value in enumerate(state)}
     parts |= {f"best_{index}": value for index, value in enumerate(best)}
-    keep_progress(place, {"history": np.array(told), **parts})
+    cache_arrays(place, {"history": np.array(told), **parts})
 
 
 def _restore(place: Path, model: keras.Model, *, epochs: int) -> tuple[list[Epoch], list[Any]]:

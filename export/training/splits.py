@@ -1,7 +1,11 @@
-"""How clips are split into those that are learnt from, those that choose when to stop, and those that are tested.
+"""How clips are split into those that weights are fitted on, those that choose when to stop, and those that are tested.
 
-`speakers` and `corpora` test people that nobody learnt from. `random` does what many projects do, puts the same people
-on both sides, and is called leaking wherever its figures appear.
+`speakers` and `corpora` test people whom the network was not trained on. `random` does what many projects do, puts the
+same people on both sides, and is called leaking wherever its figures appear.
+
+Parts are those of scikit-learn's `LeaveOneGroupOut`. Who of many speakers is in which part, and who validates, is dealt
+here: `StratifiedGroupKFold` may leave a part empty or put the two speakers of a small corpus into one, and other draws
+than these would void every figure that was measured.
 """
 
 from __future__ import annotations
@@ -15,12 +19,11 @@ import numpy as np
 from export.arrays import Ints
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.training.folds import assign_folds
 
 Protocol = Literal["speakers", "random", "corpora"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
-TEST_SHARE, INNER_SHARE = 0.2, 0.1
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _FEW_SPEAKERS = 10  # up to here every speaker is a fold
 _FOLDS = 5
 _RAVDESS_FOLDS = 6
@@ -32,19 +35,19 @@ class Split:
 
     Attributes:
         name: of what is tested.
-        learn: what weights are fitted on.
-        inner: what chooses the epoch and calibrates.
+        train: what weights are fitted on.
+        validation: what chooses the epoch and calibrates.
         test: what is measured.
-        leaking: a speaker of the test is among those learnt from.
-        inner_strangers: no speaker of `inner` is among those learnt from.
+        leaking: a speaker of the test is among those trained on.
+        speaker_independent: no speaker of `validation` is among those trained on.
     """
 
     name: str
-    learn: Ints
-    inner: Ints
+    train: Ints
+    validation: Ints
     test: Ints
     leaking: bool
-    inner_strangers: bool
+    speaker_independent: bool
 
 
 def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Split]:
@@ -53,7 +56,7 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
     Args:
         clips: of one corpus or several.
         protocol: see the module.
-        seed: of what is drawn: the random halves, the dealing of many speakers over folds, the inner clips.
+        seed: of what is drawn: the random halves, the dealing of many speakers over folds, the validation clips.
 
     Returns:
         One for `random`, one a speaker or fold for `speakers` (RAVDESS: actor modulo 6), one a corpus for `corpora`.
@@ -66,13 +69,10 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
         order = rng.permutation(len(clips))
         tests = {"20 % of the clips": np.sort(order[: max(1, round(TEST_SHARE * len(clips)))])}
     elif protocol == "corpora":
-        tests = _by(clips, [clip.corpus for clip in clips], "corpus")
+        tests = _each_once([clip.corpus for clip in clips], "corpus")
     else:
-        tests = _by(clips, _speaker_folds(clips, seed=seed), "speaker")
-    found = [_split(clips, name, test, rng) for name, test in tests.items()]
-    for split in found:
-        _refuse_overlap(clips, split)
-    return found
+        tests = _each_once(_speaker_folds(clips, seed=seed), "speaker")
+    return [_split(clips, name, test, rng) for name, test in tests.items()]
 
 
 def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> list[Split]:
@@ -80,23 +80,45 @@ def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> l
 
     Args:
         clips: of several corpora.
-        corpus: whose speakers are tested; none of them is among the inner clips.
-        seed: of the dealing of inner clips.
+        corpus: whose speakers are tested; none of them is among the validation clips.
+        seed: of the dealing of validation clips.
 
     Raises:
         ExportError: see `splits`.
     """
     refuse_unknown_speakers(clips)
     rng = np.random.default_rng(seed)
-    people = sorted({clip.person for clip in clips if clip.corpus == corpus})
-    tests = {person: [index for index, clip in enumerate(clips) if clip.person == person] for person in people}
-    found = [
-        _split(clips, person, np.array(test, dtype=np.int64), rng, never_inner=frozenset(people))
-        for person, test in tests.items()
-    ]
-    for split in found:
-        _refuse_overlap(clips, split)
-    return found
+    people = frozenset(clip.person for clip in clips if clip.corpus == corpus)
+    tests = _each_once([clip.person for clip in clips], "speaker")
+    return [_split(clips, person, tests[person], rng, never_validation=people) for person in sorted(people)]
+
+
+def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
+    """Deal the speakers of each corpus over folds, so that nobody is in two of them.
+
+    Args:
+        clips: n of them.
+        folds: how many.
+        seed: of the order in which a corpus' speakers are dealt.
+
+    Returns:
+        int64 (n,), the fold in which each clip is tested. Each corpus goes on where the one before stopped, so that the
+        two speakers of a small corpus do not meet in the same fold and no fold is much larger than another.
+
+    Raises:
+        ExportError: fewer than two folds, or fewer speakers than folds.
+    """
+    rng = np.random.default_rng(seed)
+    corpora: dict[str, set[str]] = {}
+    for clip in clips:
+        corpora.setdefault(clip.corpus, set()).add(clip.person)
+    dealt = [str(person) for corpus in sorted(corpora) for person in rng.permutation(sorted(corpora[corpus]))]
+    if not 2 <= folds <= len(dealt):
+        found = f"{folds} folds with {len(dealt)} speakers: expected one speaker or more in each of two or more folds"
+        advice = "take fewer --folds" if len(dealt) > 1 else "give clips of others, or take --protocol random"
+        raise ExportError(f"{found}; {advice}", code="bad_folds")
+    fold_of = {person: index % folds for index, person in enumerate(dealt)}
+    return np.array([fold_of[clip.person] for clip in clips], dtype=np.int64)
 
 
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
@@ -109,27 +131,30 @@ def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
     if unknown:
         found = f"{len(unknown)} of {len(clips)} clips have no speaker, {unknown[0].path} for one"
         advice = "name them in a manifest (path,label,speaker) or in folders label/speaker, or take --protocol random"
-        raise ExportError(f"{found}; {advice}, whose figures say nothing about strangers", code="no_speaker")
+        raise ExportError(f"{found}; {advice}, whose figures say nothing about new speakers", code="no_speaker")
 
 
 def _speaker_folds(clips: Sequence[Clip], *, seed: int) -> list[str]:
     """The name of the fold in which each clip is tested."""
     refuse_unknown_speakers(clips)
-    if {clip.corpus for clip in clips} == {"ravdess"}:
+    corpora = {clip.corpus for clip in clips}
+    if corpora == {"ravdess"}:
         return [f"actors modulo {_RAVDESS_FOLDS} is {int(clip.speaker) % _RAVDESS_FOLDS}" for clip in clips]
-    people = {clip.person for clip in clips}
-    if len(people) <= _FEW_SPEAKERS:
-        return [clip.speaker if len({clip.corpus for clip in clips}) == 1 else clip.person for clip in clips]
+    if len({clip.person for clip in clips}) <= _FEW_SPEAKERS:
+        return [clip.speaker if len(corpora) == 1 else clip.person for clip in clips]
     return [f"speakers, part {fold + 1} of {_FOLDS}" for fold in assign_folds(clips, folds=_FOLDS, seed=seed)]
 
 
-def _by(clips: Sequence[Clip], groups: list[str], what: str) -> dict[str, Ints]:
+def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
+    """Indices of the clips of each group, by its name."""
+    from sklearn.model_selection import LeaveOneGroupOut
+
     names = sorted(set(groups))
     if len(names) < 2:
-        advice = "give more data, or take --protocol random, whose figures say nothing about strangers"
+        advice = "give more data, or take --protocol random, whose figures say nothing about new speakers"
         raise ExportError(f"only one {what}, {names[0]}: nobody is left to test; {advice}", code="one_group")
-    chosen = np.array(groups)
-    return {name: np.flatnonzero(chosen == name) for name in names}
+    parts = LeaveOneGroupOut().split(groups, groups=groups)  # in the order of the names
+    return {name: np.asarray(test, dtype=np.int64) for name, (_, test) in zip(names, parts, strict=True)}
 
 
 def _split(
@@ -138,33 +163,35 @@ def _split(
     test: Ints,
     rng: np.random.Generator,
     *,
-    never_inner: frozenset[str] = frozenset(),
+    never_validation: frozenset[str] = frozenset(),
 ) -> Split:
     rest = np.setdiff1d(np.arange(len(clips)), test)
-    people = sorted({clips[index].person for index in rest})
-    tested = {clips[index].person for index in test}
-    strangers = len(people) >= 3 and all(clip.speaker for clip in clips) and not tested & set(people)
-    eligible = [index for index in rest if clips[index].person not in never_inner]
+    people, tested = ({clips[index].person for index in part} for part in (rest, test))
+    known = all(clip.speaker for clip in clips)
+    strangers = len(people) >= 3 and known and not tested & people
+    eligible = [index for index in rest if clips[index].person not in never_validation]
     if not eligible:
         raise ExportError(f"{name}: nobody is left to choose by; give other corpora too", code="one_group")
     if strangers:
         order = rng.permutation(sorted({clips[index].person for index in eligible}))
-        kept = set(order[: max(1, round(INNER_SHARE * len(people)))])
-        inner = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
+        kept = set(order[: max(1, round(VALIDATION_SHARE * len(people)))])
+        validation = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
-        inner = np.sort(rng.permutation(eligible)[: max(1, round(INNER_SHARE * len(rest)))])
-    return Split(
+        validation = np.sort(rng.permutation(eligible)[: max(1, round(VALIDATION_SHARE * len(rest)))])
+    split = Split(
         name=name,
-        learn=np.setdiff1d(rest, inner),
-        inner=inner,
+        train=np.setdiff1d(rest, validation),
+        validation=validation,
         test=test,
-        leaking=bool(tested & set(people)) or not all(clip.speaker for clip in clips),
-        inner_strangers=strangers,
+        leaking=bool(tested & people) or not known,
+        speaker_independent=strangers,
     )
+    _refuse_overlap(clips, split)
+    return split
 
 
 def _refuse_overlap(clips: Sequence[Clip], split: Split) -> None:
-    learnt = {clips[index].digest: clips[index] for index in (*split.learn, *split.inner)}
+    learnt = {clips[index].digest: clips[index] for index in (*split.train, *split.validation)}
     both = [(learnt[clips[index].digest], clips[index]) for index in split.test if clips[index].digest in learnt]
     if both:
         known, tested = both[0]

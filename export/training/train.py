@@ -1,7 +1,6 @@
 """Training of a recipe, from corpora to a measured and converted model file.
 
-Reads top to bottom: what decides the result, then the whole job. Half-way states lie in the output folder, and the same
-command goes on from there.
+Reads top to bottom. Half-way states lie in the cache, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import sertag
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts, versions
 from export.conversion.onnx import convert, example_inputs
@@ -17,8 +17,8 @@ from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
 from export.progress import Report
-from export.recipes.base import Recipe, teachable
-from export.training.experiment import Bench, Trial, bench_for
+from export.recipes.base import Recipe, restrict_labels
+from export.training.experiment import PROTOCOL_VERSION, Experiment, Trial, experiment_for
 from export.training.facts import describe_trial, run_facts, scored_clips
 from export.training.settings import Settings, run_hash
 from export.training.splits import Protocol, Split, splits
@@ -44,7 +44,7 @@ def train(
         title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.evaluation.report`.
-        cache: folder for features.
+        cache: folder for features and half-way states.
         jobs: processes that make features.
         report: of the progress.
 
@@ -57,38 +57,41 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
-    recipe = teachable(recipe, {clip.label for clip in clips})
-    bench = bench_for(
+    recipe = restrict_labels(recipe, {clip.label for clip in clips})
+    experiment = experiment_for(
         clips, recipe=recipe, cache=cache, jobs=jobs, report=lambda done, total: report("features", done / total)
     )
-    split = _choose(splits(bench.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold)
+    split = _choose(
+        splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold
+    )
     epochs = settings.epochs or recipe.epochs
-    trial = bench.run(
+    trial = experiment.run(
         split,
         seed=settings.seed,
         epochs=epochs,
-        checkpoint=out / f"training-{run_name(bench, settings)}.npz",
+        checkpoint=cache / f"training-{run_name(experiment, settings)}.npz",
         report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
     )
     report("training", 1.0)
-    spec = describe_trial(trial, bench=bench, split=split, corpora=corpora, settings=settings, title=title)
+    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings, title=title)
     network = recipe.ship(trial.model)
-    examples = example_inputs([bench.clips[index] for index in split.learn], spec=spec)
-    digests = [bench.clips[index].digest for index in (*split.learn, *split.inner)]
+    examples = example_inputs([experiment.clips[index] for index in split.train], spec=spec)
+    digests = [experiment.clips[index].digest for index in (*split.train, *split.validation)]
     keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
     model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
-    write_artefacts(_outcome(bench, split, trial, corpora=corpora, settings=settings), out=out, model=model)
+    write_artefacts(_outcome(experiment, split, trial, corpora=corpora, settings=settings), out=out, model=model)
     return model
 
 
-def run_name(bench: Bench, settings: Settings) -> str:
+def run_name(experiment: Experiment, settings: Settings) -> str:
     """What tells the half-way state of this run from that of another one.
 
     How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that are
     shown windows of calls learn at a rate that falls to 0 with the last epoch.
     """
-    epochs = None if bench.recipe.features.framing == "clip" else settings.epochs or bench.recipe.epochs
-    return run_hash(bench.recipe, bench.clips, settings.protocol, settings.fold, settings.seed, epochs)
+    epochs = None if experiment.recipe.features.framing == "clip" else settings.epochs or experiment.recipe.epochs
+    code = sertag.__version__, PROTOCOL_VERSION
+    return run_hash(experiment.recipe, experiment.clips, settings.protocol, settings.fold, settings.seed, epochs, code)
 
 
 def _choose(found: list[Split], fold: int) -> Split:
@@ -98,18 +101,20 @@ def _choose(found: list[Split], fold: int) -> Split:
     return found[fold]
 
 
-def _outcome(bench: Bench, split: Split, trial: Trial, *, corpora: Sequence[Corpus], settings: Settings) -> Outcome:
+def _outcome(
+    experiment: Experiment, split: Split, trial: Trial, *, corpora: Sequence[Corpus], settings: Settings
+) -> Outcome:
     return Outcome(
-        title=f"{bench.recipe.name}, {split.name} tested",
-        labels=bench.recipe.labels,
+        title=f"{experiment.recipe.name}, {split.name} tested",
+        labels=experiment.recipe.labels,
         history=trial.history,
         kept=trial.kept,
-        conditions=scored_clips(trial, bench=bench, split=split),
+        conditions=scored_clips(trial, experiment=experiment, split=split),
         leaking=split.leaking,
         facts={
-            "recipe": bench.recipe.name,
+            "recipe": experiment.recipe.name,
             "corpora": corpora_facts(corpora),
-            **run_facts(trial, bench=bench, split=split, settings=settings),
+            **run_facts(trial, experiment=experiment, split=split, settings=settings),
             "temperature": trial.temperature,
             "min_confidence": trial.min_confidence,
             "libraries": versions(),

@@ -29,9 +29,10 @@ OWNERS = {
     "tf2onnx": {"conversion"},
     "onnx": {"conversion"},
     "onnxruntime": {"conversion"},
-    "librosa": {"audio"},
+    "librosa": {"audio", "plots"},
     "matplotlib": {"plots"},
     "soundfile": {"audio"},
+    "jinja2": {"card", "exploration"},
     "kagglehub": set(),  # loaded by name, where it is asked for
 }
 TOP = {"__main__", "readme"}  # above all rooms

@@ -122,9 +122,11 @@ def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monke
     seen = []
     true = runs._answers
 
-    def noted(bench: Any, split: Any, work: Any, **options: Any) -> Any:
-        seen.append([{bench.clips[index].person for index in part} for part in (split.learn, split.inner, split.test)])
-        return true(bench, split, work, **options)
+    def noted(experiment: Any, split: Any, work: Any, **options: Any) -> Any:
+        seen.append(
+            [{experiment.clips[index].person for index in part} for part in (split.train, split.validation, split.test)]
+        )
+        return true(experiment, split, work, **options)
 
     monkeypatch.setattr(runs, "_answers", noted)
     for suite in (SPEAKERS, ACROSS):
@@ -145,11 +147,11 @@ class StopError(Exception):
 
 def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, tmp_path, monkeypatch):
     trained: list[str] = []
-    true = runs.bench_for
+    true = runs.experiment_for
 
     def noted(*arguments: Any, **options: Any) -> Any:
-        bench = true(*arguments, **options)
-        run = bench.run
+        experiment = true(*arguments, **options)
+        run = experiment.run
 
         def counted(split: Any, *, seed: int) -> Any:
             if trained == ["OAF"] and len(stop):
@@ -158,11 +160,11 @@ def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpor
             trained.append(split.name)
             return run(split, seed=seed)
 
-        bench.run = counted
-        return bench
+        experiment.run = counted
+        return experiment
 
     stop = [True]
-    monkeypatch.setattr(runs, "bench_for", noted)
+    monkeypatch.setattr(runs, "experiment_for", noted)
     with pytest.raises(StopError):
         one(corpora, SPEAKERS, TINY, tmp_path)
     interrupted = one(corpora, SPEAKERS, TINY, tmp_path)
@@ -227,7 +229,7 @@ def test_a_disk_that_fills_up_is_one_line(corpora, cache, tmp_path):
     run = one(corpora, SPEAKERS, TINY, cache)
     with pytest.raises(ExportError, match=r"cannot keep what was measured: .*name another --out"):
         store.add(tmp_path / "file" / "x", SPEAKERS, "bilstm", run)
-    with largest_file(0), pytest.raises(ExportError, match="cannot keep features"):
+    with largest_file(0), pytest.raises(ExportError, match="cannot keep this for the next run"):
         one(corpora, SPEAKERS, TINY, tmp_path / "cache")
 
 

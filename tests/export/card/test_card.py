@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("jinja2", reason="the extra `export` is not installed")
+
 from export.card.card import card
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.onnx_models import PAPER_FEATURES, tiny_spec

@@ -197,9 +197,9 @@ def test_what_goes_wrong_inside_is_not_hidden():
 
 
 @pytest.mark.parametrize("item", ["sad", "=sad", ""])
-def test_a_wish_without_a_label_is_refused(item):
+def test_a_map_without_a_label_is_refused(item):
     with pytest.raises(click.BadParameter, match="is not FOUND=LABEL"):
-        console.label_map(["calm=neutral", item])
+        console.parse_label_map(["calm=neutral", item])
 
 
 def test_progress_in_a_pipe_is_a_line_for_what_there_is_to_tell(capsys):

@@ -77,7 +77,7 @@ def test_what_a_label_counts_as(label, onto, expected):
 @pytest.mark.parametrize(("wish", "expected"), [("sad", "sad"), ("", None)])
 @pytest.mark.parametrize("label", ["calm", "angry", "billing"])
 def test_the_users_wishes_come_first(label, wish, expected):
-    assert mapping({label}, onto=LABELS, renamed={label: wish}) == {label: expected}
+    assert mapping({label}, onto=LABELS, label_map={label: wish}) == {label: expected}
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_the_users_wishes_come_first(label, wish, expected):
 )
 def test_what_nobody_knows_is_refused(found, renamed, message):
     with pytest.raises(ExportError, match=message) as refused:
-        mapping(found, onto=LABELS, renamed=renamed)
+        mapping(found, onto=LABELS, label_map=renamed)
     assert refused.value.code == "unknown_label"

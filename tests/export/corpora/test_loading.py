@@ -327,7 +327,7 @@ def test_relabel_merges_leaves_out_and_says_so():
 
 def test_relabel_follows_the_users_wishes_first():
     renamed = {"boredom": "sad", "calm": ""}
-    (found,) = relabel([corpus_of("calm", "boredom", "angry")], onto=LABELS, renamed=renamed)
+    (found,) = relabel([corpus_of("calm", "boredom", "angry")], onto=LABELS, label_map=renamed)
     assert [clip.label for clip in found.clips] == ["sad", "angry"]
     assert found.counts == {"label calm has no counterpart": 1}
 
@@ -357,7 +357,7 @@ def test_relabel_keeps_what_was_left_out_before():
 )
 def test_relabel_refuses_what_cannot_be_learnt_from(corpora, renamed, message, code):
     with pytest.raises(ExportError, match=message) as refused:
-        relabel(corpora, onto=LABELS, renamed=renamed)
+        relabel(corpora, onto=LABELS, label_map=renamed)
     assert refused.value.code == code
 
 

@@ -42,7 +42,7 @@ def test_each_clip_has_its_source_kind_and_licence(tmp_path):
     ]
     assert corpus.licence == "books: CC BY 4.0; line: MIT"
     assert {reason: [Path(name).name for name in names] for reason, names in corpus.skipped.items()} == {
-        "no such file": ["gone.wav"],
+        "no such file": ["gone.wav (line 4)"],
         "not in the manifest": ["stray.wav"],
     }
 
@@ -59,7 +59,7 @@ def test_the_manifest_may_lie_in_the_folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("rows", "message"),
-    [("", "none of 0 listed recordings is there"), (None, "")],
+    [("", "none of the recordings of the corpus ordinary that it lists is there"), (None, "")],
 )
 def test_a_folder_without_a_listed_clip_is_refused(tmp_path, rows, message):
     root = data_folder(tmp_path, rows="" if rows == "" else None)
@@ -73,7 +73,7 @@ def test_a_folder_without_a_listed_clip_is_refused(tmp_path, rows, message):
 def test_a_manifest_without_the_columns_is_refused(tmp_path):
     root = data_folder(tmp_path)
     (root / "manifest.csv").write_text("path,label\nordinary/line/a.wav,neutral\n")
-    with pytest.raises(ExportError, match="lacks the columns corpus, emotion, kind, license, source, speaker"):
+    with pytest.raises(ExportError, match=r"manifest\.csv: none of .* with the columns path, corpus, speaker, emotion"):
         load(root / "ordinary")
 
 

@@ -89,7 +89,7 @@ def test_a_model_of_sentiments_is_measured_on_emotions(tmp_path, says):
 def test_wishes_come_first(tmp_path, says):
     says("sad", "neutral")
     renamed = {"boredom": "sad", "angry": "", "furious": "neutral"}
-    found = measure(model(tmp_path), corpus(["angry", "boredom", "furious"]), renamed=renamed)["own"]
+    found = measure(model(tmp_path), corpus(["angry", "boredom", "furious"]), label_map=renamed)["own"]
     assert found.counts_as == {"boredom": "sad", "furious": "neutral"}
     assert found.left_out == {"angry": 1}
     assert found.figures.uar == 1
@@ -98,7 +98,7 @@ def test_wishes_come_first(tmp_path, says):
 def test_a_wish_for_one_corpus_is_no_wish_for_another(tmp_path, says):
     says("sad", "angry")
     found = measure(
-        model(tmp_path), corpus(["furious"], name="a"), corpus(["angry"], name="b"), renamed={"furious": "sad"}
+        model(tmp_path), corpus(["furious"], name="a"), corpus(["angry"], name="b"), label_map={"furious": "sad"}
     )
     assert [item.counts_as for item in found.values()] == [{"furious": "sad"}, {"angry": "angry"}]
 
@@ -114,7 +114,7 @@ def test_a_wish_for_one_corpus_is_no_wish_for_another(tmp_path, says):
 )
 def test_labels_that_fit_nowhere_are_refused(tmp_path, labels, renamed, message):
     with pytest.raises(ExportError, match=message) as caught:
-        measure(model(tmp_path), corpus(labels), renamed=renamed)
+        measure(model(tmp_path), corpus(labels), label_map=renamed)
     assert caught.value.code == "unknown_label"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,9 @@ from export.evaluation.metrics import (
     area_under_curve,
     calibration_error,
     count_confusion,
-    false_alarms,
     figures,
-    merit,
     sentiment_uar,
+    uar_accuracy,
 )
 from export.evaluation.out_of_fold import measure
 from export.evaluation.predictions import CONDITIONS, Predictions
@@ -63,26 +61,6 @@ def test_figures_that_are_not_defined_are_left_out():
     assert found.recall == {"angry": 1.0, "happy": 0.0}
     assert found.f1 == {"angry": pytest.approx(0.8), "happy": 0.0}
     assert found.macro_f1 == pytest.approx(0.4)
-
-
-@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
-@settings(max_examples=100, deadline=None)
-def test_precision_and_f1_are_those_of_scikit_learn(pairs):
-    oracle = pytest.importorskip("sklearn.metrics")
-    truth, said = np.array(pairs, dtype=np.int64).T
-    labels = (*LABELS, "fear")
-    found = figures(np.eye(4)[said], truth, labels=labels)
-    precision, recall, f1, support = oracle.precision_recall_fscore_support(
-        truth, said, labels=range(4), zero_division=np.nan
-    )
-    occurs = support > 0
-    assert found.precision == {
-        label: pytest.approx(v) for label, v in zip(labels, precision, strict=True) if not np.isnan(v)
-    }
-    assert found.recall == {label: pytest.approx(recall[i]) for i, label in enumerate(labels) if occurs[i]}
-    assert found.f1 == {label: pytest.approx(f1[i]) for i, label in enumerate(labels) if occurs[i]}
-    assert found.macro_f1 == pytest.approx(f1[occurs].mean())
-    assert found.uar == pytest.approx(recall[occurs].mean())
 
 
 def test_calibration_error_of_boasting():
@@ -164,54 +142,18 @@ def test_rows_are_merged_as_windows_become_a_row():
     assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
 
 
-SCORED = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("angry", "calm", "other"))), min_size=2, max_size=40)
-
-
-def scored(clips: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores with many ties, and who is angry and who calm."""
-    kinds = np.array([kind for _, kind in clips])
-    return np.array([score / 9 for score, _ in clips]), kinds == "angry", kinds == "calm"
-
-
-@given(clips=SCORED.filter(lambda clips: {"angry"} < {kind for _, kind in clips}))
-@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=40))
+@settings(max_examples=50, deadline=None)
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(clips):
-    scores, angry, _ = scored(clips)
+    scores, angry = np.array([score / 9 for score, _ in clips]), np.array([own for _, own in clips])
+    if angry.all() or not angry.any():
+        return
     pairs = [(one > other) + (one == other) / 2 for one in scores[angry] for other in scores[~angry]]
     assert area_under_curve(scores, angry) == pytest.approx(np.mean(pairs))
-    assert area_under_curve(-scores, angry) == pytest.approx(1 - np.mean(pairs))
-
-
-@given(
-    clips=SCORED.filter(lambda clips: {"angry", "calm"} <= {kind for _, kind in clips}),
-    found=st.sampled_from((Fraction(1, 2), Fraction(4, 5), Fraction(1))),
-)
-@settings(max_examples=100, deadline=None)
-def test_false_alarms_are_those_of_the_highest_threshold_that_finds_enough(clips, found):
-    scores, angry, calm = scored(clips)
-    enough = [t for t in set(scores) if (scores[angry] >= t).sum() >= found * int(angry.sum())]
-    expected = (scores[calm] >= max(enough)).mean()
-    assert false_alarms(scores, angry, calm, found=float(found)) == pytest.approx(expected)
-
-
-def test_clips_that_are_neither_angry_nor_calm_raise_no_alarm():
-    scores, angry, calm = scored([(9, "angry"), (5, "angry"), (7, "other"), (6, "calm"), (4, "calm")])
-    assert false_alarms(scores, angry, calm, found=0.5) == 0.0
-    assert false_alarms(scores, angry, calm, found=1.0) == 0.5
-
-
-@pytest.mark.parametrize("count", [*range(1, 60), 1000])
-def test_exactly_as_many_are_found_as_were_asked_for(count):
-    scores = np.linspace(1, 0, count, endpoint=False)
-    both = np.append(scores, scores)
-    angry = np.arange(2 * count) < count
-    for found in (Fraction(1, 2), Fraction(4, 5)):
-        needed = -(-found.numerator * count // found.denominator)
-        assert false_alarms(both, angry, ~angry, found=float(found)) == pytest.approx(needed / count)
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=3, max_size=3))
-def test_merit_counts_clips_without_an_answer_as_errors(counts):
+def test_clips_without_an_answer_are_errors(counts):
     confusion, unanswered = np.array(counts)[:, :3], np.array(counts)[:, 3]
     if not np.array(counts).sum():
         return
@@ -223,7 +165,7 @@ def test_merit_counts_clips_without_an_answer_as_errors(counts):
         if any(truth == row for truth, _ in pairs)
     ]
     accuracy = np.mean([truth == told for truth, told in pairs])
-    assert merit(confusion, unanswered) == pytest.approx((np.mean(recalls), accuracy))
+    assert uar_accuracy(confusion, unanswered) == pytest.approx((np.mean(recalls), accuracy))
 
 
 SENTIMENTS = ("negative", "positive", "neutral", "negative")  # of angry, happy, neutral and sad

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("pandas", reason="the extra `export` is not installed")
+
+import pandas as pd
+
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import load
-from export.exploration.survey import survey
+from export.exploration.survey import median_clip, problems, readable, summary, survey
 from tests.audio_files import encoded, tones, wav
 
 
@@ -30,11 +34,11 @@ def quiet(what: str, share: float) -> None:
 
 def test_a_recording_is_measured_at_its_own_rate(tmp_path):
     stereo = tones(1.5, rate_hz=22050, channels=2)
-    (sound,) = survey(corpus_of(tmp_path, a_sad_1=encoded(stereo, rate_hz=22050)), report=quiet).sounds
-    assert (sound.duration_s, sound.rate_hz, sound.channels, sound.truncated) == (1.5, 22050, 2, "")
+    found = survey(corpus_of(tmp_path, a_sad_1=encoded(stereo, rate_hz=22050)), report=quiet).iloc[0]
+    assert (found.duration_s, found.rate_hz, found.channels, found.status, found.message) == (1.5, 22050, 2, "ok", "")
     expected_dbfs = 10 * np.log10(np.mean(stereo.mean(axis=1) ** 2))
-    assert sound.level_dbfs == pytest.approx(expected_dbfs, abs=0.01)
-    assert sound.offset == pytest.approx(0, abs=1e-3)
+    assert found.level_dbfs == pytest.approx(expected_dbfs, abs=0.01)
+    assert found.dc_offset == pytest.approx(0, abs=1e-3)
 
 
 def test_quiet_clips_and_dc_offsets_are_counted(tmp_path):
@@ -45,9 +49,11 @@ def test_quiet_clips_and_dc_offsets_are_counted(tmp_path):
         "a_sad_4": encoded(tones(1) + np.float32(0.005), subtype="FLOAT"),
         "a_sad_5": encoded(np.zeros((8000, 1), np.float32)),
     }
-    found = survey(corpus_of(tmp_path, **recordings), report=quiet)
-    assert (found.quiet, found.offset) == (2, 2)
-    assert found.sounds[4].level_dbfs == pytest.approx(-90)
+    corpus = corpus_of(tmp_path, **recordings)
+    clips = survey(corpus, report=quiet)
+    counted = summary(corpus, clips)
+    assert (counted["quiet"], counted["dc_offset"]) == (2, 2)
+    assert clips.level_dbfs[4] == pytest.approx(-90)
 
 
 def test_what_cannot_be_read_is_named_and_what_is_cut_is_told(tmp_path):
@@ -58,18 +64,14 @@ def test_what_cannot_be_read_is_named_and_what_is_cut_is_told(tmp_path):
         "a_happy_3": b"",
         "b_happy_4": wav(whole, data_size=4 * 8000),
     }
-    found = survey(corpus_of(tmp_path, **recordings), report=quiet)
-    assert [(item.clip.path.stem, item.code) for item in found.unreadable] == [
-        ("a_sad_2", "not_audio"),
-        ("a_happy_3", "empty_file"),
-    ]
-    assert "a_sad_2.wav" in found.unreadable[0].message
-    assert [sound.clip.path.stem for sound in found.truncated] == ["b_happy_4"]
-    assert "1.000 s could be read" in found.truncated[0].truncated
-    assert len(found.sounds) == 2
-    assert found.labels == {"happy": 2, "sad": 2}  # readable or not
-    assert found.speakers == {"a": {"happy": 1, "sad": 2}, "b": {"happy": 1}}
-    assert list(found.labels) == ["happy", "sad"]
+    corpus = corpus_of(tmp_path, **recordings)
+    clips = survey(corpus, report=quiet)
+    assert list(clips["status"]) == ["ok", "not_audio", "empty_file", "truncated"]
+    assert len(readable(clips)) == 2
+    found = problems(corpus, clips)
+    assert [len(names) for names in found.values()] == [2, 1]
+    assert "a_sad_2.wav" in found["could not be read"][0]
+    assert "1.000 s could be read" in found["truncated"][0]
 
 
 def test_progress_ends_at_one(tmp_path):
@@ -79,11 +81,18 @@ def test_progress_ends_at_one(tmp_path):
     assert told == [("mine", 0.5), ("mine", 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("durations_s", "expected"), [([2.0], 0), ([3.0, 1.0], 1), ([3.0, 1.0, 2.0], 2), ([1.0, 1.0, 1.0, 1.0], 1)]
+)
+def test_the_median_clip_is_the_same_in_any_order(durations_s, expected):
+    clips = pd.DataFrame({"path": [f"{number}.wav" for number in range(len(durations_s))], "duration_s": durations_s})
+    assert median_clip(clips)["path"] == median_clip(clips[::-1])["path"] == f"{expected}.wav"
+
+
 def test_ravdess_is_quiet_as_is_known_of_it(data_dir):
-    found = survey(load(data_dir / "ravdess", name="ravdess"), report=quiet)
-    assert (len(found.sounds), len(found.unreadable), len(found.truncated)) == (1439, 0, 0)
-    assert found.quiet == pytest.approx(176, abs=3)  # in the originals; a copy at another rate differs by a few
-    assert found.offset == 0
-    assert found.rates_hz.total() == 1439
-    assert min(found.durations_s) == pytest.approx(2.936, abs=0.01)
-    assert max(found.durations_s) == pytest.approx(5.272, abs=0.01)
+    corpus = load(data_dir / "ravdess", name="ravdess")
+    found = summary(corpus, survey(corpus, report=quiet))
+    assert (found["clips"], found["unreadable"], found["truncated"], found["dc_offset"]) == (1439, 0, 0, 0)
+    assert found["quiet"] == pytest.approx(176, abs=3)  # in the originals; a copy at another rate differs by a few
+    assert found["shortest_s"] == pytest.approx(2.936, abs=0.01)
+    assert found["longest_s"] == pytest.approx(5.272, abs=0.01)

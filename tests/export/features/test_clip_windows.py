@@ -197,7 +197,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(tmp_path, clip
     cache = tmp_path / "cache"
     with (
         largest_file(size),
-        pytest.raises(ExportError, match=r"cannot keep features: .*another folder with --cache") as caught,
+        pytest.raises(ExportError, match=r"cannot keep this for the next run: .*another folder with --cache") as caught,
     ):
         prepared(clips, cache)
     assert caught.value.code == "cannot_cache"
@@ -210,14 +210,14 @@ def test_a_full_disk_is_called_full(tmp_path, clips):
     place = tmp_path / "cache" / JOB.folder / f"{clips[0].digest}-clean.npz"
     place.parent.mkdir(parents=True)
     place.with_name(f"{place.name}.{os.getpid()}.tmp").symlink_to("/dev/full")
-    with pytest.raises(ExportError, match="the disk is full; what is there already stays of use: make room"):
+    with pytest.raises(ExportError, match="the disk is full; make room"):
         prepared(clips, tmp_path / "cache")
     assert files_under(tmp_path / "cache") == []
 
 
 def test_a_cache_that_nobody_may_write_is_one_line(tmp_path, clips, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match=r"cannot keep features: Not a directory.*--cache"):
+    with pytest.raises(ExportError, match=r"cannot keep this for the next run: Not a directory.*--cache"):
         prepared(clips, tmp_path / "file")
 
     def refuse(*arguments: object) -> None:
@@ -225,5 +225,5 @@ def test_a_cache_that_nobody_may_write_is_one_line(tmp_path, clips, monkeypatch)
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(ExportError, match=r"cannot keep features: Read-only file system"):
+    with pytest.raises(ExportError, match=r"cannot keep this for the next run: Read-only file system"):
         prepared(clips, tmp_path / "cache")

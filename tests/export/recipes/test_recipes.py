@@ -32,8 +32,8 @@ from export.features.call_frames import Preparation, prepare
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.features.file_windows import file_windows
 from export.recipes import RECIPES, lstm_masked, phone
-from export.recipes.base import Recipe, Task, teachable
-from export.training.experiment import LINES_SEED, Bench, Trial, bench_for
+from export.recipes.base import Recipe, Task, restrict_labels
+from export.training.experiment import LINES_SEED, Experiment, Trial, experiment_for
 from export.training.fit_clip import answers
 from export.training.splits import splits
 from sertag.model import Model, Prediction, load
@@ -224,7 +224,7 @@ class Heard:
 class Run:
     """A recipe that was trained for an epoch, the same network as sertag loads it, and what it tagged."""
 
-    bench: Bench
+    experiment: Experiment
     trial: Trial
     model: Model
     graph: onnx.GraphProto
@@ -233,7 +233,7 @@ class Run:
 
     @property
     def by_windows(self) -> bool:
-        return self.bench.recipe.features.framing == "channel"
+        return self.experiment.recipe.features.framing == "channel"
 
 
 @pytest.fixture(scope="module")
@@ -245,19 +245,19 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     cache = corpus.parent / "cache"
     (found,) = relabel(find_corpora([f"emovo={corpus}"]), onto=RECIPES[request.param].labels)
-    recipe = teachable(RECIPES[request.param], {clip.label for clip in found.clips})
-    bench = bench_for(found.clips, recipe=recipe, cache=cache, jobs=1)
-    split = splits(bench.clips, protocol="speakers", seed=1)[0]
+    recipe = restrict_labels(RECIPES[request.param], {clip.label for clip in found.clips})
+    experiment = experiment_for(found.clips, recipe=recipe, cache=cache, jobs=1)
+    split = splits(experiment.clips, protocol="speakers", seed=1)[0]
     with untraced(), pytest.MonkeyPatch.context() as patched:
         patched.setattr("export.training.fit_clip._PREDICT_ROWS", 16)  # all there are
-        trial = bench.run(split, seed=1, epochs=1)
-    spec = dataclasses.replace(bench.spec, temperature=TEMPERATURE)
+        trial = experiment.run(split, seed=1, epochs=1)
+    spec = dataclasses.replace(experiment.spec, temperature=TEMPERATURE)
     network = recipe.ship(trial.model)
-    examples = example_inputs(bench.clips, spec=spec)
+    examples = example_inputs(experiment.clips, spec=spec)
     out = convert(network, spec=spec, examples=examples, out=tmp_path_factory.mktemp("model") / "m.onnx")
     model = load(str(out))
-    heard = [hear(bench.clips[index], model) for index in split.test]
-    return Run(bench, trial, model, onnx.load(out).graph, heard, cache)
+    heard = [hear(experiment.clips[index], model) for index in split.test]
+    return Run(experiment, trial, model, onnx.load(out).graph, heard, cache)
 
 
 def hear(clip: Clip, model: Model) -> Heard:
@@ -280,17 +280,17 @@ def hear(clip: Clip, model: Model) -> Heard:
 
 def windows_of(run: Run) -> list[np.ndarray]:
     """What the network is trained and scored on, of each tested clip."""
-    bench = run.bench
+    experiment = run.experiment
     if run.by_windows:
-        preparation = Preparation(bench.recipe.features, LINES_SEED)
-        dataset = prepare(bench.clips, preparation=preparation, cache=run.cache, jobs=1)
-        sizes = {"frames": bench.spec.window_frames, "hop_frames": bench.spec.window_frames // 2}
+        preparation = Preparation(experiment.recipe.features, LINES_SEED)
+        dataset = prepare(experiment.clips, preparation=preparation, cache=run.cache, jobs=1)
+        sizes = {"frames": experiment.spec.window_frames, "hop_frames": experiment.spec.window_frames // 2}
         return [file_windows(dataset, 0, dataset.clips.index(heard.clip), **sizes)[0] for heard in run.heard]
     clips = [heard.clip for heard in run.heard]
-    job = Job(bench.spec, LINES_SEED)
-    data = prepare_clips(clips, augmentations=bench.recipe.augmentations, job=job, cache=run.cache, jobs=1).versions[
-        CLEAN
-    ]
+    job = Job(experiment.spec, LINES_SEED)
+    data = prepare_clips(
+        clips, augmentations=experiment.recipe.augmentations, job=job, cache=run.cache, jobs=1
+    ).versions[CLEAN]
     return np.split(data.features, data.starts[1:-1])
 
 
@@ -348,7 +348,7 @@ def test_rows_over_the_phone_agree(run):
 def test_the_graph_is_fast_and_small(run):
     kinds = {node.op_type for node in run.graph.node}
     assert not kinds & {"Loop", "Scan", "If"}
-    recipe = run.bench.recipe
+    recipe = run.experiment.recipe
     assert "LSTM" in kinds or recipe.name == "cnn-augmented"
     assert run.model.spec.labels == recipe.labels == tuple(sorted(recipe.labels))
 
@@ -386,4 +386,4 @@ def test_the_masked_recipe_ships_a_twin_that_answers_the_same():
 
 
 def test_labels_without_clips_are_not_taught():
-    assert teachable(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")
+    assert restrict_labels(RECIPES["bilstm"], {"sad", "angry", "boredom"}).labels == ("angry", "sad")

@@ -169,7 +169,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(corpora, trained,
     assert resumed.kept == 2
     for one, other in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ExportError, match="cannot keep the training: No such file or directory"):
+    with pytest.raises(ExportError, match="cannot keep this for the next run: No such file or directory"):
         fit(checkpoint=tmp_path / "none" / "t.npz")
 
 
@@ -396,9 +396,9 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(corpora, train
     (fold, *_) = trained.parent.glob("fold-*.npz")
     predictions = load_predictions(fold)
     with largest_file(size):
-        with pytest.raises(ExportError, match=r"cannot keep features: .*another folder with --cache"):
+        with pytest.raises(ExportError, match=r"cannot keep this for the next run: .*another folder with --cache"):
             load_dataset(corpora, recipe=SMALL, seed=1, cache=tmp_path / "cache", report=lambda what, share: None)
-        with pytest.raises(ExportError, match=r"cannot keep the training: .*make room or name another --out"):
+        with pytest.raises(ExportError, match=r"cannot keep this for the next run: .*make room"):
             save_predictions(tmp_path / "fold.npz", dataclasses.replace(predictions, members=np.arange(size)))
     assert [place for place in tmp_path.rglob("*") if place.is_file()] == []
 

@@ -1,4 +1,4 @@
-"""Recipes on the bench: the same record whether a network looks at cut clips or is shown windows of calls."""
+"""Experiments: the same record whether a network looks at cut clips or is shown windows of calls."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from export.evaluation.predictions import MAKE_UPS, made_up
 from export.features.clip_windows import CONDITIONS
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
-from export.training import experiment
-from export.training.experiment import ClipBench, PhoneBench, Trial, _trial, bench_for
+from export.training.experiment import CallExperiment, ClipExperiment, Trial, _trial, experiment_for
 from export.training.fit_clip import Scores
 from export.training.loop import Epoch, Fitted
 from export.training.splits import Split, splits
@@ -76,32 +75,32 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_framing_of_the_features_decides_the_bench(clips, cache):
-    assert isinstance(bench_for(clips, recipe=TINY, cache=cache, jobs=1), ClipBench)
+    assert isinstance(experiment_for(clips, recipe=TINY, cache=cache, jobs=1), ClipExperiment)
     told: list[tuple[int, int]] = []
-    found = bench_for(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
-    assert isinstance(found, PhoneBench)
+    found = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
+    assert isinstance(found, CallExperiment)
     assert told[-1] == (3, 3)  # calls, one a speaker
 
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
 def test_clips_and_truth_belong_together(clips, cache, recipe):
-    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
-    assert sorted(bench.clips, key=lambda clip: clip.path) == sorted(clips, key=lambda clip: clip.path)
-    assert [LABELS[index] for index in bench.truth] == [clip.label for clip in bench.clips]
-    assert bench.spec.labels == LABELS
-    assert bench.spec.sentiment["happy"] == "positive"
-    assert (bench.spec.window_s, bench.spec.offset_s) == (recipe.window_s, recipe.offset_s)
-    assert bench.spec.features == recipe.features
+    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1)
+    assert sorted(experiment.clips, key=lambda clip: clip.path) == sorted(clips, key=lambda clip: clip.path)
+    assert [LABELS[index] for index in experiment.truth] == [clip.label for clip in experiment.clips]
+    assert experiment.spec.labels == LABELS
+    assert experiment.spec.sentiment["happy"] == "positive"
+    assert (experiment.spec.window_s, experiment.spec.offset_s) == (recipe.window_s, recipe.offset_s)
+    assert experiment.spec.features == recipe.features
 
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
 def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path, recipe):
-    bench = bench_for(clips, recipe=recipe, cache=cache, jobs=1)
-    split = splits(bench.clips, protocol="speakers", seed=1)[1]
+    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1)
+    split = splits(experiment.clips, protocol="speakers", seed=1)[1]
     told: list[Epoch] = []
     place = tmp_path / "t.npz"
     with untraced():
-        trial = bench.run(split, seed=1, epochs=1, checkpoint=place, report=told.append)
+        trial = experiment.run(split, seed=1, epochs=1, checkpoint=place, report=told.append)
     assert (trial.epochs, trial.kept, trial.history) == (1, 1, tuple(told))
     assert place.exists()
     assert tuple(trial.scores) == CONDITIONS
@@ -110,23 +109,23 @@ def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path
         np.testing.assert_allclose(np.exp(scores.log_probs[scores.answered]).sum(axis=1), 1, atol=0.05)
     assert 0.1 <= trial.temperature <= 10
     assert 0 < trial.min_confidence <= 1
-    inner_looked_at = trial.history[0].val_loss is not None
-    assert inner_looked_at == (recipe is TINY)  # the length of the phone's training is fixed beforehand
+    validated = trial.history[0].val_loss is not None
+    assert validated == (recipe is TINY)  # the length of the phone's training is fixed beforehand
 
 
 def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips, cache, monkeypatch):
-    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
     asked: list[tuple[int, int, tuple[str, ...]]] = []
 
     def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> Fitted:
         asked.append((seed, epochs, recipe.labels))
         raise InterruptedError
 
-    monkeypatch.setattr(experiment, "fit_phone", note)
-    split = splits(bench.clips, protocol="random", seed=1)[0]
+    monkeypatch.setattr("export.training.experiment.fit_phone", note)
+    split = splits(experiment.clips, protocol="random", seed=1)[0]
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):
-            bench.run(dataclasses.replace(split, learn=np.arange(1000)), seed=7, epochs=epochs)
+            experiment.run(dataclasses.replace(split, train=np.arange(1000)), seed=7, epochs=epochs)
     assert asked == [(7, 14, LABELS), (7, 3, LABELS)]
 
 
@@ -138,8 +137,8 @@ def test_a_training_is_as_long_whatever_it_learns_from():
 
 @pytest.mark.parametrize("make_up", MAKE_UPS)
 def test_statistics_of_a_channel_are_those_of_the_make_up_that_is_asked_for(clips, cache, make_up):
-    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
-    dataset = bench._dataset
+    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    dataset = experiment._dataset
     for index, clip in enumerate(dataset.clips):
         members = made_up(dataset, index, make_up)
         labels = [dataset.clips[member].label for member in members]
@@ -161,14 +160,14 @@ def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:
 
 def test_calibration_is_that_of_the_inner_clips_with_an_answer():
     sure, unsure = [0.9, 0.1], [0.6, 0.4]
-    inner = {
+    validation = {
         "clean": scores([sure, sure, unsure], [True, True, True]),
         "phone": scores([unsure, sure, [1.0, 1e-9]], [True, True, False]),
     }
     truth = np.array([0, 1, 0])
     test = {"clean": scores([sure], [True])}
     fitted = Fitted(None, (Epoch(1, 1.0, 0.5), Epoch(2, 1.0, 0.5)), kept=2)
-    trial: Trial = _trial(fitted, inner=inner, inner_truth=truth, test=test)
+    trial: Trial = _trial(fitted, validation=validation, validation_truth=truth, test=test)
     log_probs, labels = np.log([sure, sure, unsure, unsure, sure]), np.array([0, 1, 0, 0, 1])
     assert trial.temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
     confidence = scale(log_probs, temperature=trial.temperature).max(axis=1)
@@ -179,13 +178,13 @@ def test_calibration_is_that_of_the_inner_clips_with_an_answer():
     assert trial.scores is test
 
 
-@pytest.mark.parametrize("learn", [[], [0]])
-def test_the_phone_refuses_to_learn_from_nothing(clips, cache, learn):
-    bench = bench_for(clips, recipe=PHONE, cache=cache, jobs=1)
-    bench._sums[0].count[0] = 3  # frames of speech: too few for a window
-    split = Split("x", np.array(learn, dtype=np.int64), np.array([1]), np.array([2]), False, False)
+@pytest.mark.parametrize("train", [[], [0]])
+def test_the_phone_refuses_to_learn_from_nothing(clips, cache, train):
+    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    experiment._sums[0].count[0] = 3  # frames of speech: too few for a window
+    split = Split("x", np.array(train, dtype=np.int64), np.array([1]), np.array([2]), False, False)
     with pytest.raises(
-        ExportError, match=rf"none of {len(learn)} clips to learn from has 40 frames of speech"
+        ExportError, match=rf"none of {len(train)} clips to learn from has 40 frames of speech"
     ) as caught:
-        bench.run(split, seed=1)
+        experiment.run(split, seed=1)
     assert caught.value.code == "no_data"

@@ -27,7 +27,7 @@ from tests.limits import largest_file
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
 CLIPS = 40
-SPLIT = Split("the last", np.arange(24), np.arange(24, 32), np.arange(32, 40), leaking=False, inner_strangers=True)
+SPLIT = Split("the last", np.arange(24), np.arange(24, 32), np.arange(32, 40), leaking=False, speaker_independent=True)
 TRUTH = np.arange(CLIPS) % len(LABELS)
 
 
@@ -127,7 +127,7 @@ def test_more_epochs_go_on_from_fewer_and_fewer_begin_anew(tmp_path, undisturbed
 
 
 def history(*merits: tuple[float, float]) -> tuple[list[Epoch], keras.Model]:
-    """A training whose inner accuracy and loss are given, and a network whose only weight is the epoch."""
+    """A training whose validation accuracy and loss are given, and a network whose only weight is the epoch."""
     epochs = [Epoch(number, 1.0, 0.5, loss, accuracy) for number, (accuracy, loss) in enumerate(merits, start=1)]
     model = Sequential([Input((1,)), layers.Dense(1, use_bias=False)])
     model.compile(optimizer="sgd", loss="mse")
@@ -175,11 +175,11 @@ def test_patience_that_ended_a_training_ends_it_again(tmp_path):
 
 
 def test_the_weights_are_those_of_the_epoch_that_was_kept(undisturbed):
-    inner = windows().features[windows().starts[SPLIT.inner]]
-    probs = answers(undisturbed.model, inner)
+    validation = windows().features[windows().starts[SPLIT.validation]]
+    probs = answers(undisturbed.model, validation)
     told = undisturbed.history[undisturbed.kept - 1]
-    right = probs.argmax(axis=1) == TRUTH[SPLIT.inner]
-    loss = -np.log(probs[np.arange(len(inner)), TRUTH[SPLIT.inner]]).mean()
+    right = probs.argmax(axis=1) == TRUTH[SPLIT.validation]
+    loss = -np.log(probs[np.arange(len(validation)), TRUTH[SPLIT.validation]]).mean()
     assert (right.mean(), loss) == pytest.approx((told.val_accuracy, told.val_loss), abs=1e-5)
     assert told.val_accuracy == max(epoch.val_accuracy or 0 for epoch in undisturbed.history)
 
@@ -189,7 +189,7 @@ def test_without_inner_figures_the_last_epoch_is_kept():
     blind = [dataclasses.replace(epoch, val_accuracy=None, val_loss=None) for epoch in epochs]
     assert run(blind, model, patience=1).kept == 3
     assert str(blind[0]) == "epoch 1: loss 1.000, accuracy 0.500"
-    assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; inner clips: loss 0.000, accuracy 0.000"
+    assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; validation: loss 0.000, accuracy 0.000"
 
 
 def seen_by_fit(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -217,7 +217,7 @@ def test_an_epoch_shows_training_clips_alone_and_each_at_most_once(monkeypatch):
     for features, truth in seen:
         shown = clips_of(features, windows())
         assert len(set(shown)) == len(shown) == 16  # of 23 with speech, in batches of 8
-        assert set(shown) <= set(SPLIT.learn.tolist()) - {4}
+        assert set(shown) <= set(SPLIT.train.tolist()) - {4}
         np.testing.assert_array_equal(truth, TRUTH[shown])
         orders.append(shown)
     assert orders[0] != orders[1] != orders[2]
@@ -256,9 +256,9 @@ def test_scaling_is_that_of_training_clips_without_their_padding():
     clean.features[:, :, 1] *= 10
     clean.features[:, :, 2] += 100
     clean.features[::2, 4:] = 0  # half of the clips end after four frames
-    clean.features[clean.starts[24] :] += 1e6  # neither inner nor test clips may be looked at
+    clean.features[clean.starts[24] :] += 1e6  # neither validation nor test clips may be looked at
     task = task_of(ClipData((), MappingProxyType({CLEAN: clean, PHONE: clean})))
-    _, heard = clean.first_of(SPLIT.learn)
+    _, heard = clean.first_of(SPLIT.train)
     frames = clean.features[clean.starts[heard]].reshape(-1, COLUMNS)
     frames = frames[frames.any(axis=1)]
     np.testing.assert_allclose(task.mean, frames.mean(axis=0), rtol=1e-4, atol=1e-4)
@@ -301,7 +301,7 @@ def test_answers_do_not_depend_on_their_number(undisturbed):
     np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("part", ["learn", "inner"])
+@pytest.mark.parametrize("part", ["train", "validation"])
 def test_nothing_to_learn_from_or_to_choose_by_is_refused(part):
     split = dataclasses.replace(SPLIT, **{part: np.array([4])})  # which has no speech
     with pytest.raises(
@@ -318,15 +318,16 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
     with (
         largest_file(len(before) // 2),
         pytest.raises(
-            ExportError, match=r"training.npz: cannot keep the training: .*make room or name another --out"
+            ExportError,
+            match=r"training.npz: cannot keep this for the next run: .*make room",
         ) as caught,
     ):
         train(epochs=4, checkpoint=place)
-    assert caught.value.code == "cannot_write"
+    assert caught.value.code == "cannot_cache"
     assert place.read_bytes() == before
     assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_folder_that_is_gone_is_one_line(tmp_path):
-    with pytest.raises(ExportError, match=r"cannot keep the training: No such file or directory"):
+    with pytest.raises(ExportError, match=r"cannot keep this for the next run: No such file or directory"):
         train(epochs=1, checkpoint=tmp_path / "none" / "t.npz")

@@ -11,9 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.corpora.clips import Clip
-from export.corpora.loading import load
+from export.corpora.loading import find_corpora, load
 from export.errors import ExportError
-from export.training.splits import INNER_SHARE, PROTOCOLS, TEST_SHARE, Split, speakers_among_others, splits
+from export.features.call_frames import group_calls
+from export.training.splits import (
+    PROTOCOLS,
+    TEST_SHARE,
+    VALIDATION_SHARE,
+    Split,
+    assign_folds,
+    speakers_among_others,
+    splits,
+)
 
 
 def clip(corpus: str, speaker: str, number: int) -> Clip:
@@ -40,7 +49,7 @@ def people(clips: list[Clip], members: np.ndarray) -> set[str]:
 def same(one: list[Split], other: list[Split]) -> bool:
     return len(one) == len(other) and all(
         a.name == b.name
-        and all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("learn", "inner", "test"))
+        and all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("train", "validation", "test"))
         for a, b in zip(one, other, strict=True)
     )
 
@@ -50,10 +59,10 @@ def same(one: list[Split], other: list[Split]) -> bool:
 def test_every_clip_is_on_one_side_and_the_seed_decides_which(clips, protocol, seed):
     found = splits(clips, protocol=protocol, seed=seed)
     for split in found:
-        parts = [split.learn, split.inner, split.test]
+        parts = [split.train, split.validation, split.test]
         assert sorted(np.concatenate(parts)) == list(range(len(clips)))
         assert all(part.dtype == np.int64 and (np.diff(part) > 0).all() for part in parts)
-        assert len(split.inner)
+        assert len(split.validation)
         assert len(split.test)
     assert same(found, splits(clips, protocol=protocol, seed=seed))
     if protocol != "random":  # every clip is tested once
@@ -64,7 +73,7 @@ def test_every_clip_is_on_one_side_and_the_seed_decides_which(clips, protocol, s
 @given(clips=CROWDS, seed=SEEDS)
 def test_nobody_who_is_tested_was_learnt_from(clips, seed):
     for split in splits(clips, protocol="speakers", seed=seed):
-        assert not people(clips, split.test) & (people(clips, split.learn) | people(clips, split.inner))
+        assert not people(clips, split.test) & (people(clips, split.train) | people(clips, split.validation))
         assert not split.leaking
 
 
@@ -75,7 +84,7 @@ def test_no_corpus_that_is_tested_was_learnt_from(clips, seed):
     assert [split.name for split in found] == sorted({item.corpus for item in clips})
     for split in found:
         assert {clips[index].corpus for index in split.test} == {split.name}
-        assert split.name not in {clips[index].corpus for index in (*split.learn, *split.inner)}
+        assert split.name not in {clips[index].corpus for index in (*split.train, *split.validation)}
         assert not split.leaking
 
 
@@ -83,19 +92,19 @@ def test_no_corpus_that_is_tested_was_learnt_from(clips, seed):
 @given(clips=CROWDS, protocol=st.sampled_from(PROTOCOLS), seed=SEEDS)
 def test_the_epoch_is_chosen_by_strangers_where_there_are_enough(clips, protocol, seed):
     for split in splits(clips, protocol=protocol, seed=seed):
-        apart = not people(clips, split.inner) & people(clips, split.learn)
-        others = people(clips, split.learn) | people(clips, split.inner)
-        assert apart or not split.inner_strangers
-        assert split.inner_strangers == (len(others) >= 3 and not others & people(clips, split.test))
-        if split.inner_strangers:
-            assert len(people(clips, split.inner)) == max(1, round(INNER_SHARE * len(others)))
+        apart = not people(clips, split.validation) & people(clips, split.train)
+        others = people(clips, split.train) | people(clips, split.validation)
+        assert apart or not split.speaker_independent
+        assert split.speaker_independent == (len(others) >= 3 and not others & people(clips, split.test))
+        if split.speaker_independent:
+            assert len(people(clips, split.validation)) == max(1, round(VALIDATION_SHARE * len(others)))
 
 
 @settings(deadline=None)
 @given(clips=CROWDS, protocol=st.sampled_from(PROTOCOLS), seed=SEEDS)
 def test_what_is_called_leaking_leaks(clips, protocol, seed):
     for split in splits(clips, protocol=protocol, seed=seed):
-        known = people(clips, split.learn) | people(clips, split.inner)
+        known = people(clips, split.train) | people(clips, split.validation)
         assert split.leaking == bool(known & people(clips, split.test))
 
 
@@ -108,9 +117,9 @@ def test_another_seed_deals_otherwise():
 def test_random_is_one_split_of_a_fifth_of_the_clips_and_leaks():
     clips = crowd("a", 4, each=25)
     (split,) = splits(clips, protocol="random", seed=1)
-    assert (len(split.test), len(split.inner), len(split.learn)) == (round(TEST_SHARE * 100), 8, 72)
+    assert (len(split.test), len(split.validation), len(split.train)) == (round(TEST_SHARE * 100), 8, 72)
     assert split.leaking
-    assert not split.inner_strangers
+    assert not split.speaker_independent
 
 
 @pytest.mark.parametrize(("speakers", "folds"), [(2, 2), (10, 10), (11, 5), (30, 5)])
@@ -157,7 +166,7 @@ def test_where_speakers_are_not_known_random_is_taken_for_leaking():
     clips = [clip("own", "", number) for number in range(20)]
     (split,) = splits(clips, protocol="random", seed=1)
     assert split.leaking
-    assert not split.inner_strangers
+    assert not split.speaker_independent
 
 
 @pytest.mark.parametrize(
@@ -198,14 +207,14 @@ def test_among_others_each_speaker_is_tested_and_none_of_the_corpus_calibrates(t
     assert [split.name for split in found] == [f"tess/{number:02}" for number in range(1, tested + 1)]
     everybody = people(clips, np.arange(len(clips)))
     for split in found:
-        assert sorted(np.concatenate([split.learn, split.inner, split.test])) == list(range(len(clips)))
+        assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(range(len(clips)))
         assert people(clips, split.test) == {split.name}
-        assert people(clips, split.learn) | people(clips, split.inner) == everybody - {split.name}
-        inner = people(clips, split.inner)
-        assert len(inner) == max(1, round(INNER_SHARE * (len(everybody) - 1)))
-        assert not inner & people(clips, split.learn)
-        assert not any(person.startswith("tess/") for person in inner)
-        assert (split.leaking, split.inner_strangers) == (False, True)
+        assert people(clips, split.train) | people(clips, split.validation) == everybody - {split.name}
+        validation = people(clips, split.validation)
+        assert len(validation) == max(1, round(VALIDATION_SHARE * (len(everybody) - 1)))
+        assert not validation & people(clips, split.train)
+        assert not any(person.startswith("tess/") for person in validation)
+        assert (split.leaking, split.speaker_independent) == (False, True)
     assert same(found, speakers_among_others(clips, corpus="tess", seed=seed))
 
 
@@ -223,3 +232,44 @@ def test_among_others_nobody_may_be_unknown_or_on_both_sides():
     copy = Clip(Path("copy.wav"), "a", "01", "sad", "", "", "", clips[-1].digest)
     with pytest.raises(ExportError, match=r"recordings are in the test half and outside it"):
         speakers_among_others([*clips, copy], corpus="tess", seed=1)
+
+
+FEW_CLIPS = st.lists(
+    st.builds(clip, st.sampled_from(["a", "b", "c"]), st.sampled_from("12345"), st.integers(0, 9)), unique=True
+)
+
+
+@given(clips=FEW_CLIPS, folds=st.integers(2, 5), seed=st.integers(0, 99))
+def test_nobody_is_in_two_folds(clips, folds, seed):
+    people = {item.person for item in clips}
+    if len(people) < folds:
+        with pytest.raises(ExportError, match="speakers: expected"):
+            assign_folds(clips, folds=folds, seed=seed)
+        return
+    found = assign_folds(clips, folds=folds, seed=seed)
+    for person in people:
+        own = [fold for item, fold in zip(clips, found, strict=True) if item.person == person]
+        assert len(set(own)) == 1
+    assert set(found) == set(range(folds))
+
+
+@given(clips=FEW_CLIPS, seed=st.integers(0, 99))
+def test_nobody_shares_a_call_and_no_clip_is_lost(clips, seed):
+    calls = group_calls(clips, seed=seed)
+    assert all(len({item.person for item in call}) == 1 for call in calls)
+    assert sorted(item.digest for call in calls for item in call) == sorted(item.digest for item in clips)
+
+
+def test_the_order_of_clips_does_not_matter():
+    clips = [clip(corpus, speaker, number) for corpus in "ab" for speaker in "1234" for number in range(3)]
+    backwards = assign_folds(clips[::-1], folds=3, seed=1)[::-1]
+    np.testing.assert_array_equal(assign_folds(clips, folds=3, seed=1), backwards)
+
+
+def test_real_corpora_are_spread_over_the_folds(data_dir):
+    clips = [item for corpus in find_corpora([str(data_dir)]) for item in corpus.clips]
+    folds = assign_folds(clips, folds=4, seed=1)
+    by_person = {item.person: int(fold) for item, fold in zip(clips, folds, strict=True)}
+    assert by_person["tess/OAF"] != by_person["tess/YAF"]
+    for corpus in ("ravdess", "emodb", "emovo", "nemo"):
+        assert {fold for person, fold in by_person.items() if person.startswith(corpus)} == {0, 1, 2, 3}

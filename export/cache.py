@@ -1,0 +1,72 @@
+"""What is kept on disk between runs: features, what is known of clips, trainings that are not finished.
+
+Safe to delete. A file is there whole or not at all. One `.npz` a clip or call, named by everything that decides it:
+`joblib.Memory` would keep three files each, throw all of them away when a line of the function changes, and say nothing
+to somebody whose disk is full and who will wait again next time.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from export.errors import ExportError
+from sertag.names import display_name
+
+
+def default_cache() -> Path:
+    """The user's folder for caches: `sertag` in `$XDG_CACHE_HOME`, by default in `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sertag"
+
+
+def make_cache(folder: Path) -> None:
+    """Make the folder of a cache where it is not there.
+
+    Raises:
+        ExportError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_cache(folder, error) from error
+
+
+def cache_arrays(place: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Keep arrays by name as `.npz`; arguments and errors as of `cache_bytes`."""
+    memory = io.BytesIO()  # an archive that is written straight to a full disk fails again when it is closed
+    np.savez(memory, **arrays)  # type: ignore[arg-type]
+    cache_bytes(place, memory.getvalue())
+
+
+def cache_bytes(place: Path, content: bytes) -> None:
+    """Keep a file.
+
+    Args:
+        place: the file; its folder is there.
+        content: all of it.
+
+    Raises:
+        ExportError: it cannot be written; nothing of it is left, and an older one still stands.
+    """
+    unfinished = place.with_name(f"{place.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(place)
+    except OSError as error:
+        with suppress(OSError):  # what went wrong first is what has to be told
+            unfinished.unlink()
+        raise _cannot_cache(place, error) from error
+
+
+def _cannot_cache(place: Path, error: OSError) -> ExportError:
+    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+    advice = "make room and run the same command again, which goes on from what is there, or name another folder"
+    message = f"{display_name(str(place))}: cannot keep this for the next run: {reason}; {advice} with --cache"
+    return ExportError(message, code="cannot_cache")
