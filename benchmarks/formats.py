@@ -3,7 +3,7 @@
     python -m benchmarks.formats --out benchmarks/results/formats.json
 
 Each is read twice, as installed and with the extra `av`, and has to be as long as FFmpeg itself plays it, with as many
-channels and nothing to be said about it. The README's table of formats is made of the results.
+channels and nothing to be said about it. The table of formats in docs/formats.md is made of the results.
 """
 
 from __future__ import annotations

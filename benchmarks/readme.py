@@ -1,9 +1,9 @@
-"""Write the generated parts of the README: the help text, the example and the tables of measured figures.
+"""Write the generated parts of the documentation: help texts, the example and the tables of measured figures.
 
-    python -m benchmarks.readme            # rewrite README.md
-    python -m benchmarks.readme --check    # exit 1 if it is not what the committed results say
+    python -m benchmarks.readme            # rewrite README.md and the pages in docs/
+    python -m benchmarks.readme --check    # exit 1 if they are not what the committed results say
 
-Every part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`.
+Every part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; `PAGES` says on which page.
 """
 
 from __future__ import annotations
@@ -15,93 +15,160 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from benchmarks.accuracy import store
-from benchmarks.accuracy.suites import PLAIN
-from benchmarks.accuracy.tables import PHONE, RECIPES_CSV
-from export.card.card import read_figures
-from sertag.model_file import describe
+from benchmarks.torture.page import differential, reliability, table
+from export.__main__ import main as export_command
+from export.features.clip_windows import CONDITIONS
+from sertag.model_file import DEFAULT_MODEL, bundled, describe
+from sertag.spec import ModelSpec
 
-_ROOT = Path(__file__).parents[1]
-README = _ROOT / "README.md"
+ROOT = Path(__file__).parents[1]
+CALLS = ROOT / "benchmarks" / "accuracy" / "results" / "calls.json"
+OPEN = CALLS.with_name("open.json")
+NOT_MEASURED = "not measured yet"
+_SPEED = ROOT / "benchmarks" / "results"
+_HELP_WIDTH = 100
+_ABOUT_MODELS = """\
+UAR (mean recall over the emotions) and AUC are of acted corpora that the network was not trained on, over a simulated
+telephone line. False alarms are windows of ordinary speech that are given an emotion. The cost is that of one core for
+a second of one channel."""
+_OPEN_SUFFIX = "-open"
+_ABOUT_OPEN = """
+
+Models whose names end in `-open` are trained only on recordings whose licences allow commercial use. What that costs is
+in [accuracy](docs/accuracy.md#the-bundled-models)."""
+Conditions = list[dict[str, Any]]  # the figures of one recipe, an entry for each seed: line, group, figure
 
 
-def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """The README with every part that has a name in `parts` written anew.
+def render(text: str, parts: Mapping[str, Callable[[], str]], *, page: str = "README.md") -> str:
+    """A page with every part that has a name in `parts` written anew.
 
     Raises:
         ValueError: a part has no place in the text.
     """
     for name, make in parts.items():
-        pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise ValueError(f"README.md has no place for {name!r}")
-        body = make()
-        text = pattern.sub(lambda match, body=body: match[1] + body.rstrip() + "\n" + match[2], text)
+        place = re.search(rf"<!-- begin: {name} -->\n(.*?)<!-- end: {name} -->", text, re.DOTALL)
+        if place is None:
+            raise ValueError(f"{page} has no place for {name!r}; expected <!-- begin: {name} --> and its end")
+        text = text[: place.start(1)] + make().rstrip() + "\n" + text[place.end(1) :]
     return text
 
 
-def help_text() -> str:
+def help_tag() -> str:
     """`sertag --help` of the main command, as a user sees it in 100 columns."""
-    return _console(["tag", "--help"])
+    return _fenced(_console(["tag", "--help"]))
+
+
+def help_models() -> str:
+    """The help texts of `sertag models` and its commands."""
+    return _fenced(*(_console(["models", *command, "--help"]) for command in ([], ["list"], ["info"], ["check"])))
+
+
+def help_completion() -> str:
+    """The help text of `sertag completion`."""
+    return _fenced(_console(["completion", "--help"]))
+
+
+def help_export() -> str:
+    """The help texts of `python -m export` and its commands."""
+    top = export_command.make_context("python -m export", [], resilient_parsing=True, terminal_width=_HELP_WIDTH)
+    texts = [export_command.get_help(top)]
+    for name, command in export_command.commands.items():
+        context = command.make_context(name, [], parent=top, resilient_parsing=True, terminal_width=_HELP_WIDTH)
+        texts.append(command.get_help(context))
+    return _fenced(*texts)
 
 
 def example() -> str:
     """The README's first command as it looks on a terminal."""
     who = ["--roles", "agent,customer", "--only-role", "customer"]
-    return _console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,))
+    return _fenced(_console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,)))
 
 
-def accuracy() -> str:
-    """The model's figures on speakers it did not hear, from the JSON beside the model file."""
-    file = describe()
-    spec, conditions = file.spec, read_figures(file)["conditions"]
-    corpora = next(iter(conditions.values()))["corpora"]
-    told = {
-        "accuracy": "accuracy",
-        "ece": "ECE",
-        "coverage": "answered",
-        "accuracy_of_answers": "accuracy of the answers",
-    }
-    head = ["UAR in %", *corpora, "mean", *told.values()]
-    rows = [
-        [
-            name,
-            *(_percent(found["corpora"][corpus]["uar"]) for corpus in corpora),
-            f"**{_percent(found['uar'])}**",
-            *(f"{found[key]:.2f}" if key == "ece" else _percent(found[key]) for key in told),
-        ]
-        for name, found in conditions.items()
-    ]
-    rows.append(["chance", *(_percent(corpus["chance"]) for corpus in corpora.values()), *[""] * (1 + len(told))])
-    table = _table(head, rows)
-    return f"{table}\n\nProtocol: {spec.metrics['protocol']}.\nVersion {spec.version} of `{spec.name}`."
-
-
-def held_out() -> str:
-    """What the recipe of the model reaches on people and corpora left out, from the committed suites."""
-    head = ["UAR in %, clean / phone", "one clip", "mixed call", "chance", "anger AUC"]
+def models(path: Path = CALLS, speed_results: Path = _SPEED) -> str:
+    """The bundled models: accuracy on unseen corpora over the phone, cost, size and licence; the default first."""
+    head = ["model", "UAR %", "anger AUC", "arousal AUC", "false alarms an hour", "ms a second", "MB", "licence"]
     rows = []
-    for suite, recipe, runs in store.all_runs(store.RESULTS):
-        if recipe != PHONE or suite.split == "random":
-            continue
-        alone, in_call = (
-            " / ".join(_percent(_mean(runs, f"{line}{where}", "uar")) for line in ("clean", "phone"))
-            for where in ("", ", mixed call")
-        )
-        chance = _percent(1 / len(runs[0]["labels"]))
-        rows.append([suite.title, alone, in_call, chance, f"{_mean(runs, 'phone, mixed call', 'anger_auc'):.2f}"])
-    return _table(head, rows)
+    for name in sorted(bundled(), key=lambda name: name != DEFAULT_MODEL):
+        file = describe(name)
+        found = _conditions(name, path)
+        figures = [
+            _share(found, "phone", "mean", "uar"),
+            _auc(found, "phone", "mean", "anger_auc"),
+            _auc(found, "phone", "mean", "arousal_auc"),
+            _rate(found, "phone", "ordinary", "any_emotion_an_hour"),
+        ]
+        size = f"{os.path.getsize(file.path) / 1e6:.1f}"
+        shown = f"`{name}`" + (" (default)" if name == DEFAULT_MODEL else "")
+        figures.append(_cost_ms(file.spec, speed_results))
+        if name.endswith(_OPEN_SUFFIX):
+            figures = [*["see below"] * 4, f"as `{name.removesuffix(_OPEN_SUFFIX)}`"]
+        rows.append([shown, *figures, size, re.split("[:,]", file.spec.licence)[0]])
+    return f"{table(head, rows)}\n\n{_ABOUT_MODELS}{_ABOUT_OPEN}"
+
+
+def calls(path: Path = CALLS) -> str:
+    """What recipes for calls reach on corpora and speech they were not trained on, from the committed results."""
+    if not path.exists():
+        return NOT_MEASURED
+    acted, ordinary = [], []
+    for recipe in dict.fromkeys(run["recipe"] for run in _runs(path)):
+        found = _conditions(recipe, path)
+        for line in CONDITIONS:
+            shares = [_share(found, line, "mean", key) for key in ("uar", "uar_as_shipped")]
+            areas = [_auc(found, line, "mean", key) for key in ("anger_auc", "arousal_auc", "angry_against_happy_auc")]
+            acted.append([f"`{recipe}`", line, *shares, *areas])
+            shares = [_share(found, line, "ordinary", key) for key in ("neutral", "uncertain")]
+            alarms = [_rate(found, line, "ordinary", key) for key in ("angry_an_hour", "any_emotion_an_hour")]
+            ordinary.append([f"`{recipe}`", line, *shares, *alarms])
+    areas_head = ["anger AUC", "arousal AUC", "anger against joy AUC"]
+    on_acted = table(["acted, unseen corpora", "line", "UAR %", "UAR % as shipped", *areas_head], acted)
+    alarms_head = ["called angry, an hour", "any emotion, an hour"]
+    return f"{on_acted}\n\n{table(['ordinary speech', 'line', 'neutral %', 'uncertain %', *alarms_head], ordinary)}"
+
+
+def open_data(path: Path = OPEN) -> str:
+    """What models that were trained on open recordings alone lose, on corpora that neither training held."""
+    if not path.exists():
+        return NOT_MEASURED
+    rows = []
+    for recipe, run in json.loads(path.read_text(encoding="utf-8")).items():
+        for line in CONDITIONS:
+            for name, trained_on in (("all", "all other corpora"), ("open", "open recordings")):
+                found = run["conditions"][line][name]
+                shares = [f"{100 * own['uar']:.1f}" for own in (*found["corpora"].values(), found["mean"])]
+                rows.append([f"`{recipe}`", line, trained_on, *shares, f"{found['mean']['anger_auc']:.2f}"])
+    corpora = next(iter(json.loads(path.read_text(encoding="utf-8")).values()))["conditions"][CONDITIONS[0]]["all"]
+    return table(["UAR %", "line", "trained on", *corpora["corpora"], "mean", "anger AUC"], rows)
+
+
+def expectations(path: Path = CALLS) -> str:
+    """What the README says of the default model in figures: false alarms, and stretches that are found."""
+    found = _conditions(DEFAULT_MODEL, path)
+    if not found:
+        return f"- How often ordinary speech is taken for an emotion, and how often anger is found: {NOT_MEASURED}."
+    anger, emotion = (_rate(found, "phone", "ordinary", f"{what}_an_hour") for what in ("angry", "any_emotion"))
+    shares = {name: found[0]["phone"]["calls"][name] for name in found[0]["phone"]["calls"] if name != "ece"}
+    peaks = [
+        f"{_share(found, 'phone', 'calls', name, 'peak_in_stretch')} % (anger in {name} of the call)"
+        for name, own in shares.items()
+        if "peak_in_stretch" in own
+    ]
+    return (
+        f"- Expect about {emotion} false alarms in an hour of ordinary speech, {anger} of them anger.\n"
+        f"- `peak_start_s` lies in the angry part in {', '.join(peaks)} of simulated calls."
+    )
 
 
 def recipes() -> str:
     """What the recipes of the field reach, from the committed table of `python -m benchmarks.accuracy`."""
     found: dict[tuple[str, str, str], dict[str, str]] = {}
-    for row in csv.DictReader((store.RESULTS / RECIPES_CSV).read_text(encoding="utf-8").splitlines()):
-        if row["condition"] in PLAIN:
+    for row in csv.DictReader(CALLS.with_name("recipes.csv").read_text(encoding="utf-8").splitlines()):
+        if row["condition"] in CONDITIONS:
             uar = f"{100 * float(row['uar']):.0f}" + ("" if row["current"] == "True" else "†")
             found.setdefault((row["recipe"], row["split"], row["tested"]), {})[row["condition"]] = uar
     columns = {
@@ -116,153 +183,117 @@ def recipes() -> str:
         [
             f"`{recipe}`",
             *(
-                " / ".join(found.get((recipe, *column), {}).get(line, "-") for line in PLAIN)
+                " / ".join(found.get((recipe, *column), {}).get(line, "-") for line in CONDITIONS)
                 for column in columns.values()
             ),
         ]
         for recipe in dict.fromkeys(key[0] for key in found)
     ]
-    table = _table(["UAR in %, clean / phone", *columns], rows)
-    return table + ("\n\n† The protocol has changed since this was measured." if "†" in table else "")
+    shown = table(["UAR in %, clean / phone", *columns], rows)
+    return shown + ("\n\n† The protocol has changed since this was measured." if "†" in shown else "")
 
 
 def speed() -> str:
     """The table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
-    return _load("benchmarks/results/tag.json")["readme"]
+    text: str = json.loads((_SPEED / "tag.json").read_text(encoding="utf-8"))["readme"]
+    return text
 
 
 def formats() -> str:
     """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
-    tried = _load("benchmarks/results/formats.json")
+    tried = json.loads((_SPEED / "formats.json").read_text(encoding="utf-8"))
     rows = []
     for container in dict.fromkeys(row["container"] for row in tried):
         own = [row for row in tried if row["container"] == container]
         plain = [row["codec"] for row in own if row["plain"]]
         extra = [row["codec"] for row in own if row["extra"] and not row["plain"]]
         rows.append([container, ", ".join(plain), ", ".join(extra)])
-    return _table(["container", "reads as installed", "with `sertag[av]`"], rows)
+    return table(["container", "reads as installed", "with `sertag[av]`"], rows)
 
 
-def reliability() -> str:
-    """What was done to sertag, and what came of it, from `benchmarks.torture` and `benchmarks.torture.resume`."""
-    torture, resume = _load("benchmarks/results/torture.json"), _load("benchmarks/results/resume.json")
-    kills, mutants, fuzz = (torture[part]["figures"] for part in ("kills", "mutants", "fuzz"))
-    decoder, command = mutants["decoder"], mutants["command"]
-    overhead = [f"{_cost(run['overhead_pct_of_cpu'])} for {name}" for name, run in resume["overhead"].items()]
-    formats, jobs = zip(*(kind.removesuffix(" worker(s)").split(", ") for kind in kills["by"]), strict=True)
-    largest_mb = max(decoder["largest_mb"], command["largest_mb"])
-    known = resume["known_files"]
-    per_100_000_s = known["cpu_s"] * 100_000 / known["files"]
-    lines = [
-        f"killed by SIGKILL {kills['kills']:,} times in {kills['rounds']} rounds, at random moments, and called again: "
-        f"{kills['identical']} of {kills['rounds']} tables byte for byte that of an undisturbed run "
-        f"({_and(formats)}, {_and(jobs)} workers), {kills['files_left_behind']} files left behind;",
-        f"{mutants['files']:,} recordings of all formats, broken by flipped bits, cuts, splices and lying headers: "
-        f"{command['lost']} without a row, {command['crashes']} crashes, {command['hangs']} hangs, largest process "
-        f"{largest_mb:.0f} MB, the slowest decoded in {decoder['slowest_s']:.1f} s;",
-        f"{fuzz['executions']:,} inputs in {fuzz['seconds'] / 60:.0f} minutes of a fuzzer that is guided by the code "
-        f"that it reaches: {fuzz['crashes']} crashes, {fuzz['hangs']} hangs, {fuzz['out_of_memory']} out of memory;",
-        f"of the processor time of a run the journal costs {' and '.join(overhead)}; {known['files']:,} known files "
-        f"take {per_100_000_s:.0f} s per 100,000 and {known['peak_mb']:.0f} MB.",
-    ]
-    return "\n".join(f"- {line}" for line in lines)
-
-
-FAMILIES = {  # rows of the table of the differential run, and the containers in each
-    "WAV and its kin": ("wav", "wavex", "rifx", "rf64", "bw64", "w64"),
-    "AU, CAF, AIFF, VOC, NIST, IRCAM": ("au", "au-little", "caf", "aiff", "aifc", "voc", "nist", "ircam"),
-    "FLAC, WavPack, TTA": ("flac", "wv", "tta"),
-    "MP3, MP2, AAC, AC-3, AMR": ("mp3", "mp2", "adts", "ac3", "eac3", "amr"),
-    "Ogg": ("ogg",),
-    "MP4, M4A, MOV, 3GP": ("m4a", "mp4", "mp4-fragmented", "mov", "3gp"),
-    "Matroska, WebM": ("mkv", "webm"),
-    "ASF, AVI, FLV, MPEG": ("asf", "avi", "flv", "mpegts", "mpegps"),
-}
-
-
-def differential(path: Path = _ROOT / "benchmarks" / "results" / "differential.json") -> str:
-    """What sertag reads of damaged recordings beside what ffmpeg plays, from `benchmarks.torture.differential`."""
-    if not path.exists():
-        return "The differential run was not measured yet."
-    report = json.loads(path.read_text(encoding="utf-8"))
-    kinds = tuple(report["verdicts"])
-    rows = []
-    for family, containers in FAMILIES.items():
-        found = [row for name, row in report["by_container"].items() if name.rstrip("*") in containers]
-        if found:
-            counts = [sum(row[kind] for row in found) for kind in kinds]
-            rows.append([family, str(sum(counts)), *map(str, counts)])
-    text = (
-        f"{report['cases']:,} recordings of all containers and codecs, damaged by cuts, wrong sizes, joins, chains, "
-        f"tags, lost bytes and packets, compared in length, channels, rate and sound with what FFmpeg "
-        f"{report['ffmpeg']} plays:"
-    )
-    reasons = "\n".join(f"- {name}: {reason};" for name, reason in report["explanations"].items())
-    head = ["container", "cases", *(kind if kind != "same" else "the same" for kind in kinds)]
-    return f"{text}\n\n{_table(head, rows)}\n\nExplained are:\n\n{reasons.removesuffix(';')}."
-
-
-PARTS: dict[str, Callable[[], str]] = {
-    "example": example,
-    "help": help_text,
-    "accuracy": accuracy,
-    "held-out": held_out,
-    "recipes": recipes,
-    "speed": speed,
-    "formats": formats,
-    "reliability": reliability,
-    "differential": differential,
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"example": example, "expectations": expectations, "models": models},
+    "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
+    "docs/cli.md": {"help": help_tag, "help-models": help_models, "help-completion": help_completion},
+    "docs/formats.md": {"formats": formats},
+    "docs/reliability.md": {"reliability": reliability, "differential": differential},
+    "docs/speed.md": {"speed": speed},
+    "docs/training.md": {"help-export": help_export},
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Rewrite or check the README; the exit code says whether it was right."""
+    """Rewrite or check the pages; the exit code says whether they were right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if something would change")
     check = parser.parse_args(argv).check
-    old = README.read_text(encoding="utf-8")
-    new = render(old, PARTS)
-    if check:
-        return int(old != new)
-    README.write_text(new, encoding="utf-8")
-    return 0
+    code = 0
+    for page, parts in PAGES.items():
+        old = (ROOT / page).read_text(encoding="utf-8")
+        new = render(old, parts, page=page)
+        if not check:
+            (ROOT / page).write_text(new, encoding="utf-8")
+        elif new != old:
+            print(f"{page} is out of date; run `python -m benchmarks.readme`", file=sys.stderr)
+            code = 1
+    return code
 
 
 def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
     environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(  # noqa: S603 - the arguments are those of this module
-        [sys.executable, "-m", "sertag", *arguments], cwd=_ROOT, env=environment, capture_output=True, check=False
+        [sys.executable, "-m", "sertag", *arguments], cwd=ROOT, env=environment, capture_output=True, check=False
     )
     if done.returncode not in codes:
         raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    shown = "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()).strip("\n")
-    return f"```text\n{shown}\n```"
+    return done.stdout.decode()
 
 
-def _mean(runs: Sequence[store.Run], condition: str, figure: str) -> float:
-    """Of a figure over the seeds."""
-    return store.mean_and_sd([run["conditions"][condition][figure] for run in runs])[0]
+def _fenced(*texts: str) -> str:
+    """Output of commands as a block, with an empty line between."""
+    shown = ("\n".join(line.rstrip() for line in text.splitlines()).strip("\n") for text in texts)
+    return "```text\n" + "\n\n".join(shown) + "\n```"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+def _runs(path: Path) -> list[dict[str, Any]]:
+    return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
 
 
-def _cost(percent: float) -> str:
-    return f"{percent:.1f} %" if percent > 0 else "nothing that can be measured"
+def _conditions(recipe: str, path: Path) -> Conditions:
+    """Empty where the recipe was not measured."""
+    return [run["conditions"] for run in _runs(path) if run["recipe"] == recipe]
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(sorted(set(names)))
+def _mean(found: Conditions, *keys: str) -> float | None:
+    """Of a figure over the seeds; None where no seed has it."""
+    values: list[Any] = list(found)
+    for key in keys:
+        values = [value[key] for value in values]
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _share(found: Conditions, *keys: str) -> str:
+    return NOT_MEASURED if (mean := _mean(found, *keys)) is None else f"{100 * mean:.1f}"
 
 
-def _load(path: str) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((_ROOT / path).read_text(encoding="utf-8"))
-    return result
+def _auc(found: Conditions, *keys: str) -> str:
+    return NOT_MEASURED if (mean := _mean(found, *keys)) is None else f"{mean:.2f}"
+
+
+def _rate(found: Conditions, *keys: str) -> str:
+    return NOT_MEASURED if (mean := _mean(found, *keys)) is None else f"{mean:.0f}"
+
+
+def _cost_ms(spec: ModelSpec, results: Path) -> str:
+    """Of one core for a second of a channel, from a run of `benchmarks.speed.tag` with this very model."""
+    for path in sorted(results.glob("tag*.json")):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        own = report["material"]["model"]
+        if (own["name"], own["version"]) == (spec.name, spec.version):
+            rates = {contender["name"]: contender["per_core_second"] for contender in report["contenders"]}
+            return f"{1000 / rates['sertag, 1 worker']:.1f}"
+    return NOT_MEASURED
 
 
 if __name__ == "__main__":

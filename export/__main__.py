@@ -34,7 +34,9 @@ for _command in (
     model.evaluate,
     model.convert,
     model.card,
+    model.encoder,
     data.fetch,
+    data.no_speech,
 ):
     main.add_command(_command)
 

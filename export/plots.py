@@ -183,15 +183,19 @@ def _set_style() -> None:
     matplotlib.rc("text", parse_math=False)  # a dollar sign in a file name is no formula
 
 
-def _curves(axes: Axes, epochs: list[int], training: list[float], validation: list[float | None], kept: int) -> None:
+def _curves(
+    axes: Axes, epochs: list[int], training: list[float | None], validation: list[float | None], kept: int
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     few = "o" if len(epochs) < 3 else None  # a line of one point cannot be seen
     validated = {epoch: value for epoch, value in zip(epochs, validation, strict=True) if value is not None}
-    axes.plot(epochs, training, color=_BLUE, marker=few, label="training clips")
+    trained = {epoch: value for epoch, value in zip(epochs, training, strict=True) if value is not None}
+    axes.plot(list(trained), list(trained.values()), color=_BLUE, marker=few, label="training clips")
     if validated:
         axes.plot(list(validated), list(validated.values()), "--", color=_ORANGE, marker=few, label="validation")
     axes.axvline(kept, color=_GREY, linestyle=":", label=f"epoch kept: {kept}")
-    axes.plot(kept, (validated or dict(zip(epochs, training, strict=True)))[kept], "D", color=_GREY)
+    if validated or trained:
+        axes.plot(kept, (validated or trained)[kept], "D", color=_GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

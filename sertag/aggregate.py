@@ -8,13 +8,14 @@ windows is weighted by the speech that each adds to the others, so speech counts
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sertag.records import BoolArray, ChannelResult, Problem, ScoredWindows, Segment, Sentiment, Status, Trend
 from sertag.segments import expected_affect, speech_windows
-from sertag.softmax import Floats
+from sertag.softmax import Floats, softmax
 from sertag.spec import ModelSpec
 from sertag.stretches import Pieces, added_speech, cut_pieces, worst_stretch
 from sertag.talk import TalkStats
@@ -24,6 +25,7 @@ TREND_STEP = 0.1  # a change of the mean negative probability that is called a t
 PEAK_S = 9.0  # of speech; an outburst lasts some sentences, and a mean over one window of 4 s is mostly chance
 ATTENTION_S = 30.0  # of speech; what a listener needs to tell a bad moment from a bad call
 
+_LEAST_SAID = 1e-3  # of a window, so that one that errs cannot forbid a label
 _LEAST = 1e-12  # and 1 minus it stand for probabilities of 0 and 1, whose logits would be infinite
 
 
@@ -88,25 +90,30 @@ def channel_result(
     return _scored(quiet, speech_windows(windows), measured, spec, min_confidence)
 
 
-def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float) -> Floats:
+def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float, priors: Sequence[float]) -> Floats:
     """Probabilities that each label is the prevailing one of a call, float64 (k,).
 
-    The mean of its windows', sharpened: where a window may be a slip, a hundred that agree are none. How much they
-    sharpen each other is measured, because windows of one call err together.
+    What a window says beyond what was likely anyway is evidence; windows of a call that agree make it stronger, but by
+    far less than independent ones would, because they err together: how much is measured. So one loud window changes
+    little, and a caller who sounds a little angry all the time is found, though no window alone is sure.
 
     Args:
         probs: float64 (w, k), calibrated for windows.
         weights: float64 (w,), seconds of speech that each window adds.
         window_s: length of a window.
-        gain: `row_gain` of the model; 0 for the mean alone.
+        gain: `row_gain` of the model; 0 for the geometric mean.
+        priors: k numbers, of the model.
 
-    >>> pooled(np.array([[0.6, 0.4], [0.4, 0.6]]), np.array([3.0, 1.0]), window_s=4, gain=0).round(3).tolist()
-    [0.55, 0.45]
+    >>> alike = np.array([[0.4, 0.6], [0.4, 0.6]])
+    >>> pooled(alike, np.array([30.0, 34.0]), window_s=4, gain=0.25, priors=(0.5, 0.5)).round(3).tolist()
+    [0.308, 0.692]
+    >>> pooled(alike, np.array([30.0, 34.0]), window_s=4, gain=0.25, priors=(0.2, 0.8)).round(3).tolist()
+    [0.64, 0.36]
     """
-    mean = np.average(probs, axis=0, weights=weights)
+    before = np.log(priors)
     power = 1 + gain * math.log2(max(1.0, float(weights.sum()) / window_s))
-    sharpened = (mean / mean.max()) ** power
-    return np.asarray(sharpened / sharpened.sum())
+    said = np.average(np.log(np.maximum(probs, _LEAST_SAID)), axis=0, weights=weights)
+    return softmax(before + power * (said - before))
 
 
 def attention(worst: float, *, slope: float, offset: float) -> float:
@@ -149,7 +156,7 @@ def _scored(
 ) -> ChannelResult:
     pieces = cut_pieces(windows, measured.active)
     speech_s = added_speech(windows, pieces) / measured.frame_hz  # (w,)
-    call = pooled(windows.probs, speech_s, window_s=spec.window_s, gain=spec.row_gain)
+    call = pooled(windows.probs, speech_s, window_s=spec.window_s, gain=spec.row_gain, priors=spec.label_priors)
     best, second = np.sort(call)[[-1, -2]]
     label = spec.labels[int(call.argmax())]
     sure = bool(best >= min_confidence)

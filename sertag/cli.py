@@ -296,13 +296,15 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """List the bundled models."""
-    from sertag import model
+    """List the bundled models, and what each may be used for."""
+    from sertag import model_file
 
-    for name in model.bundled():
-        spec = _load_model(name).spec
-        default = " (default)" if name == model.DEFAULT_MODEL else ""
-        click.echo(f"{name}{default}: version {spec.version}, windows of {spec.window_s:g} s, {', '.join(spec.labels)}")
+    for name in model_file.bundled():
+        found = model_file.describe(name)
+        default = " (default)" if name == model_file.DEFAULT_MODEL else ""
+        megabytes = os.path.getsize(found.path) / 1e6
+        click.echo(f"{name}{default}: version {found.spec.version}, {megabytes:.1f} MB, {', '.join(found.spec.labels)}")
+        click.echo(f"  {found.spec.licence}")
 
 
 @models.command()

@@ -72,6 +72,8 @@ class Model:
         self.spec: ModelSpec = file.spec
         self._session = _open_session(path, content)
         self._input = _check_inputs(self._session, self.spec, path)
+        # A graph whose weights have 8 bits scales them to all that it is given, and a window must not depend on others.
+        self._one_by_one = self._session.get_inputs()[0].shape[0] == 1
         self._outputs = _check_outputs(self._session, path)
         self._check_first_window()
 
@@ -103,8 +105,17 @@ class Model:
             if statistics is None:
                 raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
             feed |= _statistics_feed(statistics, len(features))
-        probs, *speech = self._session.run(list(self._outputs), feed, run)
+        probs, *speech = self._run(feed, len(features), run)
         return np.asarray(probs, dtype=np.float64), self._speech(speech[0], len(features)) if speech else None
+
+    def _run(self, feed: dict[str, FloatArray], count: int, run: Any) -> list[Any]:
+        """All outputs for a batch; window by window where the graph takes no more at a time."""
+        names = list(self._outputs)
+        if not self._one_by_one or count == 1:
+            return list(self._session.run(names, feed, run))
+        windows = ({name: values[index : index + 1] for name, values in feed.items()} for index in range(count))
+        found = [self._session.run(names, window, run) for window in windows]
+        return [np.concatenate(output) for output in zip(*found, strict=True)]
 
     def _speech(self, found: Any, count: int) -> Floats:
         """One probability of speech a window, float64 (w,).

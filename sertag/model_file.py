@@ -17,7 +17,7 @@ from sertag.errors import ModelError, SpecError
 from sertag.onnx_file import MOST_BYTES, read_metadata
 from sertag.spec import SPEC_KEY, ModelSpec, from_json
 
-DEFAULT_MODEL = "phone"
+DEFAULT_MODEL = "phone-deep"
 EXPORT_HINT = "export it with `python -m export convert`, which writes the specification into the file"
 
 

@@ -175,8 +175,9 @@ class ModelSpec:
         temperature: log-probabilities are divided by it and renormalised (Guo et al. 2017).
         min_confidence: under it a window is `uncertain`.
         row_min_confidence: under it a row is `uncertain`; None for `min_confidence`.
-        row_gain: how much surer a row may be than its windows, for each doubling of the speech; a row's probabilities
-            are the mean of its windows' to the power of 1 + row_gain * log2(speech / window), renormalised.
+        row_gain: how much surer a row may be than its windows, for each doubling of the speech (`aggregate.pooled`).
+        priors: label to how likely it is before anything was heard, as the windows' probabilities take it; all the
+            same where it is empty. Evidence is what goes beyond them.
         clear_ratio: a window whose strongest label is negative (positive) is `ok` only if that is this many times as
             probable as the strongest positive (negative) one; 0 for no such rule. Arousal travels across languages and
             lines, valence only half, so anger and joy are the pair that is confused.
@@ -204,7 +205,8 @@ class ModelSpec:
     temperature: float = 1.0
     min_confidence: float = 0.0
     row_min_confidence: float | None = None
-    row_gain: float = 0.0
+    row_gain: float = 0.3
+    priors: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
     clear_ratio: float = 0.0
     arousal: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
     valence: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -251,6 +253,11 @@ class ModelSpec:
             arousal, valence = default_affect(label, self.sentiment[label])
             pairs.append((self.arousal.get(label, arousal), self.valence.get(label, valence)))
         return tuple(pairs)
+
+    @property
+    def label_priors(self) -> tuple[float, ...]:
+        """Prior of each label, in their order."""
+        return tuple(self.priors.get(label, 1 / len(self.labels)) for label in self.labels)
 
     def thresholds(self, chosen: float | None) -> tuple[float, float]:
         """The least confidence of a window and of a row.
@@ -307,6 +314,10 @@ def _require_row_rules(spec: ModelSpec) -> None:
     _require(0 <= row <= 1, "row_min_confidence", row, "0 to 1")
     _require(0 <= spec.row_gain <= 10, "row_gain", spec.row_gain, "0 to 10")
     _require(0 <= spec.clear_ratio <= 1000, "clear_ratio", spec.clear_ratio, "0 to 1000")
+    if spec.priors:
+        known = set(spec.priors) == set(spec.labels) and all(0 < value < 1 for value in spec.priors.values())
+        whole = known and abs(sum(spec.priors.values()) - 1) < 0.01
+        _require(whole, "priors", dict(spec.priors), "a number between 0 and 1 for each label, sum 1")
     floor = spec.min_speech_probability
     _require(0 <= floor <= 1, "min_speech_probability", floor, "0 to 1")
     for name, lowest in (("arousal", 0), ("valence", -1)):

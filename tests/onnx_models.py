@@ -70,18 +70,19 @@ def write_model(
     softmax: bool = True,
     seed: int = 0,
     speech: SpeechOutput | None = None,
+    windows: int | str = "w",
 ) -> Path:
     """Write a model that averages its features over time and applies a random linear layer.
 
     `columns` and `outputs` make a graph that contradicts its specification; `metadata` replaces the embedded document;
-    `speech` adds an output that tells speech from anything louder.
+    `speech` adds an output that tells speech from anything louder; `windows` is how many the graph takes at a time.
     """
     rng = np.random.default_rng(seed)
     features = spec.features
     columns = columns or (1 if features.pooling == "mean" else features.n_coefficients)
     outputs = outputs or len(spec.labels)
     weights = (rng.standard_normal((columns, outputs)) * 0.1).astype(np.float32)
-    nodes, inputs = [], [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["w", None, columns])]
+    nodes, inputs = [], [helper.make_tensor_value_info("features", TensorProto.FLOAT, [windows, None, columns])]
     pooled = "features"
     if features.normalisation == "channel_speech":
         for name, size in (("channel_mean", columns), ("channel_std", columns), ("speech_frames", 1)):
@@ -109,7 +110,7 @@ def write_model(
         numpy_helper.from_array(np.array(1, np.float32), "one"),
         numpy_helper.from_array(np.array(0, np.float32), "zero"),
     ]
-    result = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["w", outputs])
+    result = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [windows, outputs])
     results = [result]
     if speech is not None:
         results.append(helper.make_tensor_value_info(speech.name, speech.kind, None))

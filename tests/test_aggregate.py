@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -43,16 +44,32 @@ def test_one_window_is_the_call(gain: float) -> None:
     assert found.attention == pytest.approx(0.2)
 
 
-def test_probabilities_are_the_speech_weighted_mean() -> None:
+def geometric(first: list[float], second: list[float], share: float) -> list[float]:
+    """Renormalised product of two windows, the first with a share of the weight."""
+    product = [a**share * b ** (1 - share) for a, b in zip(first, second, strict=True)]
+    return [value / sum(product) for value in product]
+
+
+def test_probabilities_are_weighted_by_speech() -> None:
     active = np.ones(200, bool)
     active[40:75] = False  # the second window has 0.5 s of speech, the first one 4 s
-    found = row_of(scored_windows([[0.8, 0.1, 0.1], [0.2, 0.5, 0.3]]), active=active)
-    assert found.probs == pytest.approx(
-        [(8 * a + b) / 9 for a, b in zip((0.8, 0.1, 0.1), (0.2, 0.5, 0.3), strict=True)]
-    )
+    one, other = [0.8, 0.1, 0.1], [0.2, 0.5, 0.3]
+    found = row_of(scored_windows([one, other]), active=active, spec=tiny_spec(row_gain=0.0))
+    assert found.probs == pytest.approx(geometric(one, other, 8 / 9))
     assert found.fracs == pytest.approx((8 / 9, 1 / 9, 0.0))
     assert found.arousal == pytest.approx((8 * 0.825 + 0.645) / 9)
     assert found.valence == pytest.approx((8 * -0.48 + 0.26) / 9)
+
+
+def test_what_was_likely_anyway_is_no_evidence() -> None:
+    """A caller who sounds a little angrier than people usually do, all the time, is angry."""
+    priors = MappingProxyType({"angry": 0.1, "happy": 0.1, "neutral": 0.8})
+    spec = tiny_spec(row_gain=0.5, priors=priors)
+    windows = scored_windows([[0.3, 0.1, 0.6]] * 30)
+    found = row_of(windows, duration_s=120.0, spec=spec)
+    assert (found.emotion, found.fracs[0]) == ("angry", 0.0)
+    usual = row_of(scored_windows([[0.1, 0.1, 0.8]] * 30), duration_s=120.0, spec=spec)
+    assert usual.probs == pytest.approx((0.1, 0.1, 0.8))
 
 
 def test_speech_that_overlapping_windows_hold_counts_once() -> None:
@@ -60,7 +77,7 @@ def test_speech_that_overlapping_windows_hold_counts_once() -> None:
     probs = [[1.0, 0, 0]] * 3 + [[0, 0, 1.0]] * 2
     found = row_of(scored_windows(probs, start_s=[0, 1, 2, 6, 10]))
     assert found.fracs == pytest.approx((6 / 14, 0, 8 / 14))
-    assert found.probs == pytest.approx((6 / 14, 0, 8 / 14))
+    assert found.arousal == pytest.approx((6 * 0.9 + 8 * 0.3) / 14)
 
 
 @settings(deadline=None)
@@ -73,7 +90,7 @@ def test_a_finer_hop_changes_little(angry: list[float]) -> None:
     starts = [1.0 * i for i in range(len(fine_angry))]
     fine = row_of(scored_windows(course(fine_angry), start_s=starts), duration_s=duration_s)
     steepest = float(np.abs(np.diff(angry)).max())
-    assert fine.probs[0] == pytest.approx(coarse.probs[0], abs=0.25 * steepest + 1e-9)
+    assert fine.arousal == pytest.approx(coarse.arousal, abs=0.25 * steepest + 1e-9)
     assert fine.attention == pytest.approx(coarse.attention, abs=0.25 * steepest + 1e-9)
     assert fine.peak_score == pytest.approx(coarse.peak_score, abs=0.25 * steepest + 1e-9)
 
@@ -105,7 +122,7 @@ def test_many_windows_that_agree_are_surer_than_one() -> None:
 
 def test_a_certain_window_does_not_make_a_probability_infinite() -> None:
     found = row_of(scored_windows([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), spec=tiny_spec(row_gain=1.0))
-    assert found.probs == pytest.approx((0.5, 0.5, 0.0))
+    assert found.probs == pytest.approx((0.5, 0.5, 0.0), abs=0.01)
     assert found.margin == pytest.approx(0.0)
 
 
@@ -113,17 +130,18 @@ def test_a_certain_window_does_not_make_a_probability_infinite() -> None:
     st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(any), min_size=1, max_size=9),
     st.floats(0, 10),
     st.floats(0.4, 3600),
+    st.permutations([0.1, 0.2, 0.7]),
 )
-def test_pooled_probabilities_are_probabilities_in_the_order_of_the_mean(
-    raw: list[list[float]], gain: float, speech_s: float
+def test_pooled_probabilities_are_probabilities_in_any_order_of_windows(
+    raw: list[list[float]], gain: float, speech_s: float, priors: list[float]
 ) -> None:
     probs = np.array(raw) / np.array(raw).sum(axis=1, keepdims=True)
     weights = np.full(len(probs), speech_s / len(probs))
-    found = pooled(probs, weights, window_s=4.0, gain=gain)
-    mean = probs.mean(axis=0)
+    found = pooled(probs, weights, window_s=4.0, gain=gain, priors=priors)
     assert math.fsum(found) == pytest.approx(1)
-    assert found.argmax() == mean.argmax() or mean[found.argmax()] == pytest.approx(mean.max())
-    assert found.max() >= mean.max() - 1e-9
+    assert (found >= 0).all()
+    assert pooled(probs[::-1], weights, window_s=4.0, gain=gain, priors=priors) == pytest.approx(found)
+    assert pooled(np.array([priors] * 3), np.ones(3), window_s=1.0, gain=gain, priors=priors) == pytest.approx(priors)
 
 
 @settings(deadline=None)

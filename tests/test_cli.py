@@ -687,7 +687,10 @@ def test_version() -> None:
 
 
 def test_models_list_names_the_default() -> None:
-    assert "phone (default)" in invoke("models", "list").output
+    listed = invoke("models", "list").output
+    assert "phone-deep (default)" in listed
+    assert "phone: version" in listed
+    assert "non-commercial use only" in listed
 
 
 def test_models_info_is_json(tiny_model: Path) -> None:

@@ -106,6 +106,18 @@ def test_a_batch_gives_what_its_windows_give_alone(tiny_model: Path) -> None:
     np.testing.assert_allclose(model.run(features, statistics=STATISTICS), alone, atol=1e-6)
 
 
+def test_a_graph_that_takes_one_window_at_a_time_is_given_one(tmp_path: Path) -> None:
+    spec, speech = tiny_spec(FeatureSpec(n_mfcc=13)), SpeechOutput()
+    batch = np.random.default_rng(1).standard_normal((5, spec.window_frames, 13)).astype(np.float32)
+    any_number, one = (
+        load(str(write_model(tmp_path / f"{windows}.onnx", spec, speech=speech, windows=windows))).predict(batch)
+        for windows in ("w", 1)
+    )
+    assert one.probs == pytest.approx(any_number.probs, abs=1e-6)
+    assert one.speech == pytest.approx(any_number.speech, abs=1e-6)
+    assert one.probs.shape == (5, 3)
+
+
 def test_views_of_a_channel_need_no_copy_by_the_caller(tiny_model: Path) -> None:
     model = load(str(tiny_model))
     frames = windows(1)[0]

@@ -149,6 +149,7 @@ def test_another_version_is_refused(version: object) -> None:
         ("row_min_confidence", -0.1, "0 to 1"),
         ("row_min_confidence", "half", "a finite number"),
         ("row_gain", -1, "0 to 10"),
+        ("priors", {"angry": 0.5}, "a number between 0 and 1 for each label"),
         ("clear_ratio", -1, "0 to 1000"),
         ("clear_ratio", True, "a finite number"),
         ("min_speech_probability", 2, "0 to 1"),
@@ -275,7 +276,8 @@ def test_files_of_before_have_the_rules_of_before() -> None:
     new = ("row_min_confidence", "row_gain", "clear_ratio", "arousal", "valence", "attention", "min_speech_probability")
     old = {key: value for key, value in document(min_confidence=0.3).items() if key not in new}
     spec = from_json(json.dumps(old), source="x")
-    assert (spec.row_gain, spec.clear_ratio, spec.attention, spec.min_speech_probability) == (0, 0, (1, 0), 0.5)
+    assert (spec.row_gain, spec.clear_ratio, spec.attention, spec.min_speech_probability) == (0.3, 0, (1, 0), 0.5)
+    assert spec.label_priors == pytest.approx([1 / len(spec.labels)] * len(spec.labels))
     assert spec.thresholds(None) == (0.3, 0.3)
     assert spec.affect == ((0.9, -0.7), (0.75, 0.8), (0.3, 0.0))
 

@@ -1,8 +1,7 @@
-"""`python -m benchmarks.accuracy`: measure recipes in suites, try configurations, write the tables."""
+"""`python -m benchmarks.accuracy`: measure recipes in suites and in calls, write the tables."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -11,20 +10,27 @@ from pathlib import Path
 import click
 
 from benchmarks.accuracy.store import RESULTS
-from benchmarks.accuracy.suites import SUITES, possible
+from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, possible
 from export.cli import console
 from export.cli.console import data_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
-from export.corpora.loading import find_corpora
+from export.corpora.loading import find_corpora, relabel
+from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
+from export.recipes.base import Recipe
 from sertag.parallel import usable_cpus
 
 _LEAST_S = 0.1  # of a clip
 _cache = click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
 _out = click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the results.")
+_encoder = click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Frozen encoder of phone-deep.  [default: that of the bundled phone-deep]",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +47,7 @@ def main() -> None:
     "--recipe", "recipes", multiple=True, type=click.Choice(list(RECIPES)), help="Repeatable.  [default: all]"
 )
 @click.option("--seed", "seeds", multiple=True, type=int, help="Repeatable.  [default: those of the suites]")
+@_encoder
 @_out
 @_cache
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: usable processors]")
@@ -49,6 +56,7 @@ def measure(
     suites: tuple[str, ...],
     recipes: tuple[str, ...],
     seeds: tuple[int, ...],
+    encoder: Path | None,
     out: Path,
     cache: Path,
     jobs: int | None,
@@ -58,6 +66,7 @@ def measure(
     Hours of training: the same command continues where it was stopped.
     """
     from benchmarks.accuracy import run, tables
+    from export.features.encoder import find_encoder
 
     with console.errors(), console.progress() as report:
         corpora = _decodable(places, cache, report)
@@ -67,7 +76,8 @@ def measure(
             message = f"no suite can be measured on {', '.join(corpora)}; needed are {needed}"
             raise ExportError(f"{message}; add --data NAME=DIR", code="no_data")
         work = run.plan(asked, recipes or list(RECIPES), seeds=seeds)
-        run.measure(work, corpora, results=out, cache=cache, jobs=jobs or usable_cpus(), report=report)
+        front = find_encoder(encoder, cache=cache) if any(_needs_encoder(one.recipe) for one in work) else None
+        run.measure(work, corpora, results=out, cache=cache, jobs=jobs or usable_cpus(), encoder=front, report=report)
         page = tables.write(out)
     click.echo(str(page))
 
@@ -93,7 +103,7 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
 
     Babble is made of the clips of --data.
     """
-    from benchmarks.accuracy.robustness import measure as follow
+    from benchmarks.accuracy.robustness.survival import measure as follow
     from benchmarks.accuracy.tables import write
     from sertag.model import load
 
@@ -112,48 +122,57 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
     click.echo(str(page))
 
 
-@main.command("try")
-@click.argument("recipe", type=click.Choice(list(RECIPES)))
+@main.command()
+@click.argument("recipe", type=click.Choice(CALL_RECIPES), metavar="RECIPE")
 @data_option
-@click.option("--suite", required=True, type=click.Choice(list(SUITES)), help="Whose tested clips are left alone.")
-@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is left alone.")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Of the recipe. Repeatable.")
-@click.option("--note", default="", help="What is tried.")
+@_encoder
+@click.option("--seed", "seeds", multiple=True, type=int, default=(1,), show_default=True, help="Repeatable.")
+@click.option("--open", "trade", is_flag=True, help="Measure instead what training on open recordings alone costs.")
 @_out
 @_cache
-def try_configuration(
+def calls(
     recipe: str,
     places: tuple[str, ...],
-    suite: str,
-    fold: int,
-    seed: int,
-    changes: tuple[str, ...],
-    note: str,
+    encoder: Path | None,
+    seeds: tuple[int, ...],
+    trade: bool,
     out: Path,
     cache: Path,
 ) -> None:
-    """Try one configuration of RECIPE on inner speakers, and write down what it reaches."""
-    from benchmarks.accuracy.trials import TRIALS, try_out
+    r"""Measure RECIPE, one for calls, on unseen corpora, ordinary speech and simulated calls, and write the tables.
 
-    wanted = dict(console.pairs(changes, option="--set", form="FIELD=VALUE"))
+    --data holds two labelled corpora or more, `ordinary` speech and `no_speech`. Hours of training: the same command
+    continues where it was stopped.
+
+    \b
+    Example:
+      python -m benchmarks.accuracy calls phone-deep --data corpora --data ordinary=corpora/ordinary \
+        --data no_speech=corpora/no_speech --encoder encoder.onnx --seed 1
+    """
+    from benchmarks.accuracy.call_runs import measure_calls, trainer_for
+    from benchmarks.accuracy.open_data import measure_open
+    from benchmarks.accuracy.tables import write
+    from export.features.encoder import find_encoder
+
     with console.errors(), console.progress() as report:
-        corpora = _decodable(places, cache, report)
-        if not possible([suite], list(corpora)):
-            message = f"suite {suite} needs {', '.join(SUITES[suite].corpora)}; add --data NAME=DIR"
-            raise ExportError(message, code="no_data")
-        row = try_out(
-            SUITES[suite],
-            RECIPES[recipe],
-            corpora,
-            fold=fold,
-            seed=seed,
-            changes=wanted,
-            note=note,
-            cache=cache,
-            log=out / TRIALS,
-        )
-    click.echo(json.dumps(row))
+        found = relabel(find_corpora(places), onto=(*RECIPES[recipe].labels, NO_SPEECH))
+        features = RECIPES[recipe].features  # as `export train` does, so that both share what is in the cache
+        frame_s = features.win_length / features.rate_hz
+        corpora = drop_unusable(found, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+        front = find_encoder(encoder, cache=cache) if _needs_encoder(RECIPES[recipe]) else None
+        for seed in seeds:
+            if trade:
+                trainer = trainer_for(RECIPES[recipe], corpora, seed=seed, encoder=front, cache=cache, report=report)
+                measure_open(trainer, out=out)
+            else:
+                measure_calls(RECIPES[recipe], corpora, seed=seed, encoder=front, cache=cache, out=out, report=report)
+        page = write(out)
+    click.echo(str(page))
+
+
+def _needs_encoder(recipe: Recipe) -> bool:
+    """Whether a recipe or its teacher has a frozen encoder in front."""
+    return recipe.encoder or bool(recipe.teacher)
 
 
 def _decodable(places: Sequence[str], cache: Path, report: Report) -> dict[str, Corpus]:

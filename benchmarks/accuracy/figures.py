@@ -1,7 +1,7 @@
 """Figures of one run of a suite: the answers of all its folds together.
 
 Probabilities are float64 (n, k), truth int64 (n,). Nothing that decides an answer is fitted on the clips it is about:
-temperature and thresholds of a fold (a corpus, where corpora are the folds) come from the other folds.
+the temperature of a fold (a corpus, where corpora are the folds) comes from the other folds.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from export.arrays import Ints, Probs
 from export.evaluation.calibration import cross_fit, equal_weights, scale
 from export.evaluation.metrics import area_under_curve, calibration_error, count_confusion, sentiment_uar, uar_accuracy
 from sertag.records import BoolArray
 
-ANGRY, CALM = "angry", ("neutral", "calm")
-FOUND = (0.5, 0.8)  # shares of the angry clips that thresholds are set to find
+ANGRY = "angry"
 _DRAWS = 1000  # of the bootstrap
 _COVERAGE = 95  # percent of the draws that an interval holds
 
@@ -31,7 +29,6 @@ class ScoredClips:
     Attributes:
         truth: int64 (n,).
         fold, person, corpus: int64 (n,), numbers of what each clip belongs to.
-        seconds: float64 (n,), durations.
         labels, sentiments: k of them.
         by_corpus: each corpus weighs the same, else each clip.
     """
@@ -40,7 +37,6 @@ class ScoredClips:
     fold: Ints
     person: Ints
     corpus: Ints
-    seconds: Probs
     labels: tuple[str, ...]
     sentiments: tuple[str, ...]
     by_corpus: bool
@@ -120,41 +116,17 @@ def _counts(probs: Probs, answered: BoolArray, tested: ScoredClips) -> tuple[lis
     return confusions, unanswered
 
 
-def _anger(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, Any]:
-    """How well anger is told from the rest, and what it costs in calm speech; nothing where nobody is angry or calm."""
+def _anger(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, float]:
+    """How well anger is told from the rest, mean of folds; nothing where nobody is angry or all are."""
     if ANGRY not in tested.labels:
         return {}
-    angry = answered & (tested.truth == tested.labels.index(ANGRY))
-    calm = answered & np.isin(tested.truth, [tested.labels.index(name) for name in CALM if name in tested.labels])
-    if not angry.any() or not calm.any():
-        return {}
-    score = probs[:, tested.labels.index(ANGRY)]
+    angry, score = tested.truth == tested.labels.index(ANGRY), probs[:, tested.labels.index(ANGRY)]
     aucs = [
         area_under_curve(score[own], angry[own])
-        for fold in np.unique(tested.fold)
-        if angry[own := answered & (tested.fold == fold)].any() and calm[own].any()
+        for own in (answered & (tested.fold == fold) for fold in np.unique(tested.fold))
+        if angry[own].any() and not angry[own].all()
     ]
-    found: dict[str, Any] = {"anger_auc": round(float(np.mean(aucs)), 4)}
-    if len(np.unique(tested.fold)) > 1:
-        found["anger"] = {f"{share:.0%}": _detection(score, angry, calm, tested, found=share) for share in FOUND}
-    return found
-
-
-def _detection(
-    score: Probs, angry: npt.NDArray[np.bool_], calm: npt.NDArray[np.bool_], tested: ScoredClips, *, found: float
-) -> dict[str, float]:
-    """What thresholds find, and their false alarms in an hour of calm speech; each fold has that of the others."""
-    loud = np.zeros(len(score), dtype=bool)
-    for fold in np.unique(tested.fold):
-        own = tested.fold == fold
-        others = np.sort(score[angry & ~own])
-        if len(others):
-            loud[own] = score[own] >= np.quantile(others, 1 - found)
-    hours = tested.seconds[calm].sum() / 3600
-    return {
-        "found": round(float(loud[angry].mean()), 4),
-        "false_alarms_an_hour": round(float(loud[calm].sum() / hours), 1),
-    }
+    return {"anger_auc": round(float(np.mean(aucs)), 4)} if aucs else {}
 
 
 def by_fold(probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, names: Sequence[str]) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -25,17 +24,21 @@ from joblib import Parallel, delayed
 from benchmarks.accuracy import store
 from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figures_of, plain
 from benchmarks.accuracy.store import Run
-from benchmarks.accuracy.suites import CONDITIONS, Suite
+from benchmarks.accuracy.suites import Suite
 from export.arrays import Ints, Probs
 from export.cache import cache_arrays, make_cache
 from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
+from export.features.clip_windows import CONDITIONS
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.experiment import PROTOCOL_VERSION, Experiment, experiment_for
+from export.training.experiment import PROTOCOL_VERSION, Experiment
+from export.training.fit_clip import Scores
+from export.training.settings import Settings, run_hash
 from export.training.splits import Split
+from export.training.trainer import Trainer
 from sertag.records import BoolArray
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -77,6 +80,7 @@ def measure(
     results: Path,
     cache: Path,
     jobs: int,
+    encoder: Path | None = None,
     report: Report = lambda what, share: None,
 ) -> None:
     """Measure the runs that are not there yet.
@@ -87,6 +91,7 @@ def measure(
         results: folder of the suites' files.
         cache: folder for features and for folds that are done.
         jobs: runs at a time, each on one thread.
+        encoder: file of a frozen encoder, of recipes that need one.
         report: of the progress.
 
     Raises:
@@ -94,7 +99,10 @@ def measure(
         OutputError: a file cannot be written.
     """
     missing = [own for own in work if not _is_there(own, corpora, results)]
-    calls = (delayed(measure_run)(own, [corpora[name] for name in own.suite.corpora], cache=cache) for own in missing)
+    calls = (
+        delayed(measure_run)(own, [corpora[name] for name in own.suite.corpora], cache=cache, encoder=encoder)
+        for own in missing
+    )
     for variable in _THREADS:
         os.environ.setdefault(variable, "1")  # workers inherit them; more threads would compete for the processors
     with _workers_end_with_us():
@@ -105,14 +113,24 @@ def measure(
             report(f"{suite.name}: {recipe}, seed {run['seed']}: UAR {uar}", number / len(missing))
 
 
-def measure_run(work: Work, corpora: Sequence[Corpus], *, cache: Path) -> tuple[Suite, str, Run]:
+def measure_run(
+    work: Work, corpora: Sequence[Corpus], *, cache: Path, encoder: Path | None = None
+) -> tuple[Suite, str, Run]:
     """Train and score every fold of a run; returns suite, recipe and run."""
     began = time.monotonic()
     recipe = dataclasses.replace(work.recipe, labels=work.suite.labels_of(work.recipe))
     clips = _clips(corpora, recipe)
-    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1, conditions=CONDITIONS)
-    found = work.suite.splits(experiment.clips, seed=work.seed)
-    answers = [_answers(experiment, split, work, cache=cache) for split in found]
+    trainer = Trainer.of(
+        clips,
+        recipe,
+        teacher=RECIPES.get(recipe.teacher),
+        settings=Settings(seed=work.seed),
+        cache=cache,
+        encoder=encoder,
+        report=lambda what, share: None,
+    )
+    found = work.suite.splits(trainer.experiment.clips, seed=work.seed)
+    answers = [_answers(trainer, split, encoder=encoder) for split in found]
     run = {
         "seed": work.seed,
         "protocol_version": PROTOCOL_VERSION,
@@ -120,7 +138,7 @@ def measure_run(work: Work, corpora: Sequence[Corpus], *, cache: Path) -> tuple[
         "labels": list(recipe.labels),
         "clips": int(sum(len(split.test) for split in found)),
         "leaking": found[0].leaking,
-        **_figures(experiment, found, answers, work.suite),
+        **_figures(trainer.experiment, found, answers, work.suite),
         "took_s": round(time.monotonic() - began),
         "date": datetime.date.today().isoformat(),
         "commit": commit(),
@@ -142,27 +160,35 @@ def _is_there(work: Work, corpora: Mapping[str, Corpus], results: Path) -> bool:
     return store.is_current(run, data_sha256=data)
 
 
-def _answers(experiment: Experiment, split: Split, work: Work, *, cache: Path) -> _Answers:
+def _answers(trainer: Trainer, split: Split, *, encoder: Path | None) -> _Answers:
     """Train on one side of a split and ask about the other, unless that is in the cache."""
-    learnt = data_hash(experiment.clips[index] for index in (*split.train, *split.validation))
-    settings = {item.name: str(getattr(experiment.recipe, item.name)) for item in dataclasses.fields(experiment.recipe)}
-    del settings["build"], settings["ship"]  # functions: PROTOCOL_VERSION stands for them
-    key = json.dumps([PROTOCOL_VERSION, settings, work.seed, learnt, split.name], sort_keys=True)
-    place = cache / f"fold-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+    learnt = np.union1d(split.train, split.validation)
+    front = "" if encoder is None else hashlib.sha256(encoder.read_bytes()).hexdigest()
+    parts = trainer.key(learnt), data_hash(trainer.experiment.clips[index] for index in split.test), front
+    place = trainer.cache / f"answers-{run_hash(trainer.experiment.recipe, (), *parts)}.npz"
     if not place.exists():
-        trial = experiment.run(split, seed=work.seed)
-        arrays: dict[str, npt.ArrayLike] = {"temperature": trial.temperature}
-        for name, scores in trial.scores.items():
-            arrays |= {f"log_probs: {name}": scores.log_probs, f"answered: {name}": scores.answered}
-        make_cache(cache)
+        scores, temperature = _scores(trainer, split, learnt)
+        arrays: dict[str, npt.ArrayLike] = {"temperature": temperature}
+        for name, own in scores.items():
+            arrays |= {f"log_probs: {name}": own.log_probs, f"answered: {name}": own.answered}
+        make_cache(trainer.cache)
         cache_arrays(place, arrays)
     with np.load(place) as stored:
-        names = [name.removeprefix("answered: ") for name in stored.files if name.startswith("answered: ")]
         return _Answers(
-            {name: stored[f"log_probs: {name}"] for name in names},
-            {name: stored[f"answered: {name}"] for name in names},
+            {name: stored[f"log_probs: {name}"] for name in CONDITIONS},
+            {name: stored[f"answered: {name}"] for name in CONDITIONS},
             float(stored["temperature"]),
         )
+
+
+def _scores(trainer: Trainer, split: Split, learnt: Ints) -> tuple[dict[str, Scores], float]:
+    """What a network says of the tested clips, and its temperature; those for calls need no clips to stop by."""
+    experiment = trainer.experiment
+    if experiment.recipe.features.framing == "clip":
+        trial = experiment.run(split, seed=trainer.settings.seed)
+        return trial.scores, trial.temperature
+    model, _ = trainer.trained(learnt, split.name)
+    return experiment.score(model, split.test), 1.0  # the other folds calibrate
 
 
 def _figures(experiment: Experiment, found: Sequence[Split], answers: Sequence[_Answers], suite: Suite) -> Run:
@@ -174,13 +200,12 @@ def _figures(experiment: Experiment, found: Sequence[Split], answers: Sequence[_
         fold=np.repeat(np.arange(len(found)), [len(split.test) for split in found]),
         person=_numbers([clip.person for clip in clips]),
         corpus=_numbers([clip.corpus for clip in clips]),
-        seconds=np.array([clip.duration_s for clip in clips]),
         labels=experiment.recipe.labels,
         sentiments=tuple(experiment.recipe.sentiment[label] for label in experiment.recipe.labels),
         by_corpus=suite.split == "corpora",
     )
-    log_probs = {name: np.concatenate([own.log_probs[name] for own in answers]) for name in answers[0].log_probs}
-    answered = {name: np.concatenate([own.answered[name] for own in answers]) for name in answers[0].answered}
+    log_probs = {name: np.concatenate([own.log_probs[name] for own in answers]) for name in CONDITIONS}
+    answered = {name: np.concatenate([own.answered[name] for own in answers]) for name in CONDITIONS}
     probs = calibrated(log_probs, answered, tested) or plain(log_probs, temperature=answers[0].temperature)
     return {
         "conditions": {name: figures_of(own, answered[name], tested) for name, own in probs.items()},

@@ -30,7 +30,8 @@ def read(results: Path, suite: Suite) -> dict[str, list[Run]]:
 
 def is_current(run: Mapping[str, Any], *, data_sha256: str | None = None) -> bool:
     """Whether a run was measured by today's protocol, and on these recordings if any are named."""
-    return run["protocol_version"] == PROTOCOL_VERSION and data_sha256 in (None, run["data_sha256"])
+    of_today = run["protocol_version"] == PROTOCOL_VERSION
+    return of_today and (data_sha256 is None or data_sha256 == run.get("data_sha256"))
 
 
 def find(results: Path, suite: Suite, recipe: str, *, seed: int) -> Run | None:

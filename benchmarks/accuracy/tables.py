@@ -1,7 +1,7 @@
 """The results as tables: `recipes.csv`, a row a recipe, suite, tested corpus and condition, and one page.
 
-Made of the suites' files, the trials and the robustness file, and of nothing else. Mean and standard deviation are over
-seeds.
+Made of the suites' files, `calls.json`, the trials and the robustness file, and of nothing else. Mean and standard
+deviation are over seeds.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
-from benchmarks.accuracy import store, trials
-from benchmarks.accuracy.robustness import ROBUSTNESS
+from benchmarks.accuracy import store
+from benchmarks.accuracy.call_tables import call_tables
+from benchmarks.accuracy.robustness.survival import ROBUSTNESS
 from benchmarks.accuracy.store import Run, mean_and_sd
-from benchmarks.accuracy.suites import PLAIN, SUITES, Suite
+from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, Suite
 from export.card.markdown import table
+from export.features.clip_windows import CONDITIONS
 from export.recipes import RECIPES
 from sertag.output import Output
 
 RECIPES_CSV, PAGE = "recipes.csv", "README.md"
+TRIALS, ELSEWHERE = "trials.csv", "not in the repository"
 ALL = "all"  # corpora of a suite together
-PHONE = "phone"  # the recipe of the bundled model
 _SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
 
 
@@ -62,7 +64,7 @@ def _rows(suite: Suite, recipe: str, runs: Sequence[Run]) -> Iterator[dict[str, 
         "dates": " ".join(sorted({run["date"] for run in runs})),
         "commits": " ".join(sorted({run["commit"] for run in runs})),
     }
-    together = ALL if suite.split == "corpora" else suite.tested("")
+    together = ALL if suite.split == "corpora" else "+".join(suite.corpora)
     parts = {together: [run["conditions"] for run in runs]}
     if suite.split == "corpora":
         parts |= {name: [run["folds"][name] for run in runs] for name in runs[0]["folds"]}
@@ -83,19 +85,15 @@ def as_page(results: Path, rows: pd.DataFrame) -> str:
         loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     robust = results / ROBUSTNESS
-    tried = trials.read_trials(results / trials.TRIALS)
     return environment.get_template("page.md.j2").render(
         claims=_claims(rows),
         by_corpus=_by_corpus(rows),
-        suites=[_suite(suite, runs) for suite, recipe, runs in store.all_runs(results) if _shown(suite, recipe)],
-        trials=_trials(tried),
+        calls=call_tables(results),
+        suites=_suites(results),
+        trials=_trials(results / TRIALS),
         robustness=_robustness(json.loads(robust.read_text(encoding="utf-8"))) if robust.exists() else "",
         measured=_measured(rows),
     )
-
-
-def _shown(suite: Suite, recipe: str) -> bool:
-    return recipe == PHONE and suite.split != "random"
 
 
 def _claims(rows: pd.DataFrame) -> str:
@@ -103,7 +101,7 @@ def _claims(rows: pd.DataFrame) -> str:
     lines = []
     for recipe in RECIPES.values():
         suite = SUITES["random-mixed" if recipe.augmentations else "random-tess"]
-        own = _where(rows, recipe=recipe.name, suite=suite.name, condition=PLAIN[0])
+        own = _where(rows, recipe=recipe.name, suite=suite.name, condition=CONDITIONS[0])
         if recipe.claim and len(own):
             (row,) = own
             reached = _figure(row, "accuracy")
@@ -123,16 +121,24 @@ def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
         lines = []
         for recipe in dict.fromkeys(row["recipe"] for row in own):
             mine = {(row["split"], row["condition"]): row for row in own if row["recipe"] == recipe}
-            cells = [mine.get((split, line)) for split in splits for line in PLAIN]
+            cells = [mine.get((split, line)) for split in splits for line in CONDITIONS]
             classes = ", ".join(map(str, sorted({row["classes"] for row in mine.values()})))
             lines.append([f"`{recipe}`", classes, *(_figure(row, "uar") if row else "" for row in cells)])
-        head = ["recipe", "classes", *(f"{_SPLITS[split]}, {line}" for split in splits for line in PLAIN)]
+        head = ["recipe", "classes", *(f"{_SPLITS[split]}, {line}" for split in splits for line in CONDITIONS)]
         found.append((tested, table(head, lines)))
     return found
 
 
-def _suite(suite: Suite, runs: Sequence[Run]) -> dict[str, str]:
-    """Everything that was measured of the bundled model's recipe in a suite."""
+def _suites(results: Path) -> list[dict[str, str]]:
+    """Everything that was measured of the recipes for calls, suite by suite."""
+    found: dict[str, list[tuple[str, Sequence[Run]]]] = {}
+    for suite, recipe, runs in store.all_runs(results):
+        if recipe in CALL_RECIPES:
+            found.setdefault(suite.name, []).append((recipe, runs))
+    return [_suite(SUITES[name], own) for name, own in found.items()]
+
+
+def _suite(suite: Suite, found: Sequence[tuple[str, Sequence[Run]]]) -> dict[str, str]:
     columns = {
         "uar": "UAR %",
         "interval": "95 % of the draws of speakers",
@@ -143,13 +149,19 @@ def _suite(suite: Suite, runs: Sequence[Run]) -> dict[str, str]:
         "anger_auc": "anger AUC",
     }
     lines = [
-        [condition, *(_cell(key, [run["conditions"][condition] for run in runs]) for key in columns)]
-        for condition in runs[0]["conditions"]
+        [
+            f"`{recipe}`",
+            str(len(runs)),
+            name,
+            *(_cell(key, [run["conditions"][name] for run in runs]) for key in columns),
+        ]
+        for recipe, runs in found
+        for name in CONDITIONS
     ]
-    chance = 100 / len(runs[0]["labels"])
-    seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
-    text = f"{runs[0]['clips']} clips, {seeds}, chance {chance:.1f} %."
-    return {"title": suite.title, "text": text, "table": table(["condition", *columns.values()], lines)}
+    (_, (first, *_)) = found[0]
+    text = f"{first['clips']} clips, chance {100 / len(first['labels']):.1f} %."
+    head = ["recipe", "seeds", "condition", *columns.values()]
+    return {"title": suite.title, "text": text, "table": table(head, lines)}
 
 
 def _cell(key: str, found: Sequence[dict[str, Any]]) -> str:
@@ -164,14 +176,12 @@ def _cell(key: str, found: Sequence[dict[str, Any]]) -> str:
     return f"{times * mean:.{digits}f}" + (f" ± {times * sd:.{digits}f}" if len(values) > 1 else "")
 
 
-def _trials(tried: pd.DataFrame) -> dict[str, Any]:
-    """Which trials chose the recipe, counted."""
-    if not len(tried):
+def _trials(place: Path) -> dict[str, int]:
+    """How many trials the committed table has, and how many of them were made by code that is not here."""
+    if not place.exists():
         return {}
-    mine = tried[tried["recipe"] == PHONE]
-    touched = {corpus: len(own) for corpus, own in sorted(trials.scored_by(tried, PHONE).items())}
-    gone = int((mine["code"] == trials.ELSEWHERE).sum())
-    return {"count": len(mine), "elsewhere": gone, "touched": touched}
+    tried = pd.read_csv(place, keep_default_na=False)
+    return {"count": len(tried), "elsewhere": int((tried["code"] == ELSEWHERE).sum())}
 
 
 def _robustness(found: dict[str, Any]) -> str:

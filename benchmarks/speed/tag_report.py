@@ -62,7 +62,7 @@ def show(report: Report) -> None:
 
 
 def markdown(report: Report) -> str:
-    """The tables that the README shows."""
+    """The tables that docs/speed.md shows."""
     machine, start_up, speed_up = report["machine"], report["start_up"], report["speed_up_2_workers"]
     lines = [
         f"{report['material']['hours']:g} hours of stereo calls on {machine['cpu']}, {machine['cores']} cores:",

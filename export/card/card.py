@@ -21,6 +21,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from export.card.markdown import filled, table
+from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from sertag.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
@@ -30,7 +32,6 @@ _ACTED = MappingProxyType(
     dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
     | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
 )
-_UNACTED = "ordinary"
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 # What tells of the confidence, in the order of the table.
 _CONFIDENCE = MappingProxyType(
@@ -55,7 +56,7 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
 
     >>> from sertag.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0]
-    '# Model `phone` 0.2.2'
+    '# Model `phone` 0.3.0'
     """
     metrics = {**spec.metrics, **figures}
     conditions = metrics.get("conditions", {})
@@ -127,8 +128,8 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
         "how": how + ([f"seed {training['seed']}"] if "seed" in training else []),
         "languages": list(dict.fromkeys(_ACTED[name] for name in names if name in _ACTED)),
         "acted": bool(names) and set(names) <= set(_ACTED),
-        "unacted": _UNACTED in names,
-        "unknown": [name for name in names if name not in _ACTED and name != _UNACTED],
+        "unacted": ORDINARY in names,
+        "unknown": [name for name in names if name not in (*_ACTED, *UNACTED)],
         "licences": licences,
         "restricted": any(word in licence for licence in licences for word in _RESTRICTED),
     }

@@ -1,4 +1,4 @@
-"""`explore` and `fetch`: recordings, before anything is learnt from them."""
+"""`explore`, `fetch` and `no-speech`: recordings, before anything is learnt from them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from export.cli import console
 from export.cli.console import data_option
 from export.corpora.fetch import SOURCES
 from export.corpora.loading import find_corpora
+from export.corpora.no_speech import Source, collect
 
 
 @click.command(short_help="Describe corpora before training.")
@@ -48,3 +49,33 @@ def fetch(corpus: str, out: Path) -> None:
     with console.errors(), console.progress() as report:
         fetched = download(corpus, out=out, report=report)
     click.echo(str(fetched))
+
+
+@click.command("no-speech", short_help="Collect recordings in which nobody speaks.")
+@click.argument("sources", nargs=-1, metavar="NAME=DIR:LICENCE …")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold the corpus.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of what is synthesised.")
+def no_speech(sources: tuple[str, ...], out: Path, seed: int) -> None:
+    """Collect the corpus no_speech, from which models for calls learn that not everything loud is speech.
+
+    Each source is a folder with music, typing, engines or other recordings without speech, and their licence. Tones,
+    keys, hiss and traffic are synthesised. The folder --out gets FLAC files and a manifest.csv, and is then given as
+    --data no_speech=DIR.
+
+    \b
+    Example:
+      python -m export no-speech "music=sounds/hold:CC BY 4.0" typing=sounds/keys:CC0 --out corpora/no_speech
+    """
+    parsed = [_source(word) for word in sources]
+    with console.errors():
+        collect(parsed, out=out, seed=seed)
+    click.echo(str(out))
+
+
+def _source(word: str) -> Source:
+    """The value of an argument; the licence stands behind the last colon, which folders may have too."""
+    name, _, rest = word.partition("=")
+    folder, _, licence = rest.rpartition(":")
+    if not (name and folder and licence):
+        raise click.BadParameter(f"{word!r} is not NAME=DIR:LICENCE", param_hint="sources")
+    return Source(name, Path(folder), licence)

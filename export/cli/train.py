@@ -16,10 +16,11 @@ from rich.table import Column, Table
 from export.cache import default_cache
 from export.cli import console
 from export.cli.console import cache_option, data_option, map_option, parse_label_map
-from export.corpora.clips import Corpus
+from export.corpora.clips import Corpus, open_only
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
+from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
@@ -80,6 +81,12 @@ def recipes() -> None:
 @map_option
 @click.option("--name", help="Name of the model in the result tables.  [default: the recipe's]")
 @click.option("--model-version", default="1", show_default=True, help="Version of the model in its file and card.")
+@click.option("--open", "trade", is_flag=True, help="Train on recordings alone whose licences allow commercial use.")
+@click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Frozen encoder of phone-deep, as `encoder` makes it.  [default: that of the bundled phone-deep]",
+)
 @cache_option
 def train(
     recipe: str,
@@ -96,6 +103,8 @@ def train(
     epochs: int | None,
     labels: str | None,
     label_map: tuple[str, ...],
+    trade: bool,
+    encoder: Path | None,
     cache: Path | None,
 ) -> None:
     """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
@@ -109,7 +118,8 @@ def train(
       python -m export train bilstm --data tess=corpora/tess --out runs/tess
     """
     from export.conversion.metadata import Title
-    from export.training.cross_validate import train_phone
+    from export.features.encoder import find_encoder
+    from export.training.cross_validate import train_for_calls
     from export.training.train import train as train_recipe
 
     chosen, cache, title = RECIPES[recipe], cache or default_cache(), Title(name or recipe, model_version)
@@ -120,7 +130,8 @@ def train(
     _refuse_idle_options(protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     with console.errors(), console.progress() as report:
         chosen = _with_labels(chosen, labels)
-        corpora, counts_as = _usable(places, chosen, parse_label_map(label_map), cache=cache, report=report)
+        found = open_only(find_corpora(places)) if trade else find_corpora(places)
+        corpora, counts_as = _usable(found, chosen, parse_label_map(label_map), cache=cache, report=report)
         people = len({clip.person for corpus in corpora for clip in corpus.clips})
         settings = Settings(
             protocol=cast(Any, protocol),
@@ -132,7 +143,11 @@ def train(
             answers_right=answers_right or Settings().answers_right,
             counts_as=counts_as,
         )
-        job: Any = train_phone if protocol == CROSS_VALIDATED else partial(train_recipe, jobs=usable_cpus())
+        teacher = RECIPES.get(chosen.teacher) if protocol == CROSS_VALIDATED else None
+        front = find_encoder(encoder, cache=cache) if chosen.encoder or teacher else None
+        job: Any = partial(train_recipe, jobs=usable_cpus(), encoder=front)
+        if protocol == CROSS_VALIDATED:
+            job = partial(train_for_calls, encoder=front, teacher=teacher)
         model = job(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
     click.echo(str(model))
 
@@ -166,14 +181,14 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
 
 
 def _usable(
-    places: Sequence[str], recipe: Recipe, label_map: Mapping[str, str], *, cache: Path, report: Report
+    found: Sequence[Corpus], recipe: Recipe, label_map: Mapping[str, str], *, cache: Path, report: Report
 ) -> tuple[tuple[Corpus, ...], tuple[tuple[str, str], ...]]:
     """Corpora with the recipe's labels and decodable clips alone, and what each label became; both are shown."""
-    found = find_corpora(places)
     labels = {clip.label for corpus in found for clip in corpus.clips}
-    counts_as = mapping(labels, onto=recipe.labels, label_map=label_map)
+    onto = (*recipe.labels, NO_SPEECH) if recipe.features.framing == "channel" else recipe.labels
+    counts_as = mapping(labels, onto=onto, label_map=label_map)
     frame_s = recipe.features.win_length / recipe.features.rate_hz
-    known = relabel(found, onto=recipe.labels, label_map=label_map)
+    known = relabel(found, onto=onto, label_map=label_map)
     corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
     console.say_corpora(corpora, counts_as)
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)

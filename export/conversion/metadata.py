@@ -12,6 +12,8 @@ from export.corpora.clips import Corpus
 from export.corpora.layouts import LAYOUTS
 
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
+OPEN_LICENCE = "commercial use allowed, with attribution: so say the licences of all recordings it was trained on"
+ENCODER_NOTICE = "encoder layers of Whisper base: MIT licence, Copyright (c) 2022 OpenAI"
 LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
 
 

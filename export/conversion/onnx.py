@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.arrays import Inputs
-from export.audio.clip_file import read_clip
 from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.features.call_frames import VARIANTS, Dataset, as_version, frame_clip
-from export.features.channel_statistics import statistics
 from export.features.clip_windows import tagged_windows
-from export.features.file_windows import file_windows
+from export.features.encoder import FRAMES
 from sertag.model import Model
 from sertag.output import Output
 from sertag.probe import measure
@@ -32,10 +29,19 @@ if TYPE_CHECKING:
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4  # of any probability
 _INPUTS = ("features", "channel_mean", "channel_std", "speech_frames")
+_OUTPUTS = ("probabilities", "speech")
 _LOOPS = frozenset({"Loop", "Scan", "If"})
 
 
-def convert(model: keras.Model, *, spec: ModelSpec, examples: Inputs, digests: Sequence[str] = (), out: Path) -> Path:
+def convert(
+    model: keras.Model,
+    *,
+    spec: ModelSpec,
+    examples: Inputs,
+    digests: Sequence[str] = (),
+    out: Path,
+    encoder: Path | None = None,
+) -> Path:
     """Write a network as a model file.
 
     Args:
@@ -46,6 +52,7 @@ def convert(model: keras.Model, *, spec: ModelSpec, examples: Inputs, digests: S
         digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
             `export.evaluation.evaluate` knows them again; none if nobody knows.
         out: the file.
+        encoder: file of a frozen encoder whose frames the network takes; both become one graph.
 
     Returns:
         `out`.
@@ -61,6 +68,8 @@ def convert(model: keras.Model, *, spec: ModelSpec, examples: Inputs, digests: S
     proto = to_onnx(model)
     _check_operators(proto, out)
     _check_parity(model, proto.SerializeToString(), examples, out)
+    if encoder is not None:
+        proto = behind(encoder, proto)
     properties = {TRAINED_ON_KEY: pack(digests)} if digests else {}
     _describe(proto, {SPEC_KEY: to_json(spec), **properties})
     probe = measure(Model(path=str(out), content=proto.SerializeToString()))
@@ -84,7 +93,7 @@ def to_onnx(model: keras.Model) -> Any:
 
     def answer(*inputs: Any) -> dict[str, Any]:
         named = {item.name: value for item, value in zip(signature, inputs, strict=True)}
-        return {"probabilities": _answer(model, named)}
+        return _answers(model, named)
 
     function = tf.function(answer, input_signature=signature)
     traced = function.get_concrete_function()
@@ -93,6 +102,22 @@ def to_onnx(model: keras.Model) -> Any:
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     _put_back(proto, constants)
     return proto
+
+
+def behind(encoder: Path, network: Any) -> Any:
+    """One graph of an encoder and of the network that takes its frames, as an ONNX ModelProto."""
+    import onnx
+    from onnx import compose
+
+    front = onnx.load(encoder)
+    network = compose.add_prefix(network, "network_", rename_inputs=True, rename_outputs=False)
+    del network.opset_import[:], network.metadata_props[:]
+    network.opset_import.extend(front.opset_import)
+    network.ir_version = front.ir_version
+    whole = compose.merge_models(front, network, io_map=[(FRAMES, network.graph.input[0].name)])
+    # One window at a time: the encoder's 8 bits are scaled to what it is given, and a window must not depend on others.
+    whole.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    return whole
 
 
 def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> Inputs:
@@ -107,26 +132,11 @@ def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) ->
         ExportError: no clip has enough speech for a window, or one cannot be decoded.
     """
     chosen = list(clips[:: max(1, len(clips) // most)][:most])
-    if spec.features.framing == "channel":
-        return _channel_examples(chosen, spec)
     parts = [features[:1] for features, _ in (tagged_windows(clip.path, spec=spec) for clip in chosen) if len(features)]
     if not parts:
         message = f"none of {len(chosen)} clips has {spec.min_speech_s:g} s of speech to try the model on; give others"
         raise ExportError(message, code="no_data")
     return {"features": np.concatenate(parts)}
-
-
-def _channel_examples(clips: list[Clip], spec: ModelSpec) -> Inputs:
-    frames = [frame_clip(read_clip(clip.path, rate_hz=spec.features.rate_hz), spec=spec.features) for clip in clips]
-    version = as_version(frames, variant=VARIANTS[0], features=spec.features)
-    dataset = Dataset(tuple(clips), np.arange(len(clips)), (version,), spec.features)
-    sums = statistics(version, features=spec.features)
-    parts = []
-    for index in range(len(clips)):
-        windows, _ = file_windows(dataset, 0, index, frames=spec.window_frames, hop_frames=spec.window_frames)
-        parts.append({"features": windows[:1], **sums.over(np.array([index]))})
-    names = _INPUTS if spec.features.by_channel else _INPUTS[:1]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def _check_backend() -> None:
@@ -161,12 +171,14 @@ def _takes_names(model: keras.Model) -> bool:
     return not isinstance(model, keras.Sequential) and isinstance(model.input, dict)
 
 
-def _answer(model: keras.Model, inputs: Mapping[str, Any]) -> Any:
-    """The only output, however the network wraps it."""
+def _answers(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs by name, however the network wraps them; probabilities first."""
     import keras
 
     outputs = model(dict(inputs) if _takes_names(model) else inputs["features"], training=False)
-    return keras.tree.flatten(outputs)[0]
+    if isinstance(outputs, dict):
+        return {name: outputs[name] for name in _OUTPUTS if name in outputs}
+    return {_OUTPUTS[0]: keras.tree.flatten(outputs)[0]}
 
 
 def _check_shapes(model: keras.Model, spec: ModelSpec, examples: Inputs) -> None:
@@ -176,8 +188,13 @@ def _check_shapes(model: keras.Model, spec: ModelSpec, examples: Inputs) -> None
         if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
             found = f"the network takes {name} of shape {shape}, by the specification of {spec.name} it is {given}"
             raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
+    import keras
+
+    by_name = not isinstance(model, keras.Sequential) and isinstance(model.output, dict)
+    named = model.output if by_name else {_OUTPUTS[0]: model.outputs[0]}
     outputs = [tuple(item.shape[1:]) for item in model.outputs]
-    if outputs != [(len(spec.labels),)]:
+    known = set(named) <= set(_OUTPUTS) and len(named) == len(outputs)
+    if not known or tuple(named[_OUTPUTS[0]].shape[1:]) != (len(spec.labels),):
         found = f"the network returns {', '.join(map(str, outputs))} for a window"
         expected = f"expected one probability for each label of {spec.name}, {', '.join(spec.labels)}"
         raise ExportError(f"{found}, {expected}", code="bad_network")
@@ -213,9 +230,10 @@ def _check_parity(model: keras.Model, content: bytes, examples: Inputs, out: Pat
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    expected = keras.ops.convert_to_numpy(_answer(model, examples))
-    found = session.run(None, {item.name: examples[item.name] for item in session.get_inputs()})[0]
-    worst = float(np.abs(expected - found).max())
+    expected = _answers(model, examples)
+    found = session.run(list(expected), {item.name: examples[item.name] for item in session.get_inputs()})
+    pairs = zip(expected.values(), found, strict=True)
+    worst = max(float(np.abs(keras.ops.convert_to_numpy(own) - other).max()) for own, other in pairs)
     if not worst <= LARGEST_DIFFERENCE:
         message = f"{out}: not written: Keras and ONNX Runtime differ by {worst:.2g}, expected {LARGEST_DIFFERENCE:g}"
         raise ExportError(message, code="not_reproduced")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from export.errors import ExportError
 from sertag.names import display_name
 
 _SHOWN = 3  # names in a message
+_FORBIDS = re.compile(r"\bNC\b|-NC-|\bGPL|non-?commercial|registration|not stated|unclear", re.IGNORECASE)
+_ALLOWS = re.compile(r"CC[ -]BY|CC0|public domain|Apache|MIT|BSD|MPL|ODbL|free use", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,37 @@ class Corpus:
                 skipped.setdefault(reasons[clip.path], []).append(str(clip.path))
         clips = tuple(clip for clip in self.clips if clip.path not in reasons)
         return dataclasses.replace(self, clips=clips, skipped=frozen(skipped))
+
+
+def allows_trade(licence: str) -> bool:
+    """Whether a licence names one that allows commercial use and none that does not.
+
+    No legal advice: words are looked for, and what says nothing is left out.
+
+    >>> [allows_trade(text) for text in ("CC BY 4.0", "CC BY-NC-SA 4.0", "ODbL 1.0", "GPL-2+", "")]
+    [True, False, True, False, False]
+    """
+    return bool(_ALLOWS.search(licence)) and not _FORBIDS.search(licence)
+
+
+def open_only(corpora: Sequence[Corpus]) -> tuple[Corpus, ...]:
+    """The corpora less the clips whose licences do not allow commercial use, which are counted and named.
+
+    Raises:
+        ExportError: nothing is left.
+    """
+    kept = []
+    for corpus in corpora:
+        forbidden = {c.path: "licence reserves commercial use" for c in corpus.clips if not allows_trade(c.licence)}
+        rest = corpus.without(forbidden)
+        if rest.clips:
+            named = corpus.licence if not forbidden else "; ".join(sorted({clip.licence for clip in rest.clips}))
+            kept.append(dataclasses.replace(rest, licence=named))
+    if not kept:
+        names = ", ".join(corpus.name for corpus in corpora)
+        advice = "give corpora such as CREMA-D, or train without --open"
+        raise ExportError(f"no licence of {names} allows commercial use; {advice}", code="no_data")
+    return tuple(kept)
 
 
 def data_hash(clips: Iterable[Clip]) -> str:

@@ -48,8 +48,8 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
                 raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
             roots[name] = root
     official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
-    unacted = [ordinary.load(roots[ordinary.NAME])] if ordinary.NAME in roots else []
-    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, ordinary.NAME})]
+    unacted = [ordinary.load(roots[name], name=name) for name in ordinary.UNACTED if name in roots]
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, *ordinary.UNACTED})]
     _refuse_shared([*official, *unacted, *own])
     return (*official, *unacted, *own)
 
@@ -136,7 +136,7 @@ def _expand(place: str) -> list[tuple[str, Path]]:
 def _official_name(name: str) -> str:
     """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
     plain = name.lower().replace("-", "_")
-    return plain if plain in LAYOUTS or plain == ordinary.NAME else name
+    return plain if plain in (*LAYOUTS, *ordinary.UNACTED) else name
 
 
 def _clip(path: Path, layout: Layout) -> Clip | None:

@@ -1,4 +1,4 @@
-"""Ordinary speech, which nobody acted: callers, read sentences, commands, prompts; all of it counts as neutral.
+"""What nobody acted: ordinary speech, all of which counts as neutral, and recordings in which nobody speaks.
 
 Used by `export.corpora.loading.find_corpora`. The clips are collected from many sources, so a `manifest.csv`, in the
 folder or beside it, says of each where it is from, what kind of speech it is and which licence it has.
@@ -15,15 +15,18 @@ from export.corpora.own_data import MANIFEST, listed_clips
 from export.errors import ExportError
 from sertag.names import display_name
 
-NAME = "ordinary"
+NAME, NO_SPEECH = "ordinary", "no_speech"
+UNACTED = (NAME, NO_SPEECH)
+COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")
 
 
-def load(root: Path) -> Corpus:
-    """Read ordinary speech.
+def load(root: Path, *, name: str = NAME) -> Corpus:
+    """Read such a corpus.
 
     Args:
         root: its folder; the manifest lies in it or beside it, and has the columns path (relative to the manifest),
-            corpus (`ordinary` for these clips), speaker, emotion, license, source and kind.
+            corpus (`name` for these clips), speaker, emotion, license, source and kind.
+        name: one of `UNACTED`.
 
     Returns:
         Its clips, each recording once; the licence of the corpus names those of all sources.
@@ -33,18 +36,18 @@ def load(root: Path) -> Corpus:
     """
     manifest = next((place for place in (root / MANIFEST, root.parent / MANIFEST) if place.is_file()), None)
     if manifest is None:
-        raise _unusable(root, f"no {MANIFEST} in this folder or beside it")
+        raise _unusable(root, name, f"no {MANIFEST} in this folder or beside it")
     builder = CorpusBuilder()
     listed: set[Path] = set()
-    for clip, where in listed_clips(manifest, builder, name=NAME, only=NAME):
+    for clip, where in listed_clips(manifest, builder, name=name, only=name):
         listed.add(clip.path.resolve())
         builder.add(clip, said_in=where)
     for path in files_of(root, builder):
         if path.resolve() not in listed:
             builder.skip(str(path), reason="not in the manifest")
-    corpus = builder.corpus(NAME, licence="")
+    corpus = builder.corpus(name, licence="")
     if not corpus.clips:
-        raise _unusable(manifest, f"none of the recordings of the corpus {NAME} that it lists is there")
+        raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
     by_source: dict[str, set[str]] = {}
     for clip in corpus.clips:
         by_source.setdefault(clip.source, set()).add(clip.licence)
@@ -52,8 +55,7 @@ def load(root: Path) -> Corpus:
     return dataclasses.replace(corpus, licence="; ".join(licences))
 
 
-def _unusable(place: Path, found: str) -> ExportError:
-    columns = "path, corpus, speaker, emotion, license, source, kind"
-    expected = f"expected a {MANIFEST} with the columns {columns}, and rows of the corpus {NAME}"
+def _unusable(place: Path, name: str, found: str) -> ExportError:
+    expected = f"expected a {MANIFEST} with the columns {', '.join(COLUMNS)}, and rows of the corpus {name}"
     message = f"{display_name(str(place))}: {found}; {expected}; data of your own takes another name"
     return ExportError(message, code="no_data")

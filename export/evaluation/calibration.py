@@ -16,6 +16,7 @@ from export.arrays import Ints, Probs
 from sertag.softmax import softmax
 
 Flags = npt.NDArray[np.bool_]
+_SLOPES = 0.01, 100.0  # of a line; scores that tell nothing would have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,49 @@ def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:
 
     found = scipy.optimize.minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
     return float(np.exp(found.x))
+
+
+def fit_priors(log_probs: Probs, truth: Ints, *, weights: Probs, strength: float = 1e-3) -> Probs:
+    """What to add to log-probabilities so that they fit another mixture of labels than that of the training.
+
+    Args:
+        log_probs: float64 (n, k).
+        truth: int64 (n,).
+        weights: float64 (n,), of the mixture that is wanted.
+        strength: of the pull towards no change, for labels that are rare in it.
+
+    Returns:
+        float64 (k,), mean 0; least negative log-likelihood (Saerens et al. 2002 for the shift of priors).
+    """
+    share = weights / weights.sum()
+    onehot = np.eye(log_probs.shape[1])[truth]
+
+    def loss(offset: Probs) -> tuple[float, Probs]:
+        probs = softmax(log_probs + offset)
+        value = -float(share @ np.log(np.maximum(probs[np.arange(len(truth)), truth], 1e-12)))
+        slope = share @ (probs - onehot) + 2 * strength * offset
+        return value + strength * float(offset @ offset), slope
+
+    found = scipy.optimize.minimize(loss, np.zeros(log_probs.shape[1]), jac=True, method="L-BFGS-B").x
+    return np.asarray(found - found.mean())
+
+
+def fit_line(scores: Probs, positive: Flags) -> tuple[float, float]:
+    """Slope and offset that make logits of scores probabilities, both classes weighing the same (Platt 1999).
+
+    Args:
+        scores: float64 (n,), 0 to 1.
+        positive: bool (n,), some of either.
+    """
+    logit = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
+    weights = np.where(positive, 0.5 / positive.sum(), 0.5 / (~positive).sum())
+
+    def loss(line: Probs) -> float:
+        margin = np.where(positive, 1, -1) * (np.exp(line[0]) * logit + line[1])
+        return float(weights @ np.logaddexp(0, -margin))
+
+    found = scipy.optimize.minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    return float(np.clip(np.exp(found[0]), *_SLOPES)), float(np.clip(found[1], -100, 100))
 
 
 def cross_fit(log_probs: Probs, truth: Ints, *, folds: Ints, weights: Probs) -> Probs:

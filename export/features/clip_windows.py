@@ -1,8 +1,8 @@
-"""Clips to the windows that the tagger would score, for recipes that look at one cut clip; kept on disk.
+"""Clips to the windows that the tagger would score; kept on disk.
 
 Each clip goes through `sertag.pipeline.tag_file`, a recorder in the place of the model, so what a network is trained
 and measured on is what it is given when it tags. Versions of a clip are the recording as it is, over a telephone line,
-and each augmentation. Features are float32 (w, t, c).
+and each augmentation. Features are float32 (w, t, c), or what a frozen encoder makes of them, float16 (w, t, c).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from export.arrays import Ints, Probs
 from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.effects import augment
+from export.audio.renderings import RENDERINGS
 from export.audio.telephone import over_a_line
 from export.cache import cache_arrays, make_cache
 from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.features.encoder import Encoder
 from sertag.model import Model, Prediction
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
@@ -57,6 +59,16 @@ class Windows:
         heard = members[self.starts[members + 1] > self.starts[members]]
         return self.features[self.starts[heard]], heard
 
+    @property
+    def clip_of(self) -> Ints:
+        """Number of the clip that each window is from, int64 (w,)."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
+    def rows_of(self, members: Ints) -> Ints:
+        """Rows of the windows of some clips, clip after clip."""
+        parts = [np.arange(self.starts[member], self.starts[member + 1]) for member in members]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+
 
 @dataclass(frozen=True, slots=True)
 class ClipData:
@@ -68,16 +80,25 @@ class ClipData:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What decides the windows of a clip besides its samples: a model's features and windows, and a seed of lines."""
+    """What decides the windows of a clip besides its samples.
+
+    Attributes:
+        spec: a model's features and windows.
+        seed: of lines and augmentations.
+        encoder: the file of a frozen encoder through which windows go, None for the features themselves.
+    """
 
     spec: ModelSpec
     seed: int
+    encoder: Path | None = None
 
     @property
     def folder(self) -> str:
         """Name of the part of the cache that holds such windows."""
         spec = self.spec
-        parts = [_CACHE_VERSION, self.seed, spec.window_s, spec.hop_s, spec.offset_s, spec.min_speech_s]
+        parts: list[object] = [_CACHE_VERSION, self.seed, spec.window_s, spec.hop_s, spec.offset_s, spec.min_speech_s]
+        if self.encoder is not None:
+            parts.append(hashlib.sha256(self.encoder.read_bytes()).hexdigest())
         text = json.dumps([*parts, dataclasses.asdict(spec.features)])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -95,7 +116,8 @@ def prepare_clips(
 
     Args:
         clips: decodable ones.
-        augmentations: versions beside the clip as it is and by phone, by the names of `export.audio.effects`.
+        augmentations: versions beside the clip as it is and by phone, by the names of `export.audio.effects` and
+            `export.audio.renderings`.
         job: what else decides.
         cache: folder, one small file a clip and version, named by content.
         jobs: processes.
@@ -163,6 +185,10 @@ def _versions(clip: Clip, names: tuple[str, ...], job: Job, place: Path) -> list
 def _cached(clip: Clip, name: str, job: Job, place: Path) -> tuple[FloatArray, Probs]:
     if not place.exists():
         features, speech_s = _make(clip, name, job)
+        if job.encoder is not None:
+            features = Encoder.load(job.encoder).run(features)
+        if job.spec.features.framing == "channel":
+            features = features.astype(np.float16)  # all versions of all clips are in memory when networks train
         cache_arrays(place, {"features": features, "speech_s": speech_s})
     with np.load(place) as stored:
         return stored["features"], stored["speech_s"]
@@ -171,16 +197,21 @@ def _cached(clip: Clip, name: str, job: Job, place: Path) -> tuple[FloatArray, P
 def _make(clip: Clip, name: str, job: Job) -> tuple[FloatArray, Probs]:
     if name == CLEAN:
         return tagged_windows(clip.path, spec=job.spec)
-    rate_hz = LINE_HZ if name == PHONE else job.spec.features.rate_hz
-    samples = read_clip(clip.path, rate_hz=rate_hz)
-    if name == PHONE:
-        sent = over_a_line(samples, digest=clip.digest, seed=job.seed)
-        version = clip_file(sent, rate_hz=rate_hz, subtype="PCM_16")
-    else:
-        rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), len(name)])
-        version = clip_file(augment(samples, kind=name, rate_hz=rate_hz, rng=rng), rate_hz=rate_hz, subtype="FLOAT")
-    with version as place:
+    samples, rate_hz = _version(clip, name, job)
+    with clip_file(samples, rate_hz=rate_hz, subtype="PCM_16" if rate_hz == LINE_HZ else "FLOAT") as place:
         return tagged_windows(place, spec=job.spec)
+
+
+def _version(clip: Clip, name: str, job: Job) -> tuple[FloatArray, int]:
+    """Samples of a version, float32 (n,), and their rate."""
+    if name == PHONE:
+        return over_a_line(read_clip(clip.path, rate_hz=LINE_HZ), digest=clip.digest, seed=job.seed), LINE_HZ
+    if name in RENDERINGS:
+        rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), list(RENDERINGS).index(name)])
+        return RENDERINGS[name](read_clip(clip.path, rate_hz=LINE_HZ), rng), LINE_HZ
+    rate_hz = job.spec.features.rate_hz
+    rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), len(name)])
+    return augment(read_clip(clip.path, rate_hz=rate_hz), kind=name, rate_hz=rate_hz, rng=rng), rate_hz
 
 
 def _windows(parts: list[tuple[FloatArray, Probs]]) -> Windows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from export.recipes import augmented, bilstm, lstm_batchnorm, lstm_masked, lstm_mean_mfcc, phone
+from export.recipes import augmented, bilstm, lstm_batchnorm, lstm_masked, lstm_mean_mfcc, phone, phone_deep
 from export.recipes.base import Recipe
 
 RECIPES: MappingProxyType[str, Recipe] = MappingProxyType(
@@ -19,6 +19,7 @@ RECIPES: MappingProxyType[str, Recipe] = MappingProxyType(
             augmented.CNN,
             augmented.LSTM,
             phone.RECIPE,
+            phone_deep.RECIPE,
         )
     }
 )

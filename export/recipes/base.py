@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from export.corpora.labels import LABELS, SENTIMENT
-from export.features.call_windows import Mixture
 from sertag.records import FloatArray
-from sertag.spec import FeatureSpec
+from sertag.spec import FeatureSpec, ModelSpec
 
 if TYPE_CHECKING:
     import keras
+
+MIN_SPEECH_S = 0.1  # authors score every clip; a tenth of a second of speech is the least to have an opinion on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Task:
 class Recipe:
     """A network with the settings of its authors.
 
-    The framing of its features decides how it is trained: `clip` recipes look at one cut clip each, as papers do;
-    `channel` recipes are shown windows of calls, as the tagger cuts them, and their length is fixed beforehand.
+    The framing of its features decides how it is trained: `clip` recipes look at one cut clip each, as papers do, until
+    the validation says that it is enough; `channel` recipes are shown every window that the tagger would cut, in every
+    version of a clip, and the length of their training is fixed beforehand.
 
     Attributes:
         name: on the command line.
@@ -54,11 +55,12 @@ class Recipe:
         sentiment: of each label.
         epochs: most of them.
         patience: epochs without a better validation after which training ends; not for `channel` recipes.
-        batch: clips, or windows of calls.
+        batch: clips, or windows.
         learning_rate: of Adam; of AdamW at its peak for `channel` recipes, where it falls to 0 as a cosine.
-        windows: of calls that are drawn in a whole training, however many clips there are.
-        weight_decay, label_smoothing: of `channel` recipes.
-        mixture: what their training windows are made of.
+        weight_decay, label_smoothing, mixup: of `channel` recipes; mixup is alpha of Zhang et al. 2018.
+        min_speech_s: a window of a `channel` recipe is scored if it holds at least this much speech.
+        encoder: whether windows go through a frozen encoder before the network sees them.
+        teacher: name of the recipe from whose answers this one learns too, empty for none.
         augmentations: what is done to training clips, by the names of `export.audio.effects`; an epoch draws for each
             clip one of these or the clip as it is.
         ship: makes of the trained network the one that is converted.
@@ -79,27 +81,33 @@ class Recipe:
     patience: int = 20
     batch: int = 64
     learning_rate: float = 1e-3
-    windows: int = 0
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    mixture: Mixture = field(default_factory=Mixture)
+    mixup: float = 0.0
+    min_speech_s: float = MIN_SPEECH_S
+    encoder: bool = False
+    teacher: str = ""
     augmentations: tuple[str, ...] = ()
     ship: Callable[[keras.Model], keras.Model] = lambda model: model
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch of a `channel` recipe; fewer epochs than the recipe's are a shorter training."""
-        return math.ceil(self.windows / (self.epochs * self.batch))
 
     @property
     def window_frames(self) -> int:
         """Frames of a window of a call."""
         return round(self.window_s * self.features.frame_rate_hz)
 
-    @property
-    def hop_frames(self) -> int:
-        """Frames from one window of a call to the next."""
-        return round((self.hop_s or self.window_s) * self.features.frame_rate_hz)
+    def bare_spec(self) -> ModelSpec:
+        """What is known of a model of this recipe before training."""
+        return ModelSpec(
+            name=self.name,
+            version="0",
+            features=self.features,
+            window_s=self.window_s,
+            hop_s=self.hop_s or self.window_s,
+            offset_s=self.offset_s,
+            min_speech_s=self.min_speech_s,
+            labels=self.labels,
+            sentiment=MappingProxyType({label: self.sentiment[label] for label in self.labels}),
+        )
 
 
 # `librosa.load` resamples to 22,050 Hz; the rest are the defaults of `librosa.feature.mfcc`, 40 coefficients apart.

@@ -1,41 +1,46 @@
-"""Training of the default model `phone`, from corpora to a measured, converted file.
+"""Training of a model for calls, from corpora to a calibrated, converted file.
 
-Every clip is scored once by a network that never heard its speaker, or nothing of its corpus; temperature, least
-confidence and figures come from these scores, and the network that ships is then trained on everything. What was
-finished lies in the output folder, and the same command goes on from there.
+Every recording is scored once by a network that was not trained on its corpus (or its speaker); priors, temperature,
+thresholds and the making of rows are fitted on these scores, and the network that ships is then trained on everything.
+What was finished lies in the cache, and the same command goes on from there.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.arrays import Ints, Probs
+from export.arrays import Inputs, Probs
 from export.conversion import keras_file
 from export.conversion.metadata import Title
-from export.conversion.onnx import convert, example_inputs
+from export.conversion.onnx import convert
 from export.corpora.clips import Clip, Corpus
-from export.errors import ExportError
-from export.evaluation.out_of_fold import Results, cross_fitted, measure
-from export.evaluation.predictions import Predictions, load_predictions, predict, save_predictions
-from export.evaluation.report import Outcome, Scored, write_artefacts
-from export.features.call_frames import Dataset, Preparation, prepare
-from export.features.channel_statistics import Statistics, statistics
+from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.ordinary import NO_SPEECH
+from export.evaluation.call_calibration import calibrate
+from export.evaluation.calls import WindowPool
+from export.evaluation.report import Outcome, write_artefacts
+from export.features.clip_windows import CONDITIONS
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.facts import describe, figures_of_cross_validation
-from export.training.fit_channel import fit_phone
-from export.training.loop import Epoch, Fitted
-from export.training.settings import Settings, run_hash
-from export.training.splits import assign_folds, refuse_unknown_speakers
-from sertag.parallel import usable_cpus
-from sertag.spec import ModelSpec
+from export.training.experiment import Experiment, clip_scores
+from export.training.facts import as_scored, describe_calls
+from export.training.fit_windows import UNKNOWN, Answers
+from export.training.loop import Epoch
+from export.training.settings import Settings
+from export.training.splits import refuse_unknown_speakers
+from export.training.trainer import Trainer, folds_of, out_of_fold
+from sertag.records import FloatArray
+from sertag.softmax import softmax
+
+if TYPE_CHECKING:
+    import keras
 
 
-def train_phone(
+def train_for_calls(
     recipe: Recipe,
     corpora: Sequence[Corpus],
     *,
@@ -43,19 +48,23 @@ def train_phone(
     title: Title,
     out: Path,
     cache: Path,
+    encoder: Path | None = None,
+    teacher: Recipe | None = None,
     report: Report,
 ) -> Path:
-    """Cross-validate, train on everything, calibrate, convert.
+    """Cross-validate, calibrate, train on everything, convert.
 
     Args:
-        recipe: that normalises by the channel.
-        corpora: what to learn from, with labels of the recipe.
+        recipe: that is shown windows of calls.
+        corpora: what to learn from, with labels of the recipe, or `no_speech`.
         settings: of the run. By speaker the speakers are dealt over the folds; by corpus one corpus after the other is
             left out of the networks that score, which is what a caller is to the network that ships.
         title: of the model.
-        out: folder for half-way states, the network (`model.keras`), the model file (`model.onnx`) and everything of
+        out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.evaluation.report`.
-        cache: folder for frames.
+        cache: folder for windows and half-way states.
+        encoder: file of a frozen encoder, of recipes that need one.
+        teacher: recipe of a network from which this one learns, trained on the same clips in every fold.
         report: of the progress.
 
     Returns:
@@ -66,112 +75,107 @@ def train_phone(
             network that ONNX Runtime does not reproduce.
         OutputError: a file cannot be written.
     """
-    refuse_unknown_speakers([clip for corpus in corpora for clip in corpus.clips])
-    out.mkdir(parents=True, exist_ok=True)
-    recipe = restrict_labels(recipe, {clip.label for corpus in corpora for clip in corpus.clips})
-    dataset, sums = load_dataset(corpora, recipe=recipe, seed=settings.seed, cache=cache, report=report)
-    folds = _folds(dataset.clips, settings=settings)
-    epochs = settings.epochs or recipe.epochs
-    run = run_name(dataset.clips, recipe, settings)
-
-    def trained(name: str, members: Ints) -> Fitted:
-        place = out / f"training-{name.replace(' ', '-')}-{run}.npz"
-        tell = _teller(report, name, epochs)
-        return fit_phone(
-            dataset, sums, members, recipe=recipe, seed=settings.seed, epochs=epochs, checkpoint=place, report=tell
-        )
-
-    predicted: list[Predictions] = []
-    for fold in range(int(folds.max()) + 1):
-        place = out / f"fold-{fold}-{run}.npz"
-        if not place.exists():
-            model = trained(f"fold {fold}", np.flatnonzero(folds != fold)).model
-            tested = np.flatnonzero(folds == fold)
-            frames, hop = recipe.window_frames, recipe.hop_frames
-            save_predictions(place, predict(model, dataset, sums, tested, frames=frames, hop_frames=hop))
-        predicted.append(load_predictions(place))
-    results = measure(
-        predicted,
-        dataset=dataset,
-        folds=folds,
-        folds_by=settings.folds_by,
-        labels=recipe.labels,
-        answers_right=settings.answers_right,
+    clips = [clip for corpus in corpora for clip in corpus.clips]
+    refuse_unknown_speakers([clip for clip in clips if clip.corpus not in (ORDINARY, NO_SPEECH)])
+    recipe = restrict_labels(recipe, {clip.label for clip in clips})
+    trainer = Trainer.of(clips, recipe, teacher=teacher, settings=settings, cache=cache, encoder=encoder, report=report)
+    experiment = trainer.experiment
+    folds = folds_of(experiment.clips, settings=settings)
+    scored = out_of_fold(trainer, folds)
+    calibration = calibrate(
+        pool_of(experiment, scored), spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed
     )
-    fitted = trained("all speakers", np.arange(len(dataset.clips)))
-    spec = describe(results, corpora=corpora, recipe=recipe, settings=settings, title=title)
-    examples = example_inputs(dataset.clips, spec=spec)
-    digests = [clip.digest for clip in dataset.clips]
-    keras_file.save(fitted.model, out / "model.keras", spec=spec, examples=examples, digests=digests)
-    model_file = convert(fitted.model, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
-    probs = cross_fitted(predicted, dataset=dataset, folds=folds, labels=recipe.labels)
-    write_artefacts(_outcome(probs, dataset, fitted, results=results, spec=spec), out=out, model=model_file)
+    model, history = trainer.trained(np.arange(len(clips)), "everything")
+    network = with_offsets(model, calibration.offsets)
+    spec = calibration.applied(describe_calls(experiment, corpora=corpora, settings=settings, folds=folds, title=title))
+    examples: Inputs = {"features": _examples(experiment)}
+    digests = [clip.digest for clip in experiment.clips]
+    out.mkdir(parents=True, exist_ok=True)
+    keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    model_file = convert(
+        network,
+        spec=spec,
+        examples=examples,
+        digests=digests,
+        out=out / "model.onnx",
+        encoder=encoder if recipe.encoder else None,
+    )
+    outcome = _outcome(experiment, scored, history, offsets=calibration.offsets, temperature=spec.temperature)
+    write_artefacts(outcome, out=out, model=model_file)
     return model_file
 
 
-def load_dataset(
-    corpora: Sequence[Corpus],
-    *,
-    recipe: Recipe,
-    seed: int,
-    cache: Path,
-    report: Report,
-) -> tuple[Dataset, tuple[Statistics, ...]]:
-    """Frames of all clips and the sums of their speech, version by version."""
-    dataset = prepare(
-        [clip for corpus in corpora for clip in corpus.clips],
-        preparation=Preparation(features=recipe.features, seed=seed),
-        cache=cache,
-        jobs=usable_cpus(),
-        report=lambda done, total: report("features", done / total),
-    )
-    return dataset, tuple(statistics(version, features=recipe.features) for version in dataset.versions)
+def pool_of(
+    experiment: Experiment, scored: Mapping[str, Answers], *, conditions: Sequence[str] = CONDITIONS
+) -> WindowPool:
+    """The windows of some conditions, less those in which nobody speaks or the network hears nobody."""
+    clips, parts = experiment.clips, []
+    people = {name: number for number, name in enumerate(sorted({clip.person for clip in clips}))}
+    places = {name: number for number, name in enumerate(sorted({_place(clip) for clip in clips}))}
+    for name in conditions:
+        windows, answers = experiment.data.versions[name], scored[name]
+        clip_of = np.searchsorted(windows.starts, np.arange(len(windows.features)), side="right") - 1
+        kept = np.flatnonzero(
+            (experiment.truth[clip_of] != UNKNOWN) & (answers.speech >= experiment.spec.min_speech_probability)
+        )
+        own = clip_of[kept]
+        parts.append(
+            (
+                np.log(np.maximum(answers.probs[kept], 1e-12)),
+                windows.speech_s[kept],
+                experiment.truth[own],
+                np.array([people[clips[index].person] for index in own]),
+                np.array([places[_place(clips[index])] for index in own]),
+                np.array([clips[index].corpus == ORDINARY for index in own]),
+            )
+        )
+    return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def run_name(clips: Sequence[Clip], recipe: Recipe, settings: Settings) -> str:
-    """What tells the files of this run from those of another one: the trainings, folds, recipe and data."""
-    trained = dataclasses.replace(settings, answers_right=0.5, counts_as=())  # asked when all trainings are done
-    return run_hash(recipe, clips, trained)
+def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
+    """The same network with other priors of its labels."""
+    import keras
+
+    found = model.output
+    logits = keras.ops.log(keras.ops.maximum(found["probabilities"], 1e-9)) + offsets.astype(np.float32)
+    outputs = {"probabilities": keras.ops.softmax(logits), "speech": found["speech"]}
+    return keras.Model(model.input, outputs, name=model.name)
 
 
-def _folds(clips: Sequence[Clip], *, settings: Settings) -> Ints:
-    """The fold in which each clip is tested, int64 (n,)."""
-    if settings.folds_by == "speaker":
-        return assign_folds(clips, folds=settings.folds, seed=settings.seed)
-    names = sorted({clip.corpus for clip in clips})
-    if len(names) < 2:
-        advice = "give another corpus, or take --folds-by speaker"
-        raise ExportError(f"{names[0]} is the only corpus: nothing is left to learn from; {advice}", code="bad_folds")
-    return np.array([names.index(clip.corpus) for clip in clips], dtype=np.int64)
+def _place(clip: Clip) -> str:
+    return f"{clip.corpus} {clip.source}" if clip.corpus == ORDINARY else clip.corpus
 
 
-def _teller(report: Report, name: str, epochs: int) -> Callable[[Epoch], None]:
-    def tell(epoch: Epoch) -> None:
-        report(f"{name}: {epoch}", epoch.epoch / epochs)
-
-    return tell
+def _examples(experiment: Experiment) -> FloatArray:
+    """Some real windows, for the comparison of Keras and ONNX Runtime."""
+    features = experiment.data.versions[CONDITIONS[0]].features
+    return np.asarray(features[:: max(1, len(features) // 32)][:32], dtype=np.float32)
 
 
 def _outcome(
-    probs: dict[str, Probs], dataset: Dataset, fitted: Fitted, *, results: Results, spec: ModelSpec
+    experiment: Experiment,
+    scored: Mapping[str, Answers],
+    history: tuple[Epoch, ...],
+    *,
+    offsets: Probs,
+    temperature: float,
 ) -> Outcome:
-    """What strangers' clips were taken for, with the history of the network that ships."""
-    truth = np.array([spec.labels.index(clip.label) for clip in dataset.clips])
+    """What clips were taken for by networks that were not trained on them, decided as the model that ships decides."""
+    members = np.flatnonzero(experiment.truth != UNKNOWN)
+    members = members[[experiment.clips[index].corpus != ORDINARY for index in members]]
+    conditions = {}
+    for name in CONDITIONS:
+        windows = experiment.data.versions[name]
+        rows = windows.rows_of(members)
+        logits = (np.log(np.maximum(scored[name].probs[rows], 1e-12)) + offsets) / temperature
+        scores = clip_scores(windows, Answers(softmax(logits), scored[name].speech[rows]), rows, members)
+        conditions[name] = as_scored(scores, experiment.truth[members])
     return Outcome(
-        title=f"{spec.name}, every clip scored by a network that never heard its {results.folds_by}",
-        labels=spec.labels,
-        history=fitted.history,
-        kept=fitted.kept,
-        conditions={
-            "clean": Scored(probs["clean, one clip"], truth),
-            "phone": Scored(probs["phone, one clip"], truth),
-        },
+        title=f"{experiment.recipe.name}, clips that the scoring network was not trained on",
+        labels=experiment.recipe.labels,
+        history=history,
+        kept=history[-1].epoch,
+        conditions=conditions,
         leaking=False,
-        facts={
-            "protocol": spec.metrics["protocol"],
-            **spec.training,
-            "folds": results.speakers_by_fold,
-            "libraries": dict(spec.libraries),
-        },
-        figures=figures_of_cross_validation(results),
+        facts={"offsets": [round(float(value), 3) for value in offsets], "temperature": temperature},
     )

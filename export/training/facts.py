@@ -13,16 +13,14 @@ from types import MappingProxyType
 import numpy as np
 
 from export.arrays import Ints
-from export.conversion.metadata import LICENCE, Title, corpora_facts, licences, versions
-from export.corpora.clips import Corpus, data_hash
-from export.corpora.layouts import LAYOUTS
+from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, Title, corpora_facts, licences, versions
+from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.evaluation.calibration import scale
-from export.evaluation.out_of_fold import Measured, Results, Rows
+from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.evaluation.report import Scored
-from export.features.channel_statistics import LEAST_SPEECH_FRAMES
-from export.recipes.base import Recipe
 from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
 from export.training.fit_clip import Scores
+from export.training.fit_windows import UNACTED_SHARE
 from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec
@@ -36,40 +34,62 @@ _PROTOCOLS = MappingProxyType(
 )
 
 
-def describe(
-    results: Results,
-    *,
-    corpora: Sequence[Corpus],
-    recipe: Recipe,
-    settings: Settings,
-    title: Title,
+def describe_calls(
+    experiment: Experiment, *, corpora: Sequence[Corpus], settings: Settings, folds: Ints, title: Title
 ) -> ModelSpec:
-    """Specification of the model, probe apart.
+    """Specification of a model for calls, less its calibration and probe.
 
     Args:
-        results: of the cross-validation.
+        experiment: recipe and clips.
         corpora: what was learnt from.
-        recipe: with the labels that the corpora teach.
         settings: of the run.
+        folds: int64 (n,), in which each clip was scored.
         title: of the model.
     """
-    public = all(corpus.name in LAYOUTS for corpus in corpora)
-    return ModelSpec(
+    recipe, by_corpus = experiment.recipe, settings.folds_by == "corpus"
+    parts = len(np.unique(folds))
+    scored = (
+        f"every corpus scored by a network that was trained on the {parts - 1} others"
+        if by_corpus
+        else f"{parts} folds by speaker; every clip scored by a network that was not trained on its speaker"
+    )
+    training = {
+        "recipe": recipe.name,
+        "network": recipe.model,
+        "corpora": corpora_facts(corpora),
+        "counts_as": _changed(settings.counts_as),
+        "folds_by": settings.folds_by,
+        "calibrated_on": "windows of recordings that the network was not trained on, most of them ordinary speech",
+        "leaking": False,
+        "seed": settings.seed,
+        "epochs": settings.epochs or recipe.epochs,
+        "unacted_share": UNACTED_SHARE,
+        "versions": list(experiment.data.versions),
+        "data_sha256": data_hash(experiment.clips),
+    }
+    return dataclasses.replace(
+        experiment.spec,
         name=title.name,
         version=title.version,
-        features=recipe.features,
-        window_s=recipe.window_s,
-        hop_s=recipe.hop_s,
-        min_speech_s=LEAST_SPEECH_FRAMES / recipe.features.frame_rate_hz,
-        labels=recipe.labels,
-        sentiment=MappingProxyType({label: recipe.sentiment[label] for label in recipe.labels}),
-        temperature=round(results.temperature, 4),
-        min_confidence=round(results.min_confidence, 4),
-        licence=LICENCE if public and any("NC" in corpus.licence for corpus in corpora) else licences(corpora),
-        training=MappingProxyType(_training(corpora, recipe, settings, results)),
-        metrics=MappingProxyType(summary_of_cross_validation(results, settings, developed=public)),
+        licence="; ".join([licence_of(corpora), *([ENCODER_NOTICE] if recipe.encoder else [])]),
+        training=MappingProxyType(training),
+        metrics=MappingProxyType(
+            {
+                "protocol": f"{scored}; length of training fixed beforehand; calibration on the same scores",
+                "min_confidence": f"{settings.answers_right:.0%} of the windows called other than neutral are right, "
+                f"where {ORDINARY_SHARE:.0%} of the speech is ordinary",
+            }
+        ),
         libraries=MappingProxyType(versions()),
     )
+
+
+def licence_of(corpora: Sequence[Corpus]) -> str:
+    """What weights from these corpora may be used for; each corpus' own licence where that is not plain."""
+    if any("NC" in corpus.licence for corpus in corpora):
+        return LICENCE
+    plain = all(allows_trade(clip.licence) for corpus in corpora for clip in corpus.clips)
+    return OPEN_LICENCE if plain else licences(corpora)
 
 
 def describe_trial(
@@ -85,7 +105,7 @@ def describe_trial(
         settings: of the run.
         title: of the model.
     """
-    inner = "of other speakers" if split.speaker_independent else "of the same speakers"
+    whose = "of other speakers" if split.speaker_independent else "of the same speakers"
     return dataclasses.replace(
         experiment.spec,
         name=title.name,
@@ -100,11 +120,10 @@ def describe_trial(
                 "corpora": corpora_facts(corpora),
                 **run_facts(trial, experiment=experiment, split=split, settings=settings),
                 "counts_as": _changed(settings.counts_as),
-                "calibrated_on": f"{len(split.validation)} clips {inner} that no weight was fitted on, clean and by "
-                "phone",
+                "calibrated_on": f"{len(split.validation)} clips {whose} that no weight was fitted on, clean, by phone",
             }
         ),
-        metrics=MappingProxyType(summary_of_trial(split=split, protocol=settings.protocol, inner=inner)),
+        metrics=MappingProxyType(summary_of_trial(split=split, protocol=settings.protocol, whose=whose)),
         libraries=MappingProxyType(versions()),
     )
 
@@ -118,52 +137,21 @@ def run_facts(trial: Trial, *, experiment: Experiment, split: Split, settings: S
         "seed": settings.seed,
         "epochs": trial.epochs,
         "kept_epoch": trial.kept,
-        "clips": {"learnt": len(split.train), "inner": len(split.validation), "tested": len(split.test)},
+        "clips": {"trained": len(split.train), "validation": len(split.validation), "tested": len(split.test)},
         "data_sha256": {
-            "learnt": data_hash(experiment.clips[index] for index in split.train),
-            "inner": data_hash(experiment.clips[index] for index in split.validation),
+            "trained": data_hash(experiment.clips[index] for index in split.train),
+            "validation": data_hash(experiment.clips[index] for index in split.validation),
             "tested": data_hash(experiment.clips[index] for index in split.test),
         },
     }
 
 
-def summary_of_cross_validation(results: Results, settings: Settings, *, developed: bool) -> dict[str, object]:
-    """Protocol, in words; the settings were found on speakers of public corpora, which has to be said of these."""
-    by_corpus = results.folds_by == "corpus"
-    parts, strangers = len(results.speakers_by_fold), results.held_out
-    split = (
-        f"every corpus scored by a network that learnt from the {parts - 1} others and heard nothing of it"
-        if by_corpus
-        else f"{parts} folds by speaker over all corpora; every clip scored once by a network that never heard its "
-        "speaker"
-    )
-    compared = f" settings were compared on {strangers} out of these, held out in the same way;" if developed else ""
-    return {
-        "protocol": (
-            f"{split}; length of training fixed beforehand;{compared} temperature and least confidence of a "
-            f"{'corpus' if by_corpus else 'fold'} from the others"
-        ),
-        "min_confidence": (
-            f"the least confidence over which {settings.answers_right:.0%} of the answers to clips of unseen "
-            f"{strangers} are right, corpora weighted equally, all conditions together"
-        ),
-    }
-
-
-def figures_of_cross_validation(results: Results) -> dict[str, object]:
-    """Figures by condition and of rows."""
-    return {
-        "rows": results.rows and _rows(results.rows),
-        "conditions": {name: _condition(measured) for name, measured in results.conditions.items()},
-    }
-
-
-def summary_of_trial(*, split: Split, protocol: str, inner: str) -> dict[str, object]:
-    """Protocol of a training that was tested on one side of a split; `inner` says whose clips chose the epoch."""
+def summary_of_trial(*, split: Split, protocol: str, whose: str) -> dict[str, object]:
+    """Protocol of a training that was tested on one side of a split; `whose` says whose clips chose the epoch."""
     return {
         "protocol": (
             f"{_PROTOCOLS[protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
-            f"{len(split.train)}; the epoch was chosen on {len(split.validation)} others {inner}"
+            f"{len(split.train)}; the epoch was chosen on {len(split.validation)} others {whose}"
         ),
         "min_confidence": (
             f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose the "
@@ -175,60 +163,18 @@ def summary_of_trial(*, split: Split, protocol: str, inner: str) -> dict[str, ob
 def scored_clips(trial: Trial, *, experiment: Experiment, split: Split) -> dict[str, Scored]:
     """Calibrated probabilities of the tested clips by condition; one without an answer has a wrong one."""
     return {
-        name: _scored(scores, experiment.truth[split.test], trial.temperature) for name, scores in trial.scores.items()
+        name: as_scored(scores, experiment.truth[split.test], trial.temperature)
+        for name, scores in trial.scores.items()
     }
 
 
-def _scored(scores: Scores, truth: Ints, temperature: float) -> Scored:
+def as_scored(scores: Scores, truth: Ints, temperature: float = 1.0) -> Scored:
+    """Calibrated probabilities; a clip without an answer has a wrong one of no confidence."""
     labels = scores.log_probs.shape[1]
     probs = scale(scores.log_probs, temperature=temperature)
     probs[~scores.answered] = np.eye(labels)[(truth[~scores.answered] + 1) % labels] * 1e-9
     return Scored(probs, truth, unanswered=int((~scores.answered).sum()))
 
 
-def _rows(rows: Rows) -> dict[str, object]:
-    return {
-        "rows": rows.rows,
-        "accuracy": round(rows.accuracy, 4),
-        "mean_confidence": round(rows.confidence, 4),
-        "coverage": round(rows.answered.coverage, 4),
-        "accuracy_of_answers": round(rows.answered.accuracy, 4),
-    }
-
-
-def _condition(measured: Measured) -> dict[str, object]:
-    return {
-        "uar": round(measured.uar, 4),
-        "accuracy": round(measured.accuracy, 4),
-        "ece": round(measured.ece, 4),
-        "coverage": round(measured.answered.coverage, 4),
-        "accuracy_of_answers": round(measured.answered.accuracy, 4),
-        "corpora": {
-            name: {
-                "chance": round(own.chance, 4),
-                "uar": round(own.uar, 4),
-                "accuracy": round(own.accuracy, 4),
-                "recall": {label: round(value, 3) for label, value in own.recall.items()},
-            }
-            for name, own in measured.corpora.items()
-        },
-    }
-
-
 def _changed(counts_as: Sequence[tuple[str, str]]) -> dict[str, str]:
     return {name: label for name, label in counts_as if name != label}
-
-
-def _training(corpora: Sequence[Corpus], recipe: Recipe, settings: Settings, results: Results) -> dict[str, object]:
-    return {
-        "recipe": recipe.name,
-        "network": recipe.model,
-        "corpora": corpora_facts(corpora),
-        "counts_as": _changed(settings.counts_as),
-        "folds_by": results.folds_by,
-        "calibrated_on": f"{results.held_out} the network did not train on",
-        "leaking": False,
-        "seed": settings.seed,
-        "windows_seen": (settings.epochs or recipe.epochs) * recipe.steps * recipe.batch,
-        "share_through_telephone": 1 - recipe.mixture.clean,
-    }

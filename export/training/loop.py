@@ -27,14 +27,14 @@ class Epoch:
 
     Attributes:
         epoch: its number, from 1.
-        loss, accuracy: on what was learnt from.
+        loss, accuracy: on what was learnt from; no accuracy where targets are mixed or soft.
         val_loss, val_accuracy: on validation clips, which no weight was fitted on; None where the length of the
             training is fixed beforehand.
     """
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
 
@@ -42,7 +42,8 @@ class Epoch:
         """One line for people."""
         validation = "" if self.val_loss is None else f"; validation: loss {self.val_loss:.3f}"
         validation += "" if self.val_accuracy is None else f", accuracy {self.val_accuracy:.3f}"
-        return f"epoch {self.epoch}: loss {self.loss:.3f}, accuracy {self.accuracy:.3f}{validation}"
+        accuracy = "" if self.accuracy is None else f", accuracy {self.accuracy:.3f}"
+        return f"epoch {self.epoch}: loss {self.loss:.3f}{accuracy}{validation}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,24 +75,6 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
     return [_split(clips, name, test, rng) for name, test in tests.items()]
 
 
-def speakers_among_others(clips: Sequence[Clip], *, corpus: str, seed: int) -> list[Split]:
-    """Each speaker of one corpus is tested once; learnt from are its other speakers and all other corpora.
-
-    Args:
-        clips: of several corpora.
-        corpus: whose speakers are tested; none of them is among the validation clips.
-        seed: of the dealing of validation clips.
-
-    Raises:
-        ExportError: see `splits`.
-    """
-    refuse_unknown_speakers(clips)
-    rng = np.random.default_rng(seed)
-    people = frozenset(clip.person for clip in clips if clip.corpus == corpus)
-    tests = _each_once([clip.person for clip in clips], "speaker")
-    return [_split(clips, person, tests[person], rng, never_validation=people) for person in sorted(people)]
-
-
 def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
     """Deal the speakers of each corpus over folds, so that nobody is in two of them.
 
@@ -157,27 +139,17 @@ def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
     return {name: np.asarray(test, dtype=np.int64) for name, (_, test) in zip(names, parts, strict=True)}
 
 
-def _split(
-    clips: Sequence[Clip],
-    name: str,
-    test: Ints,
-    rng: np.random.Generator,
-    *,
-    never_validation: frozenset[str] = frozenset(),
-) -> Split:
+def _split(clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generator) -> Split:
     rest = np.setdiff1d(np.arange(len(clips)), test)
     people, tested = ({clips[index].person for index in part} for part in (rest, test))
     known = all(clip.speaker for clip in clips)
     strangers = len(people) >= 3 and known and not tested & people
-    eligible = [index for index in rest if clips[index].person not in never_validation]
-    if not eligible:
-        raise ExportError(f"{name}: nobody is left to choose by; give other corpora too", code="one_group")
     if strangers:
-        order = rng.permutation(sorted({clips[index].person for index in eligible}))
+        order = rng.permutation(sorted(people))
         kept = set(order[: max(1, round(VALIDATION_SHARE * len(people)))])
         validation = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
-        validation = np.sort(rng.permutation(eligible)[: max(1, round(VALIDATION_SHARE * len(rest)))])
+        validation = np.sort(rng.permutation(rest)[: max(1, round(VALIDATION_SHARE * len(rest)))])
     split = Split(
         name=name,
         train=np.setdiff1d(rest, validation),

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 import sertag
 from export.conversion import keras_file
 from export.conversion.metadata import Title, corpora_facts, versions
@@ -16,9 +18,10 @@ from export.conversion.onnx import convert, example_inputs
 from export.corpora.clips import Corpus
 from export.errors import ExportError
 from export.evaluation.report import Outcome, write_artefacts
+from export.features.encoder import Encoder
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.experiment import PROTOCOL_VERSION, Experiment, Trial, experiment_for
+from export.training.experiment import PROTOCOL_VERSION, Experiment, Trial
 from export.training.facts import describe_trial, run_facts, scored_clips
 from export.training.settings import Settings, run_hash
 from export.training.splits import Protocol, Split, splits
@@ -33,6 +36,7 @@ def train(
     out: Path,
     cache: Path,
     jobs: int,
+    encoder: Path | None = None,
     report: Report = lambda what, share: None,
 ) -> Path:
     """Train on one side of a split, measure on the other, convert.
@@ -46,6 +50,7 @@ def train(
             `export.evaluation.report`.
         cache: folder for features and half-way states.
         jobs: processes that make features.
+        encoder: file of a frozen encoder, of recipes that need one.
         report: of the progress.
 
     Returns:
@@ -58,8 +63,14 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
     recipe = restrict_labels(recipe, {clip.label for clip in clips})
-    experiment = experiment_for(
-        clips, recipe=recipe, cache=cache, jobs=jobs, report=lambda done, total: report("features", done / total)
+    front = encoder if recipe.encoder else None
+    experiment = Experiment(
+        clips,
+        recipe=recipe,
+        cache=cache,
+        jobs=jobs,
+        encoder=front,
+        report=lambda done, total: report("features", done / total),
     )
     split = _choose(
         splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold
@@ -76,9 +87,11 @@ def train(
     spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings, title=title)
     network = recipe.ship(trial.model)
     examples = example_inputs([experiment.clips[index] for index in split.train], spec=spec)
+    if front is not None:
+        examples = {"features": Encoder.load(front).run(examples["features"]).astype(np.float32)}
     digests = [experiment.clips[index].digest for index in (*split.train, *split.validation)]
     keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
-    model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx")
+    model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx", encoder=front)
     write_artefacts(_outcome(experiment, split, trial, corpora=corpora, settings=settings), out=out, model=model)
     return model
 

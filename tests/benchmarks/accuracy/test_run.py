@@ -28,11 +28,12 @@ from benchmarks.accuracy import run as runs
 from benchmarks.accuracy import store, suites
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.run import Work, measure, measure_run, plan
-from benchmarks.accuracy.suites import CONDITIONS, PLAIN, SUITES, Suite
+from benchmarks.accuracy.suites import SUITES, Suite
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
+from export.features.clip_windows import CONDITIONS
 from export.recipes.base import Recipe, Task
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
@@ -41,10 +42,11 @@ from tests.training import small_phone, untraced
 LABELS = ("angry", "happy", "neutral", "sad")
 SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
 SPEAKERS = Suite("tess", "TESS, the other speaker", ("tess",), "speakers", LABELS)
-AMONG = Suite("tess-among-others", "TESS beside EMOVO", ("tess", "emovo"), "among others", LABELS, only=("phone",))
+STRANGERS = Suite("emovo", "EMOVO, the other speaker", ("emovo",), "speakers", LABELS, only=("phone",))
 ACROSS = Suite("corpora", "an unseen corpus out of two", ("tess", "emovo"), "corpora", LABELS)
 RANDOM = Suite("random-tess", "at random", ("tess",), "random", LABELS, seeds=(1, 2))
-TINY_SUITES = {suite.name: suite for suite in (SPEAKERS, AMONG, ACROSS, RANDOM)}
+REAL_SUITES = dict(SUITES)
+TINY_SUITES = {suite.name: suite for suite in (SPEAKERS, STRANGERS, ACROSS, RANDOM)}
 
 
 def build(task: Task) -> keras.Model:
@@ -100,7 +102,7 @@ def one(corpora: dict[str, Corpus], suite: Suite, recipe: Recipe, cache: Path, *
 def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tmp_path):
     found = one(corpora, SPEAKERS, TINY, tmp_path)
     assert (found["seed"], found["labels"], found["clips"], found["leaking"]) == (1, list(LABELS), 8, False)
-    assert tuple(found["conditions"]) == PLAIN
+    assert tuple(found["conditions"]) == CONDITIONS
     assert list(found["folds"]) == ["OAF", "YAF"]
     for name, own in found["conditions"].items():
         assert own["uar_low"] <= own["uar"] <= own["uar_high"]
@@ -108,11 +110,19 @@ def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tm
     assert {"date", "commit", "libraries", "took_s", "data_sha256", "protocol_version"} <= set(found)
 
 
-def test_the_recipe_of_the_model_is_measured_in_calls_of_every_make_up(corpora, cache):
-    found = one(corpora, ACROSS, small_phone(), cache)
-    assert tuple(found["conditions"]) == tuple(CONDITIONS)
-    assert {"clean, one mood", "phone, three quarters neutral"} < set(found["conditions"])
+def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_else(corpora, tmp_path, monkeypatch):
+    learnt: list[int] = []
+    true = runs.Trainer.trained
+
+    def noted(trainer: Any, members: Any, name: str) -> Any:
+        learnt.append(len(members))
+        return true(trainer, members, name)
+
+    monkeypatch.setattr(runs.Trainer, "trained", noted)
+    found = one(corpora, ACROSS, small_phone(), tmp_path)
+    assert tuple(found["conditions"]) == CONDITIONS
     assert list(found["folds"]) == ["emovo", "tess"]
+    assert learnt == [len(corpora["tess"].clips), sum(clip.label in LABELS for clip in corpora["emovo"].clips)]
     means = [np.mean([fold[name]["uar"] for fold in found["folds"].values()]) for name in CONDITIONS]
     assert means == pytest.approx([own["uar"] for own in found["conditions"].values()], abs=1e-4)
     assert all(0 <= own["anger_auc"] <= 1 for own in found["conditions"].values())
@@ -122,23 +132,19 @@ def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monke
     seen = []
     true = runs._answers
 
-    def noted(experiment: Any, split: Any, work: Any, **options: Any) -> Any:
-        seen.append(
-            [{experiment.clips[index].person for index in part} for part in (split.train, split.validation, split.test)]
-        )
-        return true(experiment, split, work, **options)
+    def noted(trainer: Any, split: Any, **options: Any) -> Any:
+        clips = trainer.experiment.clips
+        seen.append([{clips[index].person for index in part} for part in (split.train, split.validation, split.test)])
+        return true(trainer, split, **options)
 
     monkeypatch.setattr(runs, "_answers", noted)
     for suite in (SPEAKERS, ACROSS):
         one(corpora, suite, TINY, tmp_path)
-    one(corpora, AMONG, small_phone(), tmp_path)
-    assert len(seen) == 6
+    one(corpora, STRANGERS, small_phone(), tmp_path)
+    assert len(seen) == 7
     for learn, inner, test in seen:
         assert test
         assert not test & (learn | inner)
-    for learn, inner, test in seen[-2:]:
-        assert not any(person.startswith("tess/") for person in inner)
-        assert {"tess/OAF", "tess/YAF"} - test < learn
 
 
 class StopError(Exception):
@@ -147,24 +153,17 @@ class StopError(Exception):
 
 def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, tmp_path, monkeypatch):
     trained: list[str] = []
-    true = runs.experiment_for
+    true = runs.Experiment.run
 
-    def noted(*arguments: Any, **options: Any) -> Any:
-        experiment = true(*arguments, **options)
-        run = experiment.run
-
-        def counted(split: Any, *, seed: int) -> Any:
-            if trained == ["OAF"] and len(stop):
-                stop.pop()
-                raise StopError
-            trained.append(split.name)
-            return run(split, seed=seed)
-
-        experiment.run = counted
-        return experiment
+    def counted(experiment: Any, split: Any, *, seed: int) -> Any:
+        if trained == ["OAF"] and len(stop):
+            stop.pop()
+            raise StopError
+        trained.append(split.name)
+        return true(experiment, split, seed=seed)
 
     stop = [True]
-    monkeypatch.setattr(runs, "experiment_for", noted)
+    monkeypatch.setattr(runs.Experiment, "run", counted)
     with pytest.raises(StopError):
         one(corpora, SPEAKERS, TINY, tmp_path)
     interrupted = one(corpora, SPEAKERS, TINY, tmp_path)
@@ -176,7 +175,7 @@ def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpor
 def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_path, monkeypatch):
     measured: list[int] = []
 
-    def noted(work: Work, parts: Any, *, cache: Path) -> Any:
+    def noted(work: Work, parts: Any, **_: Any) -> Any:
         measured.append(work.seed)
         return work.suite, work.recipe.name, known | {"seed": work.seed, "data_sha256": _hash(parts, work)}
 
@@ -212,16 +211,17 @@ def test_the_plan_is_everything_that_is_asked():
         == 3 * 2 + 3 + 3 * 2 + 2 * 2
     )
     assert [work.seed for work in asked] == sorted(work.seed for work in asked)
-    assert {work.recipe.name for work in asked if work.suite is AMONG} == {"phone"}
+    assert {work.recipe.name for work in asked if work.suite is STRANGERS} == {"phone"}
     assert [work.seed for work in plan([RANDOM], ["bilstm"], seeds=(7,))] == [7]
 
 
 def test_the_real_suites_are_sound():
-    real = suites.Suite
-    for suite in SUITES.values():
-        assert isinstance(suite, real)
+    for suite in REAL_SUITES.values():
         assert set(suite.corpora) <= {"tess", "ravdess", "emodb", "emovo", "nemo", "crema_d"}
-        assert suite.split == "random" or not suite.name.startswith("random")
+        assert (suite.split == "random") == suite.name.startswith("random")
+    for name in suites.CALL_RECIPES:
+        assert [suite.name for suite in REAL_SUITES.values() if suite.asks(name)] == ["ravdess", "emodb", "crema_d"]
+    assert {"phone", "phone-deep"} == set(suites.CALL_RECIPES)
 
 
 def test_a_disk_that_fills_up_is_one_line(corpora, cache, tmp_path):
@@ -249,21 +249,7 @@ def test_the_command_measures_and_writes_tables(tmp_path, root, cache):
     (tmp_path / "README.md").unlink()
     assert command("tables", "-o", tmp_path).exit_code == 0
     assert (tmp_path / "README.md").read_text() == page
-    other = command("measure", "--data", f"emovo={root / 'emovo'}", "-o", tmp_path, "--cache", cache)
+    options = ["--data", f"emovo={root / 'emovo'}", "-o", tmp_path, "--cache", cache]
+    other = command("measure", *options, "--suite", "tess")
     assert other.exit_code == 1
     assert "no suite can be measured on emovo; needed are tess: tess" in other.output
-
-
-def test_a_configuration_that_is_tried_is_written_down(tmp_path, root, cache):
-    options = ["--data", f"emovo={root / 'emovo'}", "--data", f"tess={root / 'tess'}", "-o", tmp_path, "--cache", cache]
-    done = command("try", "bilstm", *options, "--suite", "corpora", "--set", "batch=3", "--note", "smaller batches")
-    assert done.exit_code == 1  # two corpora, one left alone: nothing is left to learn from
-    done = command("try", "phone", *options, "--suite", "tess-among-others", "--set", "mixture.clean=0.25")
-    assert done.exit_code == 0, done.output
-    lines = (tmp_path / "trials.csv").read_text().splitlines()
-    assert lines[0].startswith("date,commit,code,recipe,suite,fold,seed,changes,note,uar clean,")
-    assert "phone,tess-among-others,0,1,mixture.clean=0.25," in lines[1]
-    refused = command("try", "phone", *options, "--suite", "tess-among-others", "--set", "depth=2")
-    assert "--set depth: no such setting; expected one of name" in refused.output
-    refused = command("try", "phone", *options, "--suite", "tess-among-others", "--fold", "9")
-    assert "there is no fold 9; tess-among-others has 2" in refused.output

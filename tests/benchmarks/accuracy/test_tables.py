@@ -10,8 +10,10 @@ import pytest
 pytest.importorskip("pandas", reason="the extra `export` is not installed")
 pytest.importorskip("jinja2", reason="the extra `export` is not installed")
 
-from benchmarks.accuracy import store, tables, trials
-from benchmarks.accuracy.suites import SUITES
+from benchmarks.accuracy import store, tables
+from benchmarks.accuracy.call_runs import CALLS, read_calls
+from benchmarks.accuracy.open_data import OPEN
+from benchmarks.accuracy.suites import CALL_RECIPES, SUITES
 from export.recipes import RECIPES
 
 
@@ -23,25 +25,32 @@ def test_table_and_page_are_those_of_the_files(tmp_path):
 
 
 def test_there_is_one_file_a_suite_and_nothing_else():
-    expected = {f"{name}.json" for name in SUITES} | {"recipes.csv", "trials.csv", "robustness.json", "README.md"}
-    assert {place.name for place in store.RESULTS.iterdir()} == expected
+    tables_and_pages = {"recipes.csv", "trials.csv", "robustness.json", "README.md", CALLS, OPEN}
+    assert {place.name for place in store.RESULTS.iterdir()} <= {f"{name}.json" for name in SUITES} | tables_and_pages
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
-def test_every_recipe_that_is_asked_has_an_answer(suite):
+def test_every_recipe_of_the_field_that_is_asked_has_an_answer_and_nobody_else(suite):
     found = store.read(store.RESULTS, suite)
-    assert set(found) == {name for name in RECIPES if suite.asks(name)}
+    asked = {name for name in RECIPES if suite.asks(name)}
+    assert asked - set(CALL_RECIPES) <= set(found) <= asked
     for runs in found.values():
-        assert all(set(run["conditions"]) >= {"clean", "phone"} for run in runs)
+        assert all(set(run["conditions"]) == {"clean", "phone"} for run in runs)
+
+
+def test_entries_of_calls_are_of_recipes_for_calls():
+    found = [(run["recipe"], run["seed"]) for run in read_calls(store.RESULTS)]
+    assert len(set(found)) == len(found)
+    assert {recipe for recipe, _ in found} <= set(CALL_RECIPES)
 
 
 def test_trials_made_elsewhere_are_marked():
-    with (store.RESULTS / trials.TRIALS).open() as file:
+    with (store.RESULTS / tables.TRIALS).open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 256
-    assert sum(row["code"] == trials.ELSEWHERE for row in rows) == 202
+    assert sum(row["code"] == tables.ELSEWHERE for row in rows) == 202
     page = " ".join((store.RESULTS / tables.PAGE).read_text().split())
-    assert "The other 202 were made by scripts that are not in it" in page
+    assert "the other 202 by scripts that are not in it" in page
 
 
 def test_a_page_without_results_says_so(tmp_path):
@@ -49,7 +58,8 @@ def test_a_page_without_results_says_so(tmp_path):
     assert "Nothing was measured yet." in page.read_text()
 
 
-def test_figures_of_an_older_protocol_are_marked(tmp_path):
+def test_figures_of_an_older_protocol_are_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "PROTOCOL_VERSION", 1)
     for name in ("tess", "random-tess"):
         document = json.loads((store.RESULTS / f"{name}.json").read_text())
         for run in document["recipes"]["bilstm"]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import readme
+from benchmarks.torture import page
 from benchmarks.torture.differential import __main__ as differential
 from benchmarks.torture.differential.explanations import EXPLANATIONS
 from benchmarks.torture.differential.ffmpeg import Played, Track, play
@@ -316,8 +316,8 @@ def test_a_run_counts_every_case_and_one_of_them_can_be_looked_at(
     assert shown["verdict"]["kind"] in report["verdicts"]
 
 
-def test_the_readme_has_the_figures_once_they_are_measured(tmp_path: Path) -> None:
-    assert "not measured yet" in readme.differential(tmp_path / "no.json")
+def test_the_page_has_the_figures_once_they_are_measured(tmp_path: Path) -> None:
+    assert "not measured yet" in page.differential(tmp_path / "no.json")
     row = dict.fromkeys(differential.VERDICTS, 0) | {"same": 1500, "explained": 4}
     report = {
         "cases": 1504,
@@ -327,11 +327,11 @@ def test_the_readme_has_the_figures_once_they_are_measured(tmp_path: Path) -> No
         "ffmpeg": "5.1",
     }
     (tmp_path / "r.json").write_text(json.dumps(report))
-    shown = readme.differential(tmp_path / "r.json")
+    shown = page.differential(tmp_path / "r.json")
     assert "1,504" in shown
     assert "| WAV and its kin | 1504 | 1500 | 4 | 0 | 0 |" in shown
 
 
-def test_every_container_has_a_row_in_the_readme() -> None:
-    named = {container for containers in readme.FAMILIES.values() for container in containers}
+def test_every_container_has_a_row_on_the_page() -> None:
+    named = {container for containers in page.FAMILIES.values() for container in containers}
     assert {one.container for one in formats()} == named

@@ -71,7 +71,7 @@ def test_a_tutorial_recipe_is_described_by_what_its_file_says():
     assert "| clean | 25.0 | | 71.0 |" in text  # nobody was happy
     assert "| clean | 50.0 | 0.123 |" in text
     assert "Temperature 1.5, fitted on clips that no weight was fitted on" in text
-    assert "`min_confidence` is 0, so no row is `uncertain`" in text
+    assert "`min_confidence` is 0, so no window is `uncertain`" in text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from tests.conftest import RATE_HZ, speech_like
-from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, tiny_spec
+from tests.encoders import log_mel, write_encoder
+from tests.onnx_models import PAPER_FEATURES, tiny_spec
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
@@ -27,6 +28,7 @@ from export.conversion.onnx import convert, example_inputs
 from export.conversion.provenance import TRAINED_ON_KEY, read_trained_on
 from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.features.encoder import Encoder, cut_out
 from sertag.errors import ModelError, OutputError
 from sertag.model import load
 from sertag.onnx_file import read_metadata
@@ -285,13 +287,43 @@ def test_examples_of_cut_clips_are_the_windows_that_the_tagger_scores(tmp_path):
         example_inputs([silent], spec=spec)
 
 
-def test_examples_of_calls_have_statistics_where_the_graph_takes_them(tmp_path):
-    clips = [clip(tmp_path / f"{number}.wav", seconds=4) for number in range(2)]
-    found = example_inputs(clips, spec=tiny_spec(CALL_FEATURES))
-    shapes = {"features": (2, 400, 13), "channel_mean": (2, 13), "channel_std": (2, 13), "speech_frames": (2, 1)}
-    assert {name: value.shape for name, value in found.items()} == shapes
-    plain = FeatureSpec(n_mfcc=13, floor_power=1e-9)
-    assert example_inputs(clips, spec=tiny_spec(plain)).keys() == {"features"}
+def two_outputs() -> Model:
+    """As networks for calls are: probabilities, and whether anybody speaks."""
+    features = Input((FRAMES, COLUMNS), name="features")
+    state = layers.GlobalAveragePooling1D()(features)
+    speech = layers.Dense(1, activation="sigmoid", name="speech")(state)
+    return Model(features, {"speech": speech, "probabilities": layers.Dense(LABELS, activation="softmax")(state)})
+
+
+def test_a_network_may_tell_speech_from_everything_else(tmp_path):
+    keras.utils.set_random_seed(1)
+    model = two_outputs()
+    keras_file.save(model, tmp_path / "n.keras", spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
+    stored = keras_file.load(tmp_path / "n.keras")
+    out = convert(stored.model, spec=stored.spec, examples=stored.examples, out=tmp_path / "n.onnx")
+    found = load(str(out)).predict(EXAMPLES["features"])
+    expected = model(EXAMPLES["features"])
+    np.testing.assert_allclose(load(str(out)).raw(EXAMPLES["features"]), expected["probabilities"], atol=1e-5)
+    assert found.speech is not None
+    np.testing.assert_allclose(found.speech, np.asarray(expected["speech"])[:, 0], atol=1e-5)
+    assert check(load(str(out))) == []
+
+
+def test_an_encoder_and_a_network_become_one_graph(tmp_path):
+    front = write_encoder(tmp_path / "e.onnx", frames=40, columns=COLUMNS)
+    run = Encoder.load(front)
+    frames = run.run(log_mel(6, frames=40)).astype(np.float32)
+    network = Sequential([Input(frames.shape[1:]), layers.LSTM(4), layers.Dense(LABELS, activation="softmax")])
+    features = FeatureSpec(kind="log_mel", rate_hz=8000, framing="channel", n_fft=256, hop_length=80, n_mels=80)
+    spec = tiny_spec(features, window_s=0.4, min_speech_s=0.1, hop_s=0.1)
+    examples = {"features": frames}
+    out = convert(network, spec=spec, examples=examples, digests=DIGESTS, out=tmp_path / "n.onnx", encoder=front)
+    model = load(str(out))
+    whole = model.raw(log_mel(6, frames=40))
+    np.testing.assert_allclose(whole, answers(network, frames), atol=1e-3)  # frames are stored as float16
+    assert check(model) == []
+    assert read_trained_on(str(out)) is not None
+    np.testing.assert_array_equal(Encoder(cut_out(out)).run(log_mel(3, frames=40)), run.run(log_mel(3, frames=40)))
 
 
 def test_sertag_tags_with_a_converted_tutorial_model(tmp_path):

@@ -19,9 +19,9 @@ from export.corpora.labels import KNOWN, LABELS
 from export.corpora.layouts import LAYOUTS
 from export.corpora.loading import find_corpora, load, relabel
 from export.errors import ExportError
-from export.features.call_frames import frame_clip
-from sertag.features import coefficients
+from sertag.features import FrameStream, coefficients
 from sertag.model import load as load_model
+from sertag.spec import FeatureSpec
 from sertag.speech import detect
 from tests.audio_files import encoded, tones
 from tests.conftest import speech_like
@@ -387,11 +387,17 @@ def test_a_96_khz_original_keeps_its_length_and_pitch(tmp_path):
     assert np.argmax(np.abs(np.fft.rfft(samples))) == 440
 
 
+def frames_of(samples: np.ndarray, *, spec: FeatureSpec) -> np.ndarray:
+    """Frames as the tagger frames a channel: float32 (n,) -> (t, m)."""
+    stream = FrameStream(spec=spec, channels=1)
+    return np.asarray(np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0])
+
+
 def check_offset(samples: np.ndarray) -> None:
     """A DC offset of 0.1 changes nothing but the frames that reach over the ends, where it is a step from silence."""
     features = load_model("phone").spec.features
     ends = -(-features.n_fft // 2 // features.hop_length)  # frames
-    plain, moved = (frame_clip(x, spec=features)[ends:-ends] for x in (samples, samples + np.float32(0.1)))
+    plain, moved = (frames_of(x, spec=features)[ends:-ends] for x in (samples, samples + np.float32(0.1)))
     np.testing.assert_array_equal(detect(moved, spec=features), detect(plain, spec=features))
     difference = np.abs(coefficients(moved, spec=features) - coefficients(plain, spec=features))
     assert difference.max() < 0.01  # dB; coefficients are tens of dB

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.corpora.clips import Clip
 from export.evaluation.calibration import (
     choose_threshold,
     cross_fit,
     cross_thresholds,
     equal_weights,
+    fit_line,
+    fit_priors,
     fit_temperature,
     scale,
 )
@@ -26,10 +25,6 @@ from export.evaluation.metrics import (
     sentiment_uar,
     uar_accuracy,
 )
-from export.evaluation.out_of_fold import measure
-from export.evaluation.predictions import CONDITIONS, Predictions
-from export.features.call_frames import Dataset
-from sertag.spec import FeatureSpec
 
 LABELS = ("angry", "happy", "sad")
 
@@ -120,26 +115,40 @@ def test_a_small_corpus_weighs_as_much_as_a_large_one():
     assert weights.sum() == pytest.approx(100)
 
 
-def test_rows_are_merged_as_windows_become_a_row():
-    """Two calls of one speaker each; every clip is scored alike, so rows have the answers of their clips."""
-    clips = tuple(
-        Clip(Path(str(index)), "emovo", str(index // 4), LABELS[index % 2], "", "", "", str(index))
-        for index in range(8)
-    )
-    calls = np.arange(8) // 4
-    dataset = Dataset(clips, calls, (), FeatureSpec())
-    rng = np.random.default_rng(1)
-    logits = np.eye(3)[np.arange(8) % 2] * 2 + rng.standard_normal((8, 3)) * 0.1
-    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    predicted = [
-        Predictions(np.flatnonzero(calls == fold), {name: log_probs[calls == fold] for name in CONDITIONS})
-        for fold in (1, 0)
-    ]
-    found = measure(predicted, dataset=dataset, folds=calls, folds_by="speaker", labels=LABELS, answers_right=0.5)
-    assert found.rows is not None
-    assert (found.rows.rows, found.rows.accuracy) == (4, 1.0)
-    assert found.conditions["clean, one clip"].uar == 1.0
-    assert found.speakers_by_fold == [["emovo/0"], ["emovo/1"]]
+@pytest.mark.parametrize("shift", [[0.0, 0.0, 0.0], [1.0, -0.5, -0.5], [-2.0, 1.5, 0.5]])
+def test_priors_that_are_wrong_by_a_known_shift_are_found_again(shift):
+    log_probs, truth = draw(20000, sharpness=1.0, seed=4)
+    found = fit_priors(log_probs - np.array(shift), truth, weights=np.ones(20000), strength=0.0)
+    np.testing.assert_allclose(found, shift, atol=0.1)
+    assert found.sum() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_priors_are_those_of_the_mixture_that_the_weights_make():
+    log_probs, truth = draw(20000, sharpness=1.0, seed=5)
+    weights = np.where(truth == 2, 8.0, 1.0)  # the last label is eight times as frequent
+    found = fit_priors(log_probs, truth, weights=weights, strength=0.0)
+    np.testing.assert_allclose(found - found[0], [0.0, 0.0, np.log(8)], atol=0.1)
+    drawn = fit_priors(log_probs, truth, weights=weights, strength=10.0)
+    assert np.abs(drawn).max() < 0.1 * np.abs(found).max()
+
+
+def test_a_line_makes_scores_probabilities_with_both_sides_as_likely():
+    rng = np.random.default_rng(6)
+    margin = 2 * rng.standard_normal(20000)
+    positive = rng.random(20000) < 1 / (1 + np.exp(-margin))
+    scores = 1 / (1 + np.exp(-(margin - 1.0) / 3.0))
+    slope, offset = fit_line(scores, positive)
+    assert (slope, offset) == (pytest.approx(3.0, rel=0.1), pytest.approx(1.0, abs=0.1))
+    rare = positive & (rng.random(20000) < 0.1)
+    kept = rare | ~positive
+    assert fit_line(scores[kept], rare[kept]) == (pytest.approx(3.0, rel=0.15), pytest.approx(1.0, abs=0.15))
+
+
+@pytest.mark.parametrize("scores", [[0.5, 0.5, 0.5, 0.5], [0.9, 0.8, 0.2, 0.1], [0.0, 0.0, 1.0, 1.0]])
+def test_a_line_through_scores_that_tell_nothing_or_the_opposite_still_has_a_slope(scores):
+    slope, offset = fit_line(np.array(scores), np.array([False, False, True, True]))
+    assert 0.01 <= slope <= 100
+    assert -100 <= offset <= 100
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=40))

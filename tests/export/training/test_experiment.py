@@ -21,16 +21,15 @@ from keras import Input, Sequential, layers
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.evaluation.calibration import fit_temperature, scale
-from export.evaluation.predictions import MAKE_UPS, made_up
-from export.features.clip_windows import CONDITIONS
-from export.recipes import RECIPES
+from export.features.clip_windows import CONDITIONS, Windows
 from export.recipes.base import Recipe, Task
-from export.training.experiment import CallExperiment, ClipExperiment, Trial, _trial, experiment_for
+from export.training.experiment import Experiment, Trial, _trial, clip_scores
 from export.training.fit_clip import Scores
+from export.training.fit_windows import UNKNOWN, Answers
 from export.training.loop import Epoch, Fitted
 from export.training.splits import Split, splits
 from sertag.spec import FeatureSpec
-from tests.training import untraced
+from tests.training import small_phone, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
@@ -61,7 +60,7 @@ TINY = Recipe(
     batch=4,
     augmentations=("noise",),
 )
-PHONE = dataclasses.replace(RECIPES["phone"], labels=LABELS, windows=128)
+PHONE = dataclasses.replace(small_phone(), labels=LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +73,22 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def test_the_framing_of_the_features_decides_the_bench(clips, cache):
-    assert isinstance(experiment_for(clips, recipe=TINY, cache=cache, jobs=1), ClipExperiment)
+def test_who_says_nothing_has_no_label(clips, cache):
+    silent = [dataclasses.replace(clips[0], label="no_speech"), *clips[1:]]
+    experiment = Experiment(silent, recipe=PHONE, cache=cache, jobs=1)
+    assert experiment.truth[0] == UNKNOWN
+    assert (experiment.truth[1:] != UNKNOWN).all()
+
+
+def test_the_progress_is_told(clips, cache):
     told: list[tuple[int, int]] = []
-    found = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
-    assert isinstance(found, CallExperiment)
-    assert told[-1] == (3, 3)  # calls, one a speaker
+    Experiment(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
+    assert told[-1] == (len(clips), len(clips))
 
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
 def test_clips_and_truth_belong_together(clips, cache, recipe):
-    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1)
+    experiment = Experiment(clips, recipe=recipe, cache=cache, jobs=1)
     assert sorted(experiment.clips, key=lambda clip: clip.path) == sorted(clips, key=lambda clip: clip.path)
     assert [LABELS[index] for index in experiment.truth] == [clip.label for clip in experiment.clips]
     assert experiment.spec.labels == LABELS
@@ -95,7 +99,7 @@ def test_clips_and_truth_belong_together(clips, cache, recipe):
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
 def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path, recipe):
-    experiment = experiment_for(clips, recipe=recipe, cache=cache, jobs=1)
+    experiment = Experiment(clips, recipe=recipe, cache=cache, jobs=1)
     split = splits(experiment.clips, protocol="speakers", seed=1)[1]
     told: list[Epoch] = []
     place = tmp_path / "t.npz"
@@ -110,48 +114,34 @@ def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path
     assert 0.1 <= trial.temperature <= 10
     assert 0 < trial.min_confidence <= 1
     validated = trial.history[0].val_loss is not None
-    assert validated == (recipe is TINY)  # the length of the phone's training is fixed beforehand
+    assert validated == (recipe is TINY)  # the length of a training for calls is fixed beforehand
 
 
 def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips, cache, monkeypatch):
-    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
+    experiment = Experiment(clips, recipe=PHONE, cache=cache, jobs=1)
     asked: list[tuple[int, int, tuple[str, ...]]] = []
 
     def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> Fitted:
         asked.append((seed, epochs, recipe.labels))
         raise InterruptedError
 
-    monkeypatch.setattr("export.training.experiment.fit_phone", note)
+    monkeypatch.setattr("export.training.experiment.fit_windows", note)
     split = splits(experiment.clips, protocol="random", seed=1)[0]
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):
-            experiment.run(dataclasses.replace(split, train=np.arange(1000)), seed=7, epochs=epochs)
-    assert asked == [(7, 14, LABELS), (7, 3, LABELS)]
+            experiment.run(split, seed=7, epochs=epochs)
+    assert asked == [(7, 1, LABELS), (7, 3, LABELS)]
 
 
-def test_a_training_is_as_long_whatever_it_learns_from():
-    recipe = RECIPES["phone"]
-    assert recipe.steps * recipe.epochs * recipe.batch == pytest.approx(100_000, abs=14 * 128)
-    assert dataclasses.replace(recipe, windows=1, batch=4).steps == 1
-
-
-@pytest.mark.parametrize("make_up", MAKE_UPS)
-def test_statistics_of_a_channel_are_those_of_the_make_up_that_is_asked_for(clips, cache, make_up):
-    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
-    dataset = experiment._dataset
-    for index, clip in enumerate(dataset.clips):
-        members = made_up(dataset, index, make_up)
-        labels = [dataset.clips[member].label for member in members]
-        assert index in members
-        assert len({dataset.calls[member] for member in members}) == 1
-        if make_up == "one clip":
-            assert members.tolist() == [index]
-        elif make_up == "one mood":
-            assert set(labels) == {clip.label}
-        elif make_up == "mixed call":
-            assert sorted(labels) == sorted(LABELS)
-        else:
-            assert (labels.count("neutral"), len(labels)) == (1, 2)  # of four clips one is neutral
+def test_a_clip_is_the_mean_of_its_windows_weighted_by_speech():
+    windows = Windows(np.zeros((4, 1, 1), np.float32), np.array([0, 2, 2, 3, 4]), np.array([1.0, 3.0, 2.0, 2.0]))
+    probs = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
+    members = np.array([2, 0, 1])
+    rows = windows.rows_of(members)
+    found = clip_scores(windows, Answers(probs[[2, 0, 1]], np.ones(3)), rows, members)
+    np.testing.assert_array_equal(found.answered, [True, True, False])
+    np.testing.assert_allclose(np.exp(found.log_probs[:2]), [[0.1, 0.9], [0.5, 0.5]])
+    np.testing.assert_array_equal(windows.clip_of, [0, 0, 2, 3])
 
 
 def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:
@@ -167,7 +157,7 @@ def test_calibration_is_that_of_the_inner_clips_with_an_answer():
     truth = np.array([0, 1, 0])
     test = {"clean": scores([sure], [True])}
     fitted = Fitted(None, (Epoch(1, 1.0, 0.5), Epoch(2, 1.0, 0.5)), kept=2)
-    trial: Trial = _trial(fitted, validation=validation, validation_truth=truth, test=test)
+    trial: Trial = _trial(fitted, validation=validation, truth=truth, test=test)
     log_probs, labels = np.log([sure, sure, unsure, unsure, sure]), np.array([0, 1, 0, 0, 1])
     assert trial.temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
     confidence = scale(log_probs, temperature=trial.temperature).max(axis=1)
@@ -178,13 +168,10 @@ def test_calibration_is_that_of_the_inner_clips_with_an_answer():
     assert trial.scores is test
 
 
-@pytest.mark.parametrize("train", [[], [0]])
-def test_the_phone_refuses_to_learn_from_nothing(clips, cache, train):
-    experiment = experiment_for(clips, recipe=PHONE, cache=cache, jobs=1)
-    experiment._sums[0].count[0] = 3  # frames of speech: too few for a window
-    split = Split("x", np.array(train, dtype=np.int64), np.array([1]), np.array([2]), False, False)
-    with pytest.raises(
-        ExportError, match=rf"none of {len(train)} clips to learn from has 40 frames of speech"
-    ) as caught:
+def test_a_recipe_for_calls_refuses_to_learn_from_nothing(clips, cache):
+    experiment = Experiment(clips, recipe=PHONE, cache=cache, jobs=1)
+    nobody = np.array([], dtype=np.int64)
+    split = Split("x", nobody, np.array([1]), np.array([2]), leaking=False, speaker_independent=False)
+    with pytest.raises(ExportError, match="no clip with speech to learn from") as caught:
         experiment.run(split, seed=1)
     assert caught.value.code == "no_data"

@@ -1,9 +1,9 @@
 """One batch of fixed clips for each kind of recipe, so that a change of what networks are shown raises a version.
 
 Else figures of before and after would stand side by side in the results. After a change on purpose: raise
-`PROTOCOL_VERSION` in export/benches.py, then
+`PROTOCOL_VERSION` in export/training/experiment.py, then
 
-    python -m tests.test_protocol_version
+    python -m tests.export.training.test_protocol_version
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ import numpy as np
 import pytest
 
 from export.corpora.clips import Clip
-from export.features.call_frames import Preparation, prepare
-from export.features.call_windows import Sampler
-from export.features.channel_statistics import statistics
 from export.features.clip_windows import Job, prepare_clips
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.experiment import LINES_SEED, PROTOCOL_VERSION
-from sertag.spec import ModelSpec
+from export.training import fit_windows
+from export.training.experiment import LINES_SEED, PROTOCOL_VERSION, Experiment
 from tests.corpora import clips_of, own
 
 GOLDEN = Path(__file__).with_name("protocol_version.json")
+AGAIN = "python -m tests.export.training.test_protocol_version"
 LABELS = ("angry", "happy", "neutral")
 TOLERANCE = (
     0.02  # of the deviation of a column: processors and libraries differ by less, changes of the protocol by more
@@ -47,46 +45,41 @@ def digest(values: np.ndarray) -> dict[str, Any]:
 
 
 def batches(folder: Path) -> dict[str, Any]:
-    """A batch of windows of calls, and the windows of cut clips in every version, of the same few clips."""
+    """The windows of a few clips in every version, as networks for calls and those of the field are shown them."""
     clips = clips_of(f"mine={own(folder / 'mine', labels=LABELS, speakers=('ann', 'bob'), each=2)}")
-    return {"phone": of_calls(clips, folder / "cache"), "cnn-augmented": of_clips(clips, folder / "cache")}
+    return {name: of_clips(RECIPES[name], clips, folder / "cache") for name in ("phone", "cnn-augmented")} | {
+        "phone, targets": of_a_batch(clips, folder / "cache")
+    }
 
 
-def of_calls(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
-    recipe = RECIPES["phone"]
-    dataset = prepare(clips, preparation=Preparation(recipe.features, seed=LINES_SEED), cache=cache, jobs=1)
-    sums = tuple(statistics(version, features=recipe.features) for version in dataset.versions)
-    sampler = Sampler(
-        dataset,
-        sums,
-        members=np.arange(len(clips)),
-        frames=recipe.window_frames,
-        labels=LABELS,
-        mixture=recipe.mixture,
-        seed=[1, 1],
-    )
-    inputs, targets = sampler.batch(16)
-    return {name: digest(value) for name, value in {**inputs, "targets": targets}.items()}
-
-
-def of_clips(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
-    recipe = RECIPES["cnn-augmented"]
-    job = Job(bare_spec(recipe), LINES_SEED)
+def of_clips(recipe: Recipe, clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
+    job = Job(recipe.bare_spec(), LINES_SEED)
     data = prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=1)
     return {name: digest(windows.features) for name, windows in data.versions.items()}
 
 
-def bare_spec(recipe: Recipe) -> ModelSpec:
-    from export.training.experiment import MIN_SPEECH_S, _bare_spec
+def of_a_batch(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
+    """What a network for calls learns from in its first step: mixed windows, targets and weights."""
+    recipe = dataclasses.replace(RECIPES["phone"], labels=LABELS, batch=32)
+    experiment = Experiment(clips, recipe=recipe, cache=cache, jobs=1)
+    taken: list[Any] = []
 
-    return _bare_spec(recipe, hop_s=recipe.window_s, min_speech_s=MIN_SPEECH_S)
+    class Network:
+        def train_on_batch(self, features: Any, targets: Any, sample_weight: Any) -> list[float]:
+            weights = {f"weights of {name}": value[:, None] for name, value in sample_weight.items()}
+            taken.append({"features": features, **targets, **weights})
+            return [0.0]
+
+    material = fit_windows._material(
+        experiment.data, np.arange(len(clips)), truth=experiment.truth, recipe=recipe, soft={}
+    )
+    fit_windows._run_epoch(Network(), material, recipe=recipe, rng=np.random.default_rng(1), number=1)  # type: ignore[arg-type]
+    return {name: digest(value) for name, value in taken[0].items()}
 
 
 def test_networks_are_shown_what_this_version_of_the_protocol_shows_them(tmp_path: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
-    advice = (
-        "what networks are shown has changed: raise PROTOCOL_VERSION, then run `python -m tests.test_protocol_version`"
-    )
+    advice = f"what networks are shown has changed: raise PROTOCOL_VERSION, then run `{AGAIN}`"
     found = batches(tmp_path)
     for recipe, parts in golden["batches"].items():
         assert set(found[recipe]) == set(parts), advice
@@ -97,22 +90,23 @@ def test_networks_are_shown_what_this_version_of_the_protocol_shows_them(tmp_pat
             for figure in ("mean", "std"):
                 gap = np.abs(np.array(own[figure]) - np.array(expected[figure])) / scale
                 assert gap.max() < TOLERANCE, (recipe, name, figure, advice)
-    assert golden["protocol_version"] == PROTOCOL_VERSION, "run `python -m tests.test_protocol_version`"
+    assert golden["protocol_version"] == PROTOCOL_VERSION, f"run `{AGAIN}`"
 
 
-@pytest.mark.parametrize(("change", "seen"), [({"file": 0.0}, True), ({}, False)])
-def test_another_mixture_would_be_seen(
+@pytest.mark.parametrize(("change", "seen"), [({"mixup": 0.3}, True), ({"label_smoothing": 0.0}, True), ({}, False)])
+def test_another_training_would_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, float], seen: bool
 ) -> None:
-
-    recipe = RECIPES["phone"]
-    other = dataclasses.replace(recipe, mixture=dataclasses.replace(recipe.mixture, **change))
+    other = dataclasses.replace(RECIPES["phone"], **change)  # type: ignore[arg-type]
     monkeypatch.setattr(sys.modules[__name__], "RECIPES", {**RECIPES, "phone": other})
-    golden = json.loads(GOLDEN.read_text())["batches"]["phone"]["features"]
+    golden = json.loads(GOLDEN.read_text())["batches"]["phone, targets"]
     clips = clips_of(f"mine={own(tmp_path / 'mine', labels=LABELS, speakers=('ann', 'bob'), each=2)}")
-    found = of_calls(clips, tmp_path / "cache")["features"]
-    gap = np.abs(np.array(found["mean"]) - np.array(golden["mean"])) / np.array(golden["std"])
-    assert bool(gap.max() > TOLERANCE) is seen
+    found = of_a_batch(clips, tmp_path / "cache")
+    gaps = [
+        np.abs(np.array(found[name]["std"]) - np.array(golden[name]["std"])).max() / max(0.05, *golden[name]["std"])
+        for name in golden
+    ]
+    assert bool(max(gaps) > TOLERANCE) is seen
 
 
 if __name__ == "__main__":

@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 from export.corpora.clips import Clip
 from export.corpora.loading import find_corpora, load
 from export.errors import ExportError
-from export.features.call_frames import group_calls
 from export.training.splits import (
     PROTOCOLS,
     TEST_SHARE,
     VALIDATION_SHARE,
     Split,
     assign_folds,
-    speakers_among_others,
     splits,
 )
 
@@ -193,47 +191,6 @@ def test_the_same_recording_on_both_sides_is_refused(protocol):
     assert caught.value.code == "overlap"
 
 
-@settings(deadline=None)
-@given(
-    tested=st.integers(2, 4),
-    sizes=st.lists(st.integers(3, 12), min_size=1, max_size=3),
-    each=st.integers(1, 3),
-    seed=SEEDS,
-)
-def test_among_others_each_speaker_is_tested_and_none_of_the_corpus_calibrates(tested, sizes, each, seed):
-    others = [item for number, size in enumerate(sizes) for item in crowd("abc"[number], size, each)]
-    clips = [*others, *crowd("tess", tested, each)]
-    found = speakers_among_others(clips, corpus="tess", seed=seed)
-    assert [split.name for split in found] == [f"tess/{number:02}" for number in range(1, tested + 1)]
-    everybody = people(clips, np.arange(len(clips)))
-    for split in found:
-        assert sorted(np.concatenate([split.train, split.validation, split.test])) == list(range(len(clips)))
-        assert people(clips, split.test) == {split.name}
-        assert people(clips, split.train) | people(clips, split.validation) == everybody - {split.name}
-        validation = people(clips, split.validation)
-        assert len(validation) == max(1, round(VALIDATION_SHARE * (len(everybody) - 1)))
-        assert not validation & people(clips, split.train)
-        assert not any(person.startswith("tess/") for person in validation)
-        assert (split.leaking, split.speaker_independent) == (False, True)
-    assert same(found, speakers_among_others(clips, corpus="tess", seed=seed))
-
-
-def test_among_others_another_seed_calibrates_on_others():
-    clips = [*crowd("a", 30), *crowd("tess", 2)]
-    one, other = (speakers_among_others(clips, corpus="tess", seed=seed) for seed in (1, 2))
-    assert not same(one, other)
-    assert [split.name for split in one] == [split.name for split in other]
-
-
-def test_among_others_nobody_may_be_unknown_or_on_both_sides():
-    clips = [*crowd("a", 4), *crowd("tess", 2)]
-    with pytest.raises(ExportError, match="1 of 19 clips have no speaker"):
-        speakers_among_others([*clips, clip("a", "", 1)], corpus="tess", seed=1)
-    copy = Clip(Path("copy.wav"), "a", "01", "sad", "", "", "", clips[-1].digest)
-    with pytest.raises(ExportError, match=r"recordings are in the test half and outside it"):
-        speakers_among_others([*clips, copy], corpus="tess", seed=1)
-
-
 FEW_CLIPS = st.lists(
     st.builds(clip, st.sampled_from(["a", "b", "c"]), st.sampled_from("12345"), st.integers(0, 9)), unique=True
 )
@@ -251,13 +208,6 @@ def test_nobody_is_in_two_folds(clips, folds, seed):
         own = [fold for item, fold in zip(clips, found, strict=True) if item.person == person]
         assert len(set(own)) == 1
     assert set(found) == set(range(folds))
-
-
-@given(clips=FEW_CLIPS, seed=st.integers(0, 99))
-def test_nobody_shares_a_call_and_no_clip_is_lost(clips, seed):
-    calls = group_calls(clips, seed=seed)
-    assert all(len({item.person for item in call}) == 1 for call in calls)
-    assert sorted(item.digest for call in calls for item in call) == sorted(item.digest for item in clips)
 
 
 def test_the_order_of_clips_does_not_matter():

@@ -1,7 +1,7 @@
 """How many labels of a model file survive what recordings go through: windows of clips or calls, before and after.
 
-Both times the recording goes through `sertag.pipeline.tag_file`, so windows, speech activity and channel statistics are
-the tagger's own.
+Both times the recording goes through `sertag.pipeline.tag_file`, so windows and speech activity are the
+tagger's own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.distortions import NAMES, distort
+from benchmarks.accuracy.robustness.distortions import NAMES, distort
 from export.arrays import Probs
 from export.audio.clip_file import clip_file, read_clip
 from export.audio.codecs import LINE_HZ

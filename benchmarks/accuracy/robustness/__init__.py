@@ -1,0 +1,1 @@
+"""What recordings go through, and which labels of a model survive it."""

@@ -1,0 +1,86 @@
+"""What a model file says of its training, in words that follow from the settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("pandas", reason="the extra `export` is not installed")
+
+from export.conversion.metadata import LICENCE, Title
+from export.corpora.clips import Clip, Corpus, data_hash
+from export.evaluation.call_calibration import ORDINARY_SHARE
+from export.recipes.phone import RECIPE
+from export.training.facts import describe_calls, licence_of, scored_clips
+from export.training.fit_clip import Scores
+from export.training.settings import Settings
+from export.training.splits import Split
+from sertag.spec import ModelSpec, from_json, to_json
+
+CLIPS = tuple(Clip(Path(f"{n}.wav"), "mine", f"s{n}", "angry", "", "", "", f"{n:040x}") for n in range(4))
+OWN = Corpus("mine", "CC BY 4.0", CLIPS)
+EXPERIMENT: Any = SimpleNamespace(
+    recipe=RECIPE,
+    spec=RECIPE.bare_spec(),
+    clips=CLIPS,
+    data=SimpleNamespace(versions=MappingProxyType({"clean": None, "phone": None, "line": None})),
+)
+
+
+def described(**settings: Any) -> ModelSpec:
+    folds = np.array([0, 1, 2, 2])
+    return describe_calls(
+        EXPERIMENT, corpora=[OWN], settings=Settings(**settings), folds=folds, title=Title("ours", "3")
+    )
+
+
+@pytest.mark.parametrize(
+    ("folds_by", "protocol"),
+    [
+        ("corpus", "every corpus scored by a network that was trained on the 2 others; length of training fixed"),
+        ("speaker", "3 folds by speaker; every clip scored by a network that was not trained on its speaker"),
+    ],
+)
+def test_the_protocol_is_that_of_the_folds(folds_by, protocol):
+    spec = described(folds_by=folds_by)
+    assert spec.metrics["protocol"].startswith(protocol)
+    assert spec.training["folds_by"] == folds_by
+
+
+def test_what_was_asked_for_is_what_the_file_says():
+    spec = described(answers_right=0.45, seed=7, counts_as=(("calm", "neutral"), ("angry", "angry")))
+    assert (spec.name, spec.version, spec.licence) == ("ours", "3", "mine: CC BY 4.0")
+    assert spec.metrics["min_confidence"].startswith("45% of the windows called other than neutral are right")
+    assert f"where {ORDINARY_SHARE:.0%} of the speech is ordinary" in spec.metrics["min_confidence"]
+    assert spec.training["counts_as"] == {"calm": "neutral"}
+    assert (spec.training["seed"], spec.training["epochs"]) == (7, RECIPE.epochs)
+    assert described(epochs=3).training["epochs"] == 3
+    assert spec.training["versions"] == ["clean", "phone", "line"]
+    assert spec.training["data_sha256"] == data_hash(CLIPS)
+    assert from_json(to_json(spec), source="here").training == spec.training
+
+
+def test_a_corpus_that_forbids_trade_forbids_it_for_the_weights():
+    free, bound = OWN, Corpus("tess", "CC BY-NC-ND 4.0", CLIPS)
+    assert licence_of([free, bound]) == LICENCE
+    assert licence_of([free]) == "mine: CC BY 4.0"
+
+
+def test_a_clip_without_an_answer_has_a_wrong_one_of_no_confidence():
+    nobody = np.zeros(0, dtype=np.int64)
+    split = Split("x", nobody, nobody, np.arange(3), leaking=False, speaker_independent=True)
+    scores = Scores(np.log([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), np.array([True, False, True]))
+    trial: Any = SimpleNamespace(scores={"clean": scores}, temperature=1.0)
+    experiment: Any = SimpleNamespace(truth=np.array([0, 1, 1]))
+    found = scored_clips(trial, experiment=experiment, split=split)["clean"]
+    assert found.unanswered == 1
+    np.testing.assert_allclose(found.probs[[0, 2]], [[0.9, 0.1], [0.2, 0.8]])
+    assert found.probs[1].argmax() == 0
+    assert found.probs[1].max() < 1e-6

@@ -1,0 +1,188 @@
+"""The training of one network on invented windows: what counts how much, what it learns, and that it can go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("keras", reason="the extra `export` is not installed")
+pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
+
+from export.corpora.clips import Clip
+from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.ordinary import NO_SPEECH
+from export.errors import ExportError
+from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
+from export.training import fit_windows as module
+from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, Answers, clip_weights, fit_windows, predict_windows
+from export.training.loop import Epoch, Fitted
+from tests.training import small_phone, untraced
+
+LABELS = ("angry", "happy", "neutral")
+RECIPE = dataclasses.replace(small_phone(), labels=LABELS, batch=16, learning_rate=0.1, mixup=0.0, label_smoothing=0.0)
+FRAMES, COLUMNS = 4, 5
+
+
+def clip(number: int, *, corpus: str = "a", speaker: str = "s", source: str = "") -> Clip:
+    return Clip(Path(f"{number}.wav"), corpus, speaker, "", "", "", "", f"{number:040x}", source=source)
+
+
+def crowd() -> tuple[list[Clip], np.ndarray]:
+    """Four speakers of a corpus who are angry or happy, ordinary speech of two sources, and noise."""
+    clips, truth = [], []
+    for speaker in "wxyz":
+        for label in (0, 0, 0, 1):
+            clips.append(clip(len(clips), speaker=speaker))
+            truth.append(label)
+    for source, people in (("books", 1), ("lines", 9)):
+        for person in range(people):
+            clips.append(clip(len(clips), corpus=ORDINARY, source=source, speaker=f"{source}{person}"))
+            truth.append(2)
+    for _ in range(6):
+        clips.append(clip(len(clips), corpus=NO_SPEECH, source="hiss"))
+        truth.append(UNKNOWN)
+    return clips, np.array(truth)
+
+
+def test_labels_weigh_the_root_of_their_speakers_however_many_clips_they_have():
+    clips, truth = crowd()
+    weights = clip_weights(clips, truth, np.arange(len(clips)))
+    acted = np.array([own.corpus == "a" for own in clips])
+    assert weights[acted & (truth == 0)].sum() == pytest.approx(weights[acted & (truth == 1)].sum())
+    fewer = clip_weights(clips, truth, np.flatnonzero(~acted | (truth == 1) | (np.arange(len(clips)) < 4)))
+    assert fewer[truth == 1].sum() == pytest.approx(2 * fewer[:4][truth[:4] == 0].sum())  # four speakers against one
+    books, lines = (np.array([own.source == name for own in clips]) for name in ("books", "lines"))
+    assert weights[lines].sum() == pytest.approx(3 * weights[books].sum())
+
+
+def test_ordinary_speech_has_its_share_and_noise_none():
+    clips, truth = crowd()
+    weights = clip_weights(clips, truth, np.arange(len(clips)))
+    ordinary = np.array([own.corpus == ORDINARY for own in clips])
+    assert weights[ordinary].sum() / weights.sum() == pytest.approx(UNACTED_SHARE)
+    assert not weights[truth == UNKNOWN].any()
+    assert weights[truth != UNKNOWN].mean() == pytest.approx(1.0)
+    alone = clip_weights(clips, truth, np.flatnonzero(ordinary))
+    assert not alone[~ordinary].any()
+    assert alone[ordinary].mean() == pytest.approx(1.0)
+
+
+def test_who_is_not_learnt_from_weighs_nothing():
+    clips, truth = crowd()
+    members = np.arange(0, len(clips), 2)
+    weights = clip_weights(clips, truth, members)
+    assert not np.delete(weights, members).any()
+    assert (weights[members][truth[members] != UNKNOWN] > 0).all()
+
+
+def separable(*, each: int = 12, level: float = 3.0, seed: int = 0) -> tuple[ClipData, np.ndarray]:
+    """Clips of one to three windows whose label, and whether anybody speaks, can be told from their columns."""
+    rng = np.random.default_rng(seed)
+    truth = np.array([label for label in (0, 1, 2, UNKNOWN) for _ in range(each)])
+    clips = tuple(
+        clip(number, corpus=NO_SPEECH if label == UNKNOWN else "a", speaker=f"s{number % 4}")
+        for number, label in enumerate(truth)
+    )
+    versions = {}
+    for name in (CLEAN, PHONE):
+        counts = rng.integers(1, 4, len(truth))
+        counts[0] = 0  # too little speech for a window
+        of_clip = np.repeat(truth, counts)
+        features = rng.standard_normal((len(of_clip), FRAMES, COLUMNS)) + level * np.eye(COLUMNS)[of_clip][:, None]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        versions[name] = Windows(features.astype(np.float16), starts, np.full(len(of_clip), 1.0))
+    return ClipData(clips, MappingProxyType(versions)), truth
+
+
+def train(data: ClipData, truth: np.ndarray, **changes: object) -> Fitted:
+    options = {"recipe": RECIPE, "seed": 1, "epochs": 6, **changes}
+    with untraced():
+        return fit_windows(data, np.arange(len(truth)), truth=truth, **options)  # type: ignore[arg-type]
+
+
+def answers(fitted: Fitted, data: ClipData, name: str = PHONE) -> tuple[Answers, np.ndarray]:
+    with untraced(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_PREDICT_ROWS", 64)
+        return predict_windows(fitted.model, data.versions[name].features), data.versions[name].clip_of
+
+
+def test_what_can_be_told_apart_is_learnt():
+    data, truth = separable()
+    fitted = train(data, truth)
+    assert len(fitted.history) == fitted.kept == 6
+    assert fitted.history[-1].loss < 0.3 * fitted.history[0].loss
+    found, clip_of = answers(fitted, data)
+    own = truth[clip_of]
+    assert (found.probs.argmax(axis=1) == own)[own != UNKNOWN].mean() > 0.95
+    assert found.speech[own != UNKNOWN].mean() > 0.85 > 0.15 > found.speech[own == UNKNOWN].mean()
+    assert found.probs[own == UNKNOWN].max(axis=1).mean() < found.probs[own != UNKNOWN].max(axis=1).mean()
+
+
+def test_what_is_said_of_windows_does_not_depend_on_how_many_there_are(monkeypatch):
+    data, truth = separable(each=4)
+    fitted = train(data, truth, epochs=1)
+    windows = data.versions[CLEAN].features
+    monkeypatch.setattr(module, "_PREDICT_ROWS", 4)
+    with untraced():
+        whole, some, none = (predict_windows(fitted.model, windows[:count]) for count in (9, 5, 0))
+    np.testing.assert_allclose(whole.probs[:5], some.probs, atol=1e-6)
+    np.testing.assert_allclose(whole.speech[:5], some.speech, atol=1e-6)
+    assert (none.probs.shape, none.speech.shape) == ((0, 3), (0,))
+
+
+class StopError(Exception):
+    """Somebody pulled the plug."""
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.3])
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, mixup):
+    data, truth = separable(each=4)
+    recipe = dataclasses.replace(RECIPE, mixup=mixup)
+    told: list[Epoch] = []
+
+    def report(epoch: Epoch) -> None:
+        told.append(epoch)
+        if len(told) == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(data, truth, recipe=recipe, epochs=4, checkpoint=tmp_path / "t.npz", report=report)
+    resumed = train(data, truth, recipe=recipe, epochs=4, checkpoint=tmp_path / "t.npz", report=told.append)
+    undisturbed = train(data, truth, recipe=recipe, epochs=4)
+    assert resumed.history == undisturbed.history
+    assert [epoch.epoch for epoch in told][-2:] == [3, 4]
+    for one, other in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_is_another_training():
+    data, truth = separable(each=4)
+    one, other = (train(data, truth, seed=seed, epochs=1).model.get_weights() for seed in (1, 2))
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(one, other, strict=True))
+
+
+def test_a_teacher_pulls_where_it_says_something():
+    data, truth = separable()
+    says = np.zeros((len(truth), 3))
+    says[truth == 0] = [0.0, 1.0, 0.0]  # takes the angry for happy, and says nothing of others
+    alone, taught = (train(data, truth, soft=soft) for soft in ({}, {CLEAN: says, PHONE: says}))
+    (plain, clip_of), (pulled, _) = answers(alone, data), answers(taught, data)
+    angry, happy = truth[clip_of] == 0, truth[clip_of] == 1
+    assert plain.probs[angry, 0].mean() > 0.9
+    assert pulled.probs[angry, 0].mean() == pytest.approx(0.5, abs=0.1)
+    assert pulled.probs[angry, 1].mean() == pytest.approx(0.5, abs=0.1)
+    assert pulled.probs[happy, 1].mean() > 0.9
+
+
+def test_without_speech_there_is_nothing_to_learn():
+    data, truth = separable(each=4)
+    for members in (np.flatnonzero(truth == UNKNOWN), np.array([0]), np.zeros(0, dtype=np.int64)):
+        with pytest.raises(ExportError, match="no clip with speech to learn from; give more data") as caught:
+            fit_windows(data, members, truth=truth, recipe=RECIPE, seed=1, epochs=1)
+        assert caught.value.code == "no_data"
