@@ -2,7 +2,7 @@
 
 Every corpus is scored by a network that was trained on the others, ordinary speech by one that was trained on other
 sources, and what is calibrated comes from the other folds too. Two ways to decide are told apart: labels as likely as
-each other, which is how the field counts (UAR), and as shipped, where nine tenths of all speech is ordinary.
+each other, which is how the field counts (UAR), and as shipped, where most speech is ordinary.
 """
 
 from __future__ import annotations

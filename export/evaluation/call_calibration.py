@@ -95,7 +95,7 @@ def calibrate(pool: WindowPool, *, spec: ModelSpec, answers_right: float, seed: 
     if pool.ordinary.any():
         floor = min(floor, float(np.quantile(probs[pool.ordinary].max(axis=1), MOST_UNCERTAIN)))
     priors = weights @ probs / weights.sum()
-    known = CallCalibration(offsets, temperature, floor, priors, 0.0, (1.0, 0.0)).applied(spec)
+    known = CallCalibration(offsets, temperature, floor, priors, spec.row_gain, (1.0, 0.0)).applied(spec)
     gain, attention = (spec.row_gain, (1.0, 0.0)) if not pool.ordinary.any() else _fit_rows(ready, known, seed=seed)
     return CallCalibration(offsets, temperature, floor, priors, gain, attention)
 
@@ -116,6 +116,8 @@ def _fit_rows(pool: WindowPool, spec: ModelSpec, *, seed: int) -> tuple[float, t
     rng = np.random.default_rng(seed)
     moods = [index for index, label in enumerate(spec.labels) if spec.sentiment[label] == "negative"]
     calls = [call for share in SHARES for call in simulate(pool, moods=moods, share=share, calls=_CALLS, rng=rng)]
+    if not calls:  # labels of one's own, none of them negative
+        return spec.row_gain, (1.0, 0.0)
     truth = np.array([prevailing(pool, call) for call in calls])
     losses = []
     for gain in _GAINS:

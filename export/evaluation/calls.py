@@ -68,11 +68,16 @@ def simulate(
         share: of the call that the stretch takes.
         calls: how many.
         rng: of everything drawn.
+
+    Returns:
+        None where nobody has one of the moods, or there is no ordinary speech.
     """
     places = [np.flatnonzero(pool.ordinary & (pool.place == place)) for place in np.unique(pool.place[pool.ordinary])]
     acted = {mood: np.flatnonzero(~pool.ordinary & (pool.truth == mood)) for mood in moods}
     people = {mood: np.unique(pool.person[rows]) for mood, rows in acted.items() if len(rows)}
-    found = []
+    found: list[Call] = []
+    if not people or not places:
+        return found
     for _ in range(calls):
         length = int(rng.integers(*_WINDOWS))
         rows = np.resize(np.roll(places[int(rng.integers(len(places)))], -int(rng.integers(1 << 30))), length)

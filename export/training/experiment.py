@@ -6,6 +6,7 @@ Recipes that look at one cut clip and those that are shown windows of calls diff
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class Experiment:
         clips: n of them; splits are made of these, in this order.
         truth: int64 (n,), index of each clip's label, `UNKNOWN` where nobody speaks.
         spec: what a model of this recipe says of features, windows and labels.
+        encoder: SHA-256 of the file of the encoder that windows go through, empty for none.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class Experiment:
         self.clips = tuple(clips)
         labels = recipe.labels
         self.truth = np.array([labels.index(c.label) if c.label in labels else UNKNOWN for c in clips], dtype=np.int64)
-        job = Job(self.spec, LINES_SEED, encoder if recipe.encoder else None)
+        front = encoder if recipe.encoder else None
+        self.encoder = "" if front is None else hashlib.sha256(front.read_bytes()).hexdigest()
+        job = Job(self.spec, LINES_SEED, front)
         self.data = prepare_clips(
             clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs, report=report
         )

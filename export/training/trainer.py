@@ -79,8 +79,16 @@ class Trainer:
     def key(self, members: Ints) -> str:
         """What tells a training on some clips from others."""
         learnt = data_hash(self.experiment.clips[index] for index in members)
-        taught = "" if self.teacher is None else run_hash(self.teacher.recipe, ())
-        parts = learnt, len(members), self.settings.seed, self.settings.epochs, taught, PROTOCOL_VERSION
+        taught = "" if self.teacher is None else run_hash(self.teacher.recipe, (), self.teacher.encoder)
+        parts = (
+            learnt,
+            len(members),
+            self.settings.seed,
+            self.settings.epochs,
+            taught,
+            self.experiment.encoder,
+            PROTOCOL_VERSION,
+        )
         return run_hash(self.experiment.recipe, self.experiment.clips, *parts)
 
     def trained(self, members: Ints, name: str) -> tuple[keras.Model, tuple[Epoch, ...]]:

@@ -48,6 +48,11 @@ def test_all_moods_and_sources_come_up_and_a_seed_decides():
     )
 
 
+def test_without_anybody_in_such_a_mood_there_is_no_call():
+    assert calls(0.1, moods=()) == []
+    assert calls(0.1, moods=(99,)) == []
+
+
 def test_what_prevails_is_what_most_windows_are():
     assert all(prevailing(POOL, call) == NEUTRAL for call in calls(0.1))
     assert all(prevailing(POOL, call) == call.mood for call in calls(1.0))
