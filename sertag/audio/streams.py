@@ -18,6 +18,7 @@ from sertag.names import display_name
 
 _STDIN_IN_MEMORY_BYTES, _STDIN_BYTES = 64 << 20, 16 << 30  # more than a day of stereo at 48 kHz
 _PIECE_BYTES = 1 << 20
+_FARTHEST = (1 << 63) - 1  # where a file can end; sizes of 64 bits in broken headers add up to more
 
 
 def open_stream(path: str) -> BinaryIO:
@@ -62,7 +63,9 @@ def length(stream: BinaryIO) -> int:
 
 
 def read_at(stream: BinaryIO, position: int, count: int) -> bytes:
-    """Bytes at a position, fewer at the end of the file."""
+    """Bytes at a position, fewer at the end of the file; none where a broken size points beyond what files can have."""
+    if position > _FARTHEST:
+        return b""
     stream.seek(position)
     return stream.read(count)
 

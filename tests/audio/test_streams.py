@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sertag.audio.streams import Spliced, Window, open_stream, size_on_disk
+from sertag.audio.decode import open_audio
+from sertag.audio.streams import Spliced, Window, open_stream, read_at, size_on_disk
 from sertag.errors import DecodeError
 
 CONTENT = bytes(range(200))
@@ -118,3 +122,21 @@ def test_many_marks_are_found_in_one_reading() -> None:
         position, found = place + 1, found + 1
     assert found == 30_000
     assert stream.count < 3_100_000
+
+
+def test_nothing_stands_behind_where_a_file_can_end() -> None:
+    assert read_at(io.BytesIO(b"0123"), 1 << 63, 4) == b""
+    assert read_at(io.BytesIO(b"0123"), 1 << 90, 4) == b""
+
+
+@pytest.mark.parametrize("size", [(1 << 63) - 20, (1 << 63) - 1, (1 << 64) - 30])
+@pytest.mark.parametrize("mark", [b"desc", b"data"])
+def test_a_chunk_that_claims_more_than_any_file_has_is_no_fault_of_ours(tmp_path: Path, mark: bytes, size: int) -> None:
+    """Sizes of 64 bits add up to positions that no file has: read as far as it goes, or refused in our words."""
+    path = tmp_path / "a.caf"
+    soundfile.write(path, np.zeros(8000, np.float32), 8000, format="CAF", subtype="PCM_16")
+    content = path.read_bytes()
+    at = content.index(mark) + 4
+    path.write_bytes(content[:at] + size.to_bytes(8, "big") + content[at + 8 :])
+    with contextlib.suppress(DecodeError), open_audio(str(path)) as audio:
+        assert all(np.isfinite(block).all() for block in audio.blocks(rate_hz=8000))

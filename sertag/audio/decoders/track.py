@@ -112,7 +112,9 @@ class Track:
             yield from self._flushed()
 
     def _flushed(self) -> list[Any]:
-        """What the decoder still holds when there are no more packets."""
+        """What the decoder still holds when there are no more packets; nothing where no decoder was found."""
+        if self._stream.codec_context is None:
+            return []
         try:
             return list(self._stream.codec_context.decode(None))
         except failures(self._av):
