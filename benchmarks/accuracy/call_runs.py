@@ -7,7 +7,6 @@ where it was stopped.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +79,7 @@ def measure_calls(
         "recipe": recipe.name,
         "seed": seed,
         "protocol_version": PROTOCOL_VERSION,
-        "model": _facts(trainer, corpora, encoder=encoder),
+        "model": _facts(trainer, corpora),
         "conditions": {name: _figures(trainer.experiment, scored[name], folds, name, settings) for name in CONDITIONS},
         "date": began,
         "commit": commit(),
@@ -134,17 +133,16 @@ def add(results: Path, entry: Mapping[str, Any]) -> Path:
     return results / CALLS
 
 
-def _facts(trainer: Trainer, corpora: Sequence[Corpus], *, encoder: Path | None) -> dict[str, Any]:
+def _facts(trainer: Trainer, corpora: Sequence[Corpus]) -> dict[str, Any]:
     """What the networks are and what they were trained on."""
     experiment = trainer.experiment
-    front = encoder if experiment.recipe.encoder else None
     return {
         "network": experiment.recipe.model,
         "labels": list(experiment.recipe.labels),
         "epochs": trainer.settings.epochs or experiment.recipe.epochs,
         "versions": list(experiment.data.versions),
         "teacher": None if trainer.teacher is None else trainer.teacher.recipe.name,
-        "encoder_sha256": None if front is None else hashlib.sha256(front.read_bytes()).hexdigest(),
+        "encoder_sha256": experiment.encoder or None,
         "unacted_share": UNACTED_SHARE,
         "ordinary_share": ORDINARY_SHARE,
         "answers_right": trainer.settings.answers_right,

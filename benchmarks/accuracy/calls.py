@@ -13,21 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
-from export.corpora.ordinary import NAME as ORDINARY
-from export.evaluation.calibration import fit_priors
+from export.corpora.ordinary import UNACTED
+from export.evaluation.calibration import fit_priors, scale
 from export.evaluation.call_calibration import CallCalibration, calibrate, mixture_weights, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
 from export.evaluation.metrics import area_under_curve, calibration_error
 from sertag.records import BoolArray, ChannelResult, Status
 from sertag.segments import is_clear
-from sertag.softmax import softmax
 from sertag.spec import ModelSpec
 
 FALSE_ALARMS = (5, 20, 60)  # an hour of ordinary speech
 HIGH, LOW = ("angry", "fear", "happy", "surprise"), ("neutral", "sad")
 _CALLS = 200  # of each share of emotion
-_DRAWS = 1000  # of the bootstrap
 _LATE_S = 9.0  # a peak may begin so much before or after the stretch
 
 
@@ -102,7 +101,8 @@ def _corpus(fold: Fold, clip: Ints) -> dict[str, float | None]:
     truth, person, equal = by_clip(fold.equal, clip, acted)
     _, _, shipped = by_clip(fold.pool, clip, acted, temperature=fold.spec.temperature)
     labels = fold.spec.labels
-    low, high = _interval(equal.argmax(axis=1) == truth, truth, person)
+    draws = uar_draws(equal.argmax(axis=1) == truth, truth, person, rng=np.random.default_rng(0))
+    low, high = (round(end, 4) for end in middle(draws))
     angry, happy = (truth == labels.index(name) for name in ("angry", "happy"))
     excited, at_rest = (np.isin(truth, [labels.index(name) for name in names]) for names in (HIGH, LOW))
     arousal = shipped @ np.array([own for own, _ in fold.spec.affect])
@@ -121,7 +121,7 @@ def _corpus(fold: Fold, clip: Ints) -> dict[str, float | None]:
 def by_clip(pool: WindowPool, clip: Ints, kept: BoolArray, *, temperature: float = 1.0) -> tuple[Ints, Ints, Probs]:
     """Truth, person and mean probabilities of each clip."""
     clips, first, number = np.unique(clip[kept], return_index=True, return_inverse=True)
-    probs = softmax(pool.log_probs[kept] / temperature)
+    probs = scale(pool.log_probs[kept], temperature=temperature)
     total = np.zeros((len(clips), probs.shape[1]))
     np.add.at(total, number, probs * pool.speech_s[kept][:, None])
     return pool.truth[kept][first], pool.person[kept][first], total / total.sum(axis=1, keepdims=True)
@@ -130,21 +130,6 @@ def by_clip(pool: WindowPool, clip: Ints, kept: BoolArray, *, temperature: float
 def uar(right: BoolArray, truth: Ints) -> float:
     """Mean recall over the labels that occur, of answers that are right or not."""
     return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
-
-
-def _interval(right: BoolArray, truth: Ints, person: Ints) -> tuple[float, float]:
-    """Where UAR lies in 95 % of the draws of as many speakers, with replacement."""
-    people, number = np.unique(person, return_inverse=True)
-    labels, label = np.unique(truth, return_inverse=True)
-    hits, counts = np.zeros((len(people), len(labels))), np.zeros((len(people), len(labels)))
-    np.add.at(hits, (number, label), right)
-    np.add.at(counts, (number, label), 1)
-    rng = np.random.default_rng(0)
-    times = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=_DRAWS)
-    total = times @ counts
-    recall = np.divide(times @ hits, total, out=np.full_like(total, np.nan), where=total > 0)
-    low, high = np.percentile(np.nanmean(recall, axis=1), [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
 
 
 def _auc(score: Probs, positive: BoolArray, kept: BoolArray) -> float | None:
@@ -161,7 +146,7 @@ def _hours(fold: Fold) -> float:
 
 def _answers(fold: Fold, kept: BoolArray) -> tuple[Ints, BoolArray, Probs]:
     """Label, whether it is said, and probabilities of some windows, as the tagger decides."""
-    probs = softmax(fold.pool.log_probs[kept] / fold.spec.temperature)
+    probs = scale(fold.pool.log_probs[kept], temperature=fold.spec.temperature)
     said = is_clear(probs, spec=fold.spec) & (probs.max(axis=1) >= fold.spec.min_confidence)
     return probs.argmax(axis=1), said, probs
 
@@ -261,6 +246,6 @@ def names_of(folds: Ints, corpora: Sequence[str]) -> list[str]:
     """Name of the acted corpus of each fold, in the order of the folds."""
     names = []
     for number in np.unique(folds):
-        own = {corpus for corpus, fold in zip(corpora, folds, strict=True) if fold == number} - {ORDINARY, "no_speech"}
+        own = {corpus for corpus, fold in zip(corpora, folds, strict=True) if fold == number} - set(UNACTED)
         names.append("+".join(sorted(own)))
     return names

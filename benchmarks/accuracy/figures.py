@@ -83,17 +83,34 @@ def interval(probs: Probs, answered: BoolArray, tested: ScoredClips) -> tuple[fl
     draws = []
     for group in np.unique(tested.groups):
         own = tested.groups == group
-        people, person = np.unique(tested.person[own], return_inverse=True)
         right = (probs[own].argmax(axis=1) == tested.truth[own]) & answered[own]
-        shape = (len(people), len(tested.labels))
-        hits, clips = np.zeros(shape), np.zeros(shape)
-        np.add.at(hits, (person, tested.truth[own]), right)
-        np.add.at(clips, (person, tested.truth[own]), 1)
-        times = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=_DRAWS)  # (draws, people)
-        total = times @ clips
-        recall = np.divide(times @ hits, total, out=np.full_like(total, np.nan), where=total > 0)
-        draws.append(np.nanmean(recall, axis=1))
-    low, high = np.percentile(np.mean(draws, axis=0), [(100 - _COVERAGE) / 2, (100 + _COVERAGE) / 2])
+        draws.append(uar_draws(right, tested.truth[own], tested.person[own], rng=rng))
+    return middle(np.mean(draws, axis=0))
+
+
+def uar_draws(right: BoolArray, truth: Ints, person: Ints, *, rng: np.random.Generator) -> Probs:
+    """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,).
+
+    Args:
+        right: bool (n,), whether each clip was answered rightly.
+        truth: int64 (n,), its label.
+        person: int64 (n,), who speaks.
+        rng: of the draws.
+    """
+    people, number = np.unique(person, return_inverse=True)
+    labels, label = np.unique(truth, return_inverse=True)
+    hits, clips = np.zeros((len(people), len(labels))), np.zeros((len(people), len(labels)))
+    np.add.at(hits, (number, label), right)
+    np.add.at(clips, (number, label), 1)
+    times = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=_DRAWS)  # (draws, people)
+    total = times @ clips
+    recall = np.divide(times @ hits, total, out=np.full_like(total, np.nan), where=total > 0)
+    return np.asarray(np.nanmean(recall, axis=1))
+
+
+def middle(draws: Probs) -> tuple[float, float]:
+    """Between which values 95 % of the draws lie."""
+    low, high = np.percentile(draws, [(100 - _COVERAGE) / 2, (100 + _COVERAGE) / 2])
     return float(low), float(high)
 
 

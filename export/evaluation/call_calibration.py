@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.evaluation.calibration import choose_threshold, fit_line, fit_priors, fit_temperature
+from export.evaluation.calibration import choose_threshold, fit_line, fit_priors, fit_temperature, scale
 from export.evaluation.calls import SHARES, WindowPool, prevailing, row, simulate
 from sertag.softmax import log_probs as logarithms
 from sertag.softmax import softmax
@@ -90,13 +90,13 @@ def calibrate(pool: WindowPool, *, spec: ModelSpec, answers_right: float, seed: 
         offsets = fit_priors(pool.log_probs, pool.truth, weights=weights)
     ready = shifted(pool, offsets)
     temperature = fit_temperature(ready.log_probs, ready.truth, weights=weights)
-    probs = softmax(ready.log_probs / temperature)
+    probs = scale(ready.log_probs, temperature=temperature)
     floor = _threshold(probs, ready.truth, weights, spec, answers_right)
     if pool.ordinary.any():
         floor = min(floor, float(np.quantile(probs[pool.ordinary].max(axis=1), MOST_UNCERTAIN)))
     priors = weights @ probs / weights.sum()
     known = CallCalibration(offsets, temperature, floor, priors, spec.row_gain, (1.0, 0.0)).applied(spec)
-    gain, attention = (spec.row_gain, (1.0, 0.0)) if not pool.ordinary.any() else _fit_rows(ready, known, seed=seed)
+    gain, attention = _fit_rows(ready, known, seed=seed)
     return CallCalibration(offsets, temperature, floor, priors, gain, attention)
 
 
@@ -116,13 +116,12 @@ def _fit_rows(pool: WindowPool, spec: ModelSpec, *, seed: int) -> tuple[float, t
     rng = np.random.default_rng(seed)
     moods = [index for index, label in enumerate(spec.labels) if spec.sentiment[label] == "negative"]
     calls = [call for share in SHARES for call in simulate(pool, moods=moods, share=share, calls=_CALLS, rng=rng)]
-    if not calls:  # labels of one's own, none of them negative
+    if not calls:  # no ordinary speech, or labels of one's own, none of them negative
         return spec.row_gain, (1.0, 0.0)
     truth = np.array([prevailing(pool, call) for call in calls])
     losses = []
     for gain in _GAINS:
         rows = [row(pool, call, spec=replace(spec, row_gain=gain)) for call in calls]
         losses.append(-np.mean([np.log(max(found.probs[t], 1e-9)) for found, t in zip(rows, truth, strict=True)]))
-    rows = [row(pool, call, spec=spec) for call in calls]
-    worst = np.array([found.attention for found in rows])
+    worst = np.array([found.attention for found in rows])  # the same whatever the gain
     return _GAINS[int(np.argmin(losses))], fit_line(worst, np.array([call.end > call.begin for call in calls]))

@@ -19,7 +19,7 @@ from export.conversion.metadata import Title
 from export.conversion.onnx import convert
 from export.corpora.clips import Clip, Corpus
 from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.ordinary import UNACTED
 from export.evaluation.call_calibration import calibrate
 from export.evaluation.calls import WindowPool
 from export.evaluation.report import Outcome, write_artefacts
@@ -76,7 +76,7 @@ def train_for_calls(
         OutputError: a file cannot be written.
     """
     clips = [clip for corpus in corpora for clip in corpus.clips]
-    refuse_unknown_speakers([clip for clip in clips if clip.corpus not in (ORDINARY, NO_SPEECH)])
+    refuse_unknown_speakers([clip for clip in clips if clip.corpus not in UNACTED])
     recipe = restrict_labels(recipe, {clip.label for clip in clips})
     trainer = Trainer.of(clips, recipe, teacher=teacher, settings=settings, cache=cache, encoder=encoder, report=report)
     experiment = trainer.experiment
@@ -114,7 +114,7 @@ def pool_of(
     places = {name: number for number, name in enumerate(sorted({_place(clip) for clip in clips}))}
     for name in conditions:
         windows, answers = experiment.data.versions[name], scored[name]
-        clip_of = np.searchsorted(windows.starts, np.arange(len(windows.features)), side="right") - 1
+        clip_of = windows.clip_of
         kept = np.flatnonzero(
             (experiment.truth[clip_of] != UNKNOWN) & (answers.speech >= experiment.spec.min_speech_probability)
         )

@@ -176,7 +176,7 @@ class Experiment:
 
 def clip_scores(windows: Windows, answers: Answers, rows: Ints, members: Ints) -> Scores:
     """Mean over the windows of each clip, weighted by speech, as a row of the tagger is made."""
-    clip_of = np.searchsorted(windows.starts, rows, side="right") - 1
+    clip_of = windows.clip_of[rows]
     place = np.full(len(windows.starts), -1)
     place[members] = np.arange(len(members))
     total = np.zeros((len(members), answers.probs.shape[1]))

@@ -190,8 +190,7 @@ def _counts(data: ClipData, name: str) -> Ints:
 def _task(material: _Material, recipe: Recipe, *, seed: int) -> Task:
     rng = np.random.default_rng(seed)
     first = material.data.versions[material.names[0]]
-    rows = np.concatenate([np.arange(first.starts[m], first.starts[m + 1]) for m in material.members])
-    chosen = np.sort(rng.permutation(rows)[:_FRAMES_OF_STATISTICS])
+    chosen = np.sort(rng.permutation(first.rows_of(material.members))[:_FRAMES_OF_STATISTICS])
     frames = first.features[chosen].astype(np.float32).reshape(-1, first.features.shape[2])
     return Task(
         frames=first.features.shape[1],

@@ -16,8 +16,7 @@ import numpy as np
 from export.arrays import Ints, Probs
 from export.cache import cache_arrays
 from export.corpora.clips import Clip, data_hash
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from export.features.clip_windows import CONDITIONS
 from export.progress import Report
@@ -151,7 +150,7 @@ def folds_of(clips: Sequence[Clip], *, settings: Settings) -> Ints:
     Raises:
         ExportError: nothing would be left to learn from.
     """
-    acted = [clip for clip in clips if clip.corpus not in (ORDINARY, NO_SPEECH)]
+    acted = [clip for clip in clips if clip.corpus not in UNACTED]
     if settings.folds_by == "corpus":
         names = sorted({clip.corpus for clip in acted})
         if len(names) < 2:
