@@ -103,7 +103,7 @@ def run_name(experiment: Experiment, settings: Settings) -> str:
     shown windows of calls learn at a rate that falls to 0 with the last epoch.
     """
     epochs = None if experiment.recipe.features.framing == "clip" else settings.epochs or experiment.recipe.epochs
-    code = sertag.__version__, PROTOCOL_VERSION
+    code = sertag.__version__, PROTOCOL_VERSION, experiment.encoder
     return run_hash(experiment.recipe, experiment.clips, settings.protocol, settings.fold, settings.seed, epochs, code)
 
 
