@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from benchmarks.accuracy.store import read_calls
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -116,7 +117,7 @@ def calls(path: Path = CALLS) -> str:
     if not path.exists():
         return NOT_MEASURED
     acted, ordinary = [], []
-    for recipe in dict.fromkeys(run["recipe"] for run in _runs(path)):
+    for recipe in dict.fromkeys(run["recipe"] for run in read_calls(path)):
         found = _conditions(recipe, path)
         for line in CONDITIONS:
             shares = [_share(found, line, "mean", key) for key in ("uar", "uar_as_shipped")]
@@ -255,13 +256,9 @@ def _fenced(*texts: str) -> str:
     return "```text\n" + "\n\n".join(shown) + "\n```"
 
 
-def _runs(path: Path) -> list[dict[str, Any]]:
-    return list(json.loads(path.read_text(encoding="utf-8"))["runs"]) if path.exists() else []
-
-
 def _conditions(recipe: str, path: Path) -> Conditions:
     """Empty where the recipe was not measured."""
-    return [run["conditions"] for run in _runs(path) if run["recipe"] == recipe]
+    return [run["conditions"] for run in read_calls(path) if run["recipe"] == recipe]
 
 
 def _mean(found: Conditions, *keys: str) -> float | None:

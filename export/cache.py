@@ -26,18 +26,6 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sertag"
 
 
-def make_cache(folder: Path) -> None:
-    """Make the folder of a cache where it is not there.
-
-    Raises:
-        ExportError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_cache(folder, error) from error
-
-
 def cache_arrays(place: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
     """Keep arrays by name as `.npz`; arguments and errors as of `cache_bytes`."""
     memory = io.BytesIO()  # an archive that is written straight to a full disk fails again when it is closed
@@ -49,7 +37,7 @@ def cache_bytes(place: Path, content: bytes) -> None:
     """Keep a file.
 
     Args:
-        place: the file; its folder is there.
+        place: the file; its folder is made where it is not there.
         content: all of it.
 
     Raises:
@@ -57,16 +45,13 @@ def cache_bytes(place: Path, content: bytes) -> None:
     """
     unfinished = place.with_name(f"{place.name}.{os.getpid()}.tmp")
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(content)
         unfinished.replace(place)
     except OSError as error:
         with suppress(OSError):  # what went wrong first is what has to be told
             unfinished.unlink()
-        raise _cannot_cache(place, error) from error
-
-
-def _cannot_cache(place: Path, error: OSError) -> ExportError:
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    advice = "make room and run the same command again, which goes on from what is there, or name another folder"
-    message = f"{display_name(str(place))}: cannot keep this for the next run: {reason}; {advice} with --cache"
-    return ExportError(message, code="cannot_cache")
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        advice = "make room and run the same command again, which goes on from what is there, or name another folder"
+        message = f"{display_name(str(place))}: cannot keep this for the next run: {reason}; {advice} with --cache"
+        raise ExportError(message, code="cannot_cache") from error

@@ -149,23 +149,22 @@ def calls(
       python -m benchmarks.accuracy calls phone-deep --data corpora --data ordinary=corpora/ordinary \
         --data no_speech=corpora/no_speech --encoder encoder.onnx --seed 1
     """
-    from benchmarks.accuracy.call_runs import measure_calls, trainer_for
-    from benchmarks.accuracy.open_data import measure_open
+    from benchmarks.accuracy.call_runs import experiment_for, measure_calls, measure_open
     from benchmarks.accuracy.tables import write
     from export.features.encoder import find_encoder
 
+    chosen = RECIPES[recipe]
     with console.errors(), console.progress() as report:
-        found = relabel(find_corpora(places), onto=(*RECIPES[recipe].labels, NO_SPEECH))
-        features = RECIPES[recipe].features  # as `export train` does, so that both share what is in the cache
-        frame_s = features.win_length / features.rate_hz
+        found = relabel(find_corpora(places), onto=(*chosen.labels, NO_SPEECH))
+        frame_s = chosen.features.win_length / chosen.features.rate_hz  # as `export train` does, for the same cache
         corpora = drop_unusable(found, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
-        front = find_encoder(encoder, cache=cache) if _needs_encoder(RECIPES[recipe]) else None
+        front = find_encoder(encoder, cache=cache) if _needs_encoder(chosen) else None
+        experiment = experiment_for(chosen, corpora, encoder=front, cache=cache, report=report)
         for seed in seeds:
             if trade:
-                trainer = trainer_for(RECIPES[recipe], corpora, seed=seed, encoder=front, cache=cache, report=report)
-                measure_open(trainer, out=out)
+                measure_open(experiment, seed=seed, out=out)
             else:
-                measure_calls(RECIPES[recipe], corpora, seed=seed, encoder=front, cache=cache, out=out, report=report)
+                measure_calls(experiment, corpora, seed=seed, out=out)
         page = write(out)
     click.echo(str(page))
 

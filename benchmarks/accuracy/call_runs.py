@@ -1,64 +1,76 @@
 """Recipes for calls through what `benchmarks.accuracy.calls` asks: trained once a fold, written down once a seed.
 
-One file, `calls.json`: an entry a recipe and seed. Folds that are done lie in the cache, so the same command goes on
-where it was stopped.
+`calls.json` has an entry a recipe and seed, `open.json` says what it costs to train on recordings alone whose licences
+allow commercial use. Trainings lie in the cache, so the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.calls import folds_calibrated, measure, names_of
-from benchmarks.accuracy.run import commit
+from benchmarks.accuracy import store
+from benchmarks.accuracy.calls import compare, folds_calibrated, measure, names_of
 from export.arrays import Ints
 from export.conversion.metadata import corpora_facts, versions
-from export.corpora.clips import Corpus, data_hash
+from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.clip_windows import CONDITIONS
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, restrict_labels
-from export.training.cross_validate import pool_of
 from export.training.experiment import PROTOCOL_VERSION, Experiment
-from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, Answers
+from export.training.fit_windows import UNACTED_SHARE, UNKNOWN
+from export.training.loop import Answers
+from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
-from export.training.trainer import Trainer, folds_of, out_of_fold
-from sertag.output import Output
+from sertag.parallel import usable_cpus
 
-CALLS = "calls.json"
-Entry = dict[str, Any]
+OPEN = "open.json"
 
 
-def measure_calls(
-    recipe: Recipe,
-    corpora: Sequence[Corpus],
-    *,
-    seed: int,
-    encoder: Path | None,
-    cache: Path,
-    out: Path,
-    epochs: int | None = None,
-    report: Report,
-) -> Path:
-    """Measure a recipe with one seed and write down what it reaches.
+def experiment_for(
+    recipe: Recipe, corpora: Sequence[Corpus], *, encoder: Path | None, cache: Path, report: Report
+) -> Experiment:
+    """A recipe for calls and its teacher with all clips.
 
     Args:
         recipe: for calls.
         corpora: decodable clips with labels of the recipe; `ordinary` speech and `no_speech` among them.
-        seed: of trainings, calibration and simulated calls.
         encoder: file of a frozen encoder, of recipes that need one or whose teacher does.
-        cache: folder for windows and half-way states.
-        out: folder of the results.
-        epochs: of every training; the recipe's if None.
+        cache: folder for windows and trainings.
         report: of the progress.
+
+    Raises:
+        ExportError: a disk that is full.
+    """
+    clips = [clip for corpus in corpora for clip in corpus.clips]
+    return Experiment(
+        clips,
+        recipe=restrict_labels(recipe, {clip.label for clip in clips}),
+        cache=cache,
+        jobs=usable_cpus(),
+        encoder=encoder,
+        teacher=RECIPES.get(recipe.teacher),
+        report=report,
+    )
+
+
+def measure_calls(experiment: Experiment, corpora: Sequence[Corpus], *, seed: int, out: Path) -> Path:
+    """Measure a recipe with one seed and write down what it reaches.
+
+    Args:
+        experiment: see `experiment_for`.
+        corpora: what it was made of.
+        seed: of trainings, calibration and simulated calls.
+        out: folder of the results.
 
     Returns:
         The file.
@@ -71,81 +83,78 @@ def measure_calls(
     if not any(corpus.name == ORDINARY for corpus in corpora):
         message = "no ordinary speech, which most of a call is; add --data ordinary=DIR"
         raise ExportError(message, code="no_data")
-    trainer = trainer_for(recipe, corpora, seed=seed, encoder=encoder, cache=cache, epochs=epochs, report=report)
-    recipe, settings = trainer.experiment.recipe, trainer.settings
-    folds = folds_of(trainer.experiment.clips, settings=settings)
-    scored = out_of_fold(trainer, folds)
+    settings = _settings(seed)
+    folds = folds_of(experiment.clips, settings=settings)
+    scored = out_of_fold(experiment, folds, settings=settings)
     entry = {
-        "recipe": recipe.name,
+        "recipe": experiment.recipe.name,
         "seed": seed,
         "protocol_version": PROTOCOL_VERSION,
-        "model": _facts(trainer, corpora),
-        "conditions": {name: _figures(trainer.experiment, scored[name], folds, name, settings) for name in CONDITIONS},
+        "model": _facts(experiment, corpora, settings),
+        "conditions": {name: _figures(experiment, scored[name], folds, name, settings) for name in CONDITIONS},
         "date": began,
-        "commit": commit(),
+        "commit": store.commit(),
         "libraries": versions(),
     }
-    return add(out, entry)
+    return store.add_calls(out, entry)
 
 
-def trainer_for(
-    recipe: Recipe,
-    corpora: Sequence[Corpus],
-    *,
-    seed: int,
-    encoder: Path | None,
-    cache: Path,
-    epochs: int | None = None,
-    report: Report,
-) -> Trainer:
-    """Networks of a recipe on these corpora, one corpus a fold; arguments and errors as of `measure_calls`."""
-    clips = [clip for corpus in corpora for clip in corpus.clips]
-    recipe = restrict_labels(recipe, {clip.label for clip in clips})
-    return Trainer.of(
-        clips,
-        recipe,
-        teacher=RECIPES.get(recipe.teacher),
-        settings=Settings(protocol="cross-validated", folds_by="corpus", seed=seed, epochs=epochs),
-        cache=cache,
-        encoder=encoder,
-        report=report,
-    )
+def measure_open(experiment: Experiment, *, seed: int, out: Path) -> Path:
+    """Compare trainings on all other corpora with one on open recordings, on corpora that are in neither.
+
+    Args:
+        experiment: see `experiment_for`.
+        seed: of the trainings.
+        out: folder of the results.
+
+    Returns:
+        The file.
+
+    Raises:
+        ExportError: no corpus is left that the open recordings do not hold, or none is open.
+        OutputError: the file cannot be written.
+    """
+    clips, settings = experiment.clips, _settings(seed)
+    is_open = np.array([allows_trade(clip.licence) for clip in clips])
+    held = {clip.corpus for clip, free in zip(clips, is_open, strict=True) if free}
+    tested = np.array([clip.corpus not in {*held, *UNACTED} for clip in clips])
+    if not is_open.any() or not tested.any():
+        message = "expected corpora whose licences allow commercial use, and others to test on; add --data"
+        raise ExportError(message, code="no_data")
+    folds = folds_of(clips, settings=settings)
+    everything = out_of_fold(experiment, folds, settings=settings)
+    model = experiment.fit(np.flatnonzero(is_open), seed=seed, name="open").model
+    entry: dict[str, Any] = {"seed": seed, "conditions": {}}
+    for name in CONDITIONS:
+        found = {"all": everything[name], "open": experiment.answers(model, name, np.arange(len(clips)))}
+        entry["conditions"][name] = {
+            trained_on: compare(
+                pool_of(experiment, {name: answers}, conditions=[name]),
+                np.where(tested, folds, -1),
+                labels=experiment.recipe.labels,
+                corpora=[clip.corpus for clip in clips],
+            )
+            for trained_on, answers in found.items()
+        }
+    return store.write_json(out / OPEN, store.read_json(out / OPEN) | {experiment.recipe.name: entry})
 
 
-def read_calls(results: Path) -> list[Entry]:
-    """All entries, by recipe and seed; none where nothing was measured."""
-    place = results / CALLS
-    return list(json.loads(place.read_text(encoding="utf-8"))["runs"]) if place.exists() else []
+def _settings(seed: int) -> Settings:
+    return Settings(protocol="cross-validated", folds_by="corpus", seed=seed)
 
 
-def add(results: Path, entry: Mapping[str, Any]) -> Path:
-    """Put an entry into the file, in the place of an older one of the same recipe and seed; errors as above."""
-    others = [own for own in read_calls(results) if (own["recipe"], own["seed"]) != (entry["recipe"], entry["seed"])]
-    order = {name: number for number, name in enumerate(RECIPES)}
-    runs = sorted([*others, dict(entry)], key=lambda own: (order.get(own["recipe"], len(order)), own["seed"]))
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{results}: cannot keep what was measured: {error.strerror}; name another --out"
-        raise ExportError(message, code="cannot_write") from error
-    with Output(str(results / CALLS)) as output:
-        output.write((json.dumps({"runs": runs}, indent=1) + "\n").encode())
-    return results / CALLS
-
-
-def _facts(trainer: Trainer, corpora: Sequence[Corpus]) -> dict[str, Any]:
+def _facts(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings) -> dict[str, Any]:
     """What the networks are and what they were trained on."""
-    experiment = trainer.experiment
     return {
         "network": experiment.recipe.model,
         "labels": list(experiment.recipe.labels),
-        "epochs": trainer.settings.epochs or experiment.recipe.epochs,
-        "versions": list(experiment.data.versions),
-        "teacher": None if trainer.teacher is None else trainer.teacher.recipe.name,
+        "epochs": experiment.recipe.epochs,
+        "versions": list(experiment.versions),
+        "teacher": None if experiment.teacher is None else experiment.teacher.recipe.name,
         "encoder_sha256": experiment.encoder or None,
         "unacted_share": UNACTED_SHARE,
         "ordinary_share": ORDINARY_SHARE,
-        "answers_right": trainer.settings.answers_right,
+        "answers_right": settings.answers_right,
         "corpora": [{key: own[key] for key in ("name", "clips")} for own in corpora_facts(corpora)],
         "data_sha256": data_hash(experiment.clips),
     }
@@ -154,21 +163,14 @@ def _facts(trainer: Trainer, corpora: Sequence[Corpus]) -> dict[str, Any]:
 def _figures(experiment: Experiment, answers: Answers, folds: Ints, condition: str, settings: Settings) -> Any:
     """Figures of one condition; what calibrates a fold comes from the others."""
     pool = pool_of(experiment, {condition: answers}, conditions=[condition])
-    clip_of = experiment.data.versions[condition].clip_of
-    spoken = experiment.truth[clip_of] != UNKNOWN
-    heard = answers.speech >= experiment.spec.min_speech_probability
-    clip = clip_of[spoken & heard]
     calibrated = folds_calibrated(
-        pool, folds[clip], spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed
+        pool, folds, spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed
     )
-    names = names_of(folds, [own.corpus for own in experiment.clips])
-    clips = [clip[folds[clip] == fold] for fold in np.unique(folds)]
+    spoken = experiment.truth[experiment.versions[condition].clip_of] != UNKNOWN
+    heard = answers.speech >= experiment.spec.min_speech_probability
     passed = {
-        "speech": _share(heard[spoken]),
-        "no_speech": _share(heard[~spoken]),
+        name: round(float(own.mean()), 4) if len(own) else None
+        for name, own in (("speech", heard[spoken]), ("no_speech", heard[~spoken]))
     }
-    return {"taken_for_speech": passed, **measure(calibrated, corpora=names, clips=clips, seed=settings.seed)}
-
-
-def _share(flags: Any) -> float | None:
-    return round(float(flags.mean()), 4) if len(flags) else None
+    names = names_of(folds, [own.corpus for own in experiment.clips])
+    return {"taken_for_speech": passed, **measure(calibrated, corpora=names, seed=settings.seed)}

@@ -17,9 +17,9 @@ from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
 from export.corpora.ordinary import UNACTED
 from export.evaluation.calibration import fit_priors, scale
-from export.evaluation.call_calibration import CallCalibration, calibrate, mixture_weights, shifted
+from export.evaluation.call_calibration import calibrate, mixture_weights, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
-from export.evaluation.metrics import area_under_curve, calibration_error
+from export.evaluation.metrics import area_under_curve, calibration_error, uar
 from sertag.records import BoolArray, ChannelResult, Status
 from sertag.segments import is_clear
 from sertag.spec import ModelSpec
@@ -45,24 +45,27 @@ class Fold:
     spec: ModelSpec
 
 
-def folds_calibrated(pool: WindowPool, fold: Ints, *, spec: ModelSpec, answers_right: float, seed: int) -> list[Fold]:
+def folds_calibrated(pool: WindowPool, folds: Ints, *, spec: ModelSpec, answers_right: float, seed: int) -> list[Fold]:
     """Calibrate each fold on the others.
 
     Args:
         pool: all windows.
-        fold: int64 (w,), of each.
+        folds: int64 (n,), of each clip.
         spec: before calibration.
         answers_right: see `calibrate`.
         seed: likewise.
     """
-    found = []
+    found, fold = [], folds[pool.clip]
     for own in np.unique(fold):
-        fitted: CallCalibration = calibrate(part(pool, fold != own), spec=spec, answers_right=answers_right, seed=seed)
-        acted = part(pool, (fold != own) & ~pool.ordinary)
-        equal = fit_priors(acted.log_probs, acted.truth, weights=mixture_weights(acted))
-        plain = part(pool, fold == own)
-        found.append(Fold(shifted(plain, equal), shifted(plain, fitted.offsets), fitted.applied(spec)))
+        fitted = calibrate(part(pool, fold != own), spec=spec, answers_right=answers_right, seed=seed)
+        equal = equalised(part(pool, fold == own), part(pool, (fold != own) & ~pool.ordinary))
+        found.append(Fold(equal, shifted(part(pool, fold == own), fitted.offsets), fitted.applied(spec)))
     return found
+
+
+def equalised(pool: WindowPool, others: WindowPool) -> WindowPool:
+    """Windows with the offsets that make all labels as likely as each other in others."""
+    return shifted(pool, fit_priors(others.log_probs, others.truth, weights=mixture_weights(others)))
 
 
 def part(pool: WindowPool, kept: BoolArray) -> WindowPool:
@@ -70,72 +73,88 @@ def part(pool: WindowPool, kept: BoolArray) -> WindowPool:
     return WindowPool(*(getattr(pool, name)[kept] for name in WindowPool.__dataclass_fields__))
 
 
-def measure(folds: Sequence[Fold], *, corpora: Sequence[str], clips: Sequence[Ints], seed: int) -> dict[str, Any]:
+def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict[str, Any]:
     """All figures of one condition.
 
     Args:
         folds: calibrated.
         corpora: name of the acted corpus of each.
-        clips: int64 (w,) of each fold, the clip of each window.
         seed: of simulated calls and of the bootstrap.
     """
-    by_corpus = {name: _corpus(fold, own) for fold, name, own in zip(folds, corpora, clips, strict=True)}
+    by_corpus = {name: _corpus(fold) for fold, name in zip(folds, corpora, strict=True)}
     hours = sum(_hours(fold) for fold in folds)
     return {
-        "corpora": by_corpus,
-        "mean": {name: _mean([own[name] for own in by_corpus.values()]) for name in next(iter(by_corpus.values()))},
+        **_with_mean(by_corpus),
         "ordinary": _ordinary(folds, hours),
         "anger_found": _detection(folds, hours),
         "calls": _calls(folds, seed=seed),
     }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return round(float(np.mean(known)), 4) if known else None
+def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Sequence[str]) -> dict[str, Any]:
+    """UAR and anger AUC of each tested corpus, all labels as likely as each other, and their means.
+
+    Args:
+        pool: all windows.
+        folds: int64 (n,), of each clip; -1 for those that are not tested.
+        labels: k of them.
+        corpora: n names.
+    """
+    fold, found = folds[pool.clip], {}
+    for number in np.unique(fold[fold >= 0]):
+        own = equalised(part(pool, fold == number), part(pool, (fold >= 0) & (fold != number)))
+        truth, _, probs = by_clip(own)
+        found[corpora[own.clip[0]]] = {
+            "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),
+            "anger_auc": _auc(probs[:, labels.index("angry")], truth == labels.index("angry")),
+        }
+    return _with_mean(found)
 
 
-def _corpus(fold: Fold, clip: Ints) -> dict[str, float | None]:
+def _with_mean(by_corpus: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+    """Figures by corpus and their means over the corpora that have them."""
+    means: dict[str, float | None] = {}
+    for name in next(iter(by_corpus.values())):
+        known = [value for own in by_corpus.values() if (value := own[name]) is not None]
+        means[name] = round(float(np.mean(known)), 4) if known else None
+    return {"corpora": by_corpus, "mean": means}
+
+
+def _corpus(fold: Fold) -> dict[str, float | None]:
     """Figures of one acted corpus; a clip is the mean of its windows, as a row is."""
     acted = ~fold.equal.ordinary
-    truth, person, equal = by_clip(fold.equal, clip, acted)
-    _, _, shipped = by_clip(fold.pool, clip, acted, temperature=fold.spec.temperature)
+    truth, person, equal = by_clip(part(fold.equal, acted))
+    _, _, shipped = by_clip(part(fold.pool, acted), temperature=fold.spec.temperature)
     labels = fold.spec.labels
-    draws = uar_draws(equal.argmax(axis=1) == truth, truth, person, rng=np.random.default_rng(0))
-    low, high = (round(end, 4) for end in middle(draws))
+    right = equal.argmax(axis=1) == truth
+    low, high = (round(end, 4) for end in middle(uar_draws(right, truth, person, rng=np.random.default_rng(0))))
     angry, happy = (truth == labels.index(name) for name in ("angry", "happy"))
     excited, at_rest = (np.isin(truth, [labels.index(name) for name in names]) for names in (HIGH, LOW))
     arousal = shipped @ np.array([own for own, _ in fold.spec.affect])
     ratio = shipped[:, labels.index("angry")] / (shipped[:, [labels.index("angry"), labels.index("happy")]].sum(axis=1))
     return {
-        "uar": round(uar(equal.argmax(axis=1) == truth, truth), 4),
+        "uar": round(uar(right, truth), 4),
         "uar_low": low,
         "uar_high": high,
         "uar_as_shipped": round(uar(shipped.argmax(axis=1) == truth, truth), 4),
-        "anger_auc": _auc(equal[:, labels.index("angry")], angry, np.ones(len(truth), dtype=bool)),
-        "arousal_auc": _auc(arousal, excited, excited | at_rest),
-        "angry_against_happy_auc": _auc(ratio, angry, angry | happy),
+        "anger_auc": _auc(equal[:, labels.index("angry")], angry),
+        "arousal_auc": _auc(arousal[excited | at_rest], excited[excited | at_rest]),
+        "angry_against_happy_auc": _auc(ratio[angry | happy], angry[angry | happy]),
     }
 
 
-def by_clip(pool: WindowPool, clip: Ints, kept: BoolArray, *, temperature: float = 1.0) -> tuple[Ints, Ints, Probs]:
-    """Truth, person and mean probabilities of each clip."""
-    clips, first, number = np.unique(clip[kept], return_index=True, return_inverse=True)
-    probs = scale(pool.log_probs[kept], temperature=temperature)
+def by_clip(pool: WindowPool, *, temperature: float = 1.0) -> tuple[Ints, Ints, Probs]:
+    """Truth, person and mean probabilities of each clip of one condition."""
+    clips, first, number = np.unique(pool.clip, return_index=True, return_inverse=True)
+    probs = scale(pool.log_probs, temperature=temperature)
     total = np.zeros((len(clips), probs.shape[1]))
-    np.add.at(total, number, probs * pool.speech_s[kept][:, None])
-    return pool.truth[kept][first], pool.person[kept][first], total / total.sum(axis=1, keepdims=True)
+    np.add.at(total, number, probs * pool.speech_s[:, None])
+    return pool.truth[first], pool.person[first], total / total.sum(axis=1, keepdims=True)
 
 
-def uar(right: BoolArray, truth: Ints) -> float:
-    """Mean recall over the labels that occur, of answers that are right or not."""
-    return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
-
-
-def _auc(score: Probs, positive: BoolArray, kept: BoolArray) -> float | None:
-    if not positive[kept].any() or positive[kept].all():
-        return None
-    return round(area_under_curve(score[kept], positive[kept]), 4)
+def _auc(score: Probs, positive: BoolArray) -> float | None:
+    found = area_under_curve(score, positive)
+    return None if found is None else round(found, 4)
 
 
 def _hours(fold: Fold) -> float:
@@ -195,26 +214,25 @@ def _detection(folds: Sequence[Fold], hours: float) -> dict[str, float]:
 def _calls(folds: Sequence[Fold], *, seed: int) -> dict[str, Any]:
     """Rows of simulated calls with an angry stretch, by its share."""
     rng = np.random.default_rng(seed + 1000)  # other calls than those that rows were fitted on
-    found = {}
-    every: list[tuple[ChannelResult, int, ModelSpec]] = []
+    found: dict[str, Any] = {}
+    every: list[_Row] = []
     for share in SHARES:
-        rows: list[tuple[ChannelResult, Call, int, ModelSpec]] = []
+        rows = []
         for fold in folds:
-            if not fold.pool.ordinary.any():
-                continue
             moods = [fold.spec.labels.index("angry")]
             for call in simulate(fold.pool, moods=moods, share=share, calls=_CALLS // len(folds), rng=rng):
                 rows.append((row(fold.pool, call, spec=fold.spec), call, prevailing(fold.pool, call), fold.spec))
-        every += [(result, truth, spec) for result, _, truth, spec in rows]
+        every += rows
         found[f"{share:.0%}"] = _share(rows)
-    probs = np.array([result.probs for result, _, _ in every])
-    truth = np.array([own for _, own, _ in every])
+    probs = np.array([result.probs for result, *_ in every])
+    truth = np.array([own for _, _, own, _ in every])
     return found | {"ece": round(calibration_error(probs, truth, weights=np.ones(len(truth))), 4)}
 
 
-def _share(rows: Sequence[tuple[ChannelResult, Call, int, ModelSpec]]) -> dict[str, float]:
-    answered = [result.status == Status.OK for result, *_ in rows]
-    right = [result.emotion == spec.labels[truth] for result, _, truth, spec in rows]
+_Row = tuple[ChannelResult, Call, int, ModelSpec]  # with the prevailing label
+
+
+def _share(rows: Sequence[_Row]) -> dict[str, float]:
     peaks, quarters = [], []
     for result, call, _, spec in rows:
         if not 0 < call.end - call.begin < len(call.rows):
@@ -222,20 +240,14 @@ def _share(rows: Sequence[tuple[ChannelResult, Call, int, ModelSpec]]) -> dict[s
         begin, end = call.begin * spec.hop_s, call.end * spec.hop_s
         peaks.append(begin - _LATE_S <= (result.peak_start_s or 0.0) <= end + _LATE_S)
         centre = (begin + end) / 2 / (len(call.rows) * spec.hop_s)
-        quarters.append(_worst_quarter(result) == min(3, int(4 * centre)))
+        known = [-1.0 if value is None else value for value in result.quarters]
+        quarters.append(known.index(max(known)) == min(3, int(4 * centre)))
     found = {
-        "answered": _rate(answered),
-        "right": _rate(right),
+        "answered": _rate([result.status == Status.OK for result, *_ in rows]),
+        "right": _rate([result.emotion == spec.labels[truth] for result, _, truth, spec in rows]),
         "attention": round(float(np.median([result.attention or 0.0 for result, *_ in rows])), 3),
     }
-    if peaks:
-        found |= {"peak_in_stretch": _rate(peaks), "quarter_with_centre": _rate(quarters)}
-    return found
-
-
-def _worst_quarter(result: ChannelResult) -> int:
-    known = [-1.0 if value is None else value for value in result.quarters]
-    return known.index(max(known))
+    return found | ({"peak_in_stretch": _rate(peaks), "quarter_with_centre": _rate(quarters)} if peaks else {})
 
 
 def _rate(flags: Sequence[bool]) -> float:

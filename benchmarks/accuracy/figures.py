@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.evaluation.calibration import cross_fit, equal_weights, scale
-from export.evaluation.metrics import area_under_curve, calibration_error, count_confusion, sentiment_uar, uar_accuracy
+from export.evaluation.calibration import cross_fit, equal_weights
+from export.evaluation.metrics import area_under_curve, calibration_error, sentiment_uar, uar
 from sertag.records import BoolArray
+from sertag.softmax import softmax
 
 ANGRY = "angry"
 _DRAWS = 1000  # of the bootstrap
@@ -48,26 +49,30 @@ class ScoredClips:
 
 
 def calibrated(
-    log_probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips
-) -> dict[str, Probs] | None:
-    """Probabilities by condition, each fold with the temperature of the others; None where there is one fold alone."""
-    if len(np.unique(tested.fold)) < 2:
-        return None
-    heard = np.concatenate(list(answered.values()))
-    times = len(log_probs)
+    log_probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, *, temperature: float
+) -> dict[str, Probs]:
+    """Probabilities by condition, each fold with the temperature of the others; one fold alone has the one given."""
+    times, together = len(log_probs), np.concatenate(list(log_probs.values()))
     fold, truth = np.tile(tested.fold, times), np.tile(tested.truth, times)
-    weights = np.tile(equal_weights(tested.groups), times) * heard
-    pooled = cross_fit(np.concatenate(list(log_probs.values())), truth, folds=fold, weights=weights)
+    weights = np.tile(equal_weights(tested.groups), times) * np.concatenate(list(answered.values()))
+    if len(np.unique(fold)) > 1:
+        pooled = cross_fit(together, truth, folds=fold, weights=weights)
+    else:
+        pooled = softmax(together / temperature)
     return dict(zip(log_probs, np.split(pooled, times), strict=True))
 
 
 def figures_of(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, Any]:
     """Figures of one condition; a clip without an answer is an error."""
-    confusion, unanswered = _counts(probs, answered, tested)
-    merits = [uar_accuracy(c, u) for c, u in zip(confusion, unanswered, strict=True)]
-    uar, accuracy = (float(np.mean(values)) for values in zip(*merits, strict=True))
-    low, high = interval(probs, answered, tested)
-    found = {"uar": uar, "uar_low": low, "uar_high": high, "accuracy": accuracy}
+    right = (probs.argmax(axis=1) == tested.truth) & answered
+    groups = [tested.groups == group for group in np.unique(tested.groups)]
+    low, high = interval(right, tested)
+    found = {
+        "uar": float(np.mean([uar(right[own], tested.truth[own]) for own in groups])),
+        "uar_low": low,
+        "uar_high": high,
+        "accuracy": float(np.mean([right[own].mean() for own in groups])),
+    }
     if answered.any():
         weights = equal_weights(tested.groups) * answered
         found["ece"] = calibration_error(probs, tested.truth, weights=weights)
@@ -77,14 +82,13 @@ def figures_of(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[s
     return {name: round(value, 4) for name, value in found.items()} | _anger(probs, answered, tested)
 
 
-def interval(probs: Probs, answered: BoolArray, tested: ScoredClips) -> tuple[float, float]:
+def interval(right: BoolArray, tested: ScoredClips) -> tuple[float, float]:
     """Where UAR lies in 95 % of the draws of as many speakers, with replacement, from those who were tested."""
     rng = np.random.default_rng(0)
     draws = []
     for group in np.unique(tested.groups):
         own = tested.groups == group
-        right = (probs[own].argmax(axis=1) == tested.truth[own]) & answered[own]
-        draws.append(uar_draws(right, tested.truth[own], tested.person[own], rng=rng))
+        draws.append(uar_draws(right[own], tested.truth[own], tested.person[own], rng=rng))
     return middle(np.mean(draws, axis=0))
 
 
@@ -118,19 +122,19 @@ def surest_half(probs: Probs, answered: BoolArray, truth: Ints) -> float:
     """UAR of the half of the answers with the highest confidence."""
     order = np.argsort(-np.where(answered, probs.max(axis=1), -1.0), kind="stable")
     half = order[: max(1, int(answered.sum()) // 2)]
-    confusion = count_confusion(probs[half].argmax(axis=1), truth[half], classes=probs.shape[1])
-    return uar_accuracy(confusion, np.zeros(probs.shape[1], dtype=np.int64))[0]
+    return uar(probs[half].argmax(axis=1) == truth[half], truth[half])
 
 
-def _counts(probs: Probs, answered: BoolArray, tested: ScoredClips) -> tuple[list[Ints], list[Ints]]:
-    """Confusion and clips without an answer of each group."""
-    classes = len(tested.labels)
-    confusions, unanswered = [], []
-    for group in np.unique(tested.groups):
-        own, silent = answered & (tested.groups == group), ~answered & (tested.groups == group)
-        confusions.append(count_confusion(probs[own].argmax(axis=1), tested.truth[own], classes=classes))
-        unanswered.append(np.bincount(tested.truth[silent], minlength=classes))
-    return confusions, unanswered
+def by_fold(probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, names: Sequence[str]) -> Any:
+    """UAR and accuracy of each fold by condition."""
+    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in names}
+    for condition, own in probs.items():
+        right = (own.argmax(axis=1) == tested.truth) & answered[condition]
+        for number, name in enumerate(names):
+            here = tested.fold == number
+            figures = {"uar": uar(right[here], tested.truth[here]), "accuracy": float(right[here].mean())}
+            found[name][condition] = {key: round(value, 4) for key, value in figures.items()}
+    return found
 
 
 def _anger(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, float]:
@@ -138,30 +142,6 @@ def _anger(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, 
     if ANGRY not in tested.labels:
         return {}
     angry, score = tested.truth == tested.labels.index(ANGRY), probs[:, tested.labels.index(ANGRY)]
-    aucs = [
-        area_under_curve(score[own], angry[own])
-        for own in (answered & (tested.fold == fold) for fold in np.unique(tested.fold))
-        if angry[own].any() and not angry[own].all()
-    ]
+    folds = (answered & (tested.fold == fold) for fold in np.unique(tested.fold))
+    aucs = [auc for own in folds if (auc := area_under_curve(score[own], angry[own])) is not None]
     return {"anger_auc": round(float(np.mean(aucs)), 4)} if aucs else {}
-
-
-def by_fold(probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, names: Sequence[str]) -> Any:
-    """UAR and accuracy of each fold by condition."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for number, name in enumerate(names):
-        own = tested.fold == number
-        found[name] = {}
-        for condition, all_probs in probs.items():
-            heard, silent = own & answered[condition], own & ~answered[condition]
-            confusion = count_confusion(
-                all_probs[heard].argmax(axis=1), tested.truth[heard], classes=len(tested.labels)
-            )
-            uar, accuracy = uar_accuracy(confusion, np.bincount(tested.truth[silent], minlength=len(tested.labels)))
-            found[name][condition] = {"uar": round(uar, 4), "accuracy": round(accuracy, 4)}
-    return found
-
-
-def plain(log_probs: dict[str, Probs], *, temperature: float) -> dict[str, Probs]:
-    """Probabilities by condition with one temperature for all."""
-    return {name: scale(own, temperature=temperature) for name, own in log_probs.items()}

@@ -1,4 +1,4 @@
-"""What was measured, as JSON: one file a suite, in it each recipe's runs, a run for each seed.
+"""What was measured, as JSON: one file a suite, in it each recipe's runs, a run for each seed; and one file for calls.
 
 A run says by which `PROTOCOL_VERSION` and on which recordings it was measured; where both are still the same, it is not
 measured again. Figures are shares from 0 to 1, rounded to four digits.
@@ -7,25 +7,35 @@ measured again. Figures are shares from 0 to 1, rounded to four digits.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.accuracy.suites import SUITES, Suite
 from export.errors import ExportError
+from export.recipes import RECIPES
 from export.training.experiment import PROTOCOL_VERSION
 from sertag.output import Output
 
 RESULTS = Path(__file__).with_name("results")
+CALLS = "calls.json"
 Run = dict[str, Any]
 
 
 def read(results: Path, suite: Suite) -> dict[str, list[Run]]:
     """Runs by recipe, in the order of the seeds; none where nothing was measured."""
-    place = results / f"{suite.name}.json"
-    return dict(json.loads(place.read_text(encoding="utf-8"))["recipes"]) if place.exists() else {}
+    return dict(read_json(results / f"{suite.name}.json").get("recipes", {}))
+
+
+def read_calls(place: Path) -> list[Run]:
+    """All runs of recipes for calls in a file, by recipe and seed; none where nothing was measured."""
+    return list(read_json(place).get("runs", []))
+
+
+def all_runs(results: Path) -> list[tuple[Suite, str, list[Run]]]:
+    """Suite, recipe and runs of everything that was measured, in the order of the suites."""
+    return [(suite, recipe, runs) for suite in SUITES.values() for recipe, runs in read(results, suite).items()]
 
 
 def is_current(run: Mapping[str, Any], *, data_sha256: str | None = None) -> bool:
@@ -34,42 +44,50 @@ def is_current(run: Mapping[str, Any], *, data_sha256: str | None = None) -> boo
     return of_today and (data_sha256 is None or data_sha256 == run.get("data_sha256"))
 
 
-def find(results: Path, suite: Suite, recipe: str, *, seed: int) -> Run | None:
-    """The run of a recipe and seed."""
-    return next((run for run in read(results, suite).get(recipe, []) if run["seed"] == seed), None)
-
-
 def add(results: Path, suite: Suite, recipe: str, run: Run) -> Path:
-    """Put a run into the file of its suite, in the place of an older one of the same seed.
+    """Put a run into the file of its suite, in the place of an older one of the same seed."""
+    runs = read(results, suite)
+    runs[recipe] = sorted([*_others(runs.get(recipe, []), run, "seed"), run], key=lambda own: own["seed"])
+    document = {"suite": suite.name, "title": suite.title, "corpora": suite.corpora, "split": suite.split}
+    return write_json(results / f"{suite.name}.json", {**document, "recipes": runs})
+
+
+def add_calls(results: Path, run: Run) -> Path:
+    """Put a run into the file for calls, in the place of an older one of the same recipe and seed."""
+    order = {name: number for number, name in enumerate(RECIPES)}
+    runs = [*_others(read_calls(results / CALLS), run, "recipe", "seed"), run]
+    runs.sort(key=lambda own: (order.get(own["recipe"], len(order)), own["seed"]))
+    return write_json(results / CALLS, {"runs": runs})
+
+
+def read_json(place: Path) -> dict[str, Any]:
+    """A file of results; nothing where there is none."""
+    return dict(json.loads(place.read_text(encoding="utf-8"))) if place.exists() else {}
+
+
+def write_json(place: Path, document: Mapping[str, Any]) -> Path:
+    """Write a file of results.
 
     Raises:
         ExportError: the folder cannot be made.
         OutputError: the file cannot be written; the old one still stands.
     """
-    runs = read(results, suite)
-    others = [own for own in runs.get(recipe, []) if own["seed"] != run["seed"]]
-    runs[recipe] = sorted([*others, run], key=lambda own: own["seed"])
     try:
-        results.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{results}: cannot keep what was measured: {error.strerror}; name another --out"
+        message = f"{place.parent}: cannot keep what was measured: {error.strerror}; name another --out"
         raise ExportError(message, code="cannot_write") from error
-    place = results / f"{suite.name}.json"
-    document = {"suite": suite.name, "title": suite.title, "corpora": suite.corpora, "split": suite.split}
     with Output(str(place)) as output:
-        output.write((json.dumps({**document, "recipes": runs}, indent=1) + "\n").encode())
+        output.write((json.dumps(document, indent=1) + "\n").encode())
     return place
 
 
-def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation over seeds; 0 for one seed.
-
-    >>> mean_and_sd([0.25, 0.75])
-    (0.5, 0.3535533905932738)
-    """
-    return float(np.mean(values)), float(np.std(values, ddof=min(1, len(values) - 1)))
+def commit() -> str:
+    """The commit that is checked out, in short; empty outside of a repository."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)  # noqa: S603
+    return told.stdout.strip()
 
 
-def all_runs(results: Path) -> list[tuple[Suite, str, list[Run]]]:
-    """Suite, recipe and runs of everything that was measured, in the order of the suites."""
-    return [(suite, recipe, runs) for suite in SUITES.values() for recipe, runs in read(results, suite).items()]
+def _others(runs: list[Run], run: Run, *keys: str) -> list[Run]:
+    return [own for own in runs if any(own[key] != run[key] for key in keys)]

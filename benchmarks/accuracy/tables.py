@@ -6,7 +6,6 @@ deviation are over seeds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.accuracy import store
 from benchmarks.accuracy.call_tables import call_tables
+from benchmarks.accuracy.cells import INTERVAL, cell, mean_and_sd
 from benchmarks.accuracy.robustness.survival import ROBUSTNESS
-from benchmarks.accuracy.store import Run, mean_and_sd
+from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, Suite
 from export.card.markdown import table
 from export.features.clip_windows import CONDITIONS
@@ -27,6 +27,15 @@ from sertag.output import Output
 RECIPES_CSV, PAGE = "recipes.csv", "README.md"
 TRIALS, ELSEWHERE = "trials.csv", "not in the repository"
 ALL = "all"  # corpora of a suite together
+_FIGURES = {
+    "uar": "UAR %",
+    INTERVAL: "95 % of the draws of speakers",
+    "accuracy": "accuracy %",
+    "ece": "ECE",
+    "uar_of_the_surest_half": "UAR % of the surest half",
+    "sentiment_uar": "sentiment UAR %",
+    "anger_auc": "anger AUC",
+}
 _SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
 
 
@@ -84,14 +93,13 @@ def as_page(results: Path, rows: pd.DataFrame) -> str:
     environment = Environment(  # noqa: S701 - Markdown, no HTML
         loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    robust = results / ROBUSTNESS
     return environment.get_template("page.md.j2").render(
         claims=_claims(rows),
         by_corpus=_by_corpus(rows),
         calls=call_tables(results),
         suites=_suites(results),
         trials=_trials(results / TRIALS),
-        robustness=_robustness(json.loads(robust.read_text(encoding="utf-8"))) if robust.exists() else "",
+        robustness=_robustness(store.read_json(results / ROBUSTNESS)),
         measured=_measured(rows),
     )
 
@@ -139,41 +147,15 @@ def _suites(results: Path) -> list[dict[str, str]]:
 
 
 def _suite(suite: Suite, found: Sequence[tuple[str, Sequence[Run]]]) -> dict[str, str]:
-    columns = {
-        "uar": "UAR %",
-        "interval": "95 % of the draws of speakers",
-        "accuracy": "accuracy %",
-        "ece": "ECE",
-        "uar_of_the_surest_half": "UAR % of the surest half",
-        "sentiment_uar": "sentiment UAR %",
-        "anger_auc": "anger AUC",
-    }
     lines = [
-        [
-            f"`{recipe}`",
-            str(len(runs)),
-            name,
-            *(_cell(key, [run["conditions"][name] for run in runs]) for key in columns),
-        ]
+        [f"`{recipe}`", len(runs), line, *(cell([run["conditions"][line] for run in runs], key) for key in _FIGURES)]
         for recipe, runs in found
-        for name in CONDITIONS
+        for line in CONDITIONS
     ]
     (_, (first, *_)) = found[0]
     text = f"{first['clips']} clips, chance {100 / len(first['labels']):.1f} %."
-    head = ["recipe", "seeds", "condition", *columns.values()]
+    head = ["recipe", "seeds", "condition", *_FIGURES.values()]
     return {"title": suite.title, "text": text, "table": table(head, lines)}
-
-
-def _cell(key: str, found: Sequence[dict[str, Any]]) -> str:
-    if key == "interval":
-        ends = [mean_and_sd([own[end] for own in found if end in own] or [-1])[0] for end in ("uar_low", "uar_high")]
-        return "" if ends[0] < 0 else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"
-    values = [own[key] for own in found if key in own]
-    if not values:
-        return ""
-    times, digits = (1, 3) if key in ("ece", "anger_auc") else (100, 1)
-    mean, sd = mean_and_sd(values)
-    return f"{times * mean:.{digits}f}" + (f" ± {times * sd:.{digits}f}" if len(values) > 1 else "")
 
 
 def _trials(place: Path) -> dict[str, int]:
@@ -185,14 +167,10 @@ def _trials(place: Path) -> dict[str, int]:
 
 
 def _robustness(found: dict[str, Any]) -> str:
-    columns = list(found["survives"])
-    names = list(dict.fromkeys(name for own in found["survives"].values() for name in own))
-    lines = [[name, *(_share(own.get(name)) for own in found["survives"].values())] for name in names]
-    return table(["distortion", *columns], lines)
-
-
-def _share(found: dict[str, float] | None) -> str:
-    return "" if found is None else f"{100 * found['share']:.1f}"
+    survives = found.get("survives", {})
+    names = list(dict.fromkeys(name for own in survives.values() for name in own))
+    lines = [[name, *(cell([own.get(name, {})], "share") for own in survives.values())] for name in names]
+    return table(["distortion", *survives], lines) if lines else ""
 
 
 def _measured(rows: pd.DataFrame) -> str:

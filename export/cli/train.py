@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -119,17 +118,23 @@ def train(
     """
     from export.conversion.metadata import Title
     from export.features.encoder import find_encoder
-    from export.training.cross_validate import train_for_calls
     from export.training.train import train as train_recipe
 
-    chosen, cache, title = RECIPES[recipe], cache or default_cache(), Title(name or recipe, model_version)
-    by_windows = chosen.features.framing == "channel"
+    by_windows = RECIPES[recipe].features.framing == "channel"
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
-    if protocol == CROSS_VALIDATED and not by_windows:
+    crossed = protocol == CROSS_VALIDATED
+    if crossed and not by_windows:
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    _refuse_idle_options(protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
+    if fold if crossed else folds or folds_by != "speaker" or answers_right:
+        message = (
+            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        )
+        raise click.UsageError(message)
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    cache = cache or default_cache()
     with console.errors(), console.progress() as report:
-        chosen = _with_labels(chosen, labels)
+        chosen = _with_labels(RECIPES[recipe], labels)
         found = open_only(find_corpora(places)) if trade else find_corpora(places)
         corpora, counts_as = _usable(found, chosen, parse_label_map(label_map), cache=cache, report=report)
         people = len({clip.person for corpus in corpora for clip in corpus.clips})
@@ -143,25 +148,20 @@ def train(
             answers_right=answers_right or Settings().answers_right,
             counts_as=counts_as,
         )
-        teacher = RECIPES.get(chosen.teacher) if protocol == CROSS_VALIDATED else None
-        front = find_encoder(encoder, cache=cache) if chosen.encoder or teacher else None
-        job: Any = partial(train_recipe, jobs=usable_cpus(), encoder=front)
-        if protocol == CROSS_VALIDATED:
-            job = partial(train_for_calls, encoder=front, teacher=teacher)
-        model = job(chosen, corpora, settings=settings, title=title, out=out, cache=cache, report=report)
-    click.echo(str(model))
-
-
-def _refuse_idle_options(
-    protocol: str, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
-) -> None:
-    """An option that would change nothing is a mistake of whoever gave it."""
-    if fold if protocol == CROSS_VALIDATED else folds or folds_by != "speaker" or answers_right:
-        raise click.UsageError(
-            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        teacher = RECIPES.get(chosen.teacher) if crossed else None
+        model = train_recipe(
+            chosen,
+            corpora,
+            settings=settings,
+            title=Title(name or recipe, model_version),
+            out=out,
+            cache=cache,
+            jobs=usable_cpus(),
+            encoder=find_encoder(encoder, cache=cache) if chosen.encoder or teacher else None,
+            teacher=teacher,
+            report=report,
         )
-    if folds and folds_by == "corpus":
-        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    click.echo(str(model))
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from joblib import Parallel, delayed
 
 import sertag
-from export.cache import cache_bytes, make_cache
+from export.cache import cache_bytes
 from export.corpora.clips import Corpus, described
 from export.errors import ExportError
 from export.progress import Report
@@ -67,7 +67,6 @@ def drop_unusable(
         ExportError: the cache cannot be written, or no clip of a corpus is left.
     """
     place = cache / CACHE_FILE
-    make_cache(cache)
     known = _read(place)
     new = {clip.digest: clip for corpus in corpora for clip in corpus.clips if clip.digest not in known}
     verdicts = dict(known)

@@ -6,8 +6,6 @@ clips it has. What is reported is cross-fitted: a fold is judged with values fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
@@ -17,14 +15,6 @@ from sertag.softmax import softmax
 
 Flags = npt.NDArray[np.bool_]
 _SLOPES = 0.01, 100.0  # of a line; scores that tell nothing would have none
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What a least confidence brings: the share of clips that are answered, and of those the share that is right."""
-
-    coverage: float
-    accuracy: float
 
 
 def equal_weights(groups: Ints) -> Probs:
@@ -123,14 +113,3 @@ def choose_threshold(confidence: Probs, right: Flags, *, accuracy: float, weight
     reached = np.cumsum((weights * right)[order]) / np.cumsum(weights[order])
     enough = np.flatnonzero(reached >= accuracy)
     return float(confidence[order][enough[-1] if len(enough) else 0])
-
-
-def cross_thresholds(confidence: Probs, right: Flags, *, folds: Ints, accuracy: float, weights: Probs) -> Probs:
-    """For each prediction the threshold that the other folds would have chosen, float64 (n,)."""
-    thresholds = np.empty(len(confidence))
-    for fold in np.unique(folds):
-        other = folds != fold
-        thresholds[~other] = choose_threshold(
-            confidence[other], right[other], accuracy=accuracy, weights=weights[other]
-        )
-    return thresholds

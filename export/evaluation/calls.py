@@ -33,6 +33,7 @@ class WindowPool:
     Attributes:
         log_probs: float64 (w, k), before the temperature.
         speech_s: float64 (w,).
+        clip: int64 (w,), number of the clip.
         truth: int64 (w,), label of the clip.
         person: int64 (w,), who speaks.
         place: int64 (w,), the corpus, or the source of ordinary speech.
@@ -41,6 +42,7 @@ class WindowPool:
 
     log_probs: Probs
     speech_s: Probs
+    clip: Ints
     truth: Ints
     person: Ints
     place: Ints

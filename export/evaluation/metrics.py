@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from export.arrays import Ints, Probs
 from sertag.records import BoolArray
@@ -71,35 +71,20 @@ def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
         accuracy=float((predicted == truth).mean()),
         ece=calibration_error(probs, truth, weights=np.ones(len(truth))),
         recall=_by_label(recall, occurs, labels),
-        confusion=count_confusion(predicted, truth, classes=len(labels)).tolist(),
+        confusion=confusion_matrix(truth, predicted, labels=range(len(labels))).tolist(),
         precision=_by_label(precision, np.isin(range(len(labels)), predicted), labels),
         f1=_by_label(f1, occurs, labels),
         macro_f1=float(f1[occurs].mean()),
     )
 
 
-def count_confusion(predicted: Ints, truth: Ints, *, classes: int) -> Ints:
-    """Count clips, perhaps none, int64 (classes, classes): rows are truth, columns prediction.
+def uar(right: BoolArray, truth: Ints) -> float:
+    """Mean recall over the labels that occur, of clips that were answered rightly or not.
 
-    >>> count_confusion(np.array([1, 1]), np.array([0, 1]), classes=2).tolist()
-    [[0, 1], [0, 1]]
+    >>> uar(np.array([True, False, True]), np.array([0, 0, 1]))
+    0.75
     """
-    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
-
-
-def uar_accuracy(confusion: Ints, unanswered: Ints) -> tuple[float, float]:
-    """UAR and accuracy of counted clips; those without an answer count as errors.
-
-    Args:
-        confusion: int64 (k, k), rows are truth.
-        unanswered: int64 (k,), of each class.
-
-    >>> uar_accuracy(np.array([[3, 1], [0, 4]]), np.array([0, 4]))
-    (0.625, 0.5833333333333334)
-    """
-    right, total = np.diag(confusion), confusion.sum(axis=1) + unanswered
-    occurs = total > 0
-    return float((right[occurs] / total[occurs]).mean()), float(right.sum() / total.sum())
+    return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
 
 
 def sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, *, sentiments: Sequence[str]) -> float:
@@ -115,10 +100,9 @@ def sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, *, sentiments:
     >>> sentiment_uar(told, np.array([1, 0]), np.ones(2, bool), sentiments=("negative", "negative", "positive"))
     0.5
     """
-    names, of_label = np.unique(sentiments, return_inverse=True)
-    predicted, true = of_label[probs.argmax(axis=1)], of_label[truth]
-    confusion = count_confusion(predicted[answered], true[answered], classes=len(names))
-    return uar_accuracy(confusion, np.bincount(true[~answered], minlength=len(names)))[0]
+    of_label = np.unique(sentiments, return_inverse=True)[1]
+    true = of_label[truth]
+    return uar((of_label[probs.argmax(axis=1)] == true) & answered, true)
 
 
 def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
@@ -139,13 +123,15 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
     return float(np.abs(gaps).sum() / weights.sum())
 
 
-def area_under_curve(scores: Probs, positive: BoolArray) -> float:
+def area_under_curve(scores: Probs, positive: BoolArray) -> float | None:
     """Share of the pairs of a positive and another clip in which the positive one scores higher; ties count half.
+
+    None where there is no such pair.
 
     >>> area_under_curve(np.array([0.9, 0.4, 0.4, 0.1]), np.array([True, True, False, False]))
     0.875
     """
-    return float(roc_auc_score(positive, scores))
+    return float(roc_auc_score(positive, scores)) if positive.any() and not positive.all() else None
 
 
 def _by_label(values: Probs, kept: BoolArray, labels: Sequence[str]) -> dict[str, float]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -25,10 +24,11 @@ from export.audio.codecs import LINE_HZ
 from export.audio.effects import augment
 from export.audio.renderings import RENDERINGS
 from export.audio.telephone import over_a_line
-from export.cache import cache_arrays, make_cache
+from export.cache import cache_arrays
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.encoder import Encoder
+from export.progress import Report
 from sertag.model import Model, Prediction
 from sertag.pipeline import tag_file
 from sertag.records import AudioFile, FloatArray, Statistics
@@ -60,22 +60,19 @@ class Windows:
         return self.features[self.starts[heard]], heard
 
     @property
+    def counts(self) -> Ints:
+        """Windows of each clip, int64 (n,)."""
+        return np.diff(self.starts)
+
+    @property
     def clip_of(self) -> Ints:
         """Number of the clip that each window is from, int64 (w,)."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.starts) - 1), self.counts)
 
     def rows_of(self, members: Ints) -> Ints:
         """Rows of the windows of some clips, clip after clip."""
         parts = [np.arange(self.starts[member], self.starts[member + 1]) for member in members]
         return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-
-
-@dataclass(frozen=True, slots=True)
-class ClipData:
-    """Clips, n of them, with the windows of each version."""
-
-    clips: tuple[Clip, ...]
-    versions: MappingProxyType[str, Windows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +107,8 @@ def prepare_clips(
     job: Job,
     cache: Path,
     jobs: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> ClipData:
+    report: Report = lambda what, share: None,
+) -> dict[str, Windows]:
     """Make or load the windows of all clips.
 
     Args:
@@ -121,25 +118,23 @@ def prepare_clips(
         job: what else decides.
         cache: folder, one small file a clip and version, named by content.
         jobs: processes.
-        report: called with clips done and clips in all.
+        report: of the progress.
 
     Returns:
-        The clips in the order given.
+        By the name of the version, clips in the order given.
 
     Raises:
         ExportError: the cache cannot be written, or a clip cannot be read.
     """
     place = cache / job.folder
-    make_cache(place)
     names = (*CONDITIONS, *augmentations)
     work = (delayed(_versions)(clip, names, job, place) for clip in clips)
     parts: list[list[tuple[FloatArray, Probs]]] = []
     for part in Parallel(n_jobs=jobs, return_as="generator")(work):
         parts.append(part)
         if len(parts) % 50 == 0 or len(parts) == len(clips):
-            report(len(parts), len(clips))
-    versions = {name: _windows([part[index] for part in parts]) for index, name in enumerate(names)}
-    return ClipData(tuple(clips), MappingProxyType(versions))
+            report(f"features of {job.spec.name}", len(parts) / len(clips))
+    return {name: _windows([part[index] for part in parts]) for index, name in enumerate(names)}
 
 
 def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:

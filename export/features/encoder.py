@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.cache import cache_bytes, make_cache
+from export.cache import cache_bytes
 from export.errors import ExportError
 from sertag.model_file import describe
 from sertag.names import display_name
@@ -75,7 +75,6 @@ def find_encoder(place: Path | None, *, cache: Path) -> Path:
     model = describe(BUNDLED)
     cut = cache / f"encoder-{model.sha256[:12]}.onnx"
     if not cut.exists():
-        make_cache(cache)
         cache_bytes(cut, cut_out(Path(model.path)))
     return cut
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from export.corpora.labels import LABELS, SENTIMENT
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec, ModelSpec
@@ -33,6 +35,19 @@ class Task:
     labels: int
     mean: FloatArray
     std: FloatArray
+
+    @classmethod
+    def of(cls, windows: FloatArray, *, labels: int) -> Task:
+        """What a network is built for that is to learn from windows like these, (w, t, c)."""
+        frames = windows.reshape(-1, windows.shape[2])
+        frames = frames[frames.any(axis=1)]  # not the zeros behind the end of a clip
+        return cls(
+            frames=windows.shape[1],
+            columns=windows.shape[2],
+            labels=labels,
+            mean=frames.mean(axis=0, dtype=np.float64).astype(np.float32),
+            std=np.maximum(frames.std(axis=0, dtype=np.float64), 1e-3).astype(np.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,33 @@
-"""One recipe with its clips: train on one side of a split, score the other side, clean and by phone.
+"""One recipe with its clips: train on some of them, ask about others, clean and by phone.
 
 Recipes that look at one cut clip and those that are shown windows of calls differ in how they are trained (`fit_clip`,
-`fit_windows`); everything before and behind is the same.
+`fit_windows`); everything before and behind is the same. Trainings lie in the cache, finished or not, and the same
+command goes on from there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from export.arrays import Ints, Probs
-from export.corpora.clips import Clip
+from export.corpora.clips import Clip, data_hash
 from export.evaluation.calibration import choose_threshold, fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Job, Windows, prepare_clips
+from export.progress import Report
 from export.recipes.base import Recipe
-from export.training.fit_clip import Scores, fit, score
-from export.training.fit_windows import UNKNOWN, Answers, SoftTargets, fit_windows, predict_windows
-from export.training.loop import Epoch, Fitted
+from export.training import fit_clip, fit_windows
+from export.training.fit_windows import UNKNOWN, SoftTargets
+from export.training.loop import Answers, Fitted, predict, run_epochs
 from export.training.splits import Split
+from sertag.records import BoolArray
+from sertag.softmax import log_probs
 
 if TYPE_CHECKING:
     import keras
@@ -32,23 +36,34 @@ PROTOCOL_VERSION = 2  # raised with every change of training or scoring that cha
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
 ANSWERS_RIGHT = 0.6  # share of the answers to validation clips that the least confidence is to make right
 
+_NOBODY = np.zeros(0, dtype=np.int64)
+_WORDS = {"name", "model", "input", "claim", "build", "ship", "sentiment"}  # of a recipe, which decide no figure
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a network says of n clips.
+
+    Attributes:
+        log_probs: float64 (n, k), 0 where there is no answer.
+        answered: bool (n,), false for clips without enough speech for a window.
+    """
+
+    log_probs: Probs
+    answered: BoolArray
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A network trained on one side of a split and what it says of the other.
 
     Attributes:
-        model: trained.
-        epochs, kept: run, and the number of the one whose weights were kept.
-        history: epoch by epoch.
+        fitted: the network and its history.
         temperature, min_confidence: fitted on the validation clips, both conditions together.
         scores: of the test clips by condition, before the temperature.
     """
 
-    model: keras.Model
-    epochs: int
-    kept: int
-    history: tuple[Epoch, ...]
+    fitted: Fitted
     temperature: float
     min_confidence: float
     scores: dict[str, Scores]
@@ -60,9 +75,11 @@ class Experiment:
     Attributes:
         recipe: which.
         clips: n of them; splits are made of these, in this order.
+        versions: their windows by the name of the version.
         truth: int64 (n,), index of each clip's label, `UNKNOWN` where nobody speaks.
         spec: what a model of this recipe says of features, windows and labels.
         encoder: SHA-256 of the file of the encoder that windows go through, empty for none.
+        teacher: the same clips with the recipe of a teacher, None without one.
     """
 
     def __init__(
@@ -73,127 +90,166 @@ class Experiment:
         cache: Path,
         jobs: int,
         encoder: Path | None = None,
-        report: Callable[[int, int], None] = lambda done, total: None,
+        teacher: Recipe | None = None,
+        report: Report = lambda what, share: None,
     ) -> None:
         """Make or load the windows of all clips.
 
         Args:
             clips: decodable, with labels of the recipe.
             recipe: which.
-            cache: folder for windows.
-            jobs: processes that make them.
-            encoder: of recipes that need one.
-            report: called with the work done and all of it.
+            cache: folder for windows and trainings.
+            jobs: processes that make windows.
+            encoder: file of a frozen encoder, for recipes that need one.
+            teacher: recipe of a network from which this one learns, trained on the same clips each time.
+            report: of the progress.
 
         Raises:
             ExportError: a clip cannot be read, or the cache cannot be written.
         """
         self.recipe = recipe
-        self.spec = recipe.bare_spec()
         self.clips = tuple(clips)
+        self.spec = recipe.bare_spec()
+        self._cache, self._report = cache, report
         labels = recipe.labels
         self.truth = np.array([labels.index(c.label) if c.label in labels else UNKNOWN for c in clips], dtype=np.int64)
         front = encoder if recipe.encoder else None
         self.encoder = "" if front is None else hashlib.sha256(front.read_bytes()).hexdigest()
         job = Job(self.spec, LINES_SEED, front)
-        self.data = prepare_clips(
+        self.versions = prepare_clips(
             clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs, report=report
         )
+        self.teacher: Experiment | None = None
+        if teacher is not None:
+            taught = dataclasses.replace(teacher, labels=labels)
+            self.teacher = Experiment(clips, recipe=taught, cache=cache, jobs=jobs, encoder=encoder, report=report)
 
     def fit(
-        self,
-        split: Split,
-        *,
-        seed: int,
-        epochs: int | None = None,
-        soft: SoftTargets = MappingProxyType({}),
-        checkpoint: Path | None = None,
-        report: Callable[[Epoch], None] = lambda epoch: None,
+        self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None = None, name: str = "training"
     ) -> Fitted:
-        """Train on one side of a split.
+        """Train on some clips.
+
+        Args:
+            train: int64 (m,), which.
+            validation: int64 (v,), clips that choose the epoch of a recipe that looks at cut clips.
+            seed: of the training.
+            epochs: most of them; the recipe's if None.
+            name: of the training, for the progress.
+
+        Returns:
+            The network with the weights of the epoch that was best on the validation clips, most of them right, of
+            equal ones the least loss; else of the last one.
+
+        Raises:
+            ExportError: nothing to learn from, or a disk that is full.
+        """
+        recipe, most = self.recipe, epochs or self.recipe.epochs
+        if recipe.features.framing == "clip":
+            patience = recipe.patience
+            model, run_epoch = fit_clip.begin(
+                self.versions, train, validation, truth=self.truth, recipe=recipe, seed=seed
+            )
+        else:
+            patience, soft = most, self._soft_targets(train, seed=seed, epochs=epochs, name=name)
+            model, run_epoch = fit_windows.begin(
+                self.clips, self.versions, train, truth=self.truth, recipe=recipe, seed=seed, epochs=most, soft=soft
+            )
+        return run_epochs(
+            model,
+            run_epoch,
+            epochs=most,
+            patience=patience,
+            checkpoint=self._cache / f"training-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
+            report=lambda epoch: self._report(f"{name}: {epoch}", epoch.epoch / most),
+        )
+
+    def key(self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None) -> str:
+        """What tells a training from others; arguments as of `fit`.
+
+        How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that
+        are shown windows of calls learn at a rate that falls to 0 with the last epoch.
+        """
+        settings = [(item.name, getattr(self.recipe, item.name)) for item in dataclasses.fields(self.recipe)]
+        parts = (
+            [(name, value) for name, value in settings if name not in _WORDS],
+            (self.recipe.build.__module__, self.recipe.build.__qualname__),
+            [data_hash(self.clips[index] for index in members) for members in (train, validation)],
+            seed,
+            None if self.recipe.features.framing == "clip" else epochs or self.recipe.epochs,
+            self.encoder,
+            self.teacher and self.teacher.key(train, seed=seed, epochs=epochs),
+            PROTOCOL_VERSION,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def answers(self, model: keras.Model, version: str, members: Ints) -> Answers:
+        """What a network says of the windows of some clips in one version, clip after clip."""
+        windows = self.versions[version]
+        return predict(model, windows.features[windows.rows_of(members)])
+
+    def score(self, model: keras.Model, version: str, members: Ints) -> Scores:
+        """What a network says of some clips in one version."""
+        geometric = self.recipe.features.framing == "clip"
+        answers = self.answers(model, version, members)
+        return clip_scores(self.versions[version], answers.probs, members, geometric=geometric)
+
+    def run(self, split: Split, *, seed: int, epochs: int | None = None) -> Trial:
+        """Train on one side of a split, calibrate on the validation clips, score the other side.
 
         Args:
             split: of the clips.
             seed: of the training.
             epochs: most of them; the recipe's if None.
-            soft: see `fit_windows`.
-            checkpoint: see `export.training.fit_clip.fit`.
-            report: likewise.
 
         Raises:
-            ExportError: nothing to learn from, or a disk that is full.
+            ExportError: see `fit`.
         """
-        epochs = epochs or self.recipe.epochs
-        if self.recipe.features.framing == "clip":
-            return fit(
-                self.data,
-                split,
-                truth=self.truth,
-                recipe=self.recipe,
-                seed=seed,
-                epochs=epochs,
-                checkpoint=checkpoint,
-                report=report,
-            )
-        return fit_windows(
-            self.data,
-            split.train,
-            truth=self.truth,
-            recipe=self.recipe,
-            seed=seed,
-            epochs=epochs,
-            soft=soft,
-            checkpoint=checkpoint,
-            report=report,
+        fitted = self.fit(split.train, split.validation, seed=seed, epochs=epochs)
+        validation, test = (
+            {name: self.score(fitted.model, name, members) for name in CONDITIONS}
+            for members in (split.validation, split.test)
         )
+        temperature, floor = _calibrated(validation, self.truth[split.validation])
+        return Trial(fitted, temperature, floor, test)
 
-    def score(self, model: keras.Model, members: Ints) -> dict[str, Scores]:
-        """What a trained network says of some clips, by condition."""
-        if self.recipe.features.framing == "clip":
-            return {name: score(model, self.data.versions[name], members) for name in CONDITIONS}
-        return {name: clip_scores(*self.window_answers(model, name, members), members) for name in CONDITIONS}
-
-    def window_answers(self, model: keras.Model, version: str, members: Ints) -> tuple[Windows, Answers, Ints]:
-        """The windows of a version, what a network says of those of some clips, and which rows these are."""
-        windows = self.data.versions[version]
-        rows = windows.rows_of(members)
-        return windows, predict_windows(model, windows.features[rows]), rows
-
-    def run(
-        self,
-        split: Split,
-        *,
-        seed: int,
-        epochs: int | None = None,
-        checkpoint: Path | None = None,
-        report: Callable[[Epoch], None] = lambda epoch: None,
-    ) -> Trial:
-        """Train, score and calibrate; arguments and errors as of `fit`."""
-        fitted = self.fit(split, seed=seed, epochs=epochs, checkpoint=checkpoint, report=report)
-        validation, test = (self.score(fitted.model, members) for members in (split.validation, split.test))
-        return _trial(fitted, validation=validation, truth=self.truth[split.validation], test=test)
+    def _soft_targets(self, members: Ints, *, seed: int, epochs: int | None, name: str) -> SoftTargets:
+        """What the teacher says of these clips in every version, who was trained on nothing else."""
+        if self.teacher is None:
+            return {}
+        model = self.teacher.fit(members, seed=seed, epochs=epochs, name=f"{name}, teacher").model
+        found = {}
+        for version in self.teacher.versions:
+            scores = self.teacher.score(model, version, members)
+            found[version] = np.zeros((len(self.clips), len(self.recipe.labels)))
+            found[version][members[scores.answered]] = np.exp(scores.log_probs[scores.answered])
+        return found
 
 
-def clip_scores(windows: Windows, answers: Answers, rows: Ints, members: Ints) -> Scores:
-    """Mean over the windows of each clip, weighted by speech, as a row of the tagger is made."""
-    clip_of = windows.clip_of[rows]
-    place = np.full(len(windows.starts), -1)
-    place[members] = np.arange(len(members))
-    total = np.zeros((len(members), answers.probs.shape[1]))
-    np.add.at(total, place[clip_of], answers.probs * windows.speech_s[rows, None])
-    weight = total.sum(axis=1)
-    probs: Probs = total / np.maximum(weight, 1e-9)[:, None]
-    return Scores(np.where(weight[:, None] > 0, np.log(np.maximum(probs, 1e-12)), 0.0), weight > 0)
+def clip_scores(windows: Windows, probs: Probs, members: Ints, *, geometric: bool = False) -> Scores:
+    """Mean over the windows of each clip, weighted by speech.
+
+    Args:
+        windows: of all clips.
+        probs: float64 (w, k), of the windows of `members`, clip after clip.
+        members: int64 (n,), the clips asked for.
+        geometric: the mean of logarithms instead, as recipes that look at one window a clip have always been scored.
+    """
+    counts, weights = windows.counts[members], windows.speech_s[windows.rows_of(members)]
+    clip_of = np.repeat(np.arange(len(members)), counts)
+    total = np.zeros((len(members), probs.shape[1]))
+    np.add.at(total, clip_of, (log_probs(probs) if geometric else probs) * weights[:, None])
+    seconds = np.bincount(clip_of, weights=weights, minlength=len(members))
+    mean = total / np.maximum(seconds, 1e-9)[:, None]
+    return Scores(mean if geometric else np.where(counts[:, None] > 0, log_probs(mean), 0.0), counts > 0)
 
 
-def _trial(fitted: Fitted, *, validation: dict[str, Scores], truth: Ints, test: dict[str, Scores]) -> Trial:
-    """Calibrate on the validation clips, both conditions together."""
+def _calibrated(validation: dict[str, Scores], truth: Ints) -> tuple[float, float]:
+    """Temperature and least confidence for the validation clips, both conditions together."""
     heard = np.concatenate([scores.answered & (truth != UNKNOWN) for scores in validation.values()])
-    log_probs = np.concatenate([scores.log_probs for scores in validation.values()])[heard]
+    scored = np.concatenate([scores.log_probs for scores in validation.values()])[heard]
     truth = np.tile(truth, len(validation))[heard]
     weights = np.ones(len(truth))
-    temperature = fit_temperature(log_probs, truth, weights=weights)
-    probs = scale(log_probs, temperature=temperature)
+    temperature = fit_temperature(scored, truth, weights=weights)
+    probs = scale(scored, temperature=temperature)
     right = probs.argmax(axis=1) == truth
-    floor = choose_threshold(probs.max(axis=1), right, accuracy=ANSWERS_RIGHT, weights=weights)
-    return Trial(fitted.model, len(fitted.history), fitted.kept, fitted.history, temperature, floor, test)
+    return temperature, choose_threshold(probs.max(axis=1), right, accuracy=ANSWERS_RIGHT, weights=weights)

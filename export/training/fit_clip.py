@@ -1,43 +1,25 @@
-"""The training of one network on cut clips: epochs until the validation clips say that it is enough, the best one kept.
+"""The training of one network on cut clips: in an epoch each is shown once, in one of its versions.
 
-Order of the clips, choice of their versions, weights and dropout
-all come from one seed, epoch by epoch.
+Order of the clips, choice of their versions, weights and dropout all come from one seed, epoch by epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.arrays import Ints, Probs
+from export.arrays import Ints
 from export.errors import ExportError
-from export.features.clip_windows import CLEAN, ClipData, Windows
+from export.features.clip_windows import CLEAN, Windows
 from export.recipes.base import Recipe, Task
-from export.training.loop import Epoch, Fitted, run_epochs
-from export.training.splits import Split
+from export.training.loop import Epoch, predict
 from sertag.records import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     import keras
-
-_PREDICT_ROWS = 256  # one shape for all predictions, so that they are compiled once
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What a network says of n clips.
-
-    Attributes:
-        log_probs: float64 (n, k), mean over a clip's windows weighted by their speech; 0 where there is no answer.
-        answered: bool (n,), false for clips without enough speech for a window.
-    """
-
-    log_probs: Probs
-    answered: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +33,30 @@ class _Material:
     validation_truth: Ints
 
 
-def fit(
-    data: ClipData,
-    split: Split,
-    *,
-    truth: Ints,
-    recipe: Recipe,
-    seed: int,
-    epochs: int,
-    checkpoint: Path | None = None,
-    report: Callable[[Epoch], None] = lambda epoch: None,
-) -> Fitted:
-    """Train a recipe's network on one side of a split.
+def begin(
+    versions: Mapping[str, Windows], train: Ints, validation: Ints, *, truth: Ints, recipe: Recipe, seed: int
+) -> tuple[keras.Model, Callable[[int], Epoch]]:
+    """Build a recipe's network.
 
     Args:
-        data: all clips.
-        split: which to learn from, and which tell when to stop.
+        versions: windows of all clips by the name of the version.
+        train: int64 (m,), clips to learn from.
+        validation: int64 (v,), clips that tell when to stop.
         truth: int64 (n,), index of each clip's label in the recipe's.
         recipe: the network and its settings.
         seed: of everything drawn.
-        epochs: most of them.
-        checkpoint: file that is written after every epoch; where it is there already, training goes on from it.
-        report: called after every epoch.
 
     Returns:
-        The network with the weights of the epoch that was best on the validation clips: most of them right, of equal
-        ones the least loss.
+        The network, compiled, and what runs the epoch of a number.
 
     Raises:
-        ExportError: no clip to learn from, or none to choose by; the checkpoint cannot be written.
+        ExportError: no clip to learn from, or none to choose by.
     """
     import keras
 
-    material = _material(data, split, truth=truth, recipe=recipe)
+    material = _material(versions, train, validation, truth=truth, recipe=recipe)
     keras.utils.set_random_seed(seed)
-    model = recipe.build(_task(material, recipe))
+    model = recipe.build(Task.of(material.versions[0], labels=len(recipe.labels)))
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate),
         loss="sparse_categorical_crossentropy",
@@ -93,73 +64,27 @@ def fit(
         # TensorFlow's compiler makes a recurrent loop three times slower on a CPU.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
-    return run_epochs(
-        model,
-        lambda number: _run_epoch(model, material, recipe=recipe, number=number, seed=seed),
-        epochs=epochs,
-        patience=recipe.patience,
-        checkpoint=checkpoint,
-        report=report,
-    )
+    return model, lambda number: _run_epoch(model, material, recipe=recipe, number=number, seed=seed)
 
 
-def score(model: keras.Model, windows: Windows, members: Ints) -> Scores:
-    """What a network says of some clips in one version.
-
-    Args:
-        model: trained.
-        windows: of all clips.
-        members: int64 (n,), the clips asked for.
-    """
-    counts = windows.starts[members + 1] - windows.starts[members]
-    rows = np.concatenate([np.arange(windows.starts[m], windows.starts[m + 1]) for m in members]).astype(np.int64)
-    clip_of = np.repeat(np.arange(len(members)), counts)
-    probs = answers(model, windows.features[rows])
-    log_probs = np.zeros((len(members), probs.shape[1]))
-    np.add.at(log_probs, clip_of, np.log(np.maximum(probs, 1e-12)) * windows.speech_s[rows, None])
-    weight = np.bincount(clip_of, weights=windows.speech_s[rows], minlength=len(members))
-    return Scores(log_probs / np.maximum(weight, 1e-9)[:, None], counts > 0)
-
-
-def answers(model: keras.Model, features: FloatArray) -> Probs:
-    """Probabilities of windows (w, t, c), perhaps of none, float64 (w, k)."""
-    if not len(features):
-        return np.zeros((0, model.output_shape[-1]))
-    padding = np.zeros((-len(features) % _PREDICT_ROWS, *features.shape[1:]), dtype=np.float32)
-    padded = np.concatenate([features, padding])
-    probs = model.predict(padded, batch_size=_PREDICT_ROWS, verbose=0)
-    return np.asarray(probs, dtype=np.float64)[: len(features)]
-
-
-def _material(data: ClipData, split: Split, *, truth: Ints, recipe: Recipe) -> _Material:
+def _material(
+    versions: Mapping[str, Windows], train: Ints, validation: Ints, *, truth: Ints, recipe: Recipe
+) -> _Material:
     """Clips that have a window as they are; where an augmentation lost its speech, that version is not drawn."""
-    clean, heard = data.versions[CLEAN].first_of(split.train)
-    validation, validation_members = data.versions[CLEAN].first_of(split.validation)
-    if not len(heard) or not len(validation_members):
-        found = f"{len(heard)} clips with speech to learn from and {len(validation_members)} to choose the epoch by"
+    clean, heard = versions[CLEAN].first_of(train)
+    chosen_by, chooses = versions[CLEAN].first_of(validation)
+    if not len(heard) or not len(chooses):
+        found = f"{len(heard)} clips with speech to learn from and {len(chooses)} to choose the epoch by"
         raise ExportError(f"{found}; expected at least one of each, give more data", code="no_data")
-    versions, there = [clean], [np.ones(len(heard), dtype=bool)]
+    shown, there = [clean], [np.ones(len(heard), dtype=bool)]
     for name in recipe.augmentations:
-        first, own = data.versions[name].first_of(heard)
+        first, own = versions[name].first_of(heard)
         rows = np.isin(heard, own)
         version = np.zeros_like(clean)
         version[rows] = first
-        versions.append(version)
+        shown.append(version)
         there.append(rows)
-    return _Material(np.stack(versions), np.stack(there), truth[heard], validation, truth[validation_members])
-
-
-def _task(material: _Material, recipe: Recipe) -> Task:
-    clean = material.versions[0]
-    frames = clean.reshape(-1, clean.shape[-1])
-    frames = frames[frames.any(axis=1)]  # not the zeros behind the end of a clip
-    return Task(
-        frames=clean.shape[1],
-        columns=clean.shape[2],
-        labels=len(recipe.labels),
-        mean=frames.mean(axis=0, dtype=np.float64).astype(np.float32),
-        std=np.maximum(frames.std(axis=0, dtype=np.float64), 1e-3).astype(np.float32),
-    )
+    return _Material(np.stack(shown), np.stack(there), truth[heard], chosen_by, truth[chooses])
 
 
 def _run_epoch(model: keras.Model, material: _Material, *, recipe: Recipe, number: int, seed: int) -> Epoch:
@@ -176,7 +101,7 @@ def _run_epoch(model: keras.Model, material: _Material, *, recipe: Recipe, numbe
     version_of = chosen[ranked.argmax(axis=0), np.arange(count)]  # the first of the order that is there
     features = material.versions[version_of[order], order]
     told = model.fit(features, material.truth[order], batch_size=batch, shuffle=False, verbose=0).history
-    probs = answers(model, material.validation)
+    probs = predict(model, material.validation).probs
     own = probs[np.arange(len(probs)), material.validation_truth]
     return Epoch(
         epoch=number,

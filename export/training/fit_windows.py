@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from export.arrays import Ints, Probs
 from export.corpora.clips import Clip
 from export.corpora.ordinary import NAME as ORDINARY
 from export.errors import ExportError
-from export.features.clip_windows import ClipData
+from export.features.clip_windows import CLEAN, Windows
 from export.recipes.base import Recipe, Task
-from export.training.loop import Epoch, Fitted, run_epochs
+from export.training.loop import Epoch
 from sertag.records import FloatArray
 
 if TYPE_CHECKING:
@@ -33,17 +30,8 @@ UNACTED_SHARE = 0.3  # of the weight of all emotions
 _SPEECH_LOSS = 0.3
 _FRAMES_OF_STATISTICS = 400  # windows from which mean and deviation of the columns are taken
 _WARM_UP = 100  # steps
-_PREDICT_ROWS = 256
 
 SoftTargets = Mapping[str, Probs]  # version -> (n, k), for each clip; zeros where the teacher says nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a network says of windows: probabilities float64 (w, k), and float64 (w,) of speech."""
-
-    probs: Probs
-    speech: Probs
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +39,15 @@ class _Material:
     """What an epoch is drawn from.
 
     Attributes:
+        versions: windows of all clips by the name of the version.
         members: clips to learn from.
         targets: (n, k) for each clip of the data, zeros where it has no emotion.
         weights: (n,) of the emotion of each clip, mean 1 over those that have one.
         is_speech: (n,) 1 or 0; speech_weights: (n,) of it.
+        soft: what a teacher says.
     """
 
-    data: ClipData
-    names: tuple[str, ...]
+    versions: Mapping[str, Windows]
     members: Ints
     targets: Probs
     weights: Probs
@@ -67,40 +56,41 @@ class _Material:
     soft: SoftTargets
 
 
-def fit_windows(
-    data: ClipData,
+def begin(
+    clips: Sequence[Clip],
+    versions: Mapping[str, Windows],
     members: Ints,
     *,
     truth: Ints,
     recipe: Recipe,
     seed: int,
     epochs: int,
-    soft: SoftTargets = MappingProxyType({}),
-    checkpoint: Path | None = None,
-    report: Callable[[Epoch], None] = lambda epoch: None,
-) -> Fitted:
-    """Train a recipe's network.
+    soft: SoftTargets,
+) -> tuple[keras.Model, Callable[[int], Epoch]]:
+    """Build a recipe's network.
 
     Args:
-        data: all clips.
+        clips: n of them.
+        versions: their windows by the name of the version.
         members: int64 (m,), those to learn from.
         truth: int64 (n,), index of each clip's label in the recipe's, `UNKNOWN` where nobody speaks.
         recipe: the network and its settings.
         seed: of everything drawn.
-        epochs: how many.
+        epochs: after which the learning rate is 0.
         soft: what a teacher says of the clips in every version; half of a target then is the teacher's.
-        checkpoint: file that is written after every epoch; where it is there already, training goes on from it.
-        report: called after every epoch.
+
+    Returns:
+        The network, compiled, and what runs the epoch of a number.
 
     Raises:
-        ExportError: nothing to learn from; the checkpoint cannot be written.
+        ExportError: nothing to learn from.
     """
     import keras
 
-    material = _material(data, members, truth=truth, recipe=recipe, soft=soft)
+    material = _material(clips, versions, members, truth=truth, recipe=recipe, soft=soft)
     keras.utils.set_random_seed(seed)
     model = recipe.build(_task(material, recipe, seed=seed))
-    rows = np.mean([_counts(data, name)[members].sum() for name in material.names])
+    rows = np.mean([windows.counts[members].sum() for windows in versions.values()])
     steps = max(1, round(epochs * rows / recipe.batch))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=recipe.learning_rate, warmup_steps=min(_WARM_UP, max(1, steps // 10))
@@ -111,28 +101,9 @@ def fit_windows(
         loss_weights={"probabilities": 1.0, "speech": _SPEECH_LOSS},
         jit_compile=False,  # TensorFlow's compiler makes a recurrent loop three times slower on a CPU
     )
-    return run_epochs(
-        model,
-        lambda number: _run_epoch(
-            model, material, recipe=recipe, rng=np.random.default_rng([seed, number]), number=number
-        ),
-        epochs=epochs,
-        patience=epochs,
-        checkpoint=checkpoint,
-        report=report,
+    return model, lambda number: _run_epoch(
+        model, material, recipe=recipe, rng=np.random.default_rng([seed, number]), number=number
     )
-
-
-def predict_windows(model: keras.Model, features: npt.NDArray[Any]) -> Answers:
-    """What a network says of windows (w, t, c), perhaps of none."""
-    probs, speech = [np.zeros((0, model.output["probabilities"].shape[-1]))], [np.zeros(0)]
-    for first in range(0, len(features), _PREDICT_ROWS):
-        batch = features[first : first + _PREDICT_ROWS].astype(np.float32)
-        padded = np.concatenate([batch, np.zeros((_PREDICT_ROWS - len(batch), *batch.shape[1:]), np.float32)])
-        found = model.predict_on_batch(padded)
-        probs.append(np.asarray(found["probabilities"], dtype=np.float64)[: len(batch)])
-        speech.append(np.asarray(found["speech"], dtype=np.float64)[: len(batch), 0])
-    return Answers(np.concatenate(probs), np.concatenate(speech))
 
 
 def clip_weights(clips: Sequence[Clip], truth: Ints, members: Ints) -> Probs:
@@ -140,7 +111,7 @@ def clip_weights(clips: Sequence[Clip], truth: Ints, members: Ints) -> Probs:
 
     Args:
         clips: n of them.
-        truth: int64 (n,), see `fit_windows`.
+        truth: int64 (n,), see `begin`.
         members: int64 (m,).
     """
     weights = np.zeros(len(clips))
@@ -156,9 +127,16 @@ def clip_weights(clips: Sequence[Clip], truth: Ints, members: Ints) -> Probs:
     return np.asarray(weights * (np.count_nonzero(weights) / max(1e-9, weights.sum())))
 
 
-def _material(data: ClipData, members: Ints, *, truth: Ints, recipe: Recipe, soft: SoftTargets) -> _Material:
-    names = tuple(data.versions)
-    heard = np.max([_counts(data, name) for name in names], axis=0) > 0
+def _material(
+    clips: Sequence[Clip],
+    versions: Mapping[str, Windows],
+    members: Ints,
+    *,
+    truth: Ints,
+    recipe: Recipe,
+    soft: SoftTargets,
+) -> _Material:
+    heard = np.max([windows.counts for windows in versions.values()], axis=0) > 0
     members = members[heard[members]]
     known = truth[members] != UNKNOWN
     if not known.any():
@@ -171,42 +149,27 @@ def _material(data: ClipData, members: Ints, *, truth: Ints, recipe: Recipe, sof
     speech = (truth != UNKNOWN).astype(np.float64)
     shares = np.array([1 / known.sum(), 1 / max(1, (~known).sum())])
     return _Material(
-        data=data,
-        names=names,
+        versions=versions,
         members=members,
         targets=hard * (1 - recipe.label_smoothing) + recipe.label_smoothing / labels,
-        weights=clip_weights(data.clips, truth, members),
+        weights=clip_weights(clips, truth, members),
         is_speech=speech,
         speech_weights=np.where(speech > 0, shares[0], shares[1]) * len(members) / 2,
         soft=soft,
     )
 
 
-def _counts(data: ClipData, name: str) -> Ints:
-    """Windows of each clip in a version."""
-    return np.diff(data.versions[name].starts)
-
-
 def _task(material: _Material, recipe: Recipe, *, seed: int) -> Task:
-    rng = np.random.default_rng(seed)
-    first = material.data.versions[material.names[0]]
-    chosen = np.sort(rng.permutation(first.rows_of(material.members))[:_FRAMES_OF_STATISTICS])
-    frames = first.features[chosen].astype(np.float32).reshape(-1, first.features.shape[2])
-    return Task(
-        frames=first.features.shape[1],
-        columns=first.features.shape[2],
-        labels=len(recipe.labels),
-        mean=frames.mean(axis=0, dtype=np.float64).astype(np.float32),
-        std=np.maximum(frames.std(axis=0, dtype=np.float64), 1e-3).astype(np.float32),
-    )
+    clean = material.versions[CLEAN]
+    rows = np.random.default_rng(seed).permutation(clean.rows_of(material.members))[:_FRAMES_OF_STATISTICS]
+    return Task.of(clean.features[np.sort(rows)].astype(np.float32), labels=len(recipe.labels))
 
 
 def _run_epoch(
     model: keras.Model, material: _Material, *, recipe: Recipe, rng: np.random.Generator, number: int
 ) -> Epoch:
     """Show every window of every clip once, in one version of the clip."""
-    versions = rng.integers(len(material.names), size=len(material.members))
-    rows, version_of, clip_of = _drawn(material, versions)
+    rows, version_of, clip_of = _drawn(material, rng.integers(len(material.versions), size=len(material.members)))
     order = rng.permutation(len(rows))
     losses = []
     for first in range(0, len(order), recipe.batch):
@@ -222,14 +185,10 @@ def _run_epoch(
 
 def _drawn(material: _Material, versions: Ints) -> tuple[Ints, Ints, Ints]:
     """Row, version and clip of each window of clips in the versions that were drawn for them."""
-    rows, version_of, clip_of = [], [], []
-    for index, version in zip(material.members, versions, strict=True):
-        starts = material.data.versions[material.names[version]].starts
-        own = np.arange(starts[index], starts[index + 1])
-        rows.append(own)
-        version_of.append(np.full(len(own), version))
-        clip_of.append(np.full(len(own), index))
-    return np.concatenate(rows), np.concatenate(version_of), np.concatenate(clip_of)
+    starts = np.stack([windows.starts for windows in material.versions.values()])  # (versions, n + 1)
+    first, end = starts[versions, material.members], starts[versions, material.members + 1]
+    rows = np.concatenate([np.arange(*window) for window in zip(first, end, strict=True)])
+    return rows, np.repeat(versions, end - first), np.repeat(material.members, end - first)
 
 
 _Batch = tuple[FloatArray, dict[str, FloatArray], dict[str, FloatArray]]
@@ -237,14 +196,13 @@ _Batch = tuple[FloatArray, dict[str, FloatArray], dict[str, FloatArray]]
 
 def _batch(material: _Material, rows: Ints, version_of: Ints, clip_of: Ints) -> _Batch:
     """Features, targets and weights of windows; the windows of a clip share its weight."""
-    shape = material.data.versions[material.names[0]].features.shape[1:]
-    features = np.empty((len(rows), *shape), dtype=np.float32)
+    features = np.empty((len(rows), *material.versions[CLEAN].features.shape[1:]), dtype=np.float32)
     targets = material.targets[clip_of].copy()
     share = np.empty(len(rows))
-    for number, name in enumerate(material.names):
+    for number, (name, windows) in enumerate(material.versions.items()):
         own = version_of == number
-        features[own] = material.data.versions[name].features[rows[own]]
-        share[own] = 1 / _counts(material.data, name)[clip_of[own]]
+        features[own] = windows.features[rows[own]]
+        share[own] = 1 / windows.counts[clip_of[own]]
         if name in material.soft:
             said = material.soft[name][clip_of[own]]
             targets[own] = np.where(said.any(axis=1, keepdims=True), 0.5 * (targets[own] + said), targets[own])

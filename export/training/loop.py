@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from export.arrays import Probs
 from export.cache import cache_arrays
 
 if TYPE_CHECKING:
     import keras
+
+_PREDICT_ROWS = 256  # one shape for all predictions, so that they are compiled once
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,21 @@ class Fitted:
     kept: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a network says of windows: probabilities float64 (w, k), and float64 (w,) of speech."""
+
+    probs: Probs
+    speech: Probs
+
+
 def run_epochs(
     model: keras.Model,
     run_epoch: Callable[[int], Epoch],
     *,
     epochs: int,
     patience: int,
-    checkpoint: Path | None,
+    checkpoint: Path,
     report: Callable[[Epoch], None],
 ) -> Fitted:
     """Train until the epochs are over or none of the last `patience` was the best; keep the best one.
@@ -71,26 +83,38 @@ def run_epochs(
         run_epoch: number of an epoch -> what it brought; draws nothing that depends on earlier epochs.
         epochs: most of them.
         patience: see `Recipe`.
-        checkpoint: see `fit`.
-        report: likewise.
+        checkpoint: file that is written after every epoch; where it is there already, training goes on from it.
+        report: called after every epoch, and again for those of the checkpoint.
 
     Raises:
         ExportError: the checkpoint cannot be written.
     """
     history: list[Epoch] = []
     best = model.get_weights()
-    if checkpoint is not None and checkpoint.exists():
+    if checkpoint.exists():
         history, best = _restore(checkpoint, model, epochs=epochs)
         for epoch in history:
             report(epoch)
     while len(history) < epochs and len(history) - _kept(history) < patience:
         history.append(run_epoch(len(history) + 1))
         best = model.get_weights() if _kept(history) == len(history) else best
-        if checkpoint is not None:
-            _store(checkpoint, model, history, best)
+        _store(checkpoint, model, history, best)
         report(history[-1])
     model.set_weights(best)
     return Fitted(model, tuple(history), _kept(history))
+
+
+def predict(model: keras.Model, features: npt.NDArray[Any]) -> Answers:
+    """What a network says of windows (w, t, c), perhaps of none; one without an output for speech hears it always."""
+    by_name = len(model.outputs) > 1  # `probabilities` and `speech`, in this order
+    probs, speech = [np.zeros((0, model.outputs[0].shape[-1]))], [np.zeros(0)]
+    for first in range(0, len(features), _PREDICT_ROWS):
+        batch = features[first : first + _PREDICT_ROWS].astype(np.float32)
+        padded = np.concatenate([batch, np.zeros((_PREDICT_ROWS - len(batch), *batch.shape[1:]), np.float32)])
+        found = model.predict_on_batch(padded)
+        probs.append(np.asarray(found["probabilities"] if by_name else found, dtype=np.float64)[: len(batch)])
+        speech.append(np.asarray(found["speech"][:, 0] if by_name else np.ones(len(padded)))[: len(batch)])
+    return Answers(np.concatenate(probs), np.concatenate(speech, dtype=np.float64))
 
 
 def _kept(history: list[Epoch]) -> int:
@@ -106,9 +130,8 @@ def _merit(epoch: Epoch) -> tuple[float, float]:
 
 def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any]) -> None:
     """Everything that the next epoch starts from, in one file and one step."""
-    state = [np.asarray(variable.value) for variable in _state(model)]
     told = json.dumps([asdict(epoch) for epoch in history])
-    parts = {f"state_{index}": value for index, value in enumerate(state)}
+    parts = {f"state_{index}": np.asarray(variable.value) for index, variable in enumerate(_state(model))}
     parts |= {f"best_{index}": value for index, value in enumerate(best)}
     cache_arrays(place, {"history": np.array(told), **parts})
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from export.corpora.clips import Clip, data_hash
-from export.recipes.base import Recipe
 
 CROSS_VALIDATED = "cross-validated"
 
@@ -36,12 +30,3 @@ class Settings:
     epochs: int | None = None
     answers_right: float = 0.6
     counts_as: tuple[tuple[str, str], ...] = ()
-
-
-def run_hash(recipe: Recipe, clips: Sequence[Clip], *parts: object) -> str:
-    """What tells the files of a run from those of another one: recipe, clips and whatever else decides."""
-    own = {item.name: getattr(recipe, item.name) for item in dataclasses.fields(recipe)}
-    words = {"name", "model", "input", "claim", "build", "ship", "sentiment"}
-    decides = {name: repr(value) for name, value in own.items() if name not in words}
-    text = repr([recipe.build.__module__, sorted(decides.items()), data_hash(clips), parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,30 +1,70 @@
-"""Training of a recipe, from corpora to a measured and converted model file.
+"""Training of a recipe, from corpora to a measured and converted model file. Reads top to bottom.
 
-Reads top to bottom. Half-way states lie in the cache, and the same command goes on from there.
+Either one side of a split is learnt from and the other one tested; or every recording is scored once by a network that
+was not trained on its corpus (or its speaker), priors, temperature, thresholds and the making of rows are fitted on
+these scores, and the network that ships is then trained on everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-import sertag
+from export.arrays import Ints, Probs
 from export.conversion import keras_file
-from export.conversion.metadata import Title, corpora_facts, versions
-from export.conversion.onnx import convert, example_inputs
+from export.conversion.metadata import Title, versions
+from export.conversion.onnx import convert
 from export.corpora.clips import Corpus
+from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
-from export.evaluation.report import Outcome, write_artefacts
-from export.features.encoder import Encoder
+from export.evaluation.call_calibration import calibrate
+from export.evaluation.report import Scored, write_artefacts
+from export.features.clip_windows import CLEAN, CONDITIONS
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.experiment import PROTOCOL_VERSION, Experiment, Trial
-from export.training.facts import describe_trial, run_facts, scored_clips
-from export.training.settings import Settings, run_hash
-from export.training.splits import Protocol, Split, splits
+from export.training.experiment import Experiment, Scores, clip_scores
+from export.training.facts import describe_calls, describe_trial
+from export.training.fit_windows import UNKNOWN
+from export.training.loop import Answers, Fitted
+from export.training.out_of_fold import folds_of, out_of_fold, pool_of
+from export.training.settings import CROSS_VALIDATED, Settings
+from export.training.splits import Protocol, Split, refuse_unknown_speakers, splits
+from sertag.records import FloatArray
+from sertag.softmax import log_probs, softmax
+from sertag.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import keras
+
+_EXAMPLES = 32  # windows on which Keras and ONNX Runtime are compared
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A finished training.
+
+    Attributes:
+        network: what ships.
+        fitted: how it was trained.
+        spec: what the model file says of itself.
+        learnt: int64 (m,), clips on which weights or calibration were fitted.
+        tested: what is tested, in words.
+        conditions: tested clips by condition.
+        facts: what else is known.
+    """
+
+    network: keras.Model
+    fitted: Fitted
+    spec: ModelSpec
+    learnt: Ints
+    tested: str
+    conditions: Mapping[str, Scored]
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 def train(
@@ -37,20 +77,22 @@ def train(
     cache: Path,
     jobs: int,
     encoder: Path | None = None,
+    teacher: Recipe | None = None,
     report: Report = lambda what, share: None,
 ) -> Path:
-    """Train on one side of a split, measure on the other, convert.
+    """Train, measure, convert.
 
     Args:
         recipe: what to train.
-        corpora: decodable clips with the recipe's labels.
+        corpora: decodable clips with the recipe's labels; recipes for calls take `no_speech` too.
         settings: of the run.
         title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.evaluation.report`.
-        cache: folder for features and half-way states.
+        cache: folder for features and half-way states, from which the same command goes on.
         jobs: processes that make features.
-        encoder: file of a frozen encoder, of recipes that need one.
+        encoder: file of a frozen encoder, for recipes that need one.
+        teacher: recipe of a network from which one that is cross-validated learns.
         report: of the progress.
 
     Returns:
@@ -59,77 +101,121 @@ def train(
     Raises:
         ExportError: data that the protocol cannot split, a disk that is full, or a network that ONNX Runtime does not
             reproduce.
+        OutputError: a file cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
+    if settings.protocol == CROSS_VALIDATED:
+        refuse_unknown_speakers([clip for clip in clips if clip.corpus not in UNACTED])
     recipe = restrict_labels(recipe, {clip.label for clip in clips})
-    front = encoder if recipe.encoder else None
     experiment = Experiment(
-        clips,
-        recipe=recipe,
-        cache=cache,
-        jobs=jobs,
-        encoder=front,
-        report=lambda done, total: report("features", done / total),
+        clips, recipe=recipe, cache=cache, jobs=jobs, encoder=encoder, teacher=teacher, report=report
     )
-    split = _choose(
-        splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed), settings.fold
+    finish = _cross_validated if settings.protocol == CROSS_VALIDATED else _tested_on_one_side
+    made = finish(experiment, corpora, settings, title)
+    spec, examples = made.spec, {"features": _examples(experiment, made.learnt)}
+    digests = [experiment.clips[index].digest for index in made.learnt]
+    keras_file.save(made.network, out / "model.keras", spec=spec, examples=examples, digests=digests)
+    front = encoder if recipe.encoder else None
+    model = convert(made.network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx", encoder=front)
+    known = {"temperature": spec.temperature, "min_confidence": spec.min_confidence, "libraries": versions()}
+    write_artefacts(
+        out,
+        model=model,
+        title=f"{recipe.name}, {made.tested}",
+        labels=recipe.labels,
+        history=made.fitted.history,
+        kept=made.fitted.kept,
+        conditions=made.conditions,
+        leaking=spec.training["leaking"],
+        facts={**spec.training, **known, **made.facts},
     )
-    epochs = settings.epochs or recipe.epochs
-    trial = experiment.run(
-        split,
-        seed=settings.seed,
-        epochs=epochs,
-        checkpoint=cache / f"training-{run_name(experiment, settings)}.npz",
-        report=lambda epoch: report(f"training: {epoch}", epoch.epoch / epochs),
-    )
-    report("training", 1.0)
-    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings, title=title)
-    network = recipe.ship(trial.model)
-    examples = example_inputs([experiment.clips[index] for index in split.train], spec=spec)
-    if front is not None:
-        examples = {"features": Encoder.load(front).run(examples["features"]).astype(np.float32)}
-    digests = [experiment.clips[index].digest for index in (*split.train, *split.validation)]
-    keras_file.save(network, out / "model.keras", spec=spec, examples=examples, digests=digests)
-    model = convert(network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx", encoder=front)
-    write_artefacts(_outcome(experiment, split, trial, corpora=corpora, settings=settings), out=out, model=model)
     return model
 
 
-def run_name(experiment: Experiment, settings: Settings) -> str:
-    """What tells the half-way state of this run from that of another one.
+def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings, title: Title) -> _Made:
+    """Train on one side of a split, score the other."""
+    found = splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed)
+    split = _chosen(found, settings.fold)
+    trial = experiment.run(split, seed=settings.seed, epochs=settings.epochs)
+    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings, title=title)
+    return _Made(
+        network=experiment.recipe.ship(trial.fitted.model),
+        fitted=trial.fitted,
+        spec=spec,
+        learnt=np.concatenate([split.train, split.validation]),
+        tested=f"{split.name} tested",
+        conditions={
+            name: as_scored(scores, experiment.truth[split.test], trial.temperature)
+            for name, scores in trial.scores.items()
+        },
+    )
 
-    How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that are
-    shown windows of calls learn at a rate that falls to 0 with the last epoch.
-    """
-    epochs = None if experiment.recipe.features.framing == "clip" else settings.epochs or experiment.recipe.epochs
-    code = sertag.__version__, PROTOCOL_VERSION, experiment.encoder
-    return run_hash(experiment.recipe, experiment.clips, settings.protocol, settings.fold, settings.seed, epochs, code)
+
+def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings, title: Title) -> _Made:
+    """Score every clip by a network that was not trained on its fold, calibrate, train on everything."""
+    folds = folds_of(experiment.clips, settings=settings)
+    scored = out_of_fold(experiment, folds, settings=settings)
+    calibration = calibrate(
+        pool_of(experiment, scored), spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed
+    )
+    everything = np.arange(len(experiment.clips))
+    fitted = experiment.fit(everything, seed=settings.seed, epochs=settings.epochs, name="everything")
+    spec = describe_calls(experiment, corpora=corpora, settings=settings, folds=folds, title=title)
+    spec = calibration.applied(spec)
+    return _Made(
+        network=with_offsets(fitted.model, calibration.offsets),
+        fitted=fitted,
+        spec=spec,
+        learnt=everything,
+        tested="clips that the scoring network was not trained on",
+        conditions=_as_shipped(experiment, scored, calibration.offsets, spec.temperature),
+        facts={"offsets": [round(float(value), 3) for value in calibration.offsets]},
+    )
 
 
-def _choose(found: list[Split], fold: int) -> Split:
+def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
+    """The same network with other priors of its labels."""
+    import keras
+
+    found = model.output
+    logits = keras.ops.log(keras.ops.maximum(found["probabilities"], 1e-9)) + offsets.astype(np.float32)
+    outputs = {"probabilities": keras.ops.softmax(logits), "speech": found["speech"]}
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def as_scored(scores: Scores, truth: Ints, temperature: float = 1.0) -> Scored:
+    """Calibrated probabilities; a clip without an answer has a wrong one of no confidence."""
+    labels = scores.log_probs.shape[1]
+    probs = softmax(scores.log_probs / temperature)
+    probs[~scores.answered] = np.eye(labels)[(truth[~scores.answered] + 1) % labels] * 1e-9
+    return Scored(probs, truth, unanswered=int((~scores.answered).sum()))
+
+
+def _chosen(found: list[Split], fold: int) -> Split:
     if fold >= len(found):
         names = ", ".join(f"{number} ({split.name})" for number, split in enumerate(found))
         raise ExportError(f"there is no fold {fold}; expected one of {names}", code="bad_fold")
     return found[fold]
 
 
-def _outcome(
-    experiment: Experiment, split: Split, trial: Trial, *, corpora: Sequence[Corpus], settings: Settings
-) -> Outcome:
-    return Outcome(
-        title=f"{experiment.recipe.name}, {split.name} tested",
-        labels=experiment.recipe.labels,
-        history=trial.history,
-        kept=trial.kept,
-        conditions=scored_clips(trial, experiment=experiment, split=split),
-        leaking=split.leaking,
-        facts={
-            "recipe": experiment.recipe.name,
-            "corpora": corpora_facts(corpora),
-            **run_facts(trial, experiment=experiment, split=split, settings=settings),
-            "temperature": trial.temperature,
-            "min_confidence": trial.min_confidence,
-            "libraries": versions(),
-        },
-    )
+def _examples(experiment: Experiment, members: Ints) -> FloatArray:
+    """Some real windows, for the comparison of Keras and ONNX Runtime."""
+    windows = experiment.versions[CLEAN]
+    rows = windows.rows_of(members)
+    chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    return np.asarray(windows.features[chosen], dtype=np.float32)
+
+
+def _as_shipped(
+    experiment: Experiment, scored: Mapping[str, Answers], offsets: Probs, temperature: float
+) -> dict[str, Scored]:
+    """What acted clips were taken for by networks that did not learn from them, decided as by the model that ships."""
+    acted = [clip.corpus != ORDINARY for clip in experiment.clips]
+    members = np.flatnonzero((experiment.truth != UNKNOWN) & acted)
+    found = {}
+    for name in CONDITIONS:
+        windows = experiment.versions[name]
+        probs = softmax((log_probs(scored[name].probs[windows.rows_of(members)]) + offsets) / temperature)
+        found[name] = as_scored(clip_scores(windows, probs, members), experiment.truth[members])
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.cache import cache_arrays, cache_bytes, default_cache, make_cache
+from export.cache import cache_arrays, cache_bytes, default_cache
 from export.errors import ExportError
 from tests.limits import largest_file
 
@@ -46,9 +46,12 @@ def test_a_full_disk_is_called_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_gone_is_one_line(tmp_path):
-    with pytest.raises(ExportError, match="No such file or directory") as caught:
-        cache_arrays(tmp_path / "none" / "a.npz", ARRAYS)
+def test_the_folder_is_made(tmp_path):
+    cache_bytes(tmp_path / "a" / "b" / "c", b"content")
+    assert (tmp_path / "a" / "b" / "c").read_bytes() == b"content"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match=r"Not a directory.*--cache") as caught:
+        cache_bytes(tmp_path / "file" / "b" / "c", b"content")
     assert "\n" not in str(caught.value)
 
 
@@ -58,12 +61,3 @@ def test_the_cache_is_the_users(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/somebody")
     assert default_cache() == Path("/home/somebody/.cache/sertag")
-
-
-def test_a_cache_is_a_folder(tmp_path):
-    make_cache(tmp_path / "a" / "b")
-    make_cache(tmp_path / "a" / "b")
-    assert (tmp_path / "a" / "b").is_dir()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match=r"Not a directory.*--cache"):
-        make_cache(tmp_path / "file" / "b")

@@ -7,7 +7,6 @@ tagger's own.
 from __future__ import annotations
 
 import datetime
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.robustness.distortions import NAMES, distort
+from benchmarks.accuracy.store import write_json
 from export.arrays import Probs
 from export.audio.clip_file import clip_file, read_clip
 from export.audio.codecs import LINE_HZ
@@ -25,7 +25,6 @@ from export.errors import ExportError
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 from sertag.model import Model
-from sertag.output import Output
 from sertag.pipeline import tag_file
 from sertag.records import FAILURES, AudioFile, FloatArray, Options
 
@@ -71,10 +70,7 @@ def measure(
         "date": datetime.date.today().isoformat(),
         "survives": found,
     }
-    place = out / ROBUSTNESS
-    with Output(str(place)) as output:
-        output.write((json.dumps(document, indent=1) + "\n").encode())
-    return place
+    return write_json(out / ROBUSTNESS, document)
 
 
 def survivals(

@@ -26,8 +26,8 @@ from click.testing import CliRunner
 
 from benchmarks.accuracy import calls
 from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.call_runs import CALLS, add, read_calls
 from benchmarks.accuracy.call_tables import call_tables
+from benchmarks.accuracy.store import CALLS, add_calls, read_calls
 from export.corpora.labels import LABELS
 from export.errors import ExportError
 from export.evaluation.calls import WindowPool
@@ -38,8 +38,8 @@ SPEC = small_phone().bare_spec()
 
 
 def folds_of_two(pool: WindowPool) -> np.ndarray:
-    """Corpus and source of ordinary speech by turns."""
-    return np.asarray(pool.place % 2)
+    """Fold of each clip: corpus and source of ordinary speech by turns."""
+    return np.asarray(pool.place[np.unique(pool.clip, return_index=True)[1]] % 2)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,8 @@ def found() -> dict[str, Any]:
         patched.setattr(calls, "_CALLS", 16)
         patched.setattr("export.evaluation.call_calibration._CALLS", 8)
         pool = synthetic_pool(sharp=4.0)
-        fold = folds_of_two(pool)
-        folds = calls.folds_calibrated(pool, fold, spec=SPEC, answers_right=0.6, seed=1)
-        clip = [np.flatnonzero(fold == own) // 4 for own in (0, 1)]  # four windows a clip
-        return calls.measure(folds, corpora=["a", "b"], clips=clip, seed=1)
+        folds = calls.folds_calibrated(pool, folds_of_two(pool), spec=SPEC, answers_right=0.6, seed=1)
+        return calls.measure(folds, corpora=["a", "b"], seed=1)
 
 
 def test_a_good_network_has_good_figures_everywhere(found):
@@ -81,7 +79,7 @@ def test_nothing_of_a_fold_decides_how_it_is_calibrated(monkeypatch):
     monkeypatch.setattr("export.evaluation.call_calibration._CALLS", 5)
     pool = synthetic_pool(sharp=2.0)
     fold = folds_of_two(pool)
-    turned = np.where((fold == 0) & ~pool.ordinary, (pool.truth + 1) % len(LABELS), pool.truth)
+    turned = np.where((fold[pool.clip] == 0) & ~pool.ordinary, (pool.truth + 1) % len(LABELS), pool.truth)
     one, other = (
         calls.folds_calibrated(own, fold, spec=SPEC, answers_right=0.6, seed=1)
         for own in (pool, dataclasses.replace(pool, truth=turned))
@@ -127,11 +125,11 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known = MappingProxyType({"phone": small_phone()})
-    for module in ("__main__", "call_runs"):
+    for module in ("__main__", "call_runs", "store"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
-    monkeypatch.setattr("benchmarks.accuracy.__main__.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.training.trainer.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.training.fit_windows._PREDICT_ROWS", 16)
+    for module in ("__main__", "call_runs"):
+        monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     monkeypatch.setattr(
         "export.features.encoder.describe", lambda name: type("F", (), {"sha256": "0" * 64, "path": ""})
     )
@@ -164,9 +162,9 @@ def test_the_command_writes_an_entry_a_seed_and_the_tables(root, tmp_path, monke
     page = (out / "README.md").read_text()
     assert "## Simulated calls with an angry stretch" in page
     assert page.count("| `phone` | phone | ") == 1 + 2 + 1 + 5  # ordinary; corpora and mean; shares and ECE
-    monkeypatch.setattr("export.training.cross_validate.Trainer.trained", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("export.training.fit_windows._run_epoch", lambda *_, **__: pytest.fail("trained again"))
     assert command("calls", "phone", *options, "--seed", 2).exit_code == 0
-    again = read_calls(out)
+    again = read_calls(out / CALLS)
     assert [run["conditions"] for run in again] == [first["conditions"], second["conditions"]]
 
 
@@ -180,20 +178,20 @@ def test_without_ordinary_speech_there_is_nothing_to_say_of_calls(root, tmp_path
 
 def test_no_entry_no_table(tmp_path):
     assert call_tables(tmp_path) == []
-    assert read_calls(tmp_path) == []
+    assert read_calls(tmp_path / CALLS) == []
 
 
 def test_entries_stand_in_the_order_of_recipes_and_seeds(tmp_path):
     for recipe, seed in (("phone-deep", 2), ("phone", 1), ("phone-deep", 1), ("phone-deep", 2)):
-        add(tmp_path, {"recipe": recipe, "seed": seed})
-    assert [(run["recipe"], run["seed"]) for run in read_calls(tmp_path)] == [
+        add_calls(tmp_path, {"recipe": recipe, "seed": seed})
+    assert [(run["recipe"], run["seed"]) for run in read_calls(tmp_path / CALLS)] == [
         ("phone", 1),
         ("phone-deep", 1),
         ("phone-deep", 2),
     ]
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot keep what was measured"):
-        add(tmp_path / "file" / "x", {"recipe": "phone", "seed": 1})
+        add_calls(tmp_path / "file" / "x", {"recipe": "phone", "seed": 1})
 
 
 def test_what_an_older_protocol_measured_is_marked(tmp_path):
@@ -208,7 +206,7 @@ def test_what_an_older_protocol_measured_is_marked(tmp_path):
     }
     for seed in (1, 2):
         entry = {"recipe": "phone", "seed": seed, "protocol_version": 0, "conditions": {"phone": condition}}
-        add(tmp_path, entry)
+        add_calls(tmp_path, entry)
     corpora, ordinary, simulated = call_tables(tmp_path)
     assert corpora["table"].splitlines()[2] == (
         "| `phone` † | phone | tess | 50.0 ± 0.0 | 50.0 to 50.0 | 50.0 ± 0.0 | 0.500 ± 0.000 | 0.500 ± 0.000 |  |"

@@ -29,12 +29,13 @@ from benchmarks.accuracy import store, suites
 from benchmarks.accuracy.__main__ import main
 from benchmarks.accuracy.run import Work, measure, measure_run, plan
 from benchmarks.accuracy.suites import SUITES, Suite
-from export.corpora.clips import Corpus
+from export.corpora.clips import Corpus, data_hash
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.features.clip_windows import CONDITIONS
 from export.recipes.base import Recipe, Task
+from export.training import fit_clip
 from sertag.spec import FeatureSpec
 from tests.limits import largest_file
 from tests.training import small_phone, untraced
@@ -65,12 +66,13 @@ TINY = Recipe("bilstm", "", "", "", build, SEQUENCE, window_s=1.0, offset_s=0.2,
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known = MappingProxyType({"bilstm": TINY, "phone": small_phone()})
-    for module in ("run", "__main__", "tables"):
+    for module in ("run", "__main__", "tables", "store"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
     for module in ("store", "__main__", "tables", "suites"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
-    monkeypatch.setattr("benchmarks.accuracy.__main__.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
+    for module in ("run", "__main__"):
+        monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     with untraced():
         yield
 
@@ -95,8 +97,8 @@ def corpora(root: Path, cache: Path) -> dict[str, Corpus]:
 
 
 def one(corpora: dict[str, Corpus], suite: Suite, recipe: Recipe, cache: Path, *, seed: int = 1) -> Any:
-    asked = [corpora[name] for name in suite.corpora]
-    return measure_run(Work(suite, recipe, seed), asked, cache=cache)[2]
+    work = Work(suite, dataclasses.replace(recipe, labels=LABELS), seed)
+    return measure_run(work, runs._clips(corpora, work), cache=cache)[1]
 
 
 def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tmp_path):
@@ -112,13 +114,13 @@ def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tm
 
 def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_else(corpora, tmp_path, monkeypatch):
     learnt: list[int] = []
-    true = runs.Trainer.trained
+    true = runs.Experiment.fit
 
-    def noted(trainer: Any, members: Any, name: str) -> Any:
+    def noted(experiment: Any, members: Any, **options: Any) -> Any:
         learnt.append(len(members))
-        return true(trainer, members, name)
+        return true(experiment, members, **options)
 
-    monkeypatch.setattr(runs.Trainer, "trained", noted)
+    monkeypatch.setattr(runs.Experiment, "fit", noted)
     found = one(corpora, ACROSS, small_phone(), tmp_path)
     assert tuple(found["conditions"]) == CONDITIONS
     assert list(found["folds"]) == ["emovo", "tess"]
@@ -130,14 +132,14 @@ def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_e
 
 def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monkeypatch, tmp_path):
     seen = []
-    true = runs._answers
+    true = runs._scores
 
-    def noted(trainer: Any, split: Any, **options: Any) -> Any:
-        clips = trainer.experiment.clips
+    def noted(experiment: Any, split: Any, **options: Any) -> Any:
+        clips = experiment.clips
         seen.append([{clips[index].person for index in part} for part in (split.train, split.validation, split.test)])
-        return true(trainer, split, **options)
+        return true(experiment, split, **options)
 
-    monkeypatch.setattr(runs, "_answers", noted)
+    monkeypatch.setattr(runs, "_scores", noted)
     for suite in (SPEAKERS, ACROSS):
         one(corpora, suite, TINY, tmp_path)
     one(corpora, STRANGERS, small_phone(), tmp_path)
@@ -152,22 +154,22 @@ class StopError(Exception):
 
 
 def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, tmp_path, monkeypatch):
-    trained: list[str] = []
-    true = runs.Experiment.run
+    trained: list[int] = []
+    true = fit_clip._run_epoch
 
-    def counted(experiment: Any, split: Any, *, seed: int) -> Any:
-        if trained == ["OAF"] and len(stop):
+    def counted(*arguments: Any, number: int, **options: Any) -> Any:
+        if trained == [1, 2, 1] and len(stop):
             stop.pop()
             raise StopError
-        trained.append(split.name)
-        return true(experiment, split, seed=seed)
+        trained.append(number)
+        return true(*arguments, number=number, **options)
 
     stop = [True]
-    monkeypatch.setattr(runs.Experiment, "run", counted)
+    monkeypatch.setattr(fit_clip, "_run_epoch", counted)
     with pytest.raises(StopError):
         one(corpora, SPEAKERS, TINY, tmp_path)
     interrupted = one(corpora, SPEAKERS, TINY, tmp_path)
-    assert trained == ["OAF", "YAF"]
+    assert trained == [1, 2, 1, 2]  # both folds, two epochs each
     undisturbed = one(corpora, SPEAKERS, TINY, tmp_path / "other")
     assert interrupted["conditions"] == undisturbed["conditions"]
 
@@ -175,9 +177,9 @@ def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpor
 def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_path, monkeypatch):
     measured: list[int] = []
 
-    def noted(work: Work, parts: Any, **_: Any) -> Any:
+    def noted(work: Work, clips: Any, **_: Any) -> Any:
         measured.append(work.seed)
-        return work.suite, work.recipe.name, known | {"seed": work.seed, "data_sha256": _hash(parts, work)}
+        return work, known | {"seed": work.seed, "data_sha256": data_hash(clips)}
 
     known = one(corpora, SPEAKERS, TINY, cache)
     monkeypatch.setattr(runs, "measure_run", noted)
@@ -195,12 +197,6 @@ def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_pat
     monkeypatch.setattr(store, "PROTOCOL_VERSION", 99)
     assert again() == [1, 2]
     assert [run["seed"] for run in store.read(tmp_path, SPEAKERS)["bilstm"]] == [1, 2]
-
-
-def _hash(parts: list[Corpus], work: Work) -> str:
-    from export.corpora.clips import data_hash
-
-    return data_hash(runs._clips(parts, work.recipe))
 
 
 def test_the_plan_is_everything_that_is_asked():

@@ -11,8 +11,8 @@ pytest.importorskip("pandas", reason="the extra `export` is not installed")
 pytest.importorskip("jinja2", reason="the extra `export` is not installed")
 
 from benchmarks.accuracy import store, tables
-from benchmarks.accuracy.call_runs import CALLS, read_calls
-from benchmarks.accuracy.open_data import OPEN
+from benchmarks.accuracy.call_runs import OPEN
+from benchmarks.accuracy.store import CALLS, read_calls
 from benchmarks.accuracy.suites import CALL_RECIPES, SUITES
 from export.recipes import RECIPES
 
@@ -39,7 +39,7 @@ def test_every_recipe_of_the_field_that_is_asked_has_an_answer_and_nobody_else(s
 
 
 def test_entries_of_calls_are_of_recipes_for_calls():
-    found = [(run["recipe"], run["seed"]) for run in read_calls(store.RESULTS)]
+    found = [(run["recipe"], run["seed"]) for run in read_calls(store.RESULTS / CALLS)]
     assert len(set(found)) == len(found)
     assert {recipe for recipe, _ in found} <= set(CALL_RECIPES)
 

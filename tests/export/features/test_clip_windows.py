@@ -15,7 +15,7 @@ from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features import clip_windows
-from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
+from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, Job, Windows, prepare_clips, tagged_windows
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from sertag.model import load
@@ -49,7 +49,9 @@ def clips(tmp_path: Path) -> list[Clip]:
     ]
 
 
-def prepared(clips: list[Clip], cache: Path, *, recipe: Recipe = PLAIN, job: Job = JOB, jobs: int = 1) -> ClipData:
+def prepared(
+    clips: list[Clip], cache: Path, *, recipe: Recipe = PLAIN, job: Job = JOB, jobs: int = 1
+) -> dict[str, Windows]:
     return prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs)
 
 
@@ -61,7 +63,7 @@ def of_clip(windows: Windows, index: int) -> np.ndarray:
 def test_a_network_is_trained_on_what_the_tagger_gives_the_model(tmp_path, clips, monkeypatch, features):
     spec = dataclasses.replace(SPEC, features=features)
     model = load(str(write_model(tmp_path / "m.onnx", spec)))
-    data = prepared(clips, tmp_path / "cache", job=Job(spec, 1)).versions[CLEAN]
+    data = prepared(clips, tmp_path / "cache", job=Job(spec, 1))[CLEAN]
     given: list[np.ndarray] = []
     predict = type(model).predict
     monkeypatch.setattr(
@@ -86,7 +88,7 @@ def test_a_network_is_trained_on_what_the_tagger_gives_the_model(tmp_path, clips
 
 
 def test_first_windows_leave_out_who_has_none(tmp_path, clips):
-    windows = prepared(clips, tmp_path / "cache").versions[CLEAN]
+    windows = prepared(clips, tmp_path / "cache")[CLEAN]
     features, heard = windows.first_of(np.array([0, 2, 4]))
     np.testing.assert_array_equal(heard, [0, 4])
     np.testing.assert_array_equal(features, [of_clip(windows, 0)[0], of_clip(windows, 4)[0]])
@@ -96,34 +98,33 @@ def test_first_windows_leave_out_who_has_none(tmp_path, clips):
 
 def test_the_phone_is_a_line_of_the_clips_own(tmp_path, clips):
     data = prepared(clips, tmp_path / "cache")
-    assert tuple(data.versions) == CONDITIONS
-    assert data.clips == tuple(clips)
+    assert tuple(data) == CONDITIONS
     samples, _ = soundfile.read(clips[0].path, dtype="float32")
     sent = over_a_line(samples, digest=clips[0].digest, seed=1)
     expected, _ = tagged_windows(write(tmp_path / "sent.wav", sent).path, spec=SPEC)
-    np.testing.assert_array_equal(of_clip(data.versions[PHONE], 0), expected)
+    np.testing.assert_array_equal(of_clip(data[PHONE], 0), expected)
 
 
 def test_a_version_depends_on_the_clip_and_the_seed_alone(tmp_path, clips):
     whole = prepared(clips, tmp_path / "a", recipe=NOISY)
     part = prepared(clips[::-2], tmp_path / "b", recipe=NOISY)
     other = prepared(clips, tmp_path / "c", recipe=NOISY, job=Job(SPEC, 2))
-    assert tuple(whole.versions) == (*CONDITIONS, "noise", "shift")
-    for name in whole.versions:
-        np.testing.assert_array_equal(of_clip(part.versions[name], 0), of_clip(whole.versions[name], 4))
-        np.testing.assert_array_equal(of_clip(part.versions[name], 2), of_clip(whole.versions[name], 0))
-    assert not np.array_equal(of_clip(whole.versions["noise"], 0), of_clip(whole.versions[CLEAN], 0))
+    assert tuple(whole) == (*CONDITIONS, "noise", "shift")
+    for name in whole:
+        np.testing.assert_array_equal(of_clip(part[name], 0), of_clip(whole[name], 4))
+        np.testing.assert_array_equal(of_clip(part[name], 2), of_clip(whole[name], 0))
+    assert not np.array_equal(of_clip(whole["noise"], 0), of_clip(whole[CLEAN], 0))
     for name in (PHONE, "noise", "shift"):
-        one, two = of_clip(whole.versions[name], 0), of_clip(other.versions[name], 0)
+        one, two = of_clip(whole[name], 0), of_clip(other[name], 0)
         assert one.shape != two.shape or np.abs(one - two).max() > 1e-3
-    np.testing.assert_array_equal(of_clip(other.versions[CLEAN], 0), of_clip(whole.versions[CLEAN], 0))
+    np.testing.assert_array_equal(of_clip(other[CLEAN], 0), of_clip(whole[CLEAN], 0))
     renamed = prepared([dataclasses.replace(clips[0], digest="5a" * 20)], tmp_path / "d", recipe=NOISY)
-    one, two = renamed.versions["noise"].features[0], of_clip(whole.versions["noise"], 0)[0]
+    one, two = renamed["noise"].features[0], of_clip(whole["noise"], 0)[0]
     assert np.abs(one - two).max() > 1e-3  # what is drawn, is drawn for each recording
 
 
 def test_workers_make_the_same(tmp_path, clips):
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, float]] = []
     alone = prepared(clips, tmp_path / "a")
     many = prepare_clips(
         clips,
@@ -134,9 +135,9 @@ def test_workers_make_the_same(tmp_path, clips):
         report=lambda *counts: told.append(counts),
     )
     for name in CONDITIONS:
-        np.testing.assert_array_equal(many.versions[name].features, alone.versions[name].features)
-        np.testing.assert_array_equal(many.versions[name].starts, alone.versions[name].starts)
-    assert told == [(5, 5)]
+        np.testing.assert_array_equal(many[name].features, alone[name].features)
+        np.testing.assert_array_equal(many[name].starts, alone[name].starts)
+    assert told == [("features of tiny", 1.0)]
 
 
 def test_what_was_made_once_is_not_made_again(tmp_path, clips, monkeypatch):
@@ -146,7 +147,7 @@ def test_what_was_made_once_is_not_made_again(tmp_path, clips, monkeypatch):
     monkeypatch.setattr(clip_windows, "_make", lambda clip, name, job: made.append(name) or make(clip, name, job))
     again = prepared(clips[::-1], tmp_path / "cache")
     assert made == []
-    np.testing.assert_array_equal(of_clip(again.versions[PHONE], 4), of_clip(first.versions[PHONE], 0))
+    np.testing.assert_array_equal(of_clip(again[PHONE], 4), of_clip(first[PHONE], 0))
     prepared(clips[:1], tmp_path / "cache", recipe=NOISY)
     assert made == ["noise", "shift"]  # only what is new
     made.clear()
@@ -169,8 +170,8 @@ def test_whatever_decides_a_window_has_a_folder_of_its_own(change):
 
 def test_all_clips_without_speech_are_no_windows(tmp_path, clips):
     data = prepared(clips[2:3], tmp_path / "cache")
-    assert data.versions[CLEAN].starts.tolist() == [0, 0]
-    assert len(data.versions[CLEAN].features) == 0
+    assert data[CLEAN].starts.tolist() == [0, 0]
+    assert len(data[CLEAN].features) == 0
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=2048 is too large")
@@ -178,7 +179,7 @@ def test_a_clip_of_ten_samples_ends_nothing(tmp_path):
     clip = write(tmp_path / "short.wav", speech_like(0.01)[:10])
     recipe = dataclasses.replace(NOISY, augmentations=("noise", "shift", "pitch", "speed"))
     data = prepared([clip], tmp_path / "cache", recipe=recipe)
-    assert all(len(windows.features) == 0 for windows in data.versions.values())
+    assert all(len(windows.features) == 0 for windows in data.values())
 
 
 def test_a_clip_that_cannot_be_decoded_is_named(tmp_path):
@@ -202,7 +203,7 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_no_half_file(tmp_path, clip
         prepared(clips, cache)
     assert caught.value.code == "cannot_cache"
     assert all(place.suffix == ".npz" for place in files_under(cache))
-    assert len(prepared(clips, cache).versions[CLEAN].features)  # and the same command goes on
+    assert len(prepared(clips, cache)[CLEAN].features)  # and the same command goes on
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -32,7 +32,7 @@ from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.recipes import RECIPES, lstm_masked, phone
 from export.recipes.base import Recipe, Task, restrict_labels
 from export.training.experiment import LINES_SEED, Experiment, Trial
-from export.training.fit_clip import answers
+from export.training.loop import predict
 from export.training.splits import splits
 from sertag.model import Model, Prediction, load
 from sertag.pipeline import tag_file
@@ -212,11 +212,10 @@ def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.T
     experiment = Experiment(found.clips, recipe=recipe, cache=cache, jobs=1)
     split = splits(experiment.clips, protocol="speakers", seed=1)[0]
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        for module in ("fit_clip", "fit_windows"):
-            patched.setattr(f"export.training.{module}._PREDICT_ROWS", 16)  # all there are
+        patched.setattr("export.training.loop._PREDICT_ROWS", 16)  # all there are
         trial = experiment.run(split, seed=1, epochs=1)
     spec = dataclasses.replace(experiment.spec, temperature=TEMPERATURE)
-    network = recipe.ship(trial.model)
+    network = recipe.ship(trial.fitted.model)
     examples = example_inputs(experiment.clips, spec=spec)
     out = convert(network, spec=spec, examples=examples, out=tmp_path_factory.mktemp("model") / "m.onnx")
     model = load(str(out))
@@ -247,9 +246,7 @@ def windows_of(run: Run) -> list[np.ndarray]:
     experiment = run.experiment
     clips = [heard.clip for heard in run.heard]
     job = Job(experiment.spec, LINES_SEED)
-    data = prepare_clips(
-        clips, augmentations=experiment.recipe.augmentations, job=job, cache=run.cache, jobs=1
-    ).versions[CLEAN]
+    data = prepare_clips(clips, augmentations=(), job=job, cache=run.cache, jobs=1)[CLEAN]
     return np.split(data.features, data.starts[1:-1])
 
 
@@ -267,8 +264,8 @@ def test_features_agree(run):
 
 def test_probabilities_agree(run):
     for heard in [heard for heard in run.heard if heard.features][:2]:
-        model, (features,) = run.trial.model, heard.features
-        expected = np.asarray(model(features)["probabilities"]) if run.by_windows else answers(model, features)
+        (features,) = heard.features
+        expected = predict(run.trial.fitted.model, features).probs
         np.testing.assert_allclose(run.model.raw(features), expected, atol=CLOSE)
 
 

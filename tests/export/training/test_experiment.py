@@ -23,10 +23,10 @@ from export.errors import ExportError
 from export.evaluation.calibration import fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Windows
 from export.recipes.base import Recipe, Task
-from export.training.experiment import Experiment, Trial, _trial, clip_scores
-from export.training.fit_clip import Scores
-from export.training.fit_windows import UNKNOWN, Answers
-from export.training.loop import Epoch, Fitted
+from export.training import fit_windows
+from export.training.experiment import Experiment, Scores, _calibrated, clip_scores
+from export.training.fit_windows import UNKNOWN
+from export.training.loop import predict
 from export.training.splits import Split, splits
 from sertag.spec import FeatureSpec
 from tests.training import small_phone, untraced
@@ -81,9 +81,9 @@ def test_who_says_nothing_has_no_label(clips, cache):
 
 
 def test_the_progress_is_told(clips, cache):
-    told: list[tuple[int, int]] = []
-    Experiment(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *counts: told.append(counts))
-    assert told[-1] == (len(clips), len(clips))
+    told: list[tuple[str, float]] = []
+    Experiment(clips, recipe=PHONE, cache=cache, jobs=1, report=lambda *what: told.append(what))
+    assert told[-1] == ("features of phone", 1.0)
 
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
@@ -98,22 +98,22 @@ def test_clips_and_truth_belong_together(clips, cache, recipe):
 
 
 @pytest.mark.parametrize("recipe", [TINY, PHONE], ids=["clip", "channel"])
-def test_a_trial_scores_the_test_clips_in_both_conditions(clips, cache, tmp_path, recipe):
-    experiment = Experiment(clips, recipe=recipe, cache=cache, jobs=1)
+def test_a_trial_scores_the_test_clips_in_both_conditions(clips, tmp_path, recipe):
+    told: list[str] = []
+    experiment = Experiment(clips, recipe=recipe, cache=tmp_path, jobs=1, report=lambda what, share: told.append(what))
     split = splits(experiment.clips, protocol="speakers", seed=1)[1]
-    told: list[Epoch] = []
-    place = tmp_path / "t.npz"
     with untraced():
-        trial = experiment.run(split, seed=1, epochs=1, checkpoint=place, report=told.append)
-    assert (trial.epochs, trial.kept, trial.history) == (1, 1, tuple(told))
-    assert place.exists()
+        trial = experiment.run(split, seed=1, epochs=1)
+    assert [epoch.epoch for epoch in trial.fitted.history] == [trial.fitted.kept] == [1]
+    assert told[-1] == f"training: {trial.fitted.history[0]}"
+    assert len(list(tmp_path.glob("training-*.npz"))) == 1
     assert tuple(trial.scores) == CONDITIONS
     for scores in trial.scores.values():
         assert scores.log_probs.shape == (len(split.test), len(LABELS))
         np.testing.assert_allclose(np.exp(scores.log_probs[scores.answered]).sum(axis=1), 1, atol=0.05)
     assert 0.1 <= trial.temperature <= 10
     assert 0 < trial.min_confidence <= 1
-    validated = trial.history[0].val_loss is not None
+    validated = trial.fitted.history[0].val_loss is not None
     assert validated == (recipe is TINY)  # the length of a training for calls is fixed beforehand
 
 
@@ -121,11 +121,11 @@ def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips
     experiment = Experiment(clips, recipe=PHONE, cache=cache, jobs=1)
     asked: list[tuple[int, int, tuple[str, ...]]] = []
 
-    def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> Fitted:
+    def note(*_: object, recipe: Recipe, seed: int, epochs: int, **__: object) -> None:
         asked.append((seed, epochs, recipe.labels))
         raise InterruptedError
 
-    monkeypatch.setattr("export.training.experiment.fit_windows", note)
+    monkeypatch.setattr(fit_windows, "begin", note)
     split = splits(experiment.clips, protocol="random", seed=1)[0]
     for epochs in (None, 3):
         with pytest.raises(InterruptedError):
@@ -133,39 +133,59 @@ def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips
     assert asked == [(7, 1, LABELS), (7, 3, LABELS)]
 
 
-def test_a_clip_is_the_mean_of_its_windows_weighted_by_speech():
-    windows = Windows(np.zeros((4, 1, 1), np.float32), np.array([0, 2, 2, 3, 4]), np.array([1.0, 3.0, 2.0, 2.0]))
-    probs = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
-    members = np.array([2, 0, 1])
-    rows = windows.rows_of(members)
-    found = clip_scores(windows, Answers(probs[[2, 0, 1]], np.ones(3)), rows, members)
+def test_another_training_does_not_go_on_from_this_one(clips, cache):
+    def key(recipe: Recipe = TINY, own: tuple[Clip, ...] = clips, seed: int = 1, epochs: int | None = None) -> str:
+        members = np.arange(len(own))
+        experiment = Experiment(own, recipe=recipe, cache=cache, jobs=1)
+        return experiment.key(members[3:], members[:3], seed=seed, epochs=epochs)
+
+    batch = dataclasses.replace(TINY, batch=5)
+    assert len({key(), key(seed=2), key(batch), key(own=clips[1:]), key(PHONE)}) == 5
+    assert key(dataclasses.replace(TINY, claim="100 %")) == key()
+    assert key(epochs=9) == key()  # more epochs go on
+    assert key(PHONE, epochs=9) != key(PHONE) == key(PHONE, epochs=1)  # but not where the rate has fallen to nothing
+
+
+WINDOWS = Windows(np.zeros((4, 1, 1), np.float32), np.array([0, 2, 2, 3, 4]), np.array([1.0, 3.0, 2.0, 2.0]))
+MEMBERS = np.array([2, 0, 1])
+
+
+@pytest.mark.parametrize("geometric", [False, True])
+def test_a_clip_is_the_mean_of_its_windows_weighted_by_speech(geometric):
+    probs = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
+    found = clip_scores(WINDOWS, probs, MEMBERS, geometric=geometric)
     np.testing.assert_array_equal(found.answered, [True, True, False])
-    np.testing.assert_allclose(np.exp(found.log_probs[:2]), [[0.1, 0.9], [0.5, 0.5]])
-    np.testing.assert_array_equal(windows.clip_of, [0, 0, 2, 3])
+    mean = np.exp(np.average(np.log(probs[1:]), axis=0, weights=[1, 3])) if geometric else [0.5, 0.5]
+    np.testing.assert_allclose(np.exp(found.log_probs[:2]), [[0.1, 0.9], mean])
+    assert not found.log_probs[2].any()
+    np.testing.assert_array_equal(WINDOWS.clip_of, [0, 0, 2, 3])
 
 
-def scores(log_probs: np.ndarray, answered: list[bool]) -> Scores:
+def test_clips_without_any_window_have_no_answer(clips, tmp_path):
+    silent = Windows(np.zeros((0, 0, 0), np.float32), np.zeros(5, np.int64), np.zeros(0))
+    answers = predict(build(Task(4, 8, 3, np.zeros(8, np.float32), np.ones(8, np.float32))), silent.features)
+    found = clip_scores(silent, answers.probs, np.arange(4))
+    assert found.log_probs.shape == (4, 3)
+    assert not found.answered.any()
+
+
+def scores(log_probs: list[list[float]], answered: list[bool]) -> Scores:
     return Scores(np.log(np.array(log_probs)), np.array(answered))
 
 
-def test_calibration_is_that_of_the_inner_clips_with_an_answer():
+def test_calibration_is_that_of_the_validation_clips_with_an_answer():
     sure, unsure = [0.9, 0.1], [0.6, 0.4]
     validation = {
         "clean": scores([sure, sure, unsure], [True, True, True]),
         "phone": scores([unsure, sure, [1.0, 1e-9]], [True, True, False]),
     }
-    truth = np.array([0, 1, 0])
-    test = {"clean": scores([sure], [True])}
-    fitted = Fitted(None, (Epoch(1, 1.0, 0.5), Epoch(2, 1.0, 0.5)), kept=2)
-    trial: Trial = _trial(fitted, validation=validation, truth=truth, test=test)
+    temperature, floor = _calibrated(validation, np.array([0, 1, 0]))
     log_probs, labels = np.log([sure, sure, unsure, unsure, sure]), np.array([0, 1, 0, 0, 1])
-    assert trial.temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
-    confidence = scale(log_probs, temperature=trial.temperature).max(axis=1)
-    assert trial.min_confidence in confidence
-    answered = confidence >= trial.min_confidence
+    assert temperature == pytest.approx(fit_temperature(log_probs, labels, weights=np.ones(5)))
+    confidence = scale(log_probs, temperature=temperature).max(axis=1)
+    assert floor in confidence
+    answered = confidence >= floor
     assert (labels == 0)[answered].mean() >= 0.6 or answered.sum() == np.isclose(confidence, confidence.max()).sum()
-    assert (trial.epochs, trial.kept) == (2, 2)
-    assert trial.scores is test
 
 
 def test_a_recipe_for_calls_refuses_to_learn_from_nothing(clips, cache):

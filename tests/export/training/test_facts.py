@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from export.conversion.metadata import LICENCE, Title
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.recipes.phone import RECIPE
-from export.training.facts import describe_calls, licence_of, scored_clips
-from export.training.fit_clip import Scores
+from export.training.experiment import Scores
+from export.training.facts import describe_calls, licence_of
 from export.training.settings import Settings
-from export.training.splits import Split
+from export.training.train import as_scored
 from sertag.spec import ModelSpec, from_json, to_json
 
 CLIPS = tuple(Clip(Path(f"{n}.wav"), "mine", f"s{n}", "angry", "", "", "", f"{n:040x}") for n in range(4))
@@ -30,7 +30,7 @@ EXPERIMENT: Any = SimpleNamespace(
     recipe=RECIPE,
     spec=RECIPE.bare_spec(),
     clips=CLIPS,
-    data=SimpleNamespace(versions=MappingProxyType({"clean": None, "phone": None, "line": None})),
+    versions={"clean": None, "phone": None, "line": None},
 )
 
 
@@ -74,12 +74,8 @@ def test_a_corpus_that_forbids_trade_forbids_it_for_the_weights():
 
 
 def test_a_clip_without_an_answer_has_a_wrong_one_of_no_confidence():
-    nobody = np.zeros(0, dtype=np.int64)
-    split = Split("x", nobody, nobody, np.arange(3), leaking=False, speaker_independent=True)
     scores = Scores(np.log([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), np.array([True, False, True]))
-    trial: Any = SimpleNamespace(scores={"clean": scores}, temperature=1.0)
-    experiment: Any = SimpleNamespace(truth=np.array([0, 1, 1]))
-    found = scored_clips(trial, experiment=experiment, split=split)["clean"]
+    found = as_scored(scores, np.array([0, 1, 1]))
     assert found.unanswered == 1
     np.testing.assert_allclose(found.probs[[0, 2]], [[0.9, 0.1], [0.2, 0.8]])
     assert found.probs[1].argmax() == 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from types import MappingProxyType
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +19,12 @@ import keras
 from keras import Input, Sequential, layers
 
 from export.errors import ExportError
-from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
+from export.features.clip_windows import CLEAN, PHONE, Windows
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
-from export.training.fit_clip import answers, fit, score
-from export.training.loop import Epoch, Fitted, run_epochs
+from export.training.experiment import clip_scores
+from export.training.fit_clip import begin
+from export.training.loop import Epoch, Fitted, predict, run_epochs
 from export.training.splits import Split
 from tests.limits import largest_file
 
@@ -60,13 +63,24 @@ def windows(seed: int = 0, *, level: float = 1.0) -> Windows:
     return Windows(features.astype(np.float32), np.concatenate([[0], np.cumsum(counts)]), speech_s)
 
 
-def data(**augmented: Windows) -> ClipData:
-    return ClipData((), MappingProxyType({CLEAN: windows(), PHONE: windows(1), **augmented}))
+def data(**augmented: Windows) -> dict[str, Windows]:
+    return {CLEAN: windows(), PHONE: windows(1), **augmented}
 
 
-def train(material: ClipData | None = None, **changes: object) -> Fitted:
-    options = {"truth": TRUTH, "recipe": RECIPE, "seed": 1, "epochs": 3, **changes}
-    return fit(material or data(), options.pop("split", SPLIT), **options)
+def train(
+    material: dict[str, Windows] | None = None,
+    *,
+    split: Split = SPLIT,
+    recipe: Recipe = RECIPE,
+    seed: int = 1,
+    epochs: int = 3,
+    checkpoint: Path | None = None,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fitted:
+    model, run_epoch = begin(material or data(), split.train, split.validation, truth=TRUTH, recipe=recipe, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        place = checkpoint or Path(folder) / "t.npz"
+        return run_epochs(model, run_epoch, epochs=epochs, patience=recipe.patience, checkpoint=place, report=report)
 
 
 def same(one: Fitted, other: Fitted) -> bool:
@@ -82,7 +96,9 @@ def undisturbed() -> Fitted:
 def test_it_learns_what_can_be_told(undisturbed):
     assert [epoch.epoch for epoch in undisturbed.history] == [1, 2, 3, 4]
     fitted = train(epochs=12, recipe=dataclasses.replace(RECIPE, learning_rate=0.05))
-    found = score(fitted.model, windows(), SPLIT.test)
+    own = windows()
+    probs = predict(fitted.model, own.features[own.rows_of(SPLIT.test)]).probs
+    found = clip_scores(own, probs, SPLIT.test)
     assert (found.log_probs.argmax(axis=1) == TRUTH[SPLIT.test]).mean() > 0.8
     assert fitted.history[-1].loss < fitted.history[0].loss
 
@@ -134,7 +150,7 @@ def history(*merits: tuple[float, float]) -> tuple[list[Epoch], keras.Model]:
     return epochs, model
 
 
-def run(epochs: list[Epoch], model: keras.Model, *, patience: int, most: int | None = None) -> Fitted:
+def run(epochs: list[Epoch], model: keras.Model, place: Path, *, patience: int) -> Fitted:
     def run_epoch(number: int) -> Epoch:
         model.set_weights([np.array([[number]], np.float32)])
         return epochs[number - 1]
@@ -142,9 +158,9 @@ def run(epochs: list[Epoch], model: keras.Model, *, patience: int, most: int | N
     return run_epochs(
         model,
         run_epoch,
-        epochs=most or len(epochs),
+        epochs=len(epochs),
         patience=patience,
-        checkpoint=None,
+        checkpoint=place / "t.npz",
         report=lambda epoch: None,
     )
 
@@ -159,8 +175,8 @@ def run(epochs: list[Epoch], model: keras.Model, *, patience: int, most: int | N
         ([(0.6, 0.7), (0.1, 1.0), (0.7, 1.0), (0.9, 0.1)], 2, 4, 4),  # each better one starts it again
     ],
 )
-def test_the_best_epoch_is_kept(merits, patience, kept, trained):
-    fitted = run(*history(*merits), patience=patience)
+def test_the_best_epoch_is_kept(tmp_path, merits, patience, kept, trained):
+    fitted = run(*history(*merits), tmp_path, patience=patience)
     assert (fitted.kept, len(fitted.history)) == (kept, trained)
     assert fitted.model.get_weights()[0].item() == kept
 
@@ -176,7 +192,7 @@ def test_patience_that_ended_a_training_ends_it_again(tmp_path):
 
 def test_the_weights_are_those_of_the_epoch_that_was_kept(undisturbed):
     validation = windows().features[windows().starts[SPLIT.validation]]
-    probs = answers(undisturbed.model, validation)
+    probs = predict(undisturbed.model, validation).probs
     told = undisturbed.history[undisturbed.kept - 1]
     right = probs.argmax(axis=1) == TRUTH[SPLIT.validation]
     loss = -np.log(probs[np.arange(len(validation)), TRUTH[SPLIT.validation]]).mean()
@@ -184,10 +200,10 @@ def test_the_weights_are_those_of_the_epoch_that_was_kept(undisturbed):
     assert told.val_accuracy == max(epoch.val_accuracy or 0 for epoch in undisturbed.history)
 
 
-def test_without_inner_figures_the_last_epoch_is_kept():
+def test_without_validation_the_last_epoch_is_kept(tmp_path):
     epochs, model = history(*[(0.0, 0.0)] * 3)
     blind = [dataclasses.replace(epoch, val_accuracy=None, val_loss=None) for epoch in epochs]
-    assert run(blind, model, patience=1).kept == 3
+    assert run(blind, model, tmp_path, patience=1).kept == 3
     assert str(blind[0]) == "epoch 1: loss 1.000, accuracy 0.500"
     assert str(epochs[0]) == "epoch 1: loss 1.000, accuracy 0.500; validation: loss 0.000, accuracy 0.000"
 
@@ -238,7 +254,7 @@ def test_augmentations_are_mixed_with_the_clips_as_they_are(monkeypatch):
     assert 0.35 < counts[0] / len(shown) < 0.65  # the clip as it is weighs like each augmentation that is there
 
 
-def task_of(material: ClipData) -> Task:
+def task_of(material: dict[str, Windows]) -> Task:
     """What a network would be built for."""
     tasks: list[Task] = []
 
@@ -257,7 +273,7 @@ def test_scaling_is_that_of_training_clips_without_their_padding():
     clean.features[:, :, 2] += 100
     clean.features[::2, 4:] = 0  # half of the clips end after four frames
     clean.features[clean.starts[24] :] += 1e6  # neither validation nor test clips may be looked at
-    task = task_of(ClipData((), MappingProxyType({CLEAN: clean, PHONE: clean})))
+    task = task_of({CLEAN: clean, PHONE: clean})
     _, heard = clean.first_of(SPLIT.train)
     frames = clean.features[clean.starts[heard]].reshape(-1, COLUMNS)
     frames = frames[frames.any(axis=1)]
@@ -270,34 +286,15 @@ def test_scaling_is_that_of_training_clips_without_their_padding():
 def test_a_column_that_never_changes_is_not_divided_by_nothing():
     clean = windows()
     clean.features[:, :, 0] = 7
-    task = task_of(ClipData((), MappingProxyType({CLEAN: clean, PHONE: clean})))
+    task = task_of({CLEAN: clean, PHONE: clean})
     assert task.std[0] > 0
-
-
-def test_a_clips_score_is_the_mean_of_its_windows_by_speech(undisturbed):
-    own = windows()
-    found = score(undisturbed.model, own, np.array([2, 4, 7]))
-    first, second = own.starts[2], own.starts[2] + 1
-    log_probs = np.log(answers(undisturbed.model, own.features))
-    expected = np.average(log_probs[[first, second]], axis=0, weights=own.speech_s[[first, second]])
-    np.testing.assert_allclose(found.log_probs[0], expected, atol=1e-6)
-    np.testing.assert_allclose(found.log_probs[2], log_probs[own.starts[7]], atol=1e-6)
-    assert found.answered.tolist() == [True, False, True]
-    assert not found.log_probs[1].any()
-
-
-def test_clips_without_any_window_have_no_answer(undisturbed):
-    silent = Windows(np.zeros((0, 0, 0), np.float32), np.zeros(CLIPS + 1, np.int64), np.zeros(0))
-    found = score(undisturbed.model, silent, SPLIT.test)
-    assert found.log_probs.shape == (8, 3)
-    assert not found.answered.any()
 
 
 def test_answers_do_not_depend_on_their_number(undisturbed):
     features = np.concatenate([windows(seed).features for seed in range(8)])
     assert len(features) > 256
-    whole = answers(undisturbed.model, features)
-    np.testing.assert_allclose(answers(undisturbed.model, features[:5]), whole[:5], atol=1e-6)
+    whole = predict(undisturbed.model, features).probs
+    np.testing.assert_allclose(predict(undisturbed.model, features[:5]).probs, whole[:5], atol=1e-6)
     np.testing.assert_allclose(whole.sum(axis=1), 1, atol=1e-5)
 
 
@@ -326,8 +323,3 @@ def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
     assert caught.value.code == "cannot_cache"
     assert place.read_bytes() == before
     assert list(tmp_path.iterdir()) == [place]
-
-
-def test_a_folder_that_is_gone_is_one_line(tmp_path):
-    with pytest.raises(ExportError, match=r"cannot keep this for the next run: No such file or directory"):
-        train(epochs=1, checkpoint=tmp_path / "none" / "t.npz")

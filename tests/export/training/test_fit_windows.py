@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -18,15 +19,17 @@ from export.corpora.clips import Clip
 from export.corpora.ordinary import NAME as ORDINARY
 from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
-from export.features.clip_windows import CLEAN, PHONE, ClipData, Windows
-from export.training import fit_windows as module
-from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, Answers, clip_weights, fit_windows, predict_windows
-from export.training.loop import Epoch, Fitted
+from export.features.clip_windows import CLEAN, PHONE, Windows
+from export.recipes.base import Recipe
+from export.training import loop
+from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, SoftTargets, begin, clip_weights
+from export.training.loop import Answers, Epoch, Fitted, predict, run_epochs
 from tests.training import small_phone, untraced
 
 LABELS = ("angry", "happy", "neutral")
 RECIPE = dataclasses.replace(small_phone(), labels=LABELS, batch=16, learning_rate=0.1, mixup=0.0, label_smoothing=0.0)
 FRAMES, COLUMNS = 4, 5
+Data = tuple[tuple[Clip, ...], dict[str, Windows]]
 
 
 def clip(number: int, *, corpus: str = "a", speaker: str = "s", source: str = "") -> Clip:
@@ -81,7 +84,7 @@ def test_who_is_not_learnt_from_weighs_nothing():
     assert (weights[members][truth[members] != UNKNOWN] > 0).all()
 
 
-def separable(*, each: int = 12, level: float = 3.0, seed: int = 0) -> tuple[ClipData, np.ndarray]:
+def separable(*, each: int = 12, level: float = 3.0, seed: int = 0) -> tuple[Data, np.ndarray]:
     """Clips of one to three windows whose label, and whether anybody speaks, can be told from their columns."""
     rng = np.random.default_rng(seed)
     truth = np.array([label for label in (0, 1, 2, UNKNOWN) for _ in range(each)])
@@ -97,19 +100,32 @@ def separable(*, each: int = 12, level: float = 3.0, seed: int = 0) -> tuple[Cli
         features = rng.standard_normal((len(of_clip), FRAMES, COLUMNS)) + level * np.eye(COLUMNS)[of_clip][:, None]
         starts = np.concatenate([[0], np.cumsum(counts)])
         versions[name] = Windows(features.astype(np.float16), starts, np.full(len(of_clip), 1.0))
-    return ClipData(clips, MappingProxyType(versions)), truth
+    return (clips, versions), truth
 
 
-def train(data: ClipData, truth: np.ndarray, **changes: object) -> Fitted:
-    options = {"recipe": RECIPE, "seed": 1, "epochs": 6, **changes}
-    with untraced():
-        return fit_windows(data, np.arange(len(truth)), truth=truth, **options)  # type: ignore[arg-type]
+def train(
+    data: Data,
+    truth: np.ndarray,
+    *,
+    members: np.ndarray | None = None,
+    recipe: Recipe = RECIPE,
+    seed: int = 1,
+    epochs: int = 6,
+    soft: SoftTargets | None = None,
+    checkpoint: Path | None = None,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fitted:
+    members = np.arange(len(truth)) if members is None else members
+    with untraced(), tempfile.TemporaryDirectory() as folder:
+        model, run_epoch = begin(*data, members, truth=truth, recipe=recipe, seed=seed, epochs=epochs, soft=soft or {})
+        place = checkpoint or Path(folder) / "t.npz"
+        return run_epochs(model, run_epoch, epochs=epochs, patience=epochs, checkpoint=place, report=report)
 
 
-def answers(fitted: Fitted, data: ClipData, name: str = PHONE) -> tuple[Answers, np.ndarray]:
+def answers(fitted: Fitted, data: Data) -> tuple[Answers, np.ndarray]:
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_PREDICT_ROWS", 64)
-        return predict_windows(fitted.model, data.versions[name].features), data.versions[name].clip_of
+        patched.setattr(loop, "_PREDICT_ROWS", 64)
+        return predict(fitted.model, data[1][PHONE].features), data[1][PHONE].clip_of
 
 
 def test_what_can_be_told_apart_is_learnt():
@@ -127,10 +143,10 @@ def test_what_can_be_told_apart_is_learnt():
 def test_what_is_said_of_windows_does_not_depend_on_how_many_there_are(monkeypatch):
     data, truth = separable(each=4)
     fitted = train(data, truth, epochs=1)
-    windows = data.versions[CLEAN].features
-    monkeypatch.setattr(module, "_PREDICT_ROWS", 4)
+    windows = data[1][CLEAN].features
+    monkeypatch.setattr(loop, "_PREDICT_ROWS", 4)
     with untraced():
-        whole, some, none = (predict_windows(fitted.model, windows[:count]) for count in (9, 5, 0))
+        whole, some, none = (predict(fitted.model, windows[:count]) for count in (9, 5, 0))
     np.testing.assert_allclose(whole.probs[:5], some.probs, atol=1e-6)
     np.testing.assert_allclose(whole.speech[:5], some.speech, atol=1e-6)
     assert (none.probs.shape, none.speech.shape) == ((0, 3), (0,))
@@ -184,5 +200,5 @@ def test_without_speech_there_is_nothing_to_learn():
     data, truth = separable(each=4)
     for members in (np.flatnonzero(truth == UNKNOWN), np.array([0]), np.zeros(0, dtype=np.int64)):
         with pytest.raises(ExportError, match="no clip with speech to learn from; give more data") as caught:
-            fit_windows(data, members, truth=truth, recipe=RECIPE, seed=1, epochs=1)
+            train(data, truth, members=members)
         assert caught.value.code == "no_data"

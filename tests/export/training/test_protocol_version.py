@@ -54,8 +54,8 @@ def batches(folder: Path) -> dict[str, Any]:
 
 def of_clips(recipe: Recipe, clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
     job = Job(recipe.bare_spec(), LINES_SEED)
-    data = prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=1)
-    return {name: digest(windows.features) for name, windows in data.versions.items()}
+    versions = prepare_clips(clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=1)
+    return {name: digest(windows.features) for name, windows in versions.items()}
 
 
 def of_a_batch(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
@@ -70,8 +70,9 @@ def of_a_batch(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
             taken.append({"features": features, **targets, **weights})
             return [0.0]
 
+    members = np.arange(len(clips))
     material = fit_windows._material(
-        experiment.data, np.arange(len(clips)), truth=experiment.truth, recipe=recipe, soft={}
+        clips, experiment.versions, members, truth=experiment.truth, recipe=recipe, soft={}
     )
     fit_windows._run_epoch(Network(), material, recipe=recipe, rng=np.random.default_rng(1), number=1)  # type: ignore[arg-type]
     return {name: digest(value) for name, value in taken[0].items()}

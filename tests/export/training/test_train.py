@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import subprocess
@@ -37,10 +36,11 @@ from export.corpora.clips import Corpus
 from export.corpora.labels import SENTIMENT
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
+from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
-from export.training.experiment import Experiment
-from export.training.train import Report, Settings, run_name, train
+from export.training.settings import Settings
+from export.training.train import train
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -48,10 +48,11 @@ from sertag.probe import check
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
 from tests.export_command import run_export
-from tests.training import one_process, small_phone, untraced
+from tests.training import one_process, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
 SEQUENCE = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
+SETTINGS: dict[str, Any] = {"epochs": 2, "fold": 1, "counts_as": (("calm", "neutral"),)}
 ARTEFACTS = {
     "confusion-clean.png",
     "confusion-phone.png",
@@ -95,7 +96,7 @@ TINY = Recipe(
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("export.cli.train.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
     one_process(monkeypatch)
-    monkeypatch.setattr("export.training.fit_clip._PREDICT_ROWS", 16)
+    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     with untraced():
         yield
 
@@ -129,7 +130,7 @@ def run(
 @pytest.fixture(scope="module")
 def trained(corpora: tuple[Corpus, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     with untraced():
-        return run(corpora, tmp_path_factory.mktemp("run"), epochs=2, fold=1, counts_as=(("calm", "neutral"),))
+        return run(corpora, tmp_path_factory.mktemp("run"), **SETTINGS)
 
 
 def metrics(model: Path) -> dict[str, Any]:
@@ -222,7 +223,7 @@ def test_what_was_learnt_from_is_known_again(trained, corpora):
 
 def test_the_same_command_does_not_train_twice(trained, corpora, monkeypatch, tmp_path):
     monkeypatch.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
-    again = run(corpora, tmp_path, epochs=2, fold=1)
+    again = run(corpora, tmp_path, **SETTINGS)
     assert figures(again) == figures(trained)
 
 
@@ -239,11 +240,11 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(trained, corpora, tm
             raise StopError
 
     with pytest.raises(StopError):
-        run(corpora, tmp_path / "out", cache=tmp_path / "cache", epochs=2, fold=1, report=report)
+        run(corpora, tmp_path / "out", cache=tmp_path / "cache", report=report, **SETTINGS)
     assert list((tmp_path / "out").iterdir()) == []
     told.clear()
     options = {"cache": tmp_path / "cache", "report": lambda what, share: told.append(what)}
-    again = run(corpora, tmp_path / "out", epochs=2, fold=1, **options)
+    again = run(corpora, tmp_path / "out", **SETTINGS, **options)
     assert figures(again) == figures(trained)
     assert [what.split(": loss")[0] for what in told if "epoch" in what] == ["training: epoch 1", "training: epoch 2"]
 
@@ -259,30 +260,6 @@ def test_random_halves_are_marked_as_leaking_everywhere(corpora, tmp_path):
     assert "**Leaking split: speakers of the tested clips are among those that the network was trained on." in " ".join(
         card(spec).split()
     )
-
-
-def bench(corpora: tuple[Corpus, ...], recipe: Recipe, cache: Path) -> Experiment:
-    return Experiment(corpora[0].clips, recipe=recipe, cache=cache, jobs=1)
-
-
-def test_another_run_does_not_go_on_from_this_one(corpora, tmp_path):
-    plain = bench(corpora, TINY, tmp_path)
-    base = run_name(plain, Settings())
-    others = [
-        run_name(plain, Settings(seed=2)),
-        run_name(plain, Settings(fold=1)),
-        run_name(plain, Settings(protocol="random")),
-        run_name(bench(corpora, dataclasses.replace(TINY, batch=5), tmp_path), Settings()),
-        run_name(bench((dataclasses.replace(corpora[0], clips=corpora[0].clips[1:]),), TINY, tmp_path), Settings()),
-    ]
-    assert len({base, *others}) == 6
-    assert run_name(plain, Settings(epochs=9, counts_as=(("a", "b"),))) == base  # more epochs go on
-
-
-def test_a_training_whose_rate_falls_to_nothing_is_not_made_longer(corpora, tmp_path):
-    phone = bench(corpora, dataclasses.replace(small_phone(), labels=LABELS, epochs=8), tmp_path)
-    assert run_name(phone, Settings(epochs=9)) != run_name(phone, Settings())
-    assert run_name(phone, Settings(epochs=8)) == run_name(phone, Settings())
 
 
 def test_a_fold_that_is_not_there_is_refused(corpora, tmp_path):

@@ -31,11 +31,12 @@ from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
 from export.features.encoder import Encoder, cut_out
 from export.recipes import phone_deep
-from export.training.cross_validate import pool_of, train_for_calls
+from export.training import fit_windows
 from export.training.experiment import Experiment
 from export.training.fit_windows import UNKNOWN
+from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
-from export.training.trainer import Trainer, folds_of, out_of_fold
+from export.training.train import train as train_recipe
 from sertag.model import load
 from sertag.model_file import describe
 from sertag.pipeline import tag_file
@@ -56,14 +57,9 @@ BY_SPEAKER = Settings(protocol="cross-validated", folds=2)
 TITLE = Title("ours")
 
 
-def quiet(what: str, share: float) -> None:
-    """Nobody looks at the progress."""
-
-
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.training.fit_windows._PREDICT_ROWS", 16)
-    monkeypatch.setattr("export.training.trainer.usable_cpus", lambda: 1)
+    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     monkeypatch.setattr("export.evaluation.call_calibration._CALLS", 3)
     one_process(monkeypatch)
     with untraced():
@@ -112,9 +108,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def trainer(clips: list[Clip], cache: Path, *, settings: Settings = BY_CORPUS, **options: Any) -> Trainer:
-    chosen = {"teacher": None, "encoder": None, "report": quiet, **options}
-    return Trainer.of(clips, chosen.pop("recipe", SMALL), settings=settings, cache=cache, **chosen)
+def experiment_with(clips: list[Clip], cache: Path, **options: Any) -> Experiment:
+    return Experiment(clips, recipe=SMALL, cache=cache, jobs=1, **options)
 
 
 def folds_with(clips: list[Clip], folds: np.ndarray, corpus: str) -> set[int]:
@@ -144,89 +139,70 @@ def test_a_single_corpus_cannot_be_left_out(clips):
         folds_of(alone, settings=BY_CORPUS)
 
 
-def test_every_window_is_scored_once_by_a_network_of_the_other_folds(clips, tmp_path, cache, monkeypatch):
-    own = dataclasses.replace(trainer(clips, cache), cache=tmp_path)
-    folds = folds_of(clips, settings=BY_CORPUS)
-    learnt: list[set[int]] = []
-    true = Trainer.trained
+def noted_trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[int], Any]]:
+    """Recipe, clips and soft targets of each training, as they are made."""
+    learnt: list[tuple[str, set[int], Any]] = []
+    true = fit_windows.begin
 
-    def noted(self: Trainer, members: np.ndarray, name: str) -> Any:
-        learnt.append(set(members.tolist()))
-        return true(self, members, name)
+    def noted(clips: Any, versions: Any, members: np.ndarray, *, recipe: Any, soft: Any, **options: Any) -> Any:
+        learnt.append((recipe.name, set(members.tolist()), soft))
+        return true(clips, versions, members, recipe=recipe, soft=soft, **options)
 
-    monkeypatch.setattr(Trainer, "trained", noted)
-    found = out_of_fold(own, folds)
-    assert learnt == [set(np.flatnonzero(folds != fold)) for fold in (0, 1)]
+    monkeypatch.setattr(fit_windows, "begin", noted)
+    return learnt
+
+
+def test_every_window_is_scored_once_by_a_network_of_the_other_folds(clips, tmp_path, monkeypatch):
+    own, folds = experiment_with(clips, tmp_path), folds_of(clips, settings=BY_CORPUS)
+    learnt = noted_trainings(monkeypatch)
+    found = out_of_fold(own, folds, settings=BY_CORPUS)
+    assert [members for _, members, _ in learnt] == [set(np.flatnonzero(folds != fold)) for fold in (0, 1)]
     for name, answers in found.items():
-        assert len(answers.probs) == len(own.experiment.data.versions[name].features)
+        assert len(answers.probs) == len(own.versions[name].features)
         np.testing.assert_allclose(answers.probs.sum(axis=1), 1, atol=1e-5)  # none is left at 0
         assert (answers.speech > 0).all()
-    monkeypatch.setattr(Trainer, "trained", lambda *_: pytest.fail("trained again"))
-    again = out_of_fold(own, folds)
+    monkeypatch.setattr(fit_windows, "_run_epoch", lambda *_, **__: pytest.fail("trained again"))
+    again = out_of_fold(own, folds, settings=BY_CORPUS)
     np.testing.assert_array_equal(again["phone"].probs, found["phone"].probs)
 
 
 def test_the_pool_is_of_speech_that_the_network_hears(clips, cache):
-    own = trainer(clips, cache)
-    experiment = own.experiment
-    found = out_of_fold(own, folds_of(clips, settings=BY_CORPUS))
+    experiment = experiment_with(clips, cache)
+    found = out_of_fold(experiment, folds_of(clips, settings=BY_CORPUS), settings=BY_CORPUS)
     deaf = {name: dataclasses.replace(answers, speech=answers.speech.copy()) for name, answers in found.items()}
     for answers in deaf.values():
         answers.speech[::2] = 0.0
     for scored, share in ((found, 1.0), (deaf, 0.5)):
         pool = pool_of(experiment, scored, conditions=["clean"])
-        spoken = experiment.truth[experiment.data.versions["clean"].clip_of] != UNKNOWN
+        spoken = experiment.truth[experiment.versions["clean"].clip_of] != UNKNOWN
         assert len(pool.truth) == pytest.approx(share * spoken.sum(), rel=0.1)
     both = pool_of(experiment, found)
     assert len(both.truth) > len(pool_of(experiment, found, conditions=["phone"]).truth)
     assert both.ordinary.any()
+    assert [LABELS[label] for label in both.truth] == [clips[index].label for index in both.clip]
     assert (both.truth >= 0).all()
     assert len(np.unique(both.place[both.ordinary])) == 2  # sources
     assert len(np.unique(both.place[~both.ordinary])) == 2  # corpora
 
 
-def test_a_network_and_its_teacher_learn_from_the_same_clips(clips, tmp_path, cache, encoder, monkeypatch):
-    own = dataclasses.replace(trainer(clips, cache, teacher=DEEP, encoder=encoder), cache=tmp_path)
-    learnt: list[tuple[str, set[int]]] = []
-    soft: list[Any] = []
-    true = Experiment.fit
-
-    def noted(experiment: Any, split: Any, **options: Any) -> Any:
-        learnt.append((experiment.recipe.name, set(split.train.tolist())))
-        soft.append(options["soft"])
-        return true(experiment, split, **options)
-
-    monkeypatch.setattr(Experiment, "fit", noted)
+def test_a_network_and_its_teacher_learn_from_the_same_clips(clips, tmp_path, encoder, monkeypatch):
+    own = experiment_with(clips, tmp_path, teacher=DEEP, encoder=encoder)
+    learnt = noted_trainings(monkeypatch)
     members = np.arange(0, len(clips), 2)
-    own.trained(members, "half")
-    assert learnt == [("phone-deep", set(members.tolist())), ("phone", set(members.tolist()))]
-    says = soft[1]["clean"]
+    own.fit(members, seed=1)
+    assert [found[:2] for found in learnt] == [("phone-deep", set(members)), ("phone", set(members))]
+    says = learnt[1][2]["clean"]
     assert not np.delete(says, members, axis=0).any()
     heard = says[members][says[members].any(axis=1)]
     assert len(heard) > len(members) / 2
     np.testing.assert_allclose(heard.sum(axis=1), 1, atol=1e-3)
-
-
-def test_other_clips_seeds_or_teachers_are_other_trainings(clips, cache, encoder):
-    plain = trainer(clips, cache)
-    taught = trainer(clips, cache, teacher=DEEP, encoder=encoder)
-    members = np.arange(8)
-    keys = {
-        plain.key(members),
-        plain.key(members[1:]),
-        taught.key(members),
-        dataclasses.replace(plain, settings=dataclasses.replace(BY_CORPUS, seed=2)).key(members),
-        dataclasses.replace(plain, settings=dataclasses.replace(BY_CORPUS, epochs=3)).key(members),
-    }
-    assert len(keys) == 5
-    assert dataclasses.replace(plain, settings=dataclasses.replace(BY_CORPUS, answers_right=0.5)).key(members) in keys
+    plain = experiment_with(clips, tmp_path)
+    assert plain.key(members, seed=1, epochs=None) != own.key(members, seed=1, epochs=None)
 
 
 def train(recipe: Any, corpora: tuple[Corpus, ...], out: Path, cache: Path, **options: Any) -> Path:
     settings = options.pop("settings", BY_CORPUS)
-    return train_for_calls(
-        recipe, corpora, settings=settings, title=TITLE, out=out, cache=cache, report=quiet, **options
-    )
+    return train_recipe(recipe, corpora, settings=settings, title=TITLE, out=out, cache=cache, jobs=1, **options)
 
 
 @pytest.fixture(scope="module", params=["plain", "with an encoder"])
@@ -239,8 +215,7 @@ def trained(
 ) -> Path:
     out = tmp_path_factory.mktemp("run")
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("export.training.fit_windows._PREDICT_ROWS", 16)
-        patched.setattr("export.training.trainer.usable_cpus", lambda: 1)
+        patched.setattr("export.training.loop._PREDICT_ROWS", 16)
         patched.setattr("export.evaluation.call_calibration._CALLS", 3)
         if request.param == "plain":
             return train(SMALL, corpora, out, cache)
@@ -302,9 +277,10 @@ def test_clips_without_a_speaker_are_refused_unless_nobody_acted_them(corpora, t
 
 
 def test_a_disk_that_fills_up_is_one_line(clips, tmp_path, cache):
-    own = dataclasses.replace(trainer(clips, cache), cache=tmp_path)
+    own = experiment_with(clips, cache)
+    own._cache = tmp_path
     with largest_file(0), pytest.raises(ExportError, match="cannot keep this for the next run"):
-        out_of_fold(own, folds_of(clips, settings=BY_CORPUS))
+        out_of_fold(own, folds_of(clips, settings=BY_CORPUS), settings=BY_CORPUS)
 
 
 # From here on as a user calls it.
