@@ -8,7 +8,6 @@ once in 4 billion pairs, so one of 3,000 new recordings is taken for one of 10,0
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 
 from export.errors import ExportError
@@ -32,22 +31,8 @@ def pack(digests: Iterable[str]) -> str:
 class TrainedOn:
     """The recordings that a model file says it was made from."""
 
-    def __init__(self, text: str, *, source: str) -> None:
-        """Read the property's value.
-
-        Args:
-            text: as `pack` made it.
-            source: the model file, for messages.
-
-        Raises:
-            ExportError: not such a value.
-        """
-        try:
-            packed = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise _damaged(source, f"no base64 ({error})") from error
-        if len(packed) % _PREFIX_BYTES:
-            raise _damaged(source, f"{len(packed)} bytes, no multiple of {_PREFIX_BYTES}")
+    def __init__(self, packed: bytes) -> None:
+        """Take what the property holds, decoded."""
         self._prefixes = {packed[at : at + _PREFIX_BYTES] for at in range(0, len(packed), _PREFIX_BYTES)}
 
     def __len__(self) -> int:
@@ -72,7 +57,15 @@ def read_trained_on(name_or_path: str) -> TrainedOn | None:
     """
     path, content = read(name_or_path)
     text = read_metadata(content, source=path).get(TRAINED_ON_KEY)
-    return None if text is None else TrainedOn(text, source=path)
+    if text is None:
+        return None
+    try:
+        packed = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise _damaged(path, f"no base64 ({error})") from error
+    if len(packed) % _PREFIX_BYTES:
+        raise _damaged(path, f"{len(packed)} bytes, no multiple of {_PREFIX_BYTES}")
+    return TrainedOn(packed)
 
 
 def _prefix(digest: str) -> bytes:

@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from export.conversion.provenance import TrainedOn, read_trained_on
+from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
 from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
-from export.evaluation.predict_clips import Answer, Line, tag_clips
+from export.evaluation.predict_clips import Answer, tag_clips
 from export.progress import Report
 from sertag.model import Model
 from sertag.spec import ModelSpec
@@ -127,16 +127,24 @@ def evaluate(
             the model was trained on.
     """
     refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
-    counted = [(corpus, _counts_as(corpus, labels=model.spec.labels, label_map=label_map)) for corpus in corpora]
-    asked = {corpus.name: _relabelled(corpus.clips, counts_as) for corpus, counts_as in counted}
+    counterparts = {corpus.name: _counts_as(corpus, model.spec.labels, label_map) for corpus in corpora}
+    asked = {
+        corpus.name: [
+            dataclasses.replace(clip, label=label)
+            for clip in corpus.clips
+            if (label := counterparts[corpus.name].get(clip.label))
+        ]
+        for corpus in corpora
+    }
     trained_on = read_trained_on(model.path)
-    if trained_on is not None and not allow_seen:
-        _refuse_seen([clip for clips in asked.values() for clip in clips], trained_on, path=model.path)
+    seen = {name: [clip for clip in clips if clip.digest in (trained_on or ())] for name, clips in asked.items()}
+    if not allow_seen:
+        _refuse_seen(seen, asked, path=model.path)
     found = {}
-    for corpus, counts_as in counted:
-        clips: list[Clip] = asked[corpus.name]
+    for corpus in corpora:
+        clips, counts_as = asked[corpus.name], counterparts[corpus.name]
         answers: list[Answer] = []
-        for answer in tag_clips(clips, model=model, line=Line(phone, seed), jobs=jobs):
+        for answer in tag_clips(clips, model=model, phone=phone, seed=seed, jobs=jobs):
             answers.append(answer)
             report(corpus.name, len(answers) / len(clips))
         found[corpus.name] = Evaluation(
@@ -145,12 +153,12 @@ def evaluate(
             counts_as=counts_as,
             left_out=dict(Counter(sorted(clip.label for clip in corpus.clips if clip.label not in counts_as))),
             missing=tuple(label for label in model.spec.labels if label not in counts_as.values()),
-            overlap=_overlap(clips, trained_on),
+            overlap="unknown" if trained_on is None else "seen in training" if seen[corpus.name] else "none",
         )
     return found
 
 
-def _counts_as(corpus: Corpus, *, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
+def _counts_as(corpus: Corpus, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
     """Label of the corpus -> label of the model, where there is one.
 
     Raises:
@@ -164,23 +172,13 @@ def _counts_as(corpus: Corpus, *, labels: tuple[str, ...], label_map: Mapping[st
     return counts_as
 
 
-def _relabelled(clips: Sequence[Clip], counts_as: Mapping[str, str]) -> list[Clip]:
-    return [dataclasses.replace(clip, label=counts_as[clip.label]) for clip in clips if clip.label in counts_as]
-
-
-def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn, *, path: str) -> None:
-    seen = [str(clip.path) for clip in clips if clip.digest in trained_on]
-    if seen:
-        examples = ", ".join(seen[:3]) + (", …" if len(seen) > 3 else "")
-        found = f"{path}: was trained on {len(seen)} of these {len(clips)} clips ({examples})"
+def _refuse_seen(seen: Mapping[str, list[Clip]], asked: Mapping[str, list[Clip]], *, path: str) -> None:
+    paths = [str(clip.path) for clips in seen.values() for clip in clips]
+    if paths:
+        examples = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
+        found = f"{path}: was trained on {len(paths)} of these {sum(map(len, asked.values()))} clips ({examples})"
         advice = "measure it on others, or give --allow-seen, which marks the figures as seen in training"
         raise ExportError(f"{found}, so figures on them say nothing about what it can do; {advice}", code="seen")
-
-
-def _overlap(clips: Sequence[Clip], trained_on: TrainedOn | None) -> Overlap:
-    if trained_on is None:
-        return "unknown"
-    return "seen in training" if any(clip.digest in trained_on for clip in clips) else "none"
 
 
 def _measured(name: str, clips: Sequence[Clip], answers: Sequence[Answer], *, spec: ModelSpec) -> dict[str, Any]:

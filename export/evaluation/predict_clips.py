@@ -1,4 +1,4 @@
-"""Clips to a model's answers, each clip tagged as one file by `sertag.pipeline.tag_file`.
+"""Clips to a model's answers, each clip tagged as one file by sertag itself.
 
 Used by `evaluate`. A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their
 order or the workers, so figures on a part of a corpus agree with figures on the whole.
@@ -6,30 +6,21 @@ order or the workers, so figures on a part of a corpus agree with figures on the
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from joblib import Parallel, delayed
+import soundfile
 
-from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
+from export.audio.clip_file import WHOLE_CLIP, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from sertag.model import Model, load
-from sertag.pipeline import tag_file
-from sertag.records import FAILURES, AudioFile
-
-_CHUNK_CLIPS = 64  # of one task of a worker, which loads the model anew for each
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What every clip goes through first: a telephone line of its own drawn by `seed`, if `phone`, or nothing."""
-
-    phone: bool
-    seed: int
+from sertag.model import Model
+from sertag.parallel import tag_all
+from sertag.records import FAILURES, AudioFile, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,56 +36,37 @@ class Answer:
     problem: str = ""
 
 
-def tag_clips(clips: Sequence[Clip], *, model: Model, line: Line, jobs: int) -> Iterator[Answer]:
+def tag_clips(clips: Sequence[Clip], *, model: Model, phone: bool, seed: int, jobs: int) -> Iterator[Answer]:
     """What a model says of many clips.
 
     Args:
-        clips: any number of them.
+        clips: any number of them; their labels are not looked at.
         model: loaded from a file; workers load the same file again.
-        line: what they go through first.
-        jobs: worker processes; with 1 the work is done in this process.
+        phone: send each clip over a telephone line of its own first.
+        seed: of the lines.
+        jobs: worker processes.
 
     Yields:
         One answer a clip, in their order.
     """
-    if jobs == 1:
-        yield from (tag_clip(clip, model=model, line=line) for clip in clips)
-        return
-    size = max(1, min(_CHUNK_CLIPS, len(clips) // (2 * jobs)))
-    chunks = [clips[first : first + size] for first in range(0, len(clips), size)]
-    work = (delayed(_tag_chunk)(chunk, model.path, line) for chunk in chunks)
-    for answers in Parallel(n_jobs=jobs, return_as="generator")(work):
-        yield from answers
+    with tempfile.TemporaryDirectory() as folder:
+        files = (
+            _over_a_line(clip, Path(folder) / f"{number}.wav", seed=seed) if phone else AudioFile(str(clip.path))
+            for number, clip in enumerate(clips)
+        )
+        for number, result in enumerate(tag_all(files, model=model, options=WHOLE_CLIP, jobs=jobs)):
+            (Path(folder) / f"{number}.wav").unlink(missing_ok=True)
+            channel = result.channels[0]
+            failed = channel.problem if channel.status in FAILURES else None
+            yield Answer(channel.probs) if failed is None else Answer(problem=failed.message)
 
 
-def tag_clip(clip: Clip, *, model: Model, line: Line) -> Answer:
-    """What a model says of one clip.
-
-    Args:
-        clip: a recording; its label is not looked at.
-        model: loaded.
-        line: what it goes through first.
-    """
-    if not line.phone:
-        return _tag(clip.path, model=model)
+def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:
+    """A file of the clip as it comes out of a line."""
     try:
         samples = read_clip(clip.path, rate_hz=LINE_HZ)
     except ExportError as error:
-        return Answer(problem=str(error))
-    sent = over_a_line(samples, digest=clip.digest, seed=line.seed)
-    with clip_file(sent, rate_hz=LINE_HZ, subtype="PCM_16") as place:
-        answer = _tag(place, model=model)
-    return Answer(answer.probs, answer.problem and f"{clip.path}, over a line: {answer.problem}")
-
-
-def _tag_chunk(clips: Sequence[Clip], model_path: str, line: Line) -> list[Answer]:
-    """The work of one task; a session cannot travel to another process, so the model is loaded there."""
-    model = load(model_path)
-    return [tag_clip(clip, model=model, line=line) for clip in clips]
-
-
-def _tag(place: Path, *, model: Model) -> Answer:
-    channel = tag_file(AudioFile(str(place)), model=model, options=WHOLE_CLIP).channels[0]
-    if channel.status in FAILURES and channel.problem is not None:
-        return Answer(problem=channel.problem.message)
-    return Answer(channel.probs)
+        return AudioFile(str(clip.path), problem=Problem(error.code, str(error)))
+    sent = over_a_line(samples, digest=clip.digest, seed=seed)
+    soundfile.write(place, sent, LINE_HZ, subtype="PCM_16")
+    return AudioFile(str(place))

@@ -10,11 +10,9 @@ import pytest
 import soundfile
 
 from export.corpora.clips import Clip
-from export.evaluation.predict_clips import Line, tag_clip, tag_clips
+from export.evaluation.predict_clips import Answer, tag_clips
 from sertag.model import load
 from tests.conftest import RATE_HZ, speech_like
-
-PLAIN, PHONE = Line(phone=False, seed=1), Line(phone=True, seed=1)
 
 
 def clip(place: Path) -> Clip:
@@ -33,39 +31,38 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     return [clip(place) for place in sorted(folder.iterdir())]
 
 
-@pytest.mark.parametrize("line", [PLAIN, PHONE])
-def test_every_clip_has_an_answer_a_problem_or_nothing_to_say(clips, tiny_model, line):
-    found = dict(zip((clip.path.name for clip in clips), tag_all(clips, tiny_model, line), strict=True))
+@pytest.mark.parametrize("phone", [False, True])
+def test_every_clip_has_an_answer_a_problem_or_nothing_to_say(clips, tiny_model, phone):
+    found = dict(zip((clip.path.name for clip in clips), tag_all(clips, tiny_model, phone), strict=True))
     assert {name for name, answer in found.items() if answer.problem} == {"text.wav", "empty.wav"}
     assert all(name in found[name].problem for name in ("text.wav", "empty.wav"))
     assert found["silent.wav"].probs == ()
     sums = [sum(found[f"{number}.wav"].probs) for number in range(5) if found[f"{number}.wav"].probs]
     assert sums == pytest.approx([1] * len(sums))
-    assert len(sums) >= (4 if line.phone else 5)  # a line may drown one of them in noise
+    assert len(sums) >= (4 if phone else 5)  # a line may drown one of them in noise
 
 
-def tag_all(clips, place, line, jobs=1):
-    return list(tag_clips(clips, model=load(str(place)), line=line, jobs=jobs))
+def tag_all(clips: list[Clip], place: Path, phone: bool, *, seed: int = 1, jobs: int = 1) -> list[Answer]:
+    return list(tag_clips(clips, model=load(str(place)), phone=phone, seed=seed, jobs=jobs))
 
 
-@pytest.mark.parametrize("line", [PLAIN, PHONE])
-def test_neither_order_nor_company_changes_an_answer(clips, tiny_model, line):
-    whole = tag_all(clips, tiny_model, line)
-    assert tag_all(clips[::-1], tiny_model, line) == whole[::-1]
-    assert tag_all(clips[1::2], tiny_model, line) == whole[1::2]
+@pytest.mark.parametrize("phone", [False, True])
+def test_neither_order_nor_company_changes_an_answer(clips, tiny_model, phone):
+    whole = tag_all(clips, tiny_model, phone)
+    assert tag_all(clips[::-1], tiny_model, phone) == whole[::-1]
+    assert tag_all(clips[1::2], tiny_model, phone) == whole[1::2]
 
 
 def test_two_workers_say_what_one_says(clips, tiny_model):
-    whole = tag_all(clips, tiny_model, PHONE)
-    assert tag_all(clips, tiny_model, PHONE, jobs=2) == whole
-    assert tag_all(clips[:5], tiny_model, PHONE, jobs=2) == whole[:5]
+    whole = tag_all(clips, tiny_model, True)
+    assert tag_all(clips, tiny_model, True, jobs=2) == whole
+    assert tag_all(clips[:5], tiny_model, True, jobs=2) == whole[:5]
 
 
 def test_a_line_is_drawn_from_content_and_seed_not_from_the_name(clips, tiny_model, tmp_path):
-    model = load(str(tiny_model))
     copy = tmp_path / "elsewhere.wav"
     copy.write_bytes(clips[0].path.read_bytes())
-    first = tag_clip(clips[0], model=model, line=PHONE)
-    assert tag_clip(clip(copy), model=model, line=PHONE) == first
-    assert tag_clip(clips[0], model=model, line=Line(phone=True, seed=2)) != first
-    assert tag_clip(clips[0], model=model, line=PLAIN) != first
+    (first,) = tag_all(clips[:1], tiny_model, True)
+    assert tag_all([clip(copy)], tiny_model, True) == [first]
+    assert tag_all(clips[:1], tiny_model, True, seed=2) != [first]
+    assert tag_all(clips[:1], tiny_model, False) != [first]

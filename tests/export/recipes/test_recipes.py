@@ -27,7 +27,7 @@ from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
 from export.corpora.loading import find_corpora, relabel
 from export.evaluation.calibration import scale
-from export.evaluation.predict_clips import Line, tag_clip
+from export.evaluation.predict_clips import tag_clips
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.recipes import RECIPES, lstm_masked, phone
 from export.recipes.base import Recipe, Task, restrict_labels
@@ -287,8 +287,8 @@ def test_rows_over_the_phone_agree(run):
         pytest.skip("its row is more than a mean of windows")
     scores = run.trial.scores[PHONE]
     expected = scale(scores.log_probs, temperature=TEMPERATURE)
-    for heard, answered, probs in zip(run.heard, scores.answered, expected, strict=True):
-        answer = tag_clip(heard.clip, model=run.model, line=Line(phone=True, seed=LINES_SEED))
+    answers = tag_clips([heard.clip for heard in run.heard], model=run.model, phone=True, seed=LINES_SEED, jobs=1)
+    for answer, answered, probs in zip(answers, scores.answered, expected, strict=True):
         assert bool(answer.probs) == answered
         if answered:
             np.testing.assert_allclose(answer.probs, probs, atol=OF_ROWS)
