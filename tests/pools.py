@@ -34,6 +34,5 @@ def synthetic_pool(*, sharp: float = 3.0, tilt: float = 0.0, seed: int = 0) -> W
     scores = sharp * np.eye(len(LABELS))[truth] + rng.standard_normal((len(truth), len(LABELS)))
     scores[:, LABELS.index("angry")] += tilt
     log_probs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    clip = np.arange(len(truth)) // 4
-    columns = (np.array(column) for column in (clip, truth, person, place, ordinary))
+    columns = (np.array(column) for column in (truth, person, place, ordinary))
     return WindowPool(log_probs, np.full(len(truth), 2.0), *columns)

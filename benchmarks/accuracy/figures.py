@@ -15,8 +15,8 @@ import numpy as np
 from export.arrays import Ints, Probs
 from export.evaluation.calibration import cross_fit, equal_weights
 from export.evaluation.metrics import area_under_curve, calibration_error, sentiment_uar, uar
+from sertag.model.calibration import softmax
 from sertag.records import BoolArray
-from sertag.softmax import softmax
 
 ANGRY = "angry"
 _DRAWS = 1000  # of the bootstrap

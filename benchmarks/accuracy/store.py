@@ -16,7 +16,7 @@ from benchmarks.accuracy.suites import SUITES, Suite
 from export.errors import ExportError
 from export.recipes import RECIPES
 from export.training.experiment import PROTOCOL_VERSION
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
 
 RESULTS = Path(__file__).with_name("results")
 CALLS = "calls.json"

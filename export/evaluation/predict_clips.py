@@ -18,8 +18,8 @@ from export.audio.codecs import LINE_HZ
 from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from sertag.model import Model
-from sertag.parallel import tag_all
+from sertag.model.session import Model
+from sertag.parallel.engine import tag_all
 from sertag.records import FAILURES, AudioFile, Problem
 
 

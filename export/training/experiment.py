@@ -26,8 +26,8 @@ from export.training import fit_clip, fit_windows
 from export.training.fit_windows import UNKNOWN, SoftTargets
 from export.training.loop import Answers, Fitted, predict, run_epochs
 from export.training.splits import Split
+from sertag.model.calibration import log_probs
 from sertag.records import BoolArray
-from sertag.softmax import log_probs
 
 if TYPE_CHECKING:
     import keras

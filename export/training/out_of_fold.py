@@ -18,7 +18,7 @@ from export.training.fit_windows import UNKNOWN
 from export.training.loop import Answers
 from export.training.settings import Settings
 from export.training.splits import assign_folds
-from sertag.softmax import log_probs
+from sertag.model.calibration import log_probs
 
 
 def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> dict[str, Answers]:

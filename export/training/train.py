@@ -34,8 +34,8 @@ from export.training.loop import Answers, Fitted
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import CROSS_VALIDATED, Settings
 from export.training.splits import Protocol, Split, refuse_unknown_speakers, splits
+from sertag.model.calibration import log_probs, softmax
 from sertag.records import FloatArray
-from sertag.softmax import log_probs, softmax
 from sertag.spec import ModelSpec
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import soundfile
 
 from export.corpora.clips import Clip
 from export.evaluation.predict_clips import Answer, tag_clips
-from sertag.model import load
+from sertag.model.session import load
 from tests.conftest import RATE_HZ, speech_like
 
 

@@ -37,11 +37,11 @@ from export.training.fit_windows import UNKNOWN
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
 from export.training.train import train as train_recipe
-from sertag.model import load
-from sertag.model_file import describe
-from sertag.pipeline import tag_file
-from sertag.probe import check
+from sertag.model.model_file import describe
+from sertag.model.session import load
 from sertag.records import AudioFile, Options
+from sertag.tagging.pipeline import tag_file
+from sertag.tagging.probe import check
 from tests.encoders import write_encoder
 from tests.export_command import run_export
 from tests.limits import largest_file
