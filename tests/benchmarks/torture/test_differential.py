@@ -183,6 +183,7 @@ JOINED = replace(SOUND, held_s=20.0, spoken_s=20.0, most_s=20.0, kinds=("joined"
 TIMED = replace(DAMAGED, format=replace(FORMAT, container="mkv"), kinds=("time_hole",), spoken_s=20.0, most_s=20.0)
 PAIR = replace(SOUND, format=replace(FORMAT, tracks=2))
 OLD_PAIR = replace(JOINED, format=replace(FORMAT, container="voc"))
+OPUS = replace(DAMAGED, format=replace(FORMAT, container="mp4-fragmented", codec="opus"))
 MPG123 = "[src/libmpg123/layer3.c:INT123_do_layer3():1804] error: dequantization failed!\n"
 
 
@@ -227,6 +228,8 @@ CASES = [
      "channel order"),
     ("silence", SOUND, ffmpeg(10), sertag(10, outline=[0 * voice(10)]), "unexplained", "other content"),
     ("rate", SOUND, ffmpeg(10), replace(sertag(10), rate_hz=16_000), "unexplained", "rate"),
+    ("Opus in its own rate", OPUS, ffmpeg(0, tracks=0), replace(sertag(10), rate_hz=48_000), "explained", "damage"),
+    ("Opus in another", OPUS, ffmpeg(0, tracks=0), replace(sertag(10), rate_hz=16_000), "unexplained", "rate"),
     ("printed", SOUND, ffmpeg(10), sertag(10, said="[layer3.c] error"), "unexplained", "a library prints"),
     ("printed by libmpg123", SOUND, ffmpeg(10), sertag(10, said=MPG123 * 3), "explained", "libmpg123"),
     ("printed beside it", SOUND, ffmpeg(10), sertag(10, said=MPG123 + "warning\n"), "unexplained", "a library prints"),
