@@ -17,10 +17,10 @@ import soundfile
 import soxr
 
 from benchmarks.speech_signals import at_level, band
-from sertag.features import clip_features
+from sertag.features.mfcc import clip_features
+from sertag.features.vad import detect
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
-from sertag.speech import detect
 
 RATE_HZ = 8000
 CALL_S = 300.0

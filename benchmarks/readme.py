@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
-from sertag.model_file import DEFAULT_MODEL, bundled, describe
+from sertag.model.model_file import DEFAULT_MODEL, bundled, describe
 from sertag.spec import ModelSpec
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.errors import ExportError
-from sertag.names import display_name
+from sertag.text import display_name
 
 
 def default_cache() -> Path:

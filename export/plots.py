@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sertag.output import Output
 from sertag.records import FloatArray
+from sertag.storage.atomic_output import Output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

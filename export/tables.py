@@ -1,7 +1,7 @@
 r"""Small tables as CSV, written in one step.
 
 UTF-8, quoted by RFC 4180, `\n` line ends. An empty cell is a figure that is not defined. Text that a spreadsheet would
-take for a formula gets a `'` in front, as in `sertag.write`.
+take for a formula gets a `'` in front, as in `sertag.tables.writers`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from sertag.output import Output
-from sertag.write import plain_text
+from sertag.storage.atomic_output import Output
+from sertag.tables.writers import plain_text
 
 
 def write_csv(place: Path, table: pd.DataFrame) -> None:
@@ -20,7 +20,7 @@ def write_csv(place: Path, table: pd.DataFrame) -> None:
 
     Args:
         place: the file, in a folder that is there.
-        table: names in it are valid text (`sertag.names.encode_path`); its index is not written.
+        table: names in it are valid text (`sertag.text.encode_path`); its index is not written.
 
     Raises:
         OutputError: the file cannot be written.

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
-    from sertag.names import decode_path
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger
+    from sertag.text import decode_path
 
 __version__ = "0.1.0"
 
@@ -44,7 +44,7 @@ __all__ = [
 
 _HOMES = {
     "Tagger": "sertag.tagger",
-    "decode_path": "sertag.names",
+    "decode_path": "sertag.text",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
     **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
 }

@@ -10,9 +10,9 @@ def main() -> None:
     # Until `cli` takes the signals over, a Ctrl-C would show a traceback out of the middle of an import.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from sertag import cli
+    from sertag.cli import commands
 
-    cli.main()
+    commands.main()
 
 
 if __name__ == "__main__":

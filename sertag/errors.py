@@ -1,10 +1,8 @@
-"""Every error sertag raises on purpose: one root, one subclass for each thing that can be wrong.
-
-A message says what failed, which file, what was found, what was expected and what to do next.
-`code` is the stable word a program can match on; it is the `error_code` column of a row.
-"""
+"""What can go wrong, as exceptions with a message and a code, and what the process returns. Standard library only."""
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 
 class SertagError(Exception):
@@ -43,3 +41,16 @@ class OutputError(SertagError):
 
 def _rebuild(kind: type[SertagError], message: str, code: str) -> SertagError:
     return kind(message, code=code)
+
+
+class Exit(IntEnum):
+    """Exit codes; a signal that ended the run adds 128 to its number."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    NOTHING_TAGGED = 3
+    MODEL = 4
+    OUTPUT = 5
+    LOCKED = 75  # EX_TEMPFAIL of sysexits.h: try again later
+    READER_LEFT = 141  # 128 + SIGPIPE, what a shell reports of any tool whose reader leaves

@@ -139,7 +139,7 @@ class Statistics:
 
     Attributes:
         mean, std: float32 (c,).
-        speech_frames: how many frames they are of; by weight, where frames have weights (see `sertag.channel`).
+        speech_frames: how many frames they are of; by weight, where frames have weights (`features.normalization`).
     """
 
     mean: FloatArray

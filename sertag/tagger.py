@@ -8,11 +8,11 @@ from typing import Literal
 
 from sertag.audio.discover import discover
 from sertag.audio.headerless import parse_raw
-from sertag.model import DEFAULT_MODEL, load
-from sertag.parallel import tag_all
-from sertag.pipeline import tag_file
+from sertag.model.session import DEFAULT_MODEL, load
+from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
 from sertag.spec import ModelSpec
+from sertag.tagging.pipeline import tag_file
 
 Path = str | os.PathLike[str]
 

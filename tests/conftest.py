@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertag.features import FrameStream, coefficients
+from sertag.features.mfcc import FrameStream, coefficients
 from sertag.spec import FeatureSpec
 from tests.onnx_models import CALL_FEATURES, PAPER_FEATURES, SpeechOutput, tiny_spec, write_model
 

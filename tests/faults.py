@@ -11,10 +11,10 @@ import signal
 import time
 from pathlib import Path
 
-from sertag import pipeline
 from sertag.audio import decode
-from sertag.model import Model
+from sertag.model.session import Model
 from sertag.records import AudioFile, FileResult, Options
+from sertag.tagging import pipeline
 
 PATIENCE_S = 30.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sertag.records import ChannelResult, FileResult, Problem, Segment, Sentiment, Status, Trend
-from sertag.rows import Origin
+from sertag.tables.columns import Origin
 
 LABELS = ("angry", "happy", "neutral")
 ORIGIN = Origin(labels=LABELS, model="tiny", model_sha256="ab" * 32)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sertag.aggregate import ChannelMeasurements, channel_result
 from sertag.records import BoolArray, ChannelResult, ScoredWindows
-from sertag.segments import segments
 from sertag.spec import ModelSpec
-from sertag.talk import TalkStats
+from sertag.tagging.aggregate import ChannelMeasurements, channel_result
+from sertag.tagging.segments import segments
+from sertag.tagging.talk import TalkStats
 from tests.onnx_models import tiny_spec
 
 SPEC = tiny_spec()  # angry (negative), happy (positive), neutral (neutral); windows of 4 s

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from sertag.audio.discover import discover
-from sertag.model import load
-from sertag.pipeline import tag_file
+from sertag.model.session import load
 from sertag.records import ChannelResult, Options, Status
+from sertag.tagging.pipeline import tag_file
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 CALLS = EXAMPLES / "calls"

@@ -1,7 +1,7 @@
 """Rows of fixed recordings, so that a change of the pipeline is noticed and raises `PIPELINE_VERSION`.
 
 Else rows of before and after would stand side by side in the tables of those who upgrade. After a change on purpose:
-raise `PIPELINE_VERSION` in sertag/resume.py, then
+raise `PIPELINE_VERSION` in sertag/run/resume.py, then
 
     python -m tests.test_pipeline_version
 """
@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertag.model import Model, load
-from sertag.pipeline import tag_file
+from sertag.model.session import Model, load
 from sertag.records import AudioFile, Options
-from sertag.resume import PIPELINE_VERSION
-from sertag.rows import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+from sertag.run.resume import PIPELINE_VERSION
+from sertag.tables.columns import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+from sertag.tagging.pipeline import tag_file
 from tests.conftest import LOUD, SOFT, speech_like, write_telling_model
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
 
@@ -70,7 +70,7 @@ def named(row: Row, columns: tuple[Column, ...]) -> dict[str, Any]:
 def test_rows_are_those_of_this_version_of_the_pipeline(tmp_path: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
     command = "`python -m tests.test_pipeline_version`"
-    advice = f"rows have changed: raise PIPELINE_VERSION in sertag/resume.py, then run {command}"
+    advice = f"rows have changed: raise PIPELINE_VERSION in sertag/run/resume.py, then run {command}"
     tolerance = {c.name: TOLERANCE.get(c.kind, 0) for c in (*result_columns(LABELS), *segment_columns(LABELS))}
     found = rows(tmp_path)
     assert len(found) == len(golden["rows"]), advice

@@ -17,11 +17,11 @@ import pytest
 import sertag
 from benchmarks.readme import NOT_MEASURED, PAGES, ROOT, calls, example, expectations, main, models, render
 from export.__main__ import main as export_command
-from sertag.cli import cli
-from sertag.model import DEFAULT_MODEL, load
-from sertag.model_file import bundled
-from sertag.names import encode_path
-from sertag.rows import result_columns, segment_columns
+from sertag.cli.commands import cli
+from sertag.model.model_file import bundled
+from sertag.model.session import DEFAULT_MODEL, load
+from sertag.tables.columns import result_columns, segment_columns
+from sertag.text import encode_path
 
 DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
 ALL_PAGES = ["README.md", "CONTRIBUTING.md", *DOCS]

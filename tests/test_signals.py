@@ -132,7 +132,7 @@ def test_pressed_while_modules_are_loaded(start: Start) -> None:
 import os, signal, sys, time
 class Interrupting:
     def find_spec(self, name, path, target=None):
-        if name == "sertag.cli":
+        if name == "sertag.cli.commands":
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
 sys.meta_path.insert(0, Interrupting())

@@ -21,7 +21,7 @@ from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from sertag.parallel import usable_cpus
+from sertag.parallel.engine import usable_cpus
 
 _LEAST_S = 0.1  # of a clip
 _cache = click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
@@ -105,7 +105,7 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
     """
     from benchmarks.accuracy.robustness.survival import measure as follow
     from benchmarks.accuracy.tables import write
-    from sertag.model import load
+    from sertag.model.session import load
 
     with console.errors(), console.progress() as report:
         voices = [clip for corpus in _decodable(places, cache, report).values() for clip in corpus.clips]

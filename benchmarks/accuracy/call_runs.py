@@ -31,7 +31,7 @@ from export.training.experiment import PROTOCOL_VERSION, Experiment
 from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, Answers
 from export.training.settings import Settings
 from export.training.trainer import Trainer, folds_of, out_of_fold
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
 
 CALLS = "calls.json"
 Entry = dict[str, Any]

@@ -21,8 +21,8 @@ from export.evaluation.call_calibration import CallCalibration, calibrate, mixtu
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
 from export.evaluation.metrics import area_under_curve, calibration_error
 from sertag.records import BoolArray, ChannelResult, Status
-from sertag.segments import is_clear
 from sertag.spec import ModelSpec
+from sertag.tagging.segments import is_clear
 
 FALSE_ALARMS = (5, 20, 60)  # an hour of ordinary speech
 HIGH, LOW = ("angry", "fear", "happy", "surprise"), ("neutral", "sad")

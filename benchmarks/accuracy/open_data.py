@@ -25,7 +25,7 @@ from export.features.clip_windows import CONDITIONS
 from export.training.cross_validate import pool_of
 from export.training.fit_windows import UNKNOWN, Answers
 from export.training.trainer import Trainer, folds_of, out_of_fold
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
 
 OPEN = "open.json"
 

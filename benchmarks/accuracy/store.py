@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.accuracy.suites import SUITES, Suite
 from export.errors import ExportError
 from export.training.experiment import PROTOCOL_VERSION
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
 
 RESULTS = Path(__file__).with_name("results")
 Run = dict[str, Any]

@@ -22,7 +22,7 @@ from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, Suite
 from export.card.markdown import table
 from export.features.clip_windows import CONDITIONS
 from export.recipes import RECIPES
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
 
 RECIPES_CSV, PAGE = "recipes.csv", "README.md"
 TRIALS, ELSEWHERE = "trials.csv", "not in the repository"

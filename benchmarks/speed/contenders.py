@@ -29,11 +29,11 @@ import scipy.fft
 import soundfile
 
 from benchmarks.speed.stations import Stations, watched
-from sertag.features import activity_spec
-from sertag.model import DEFAULT_MODEL, load
-from sertag.pipeline import tag_file
+from sertag.features.mfcc import activity_spec
+from sertag.model.session import DEFAULT_MODEL, load
 from sertag.records import AudioFile, Options, Statistics
 from sertag.spec import FeatureSpec
+from sertag.tagging.pipeline import tag_file
 
 CLIP_S = 4.0
 _BATCH, _BATCHES = 16, 200

@@ -32,10 +32,10 @@ from rich.table import Table
 
 from benchmarks import speech_signals as signals
 from benchmarks.speed.speech_streams import FRAME_RATE_HZ, HALVES, HOP_SAMPLES, Stream, call_streams, corpus_streams
-from sertag.features import FrameStream
+from sertag.features.mfcc import FrameStream
+from sertag.features.vad import detect, smooth
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
-from sertag.speech import detect, smooth
 
 SPEC = FeatureSpec(kind="log_mel", hop_length=HOP_SAMPLES, floor_power=1e-9)
 SEED = 20

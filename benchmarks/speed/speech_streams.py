@@ -15,8 +15,8 @@ import soundfile
 import soxr
 
 from benchmarks import speech_signals as signals
+from sertag.features.vad import smooth
 from sertag.records import BoolArray, FloatArray
-from sertag.speech import smooth
 
 HOP_SAMPLES, FRAME_RATE_HZ = 80, 100.0
 CORPORA = ("tess", "ravdess", "emodb", "emovo", "nemo")

@@ -1,4 +1,4 @@
-"""Where the time of a file goes: the stages of `sertag.pipeline` with a clock at each door.
+"""Where the time of a file goes: the stages of `sertag.tagging.pipeline` with a clock at each door.
 
 Stations feed each other through generators, so a station's own time is what is left when the time of those that it
 waits for is taken off. Seconds are those of the thread.
@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from sertag import channel_state, pipeline
 from sertag.audio.decode import AudioSource
-from sertag.model import Model
+from sertag.model.session import Model
+from sertag.tagging import channel_state, pipeline
 
 REST = "rest"
 

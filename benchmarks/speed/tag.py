@@ -28,7 +28,7 @@ from benchmarks import call_material
 from benchmarks.machine import machine
 from benchmarks.processes import Command, Measured, measure
 from benchmarks.speed import tag_report
-from sertag.model import DEFAULT_MODEL, load
+from sertag.model.session import DEFAULT_MODEL, load
 
 RESULTS = Path(__file__).parents[1] / "results" / "tag.json"
 CLIP_S = 3.0

@@ -26,17 +26,18 @@ import numpy as np
 from benchmarks import call_material
 from benchmarks.machine import machine
 from benchmarks.processes import Measured, measure
-from sertag import Tagger, resume
-from sertag.journal import Journal, Key
-from sertag.model_file import describe
-from sertag.request import Request
+from sertag import Tagger
+from sertag.model.model_file import describe
+from sertag.run import resume
+from sertag.run.settings import Request
+from sertag.storage.journal import Journal, Key
 
 RESULTS = Path(__file__).parents[1] / "results" / "resume.json"
 CLIP_S, DISTINCT_CLIPS = 3.0, 200
 
 _ENV = {"PYTHONPATH": str(Path(__file__).parents[2])}  # the commands run in a folder of their own
 _RUN = "from sertag.__main__ import main; main()"
-_RUN_WITHOUT_JOURNAL = f"from sertag.request import Request; Request.journal = None; {_RUN}"
+_RUN_WITHOUT_JOURNAL = f"from sertag.run.settings import Request; Request.journal = None; {_RUN}"
 
 Report = dict[str, Any]
 

@@ -24,7 +24,7 @@ from export.card.markdown import filled, table
 from export.corpora.ordinary import NAME as ORDINARY
 from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
-from sertag.model_file import ModelFile
+from sertag.model.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
@@ -54,7 +54,7 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
     Returns:
         Markdown.
 
-    >>> from sertag.model_file import describe
+    >>> from sertag.model.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0]
     '# Model `phone` 0.3.0'
     """

@@ -22,7 +22,7 @@ from export.corpora.labels import canonical
 from export.corpora.layouts import LAYOUTS
 from export.progress import Report
 from sertag.errors import SertagError
-from sertag.names import display_name
+from sertag.text import display_name
 
 _NEEDS = "tensorflow, keras, tf2onnx, librosa and matplotlib are needed: python -m pip install '.[export]'"
 

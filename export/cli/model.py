@@ -14,9 +14,9 @@ from export.card.card import read_figures
 from export.cli import console
 from export.cli.console import data_option, map_option, parse_label_map
 from export.corpora.loading import find_corpora
-from sertag.model import load
-from sertag.model_file import describe
-from sertag.parallel import usable_cpus
+from sertag.model.model_file import describe
+from sertag.model.session import load
+from sertag.parallel.engine import usable_cpus
 
 
 @click.command(short_help="Measure a model file on corpora.")

@@ -15,9 +15,9 @@ from export.features.clip_windows import tagged_windows
 from export.features.encoder import Encoder
 from export.progress import Report
 from export.recipes.phone_deep import COLUMNS, RECIPE
-from sertag.output import Output
 from sertag.records import FloatArray
 from sertag.spec import ModelSpec
+from sertag.storage.atomic_output import Output
 
 _WINDOWS = 4  # of a recording in which components are looked for
 

@@ -23,8 +23,8 @@ import numpy as np
 
 from export.arrays import Inputs
 from export.errors import ExportError
-from sertag.output import Output
 from sertag.spec import ModelSpec, from_json, to_json
+from sertag.storage.atomic_output import Output
 
 if TYPE_CHECKING:
     import keras

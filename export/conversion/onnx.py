@@ -18,10 +18,10 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.clip_windows import tagged_windows
 from export.features.encoder import FRAMES
-from sertag.model import Model
-from sertag.output import Output
-from sertag.probe import measure
+from sertag.model.session import Model
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
+from sertag.storage.atomic_output import Output
+from sertag.tagging.probe import measure
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +46,7 @@ def convert(
 
     Args:
         model: trained; softmax inside, temperature not. Takes one input (w, t, c), or a dict of inputs by the names
-            that `sertag.model` gives them.
+            that `sertag.model.session` gives them.
         spec: what the file says of itself; its probe is measured here.
         examples: real windows, the graph's inputs by name.
         digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which

@@ -12,8 +12,8 @@ import binascii
 from collections.abc import Iterable
 
 from export.errors import ExportError
-from sertag.model_file import read
-from sertag.onnx_file import read_metadata
+from sertag.model.model_file import read
+from sertag.model.onnx_file import read_metadata
 
 TRAINED_ON_KEY = "sertag.trained_on"
 
@@ -61,7 +61,7 @@ def read_trained_on(name_or_path: str) -> TrainedOn | None:
     """What a model was made from; None where its file does not say, as those of older versions.
 
     Args:
-        name_or_path: as for `sertag.model.load`.
+        name_or_path: as for `sertag.model.session.load`.
 
     Raises:
         ExportError: the property is damaged.

@@ -4,7 +4,7 @@ The weights are OpenAI's (Radford et al. 2022, arXiv 2212.04356; MIT licence, "C
 Python packages as the parts of one CTranslate2 file; `read_weights` puts them together again. Early layers hold how
 something is said, late ones what is said: hidden states of the second and third layer know emotions best.
 
-The graph takes `features` float32 (w, t, 80), mel power in dB as `sertag.features` makes it, and returns `frames`
+The graph takes `features` float32 (w, t, 80), mel power in dB as `sertag.features.mfcc` makes it, and returns `frames`
 float32 (w, t / 10, 2 d): hidden states of the last two layers, averaged over tenths of a second. Each window is brought
 to the same peak, because the level of a recording says how it was recorded. `project` keeps the principal components of
 such frames, which makes caches and networks behind it a quarter of the size.
@@ -23,8 +23,8 @@ import numpy.typing as npt
 
 from export.errors import ExportError
 from export.features.encoder import FRAMES
-from sertag.names import display_name
 from sertag.records import FloatArray
+from sertag.text import display_name
 
 OPSET = 17
 LAYERS = 3

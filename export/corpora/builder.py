@@ -12,7 +12,7 @@ from export.errors import ExportError
 from sertag.audio.decode import open_audio
 from sertag.audio.discover import AUDIO_SUFFIXES, discover
 from sertag.errors import DecodeError
-from sertag.names import display_name
+from sertag.text import display_name
 
 NO_AUDIO = "no audio suffix"
 

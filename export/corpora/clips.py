@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from export.errors import ExportError
-from sertag.names import display_name
+from sertag.text import display_name
 
 _SHOWN = 3  # names in a message
 _FORBIDS = re.compile(r"\bNC\b|-NC-|\bGPL|non-?commercial|registration|not stated|unclear", re.IGNORECASE)

@@ -24,7 +24,7 @@ from export.corpora.loading import load
 from export.errors import ExportError
 from export.progress import Report
 from sertag.audio.discover import AUDIO_SUFFIXES
-from sertag.names import display_name
+from sertag.text import display_name
 
 _KAGGLE = "https://www.kaggle.com"
 _TIMEOUT_S = (5.0, 15.0)  # to connect, and between two bytes; what kagglehub itself takes for its downloads

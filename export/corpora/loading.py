@@ -19,7 +19,7 @@ from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
 from export.corpora.layouts import LAYOUTS, Layout
 from export.errors import ExportError
-from sertag.names import display_name
+from sertag.text import display_name
 
 _NAMED_PLACE = re.compile(r"(?P<name>\w[\w.-]*)=(?P<place>.+)", re.DOTALL)
 _LOSSLESS = frozenset({".wav", ".flac", ".aif", ".aiff"})

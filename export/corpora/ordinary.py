@@ -13,7 +13,7 @@ from export.corpora.builder import CorpusBuilder, files_of
 from export.corpora.clips import Corpus
 from export.corpora.own_data import MANIFEST, listed_clips
 from export.errors import ExportError
-from sertag.names import display_name
+from sertag.text import display_name
 
 NAME, NO_SPEECH = "ordinary", "no_speech"
 UNACTED = (NAME, NO_SPEECH)

@@ -18,7 +18,7 @@ from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import canonical
 from export.errors import ExportError
 from sertag.audio.discover import AUDIO_SUFFIXES
-from sertag.names import display_name
+from sertag.text import display_name
 
 MANIFEST = "manifest.csv"
 NO_LICENCE = "not stated"

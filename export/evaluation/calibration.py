@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.optimize
 
 from export.arrays import Ints, Probs
-from sertag.softmax import softmax
+from sertag.model.calibration import softmax
 
 Flags = npt.NDArray[np.bool_]
 _SLOPES = 0.01, 100.0  # of a line; scores that tell nothing would have none

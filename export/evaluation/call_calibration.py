@@ -14,8 +14,8 @@ import numpy as np
 from export.arrays import Ints, Probs
 from export.evaluation.calibration import choose_threshold, fit_line, fit_priors, fit_temperature, scale
 from export.evaluation.calls import SHARES, WindowPool, prevailing, row, simulate
-from sertag.softmax import log_probs as logarithms
-from sertag.softmax import softmax
+from sertag.model.calibration import log_probs as logarithms
+from sertag.model.calibration import softmax
 from sertag.spec import ModelSpec
 
 ORDINARY_SHARE = 0.6  # with more, hardly any mood of a caller is ever named; with less, ordinary speech has too many

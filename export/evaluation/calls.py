@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.arrays import Ints, Probs
-from sertag.aggregate import ChannelMeasurements, channel_result
+from sertag.model.calibration import log_probs, softmax
 from sertag.records import BoolArray, ChannelResult, ScoredWindows
-from sertag.segments import segments
-from sertag.softmax import log_probs, softmax
 from sertag.spec import ModelSpec
-from sertag.talk import TalkStats
+from sertag.tagging.aggregate import ChannelMeasurements, channel_result
+from sertag.tagging.segments import segments
+from sertag.tagging.talk import TalkStats
 
 SHARES = (0.0, 0.1, 0.3, 1.0)
 _WINDOWS = (40, 160)  # of a call, one to four minutes

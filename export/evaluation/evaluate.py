@@ -22,7 +22,7 @@ from export.errors import ExportError
 from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
 from export.evaluation.predict_clips import Answer, Line, tag_clips
 from export.progress import Report
-from sertag.model import Model
+from sertag.model.session import Model
 from sertag.spec import ModelSpec
 
 # Whether clips of the corpus were trained on; files that do not say it leave it unknown.

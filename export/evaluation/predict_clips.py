@@ -1,4 +1,4 @@
-"""Clips to a model's answers, each clip tagged as one file by `sertag.pipeline.tag_file`.
+"""Clips to a model's answers, each clip tagged as one file by `sertag.tagging.pipeline.tag_file`.
 
 Used by `evaluate`. A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their
 order or the workers, so figures on a part of a corpus agree with figures on the whole.
@@ -17,9 +17,9 @@ from export.audio.codecs import LINE_HZ
 from export.audio.telephone import over_a_line
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from sertag.model import Model, load
-from sertag.pipeline import tag_file
+from sertag.model.session import Model, load
 from sertag.records import FAILURES, AudioFile
+from sertag.tagging.pipeline import tag_file
 
 _CHUNK_CLIPS = 64  # of one task of a worker, which loads the model anew for each
 

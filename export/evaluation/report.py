@@ -22,7 +22,7 @@ from export.errors import ExportError
 from export.evaluation.metrics import Figures, figures
 from export.plots import confusion_matrix, training_curves
 from export.tables import write_csv
-from sertag.write import write_json
+from sertag.tables.writers import write_json
 
 if TYPE_CHECKING:
     from export.training.loop import Epoch

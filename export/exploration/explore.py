@@ -20,8 +20,8 @@ from export.exploration.survey import OFFSET, QUIET_DBFS, median_clip, problems,
 from export.plots import durations, label_counts, waveform_and_spectrogram
 from export.progress import Report
 from export.tables import write_csv
-from sertag.names import decode_path, display_name, encode_path
-from sertag.output import Output
+from sertag.storage.atomic_output import Output
+from sertag.text import decode_path, display_name, encode_path
 
 
 def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:

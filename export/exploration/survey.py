@@ -1,7 +1,7 @@
 """What the recordings of corpora are like, as tables: one row a clip, and what is counted over these rows.
 
 Each clip is decoded once, at its own rate, as the tagger decodes it, and mixed down to one channel. Levels are dBFS of
-the mean square, DC offsets shares of full scale. Names are text as in sertag's tables (`sertag.names.encode_path`).
+the mean square, DC offsets shares of full scale. Names are text as in sertag's tables (`sertag.text.encode_path`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from export.corpora.clips import Clip, Corpus
 from export.progress import Report
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
-from sertag.names import encode_path
+from sertag.text import encode_path
 
 QUIET_DBFS = -50.0  # an eighth of RAVDESS is under it, no clip of TESS or EmoDB
 OFFSET = 0.01  # of full scale: a constant as strong as speech at -40 dBFS

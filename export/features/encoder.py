@@ -16,9 +16,9 @@ import onnxruntime
 
 from export.cache import cache_bytes, make_cache
 from export.errors import ExportError
-from sertag.model_file import describe
-from sertag.names import display_name
+from sertag.model.model_file import describe
 from sertag.records import FloatArray
+from sertag.text import display_name
 
 FRAMES = "frames"
 BUNDLED = "phone-deep"

@@ -33,8 +33,8 @@ from export.training.loop import Epoch
 from export.training.settings import Settings
 from export.training.splits import refuse_unknown_speakers
 from export.training.trainer import Trainer, folds_of, out_of_fold
+from sertag.model.calibration import softmax
 from sertag.records import FloatArray
-from sertag.softmax import softmax
 
 if TYPE_CHECKING:
     import keras

@@ -26,7 +26,7 @@ from export.training.fit_windows import Answers, SoftTargets
 from export.training.loop import Epoch
 from export.training.settings import Settings, run_hash
 from export.training.splits import Split, assign_folds
-from sertag.parallel import usable_cpus
+from sertag.parallel.engine import usable_cpus
 
 if TYPE_CHECKING:
     import keras

@@ -22,8 +22,8 @@ from sertag.audio.decoders.pyav import MAX_CHANNELS
 from sertag.audio.recording import Recording
 from sertag.audio.streams import open_stream, size_on_disk
 from sertag.errors import DecodeError
-from sertag.names import display_name
 from sertag.records import FloatArray, Problem
+from sertag.text import display_name
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 CLIP_LEVEL = 0.98  # of full scale; the largest value of mu-law is 0.9803, of A-law 0.984

@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 
 from sertag.audio.headerless import SUFFIXES as HEADERLESS_SUFFIXES
 from sertag.audio.unreachable import empty_folder, file_problem, folder_problem, is_passing_link
-from sertag.names import display_name
 from sertag.records import AudioFile, Problem
+from sertag.text import display_name
 
 AUDIO_SUFFIXES = frozenset(
     # What telephone systems write first, then what people export, then what archives hold. Not `.ts`, which is more

@@ -26,8 +26,8 @@ from sertag.audio.filetype import HEAD_BYTES, Content, Decoder, next_recording, 
 from sertag.audio.headerless import RawFormat, contradiction, raw_format
 from sertag.audio.streams import length, read_at
 from sertag.errors import DecodeError
-from sertag.names import display_name
 from sertag.records import Problem
+from sertag.text import display_name
 
 _MEASURES: dict[str, Callable[..., Layout]] = {
     "wav": riff_layout,

@@ -16,8 +16,8 @@ from sertag.audio.decoders.reader import BrokenError, Reader
 from sertag.audio.decoders.sndfile import SndfileReader
 from sertag.audio.parts import Part, find_parts
 from sertag.errors import DecodeError
-from sertag.names import display_name
 from sertag.records import FloatArray, Problem
+from sertag.text import display_name
 
 _TOLERANCE_S = 0.25
 

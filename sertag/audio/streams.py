@@ -14,7 +14,7 @@ from bisect import bisect_right
 from typing import BinaryIO
 
 from sertag.errors import DecodeError
-from sertag.names import display_name
+from sertag.text import display_name
 
 _STDIN_IN_MEMORY_BYTES, _STDIN_BYTES = 64 << 20, 16 << 30  # more than a day of stereo at 48 kHz
 _PIECE_BYTES = 1 << 20

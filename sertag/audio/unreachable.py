@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import os
 
-from sertag.names import display_name
 from sertag.records import Problem
+from sertag.text import display_name
 
 # A dangling link of such a name was a document, not a folder of recordings; any other may have been one.
 _DOCUMENT_SUFFIXES = frozenset(

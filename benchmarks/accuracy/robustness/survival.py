@@ -1,6 +1,6 @@
 """How many labels of a model file survive what recordings go through: windows of clips or calls, before and after.
 
-Both times the recording goes through `sertag.pipeline.tag_file`, so windows and speech activity are the
+Both times the recording goes through `sertag.tagging.pipeline.tag_file`, so windows and speech activity are the
 tagger's own.
 """
 
@@ -24,10 +24,10 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
-from sertag.model import Model
-from sertag.output import Output
-from sertag.pipeline import tag_file
+from sertag.model.session import Model
 from sertag.records import FAILURES, AudioFile, FloatArray, Options
+from sertag.storage.atomic_output import Output
+from sertag.tagging.pipeline import tag_file
 
 ROBUSTNESS = "robustness.json"
 _EACH_CHANNEL = Options(min_confidence=0.0)

@@ -18,7 +18,7 @@ from sertag.audio.filetype import Content, Decoder
 from sertag.audio.parts import Part
 from sertag.audio.streams import Spliced, length
 from sertag.errors import DecodeError
-from sertag.names import display_name
+from sertag.text import display_name
 
 _SNDFILE_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x40, 0x55, 0xFFFE)  # format tags of WAV that it reads
 

@@ -20,7 +20,7 @@ from export.cli import console
 from export.corpora.clips import Clip, Corpus
 from export.errors import ExportError
 from export.recipes import RECIPES
-from sertag.model import load
+from sertag.model.session import load
 from tests.corpora import make_files, own
 from tests.export_command import run_export
 from tests.training import one_process

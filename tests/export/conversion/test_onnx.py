@@ -30,12 +30,12 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.encoder import Encoder, cut_out
 from sertag.errors import ModelError, OutputError
-from sertag.model import load
-from sertag.onnx_file import read_metadata
-from sertag.pipeline import tag_file
-from sertag.probe import check
+from sertag.model.onnx_file import read_metadata
+from sertag.model.session import load
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
+from sertag.tagging.pipeline import tag_file
+from sertag.tagging.probe import check
 
 FEATURES = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
 SPEC = tiny_spec(FEATURES, window_s=1.0, min_speech_s=0.1)

@@ -19,10 +19,10 @@ from export.corpora.labels import KNOWN, LABELS
 from export.corpora.layouts import LAYOUTS
 from export.corpora.loading import find_corpora, load, relabel
 from export.errors import ExportError
-from sertag.features import FrameStream, coefficients
-from sertag.model import load as load_model
+from sertag.features.mfcc import FrameStream, coefficients
+from sertag.features.vad import detect
+from sertag.model.session import load as load_model
 from sertag.spec import FeatureSpec
-from sertag.speech import detect
 from tests.audio_files import encoded, tones
 from tests.conftest import speech_like
 from tests.corpora import make_files

@@ -12,8 +12,8 @@ from export.evaluation import call_calibration
 from export.evaluation.call_calibration import ORDINARY_SHARE, calibrate, mixture_weights, shifted
 from export.evaluation.calls import row, simulate
 from export.recipes.phone import RECIPE
-from sertag.segments import is_clear
-from sertag.softmax import softmax
+from sertag.model.calibration import softmax
+from sertag.tagging.segments import is_clear
 from tests.pools import synthetic_pool
 
 SPEC = RECIPE.bare_spec()

@@ -17,7 +17,7 @@ from export.corpora.loading import find_corpora
 from export.errors import ExportError
 from export.evaluation.evaluate import Evaluation, evaluate
 from export.evaluation.predict_clips import Answer
-from sertag.model import Model, load
+from sertag.model.session import Model, load
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
 from tests.conftest import RATE_HZ, speech_like
 from tests.onnx_models import tiny_spec, write_model

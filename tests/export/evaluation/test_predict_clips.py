@@ -11,7 +11,7 @@ import soundfile
 
 from export.corpora.clips import Clip
 from export.evaluation.predict_clips import Line, tag_clip, tag_clips
-from sertag.model import load
+from sertag.model.session import load
 from tests.conftest import RATE_HZ, speech_like
 
 PLAIN, PHONE = Line(phone=False, seed=1), Line(phone=True, seed=1)

@@ -18,10 +18,10 @@ from export.features import clip_windows
 from export.features.clip_windows import CLEAN, CONDITIONS, PHONE, ClipData, Job, Windows, prepare_clips, tagged_windows
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from sertag.model import load
-from sertag.pipeline import tag_file
+from sertag.model.session import load
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
+from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
 from tests.limits import largest_file
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model

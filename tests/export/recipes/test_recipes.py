@@ -34,10 +34,10 @@ from export.recipes.base import Recipe, Task, restrict_labels
 from export.training.experiment import LINES_SEED, Experiment, Trial
 from export.training.fit_clip import answers
 from export.training.splits import splits
-from sertag.model import Model, Prediction, load
-from sertag.pipeline import tag_file
-from sertag.pitch import VOICING
+from sertag.features.pitch import VOICING
+from sertag.model.session import Model, Prediction, load
 from sertag.records import AudioFile, Options, Statistics
+from sertag.tagging.pipeline import tag_file
 from tests.training import untraced
 
 WHOLE_CLIP = Options("mix", min_confidence=0.0)

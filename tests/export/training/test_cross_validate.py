@@ -36,11 +36,11 @@ from export.training.experiment import Experiment
 from export.training.fit_windows import UNKNOWN
 from export.training.settings import Settings
 from export.training.trainer import Trainer, folds_of, out_of_fold
-from sertag.model import load
-from sertag.model_file import describe
-from sertag.pipeline import tag_file
-from sertag.probe import check
+from sertag.model.model_file import describe
+from sertag.model.session import load
 from sertag.records import AudioFile, Options
+from sertag.tagging.pipeline import tag_file
+from sertag.tagging.probe import check
 from tests.encoders import write_encoder
 from tests.export_command import run_export
 from tests.limits import largest_file

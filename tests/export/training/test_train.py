@@ -41,12 +41,12 @@ from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
 from export.training.experiment import Experiment
 from export.training.train import Report, Settings, run_name, train
-from sertag.model import load
-from sertag.model_file import describe
-from sertag.pipeline import tag_file
-from sertag.probe import check
+from sertag.model.model_file import describe
+from sertag.model.session import load
 from sertag.records import AudioFile, Options
 from sertag.spec import FeatureSpec
+from sertag.tagging.pipeline import tag_file
+from sertag.tagging.probe import check
 from tests.export_command import run_export
 from tests.training import one_process, small_phone, untraced
 

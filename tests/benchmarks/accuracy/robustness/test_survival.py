@@ -17,9 +17,9 @@ from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from sertag.model import Model, load
-from sertag.pipeline import tag_file
+from sertag.model.session import Model, load
 from sertag.records import AudioFile, FloatArray, Options
+from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
 from tests.corpora import clips_of, emovo
 

@@ -1,0 +1,245 @@
+"""The command line: what can be typed, and what a mistake in typing is answered. The only module that imports click.
+
+Everything heavy is imported inside the commands, so that `--help` and completion answer at once. Settings come from
+flags, then `SERTAG_*` variables, then the file of `--config`, then the user's own configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sertag import __version__, signals
+from sertag.cli.params import (
+    Channels,
+    DefaultGroup,
+    Group,
+    Names,
+    Number,
+    TagCommand,
+    complete_model,
+    load_config,
+)
+from sertag.errors import Exit
+from sertag.tables.formats import FORMATS
+
+if TYPE_CHECKING:
+    from sertag.model.session import Model
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic only since click 8.5
+
+_CONTEXT = {"max_content_width": 100}
+# The numerical libraries would start a thread for each processor in each worker; sertag is parallel over files instead.
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@click.group(cls=DefaultGroup, context_settings=_CONTEXT, options_metavar="", subcommand_metavar="[OPTIONS] PATHS...")
+def cli() -> None:
+    """Tag call recordings with emotions: one row for every file and channel.
+
+    PATHS are files, directories, which are searched, or - for audio on standard input. Every option can also be set
+    by an environment variable (SERTAG_JOBS=4) or in a configuration file (jobs = 4).
+    """
+
+
+@cli.command(
+    cls=TagCommand,
+    context_settings=_CONTEXT | {"auto_envvar_prefix": "SERTAG"},
+    short_help="Tag recordings (the default).",
+)
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option(
+    "-o",
+    "--out",
+    default="-",
+    metavar="FILE",
+    help="Result table; the suffix decides the format: .csv .tsv "
+    ".json .jsonl .parquet. - is standard output: a table on a terminal, CSV in a pipe.  [default: -]",
+)
+@click.option("-f", "--format", type=click.Choice(FORMATS), help="Format of the result table, overrides the suffix.")
+@click.option("--segments", metavar="FILE", help="Second table: one row per window, format from its suffix.")
+@click.option("--summary", metavar="FILE", help="JSON summary of the run.")
+@click.option("--files-from", metavar="FILE", help="Read paths from a list, one a line; - is standard input.")
+@click.option("-0", "--null", is_flag=True, help="The list, and the output of --dry-run, is NUL-separated.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="GLOB",
+    help="In directories, take files that match, whatever their suffix; can be repeated.  [default: audio suffixes]",
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="In directories, leave out what matches; repeatable.")
+@click.option(
+    "--channels",
+    type=Channels(),
+    default="split",
+    help="One row per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
+)
+@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
+@click.option("--only-role", metavar="NAME", help="Score that role alone; the others get no rows.")
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME|FILE",
+    help="Bundled model or an .onnx file of yours.  [default: phone]",
+    shell_complete=complete_model,
+)
+@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
+@click.option(
+    "--min-confidence",
+    type=Number(least=0, most=1),
+    metavar="X",
+    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes.  [default: the processors this process may use]",
+)
+@click.option(
+    "--timeout",
+    type=Number(over=0),
+    default=3600.0,
+    metavar="SECONDS",
+    help="A file that takes longer is given up, a `failed` row.  [default: 3600]",
+)
+@click.option(
+    "--raw",
+    metavar="FORMAT[:RATE[:CHANNELS]]",
+    help="Files without a header are samples of that kind, whatever their suffix: ulaw, alaw, s16le, gsm, vox, g722, "
+    "…  [default: by the suffix, as .ulaw or .sln16]",
+)
+@click.option(
+    "--max-duration",
+    type=Number(over=0),
+    default=86400.0,
+    metavar="SECONDS",
+    help="A longer recording is a `failed` row.  [default: 86400, a day]",
+)
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    help="Take the rows of files that have not changed from the journal beside --out, where every run keeps what "
+    "it has finished.  [default: resume]",
+)
+@click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
+@click.option("--dry-run", is_flag=True, help="List what would be tagged, count what would be reused, and do nothing.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    is_eager=True,
+    callback=load_config,
+    help="TOML file with long option names "
+    "as keys. Flags and SERTAG_* variables come first; $XDG_CONFIG_HOME/sertag/config.toml comes last.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No messages but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="More messages, with tracebacks.")
+@click.option("--log-file", metavar="FILE", help="Append all messages to a file.")
+@click.option("--log-format", type=click.Choice(("text", "json")), default="text", help="Of messages.  [default: text]")
+@click.option("--progress/--no-progress", default=None, help="Show progress on stderr.  [default: on a terminal]")
+@click.option("--bom", is_flag=True, help="Begin CSV and TSV with a byte-order mark, for spreadsheets.")
+@click.version_option(__version__, message="sertag %(version)s")
+def tag(**given: Any) -> None:
+    """Tag recordings with emotions: one row for every file and channel."""
+    from sertag.run.batch import run
+    from sertag.run.settings import Request, RequestError
+
+    del given["config"]  # its callback has put the settings where the other options found them
+    try:
+        code = run(Request(**given))
+    except RequestError as error:
+        raise click.UsageError(str(error)) from error
+    except BrokenPipeError:  # `head` has seen enough: silently, as `cat` ends
+        code = Exit.READER_LEFT
+    click.get_current_context().exit(int(code))
+
+
+@cli.group(cls=Group)
+def models() -> None:
+    """Look at bundled models and model files."""
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the bundled models, and what each may be used for."""
+    from sertag.model import model_file
+
+    for name in model_file.bundled():
+        found = model_file.describe(name)
+        default = " (default)" if name == model_file.DEFAULT_MODEL else ""
+        megabytes = os.path.getsize(found.path) / 1e6
+        click.echo(f"{name}{default}: version {found.spec.version}, {megabytes:.1f} MB, {', '.join(found.spec.labels)}")
+        click.echo(f"  {found.spec.licence}")
+
+
+@models.command()
+@click.argument("model", shell_complete=complete_model)
+def info(model: str) -> None:
+    """Show what a model file says of itself, as JSON."""
+    import json
+
+    from sertag.spec import to_json
+
+    loaded = _load_model(model)
+    document = {"file": loaded.path, "sha256": loaded.sha256} | json.loads(to_json(loaded.spec))
+    click.echo(json.dumps(document, indent=2))
+
+
+@models.command()
+@click.argument("model", shell_complete=complete_model)
+def check(model: str) -> None:
+    """Recompute the probe inside a model file and compare."""
+    from sertag.tagging import probe
+
+    problems = probe.check(_load_model(model))
+    for problem in problems:
+        click.echo(f"error: {model}: {problem}", err=True)
+    if problems:
+        click.get_current_context().exit(int(Exit.MODEL))
+    click.echo(f"{model}: sound")
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    For bash: eval "$(sertag completion bash)" in ~/.bashrc.
+    """
+    from click.shell_completion import get_completion_class
+
+    complete = get_completion_class(shell)
+    if complete is None:
+        raise click.UsageError(f"no completion for {shell}")
+    script = complete(cli, {}, "sertag", "_SERTAG_COMPLETE")
+    # Not `source()`, which for bash runs bash to look at its version.
+    click.echo(script.source_template % script.source_vars())
+
+
+def main() -> None:
+    """Entry point of the `sertag` command."""
+    for name in _THREAD_VARIABLES:  # before numpy is loaded, which reads them once
+        os.environ.setdefault(name, "1")
+    try:
+        signals.install()
+        cli.main(prog_name="sertag")
+    except signals.Stopped as stop:
+        signals.ignore()
+        sys.exit(stop.exit_code)
+
+
+def _load_model(name: str) -> Model:
+    from sertag.errors import ModelError
+    from sertag.model.session import load
+
+    try:
+        return load(name)
+    except ModelError as error:
+        click.echo(f"error: {error}", err=True)
+        click.get_current_context().exit(int(Exit.MODEL))

@@ -1,0 +1,98 @@
+"""Settings from TOML files: which files, which keys, and messages that name file, key and the nearest known key.
+
+Used by `cli`. The keys are the long option names of `sertag tag`; a file is checked whole, so that a mistake is found
+before any work begins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sertag.errors import SertagError
+from sertag.text import display_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class ConfigError(SertagError):
+    """A configuration file cannot be used."""
+
+
+def user_file() -> Path | None:
+    """The user's own configuration, `sertag/config.toml` under `$XDG_CONFIG_HOME`; None where there is none."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG specification has relative values ignored.
+    base = Path(folder) if os.path.isabs(folder) else Path("~/.config")
+    try:
+        path = base.expanduser() / "sertag" / "config.toml"
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):  # no home directory, or one that may not be read
+        return None
+
+
+def read(path: str | Path, *, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Read one file and check its keys and types.
+
+    Args:
+        path: of a TOML file.
+        kinds: key to the types that its value may have.
+
+    Returns:
+        Key to value, keys spelled as in `kinds`.
+
+    Raises:
+        ConfigError: unreadable, not TOML, an unknown key, a value of the wrong type.
+    """
+    name = display_name(str(path))
+    try:
+        with open(path, "rb") as stream:
+            document = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"{name}: {error.strerror or error}", code="bad_config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}", code="bad_config") from error
+    settings = {}
+    for key, value in document.items():
+        known = key.replace("_", "-")
+        if known not in kinds:
+            raise ConfigError(f"{name}: unknown key {key!r}{_nearest(known, kinds)}", code="bad_config")
+        if not _fits(value, kinds[known]):
+            expected = " or ".join(_TYPE_NAMES[kind] for kind in kinds[known])
+            found = f"{value!r} ({_type_name(value)})"
+            raise ConfigError(f"{name}: key {key!r} is {found}, expected {expected}", code="bad_config")
+        settings[known] = value
+    return settings
+
+
+_TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    list: "a list of strings",
+}
+
+
+def _nearest(key: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
+    near = difflib.get_close_matches(key, kinds, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(sorted(kinds))}"
+
+
+def _fits(value: object, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):  # which Python counts among the integers
+        return bool in kinds
+    if isinstance(value, list):
+        return list in kinds and all(isinstance(item, str) for item in value)
+    return isinstance(value, kinds) or (isinstance(value, int) and float in kinds)
+
+
+def _type_name(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}") if not isinstance(value, list) else "a list"

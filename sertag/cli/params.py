@@ -1,0 +1,171 @@
+"""Kinds of commands and parameters: what a value may be, and where settings come from besides the command line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sertag.errors import Exit
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic only since click 8.5
+
+_EXAMPLES = """\
+Examples:
+  sertag ./calls --out results.csv
+  sertag ./calls --out results.csv --roles agent,customer --segments windows.csv
+  sertag ./calls --out results.csv --roles agent,customer --only-role customer
+  find /rec -name '*.wav' -print0 | sertag --files-from - -0 --format jsonl
+  sox in.wav -t wav - | sertag - --format json
+"""
+
+
+class TagCommand(click.Command):
+    """The main command, whose help begins with examples too."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples, then the help."""
+        formatter.write(f"{_EXAMPLES}\n")
+        super().format_help(ctx, formatter)
+
+
+class Group(click.Group):
+    """A group that, without arguments, is a usage error whatever the version of click."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help and end with the code of a usage error where there are no arguments."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(int(Exit.USAGE))
+        return super().parse_args(ctx, args)
+
+
+class DefaultGroup(Group):
+    """A group that takes what is not one of its commands as arguments of its first command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default command in front."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [self._default.name or "", *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands and the options of the default one."""
+        return [*super().shell_complete(ctx, incomplete), *self._default.shell_complete(ctx, incomplete)]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples, then the help."""
+        formatter.write(f"{_EXAMPLES}\n")
+        super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the default command, then the commands."""
+        self._default.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    @property
+    def _default(self) -> click.Command:
+        return next(iter(self.commands.values()))
+
+
+class Channels(_ParamType):
+    """`split`, `mix` or the number of a channel."""
+
+    name = "split|mix|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        if value in ("split", "mix"):
+            return value
+        if str(value).isascii() and str(value).isdigit():
+            return int(value)
+        self.fail(f"{value!r} is not split, mix or the number of a channel, counted from 0", param, ctx)
+
+
+class Names(_ParamType):
+    """Names with commas between them."""
+
+    name = "A,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        names = value.split(",") if isinstance(value, str) else value
+        stripped = tuple(name.strip() for name in names)
+        if not all(stripped):
+            self.fail(f"{value!r} has an empty name", param, ctx)
+        return stripped
+
+
+class Number(_ParamType):
+    """A finite number within limits."""
+
+    name = "number"
+
+    def __init__(self, *, over: float = -math.inf, least: float = -math.inf, most: float = math.inf) -> None:
+        self._over, self._least, self._most = over, least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > self._over and self._least <= number <= self._most):
+            wanted = "a number over 0" if self._over == 0 else f"a number from {self._least:g} to {self._most:g}"
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
+        return number
+
+
+def load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Put the settings of the configuration files where click looks after flags and environment."""
+    if ctx.resilient_parsing:  # completion must not fail on a bad file
+        return value
+    from sertag.cli import config
+
+    options = {option.opts[-1].lstrip("-"): option for option in ctx.command.params if _is_setting(option)}
+    files = [str(path) for path in (config.user_file(), value) if path is not None]
+    settings: dict[str, Any] = {}
+    for file in files:
+        try:
+            found = config.read(file, kinds={name: _toml_kinds(option) for name, option in options.items()})
+        except config.ConfigError as error:
+            raise click.UsageError(str(error), ctx) from error
+        for name, setting in found.items():
+            try:
+                options[name].type_cast_value(ctx, setting)
+            except click.BadParameter as error:
+                raise click.UsageError(f"{file}: key {name!r}: {error.message}", ctx) from error
+            settings[options[name].name or ""] = setting
+    ctx.default_map = settings
+    return value
+
+
+def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of bundled models that begin so."""
+    from click.shell_completion import CompletionItem
+
+    from sertag.model.session import bundled
+
+    return [CompletionItem(name) for name in bundled() if name.startswith(incomplete)]
+
+
+def _is_setting(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and parameter.name not in ("config", "help")
+
+
+def _toml_kinds(parameter: click.Parameter) -> tuple[type, ...]:
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return (bool,)
+    if parameter.multiple or isinstance(parameter.type, Names):
+        return (list, str) if isinstance(parameter.type, Names) else (list,)
+    if isinstance(parameter.type, Channels):
+        return (str, int)
+    if isinstance(parameter.type, Number):
+        return (float,)
+    return (int,) if isinstance(parameter.type, click.IntRange) else (str,)

@@ -1,0 +1,1 @@
+"""Windows to probabilities: the model file and ONNX Runtime."""

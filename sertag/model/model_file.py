@@ -1,0 +1,107 @@
+"""A model file as it lies on the disk: which one is meant, its digest, what it says of itself.
+
+Beside the line: nothing is run here and no runtime is loaded, so this is cheap, and safe with a file from anywhere.
+`model` opens what was found here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from sertag.errors import ModelError, SpecError
+from sertag.model.onnx_file import MOST_BYTES, read_metadata
+from sertag.spec import SPEC_KEY, ModelSpec, from_json
+
+DEFAULT_MODEL = "phone-deep"
+EXPORT_HINT = "export it with `python -m export convert`, which writes the specification into the file"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file that describes itself.
+
+    Attributes:
+        path: of the file.
+        sha256: of its bytes, hexadecimal.
+        spec: what the file says of itself.
+    """
+
+    path: str
+    sha256: str
+    spec: ModelSpec
+
+
+def describe(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
+    """Look at a model file; whether its graph does what it says is known only when it is loaded.
+
+    Args:
+        name_or_path: as for `model.load`.
+
+    Raises:
+        ModelError: no such model, unreadable, not an ONNX file, or one that may do harm.
+        SpecError: no specification, or not a valid one.
+
+    >>> describe("phone").spec.features.rate_hz
+    8000
+    """
+    path, content = read(name_or_path)
+    return described(path, content)
+
+
+def read(name_or_path: str) -> tuple[str, bytes]:
+    """Path and bytes of a bundled model, or of a file; a name that is bundled wins.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    names = bundled()
+    path = str(_folder() / f"{name_or_path}.onnx") if name_or_path in names else name_or_path
+    try:
+        return path, _content(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        message = f"model {name_or_path!r}: {reason}; expected a path to an .onnx file or one of: {', '.join(names)}"
+        raise ModelError(message, code="no_model") from error
+
+
+def described(path: str, content: bytes) -> ModelFile:
+    """What the bytes of a model file say; the errors are those of `describe`."""
+    metadata = read_metadata(content, source=path)
+    if SPEC_KEY not in metadata:
+        found = sorted(metadata) or "no metadata"
+        message = f"{path}: the model does not describe itself: no {SPEC_KEY} in its metadata ({found})"
+        raise SpecError(f"{message}; {EXPORT_HINT}", code="no_spec")
+    spec = from_json(metadata[SPEC_KEY], source=path)
+    return ModelFile(path, hashlib.sha256(content).hexdigest(), spec)
+
+
+def bundled() -> list[str]:
+    """Names of the models in the package.
+
+    >>> DEFAULT_MODEL in bundled()
+    True
+    """
+    return sorted(item.stem for item in _folder().iterdir() if item.suffix == ".onnx")
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("sertag"))) / "models"
+
+
+def _content(path: str) -> bytes:
+    """All bytes of a regular file; anything else could block, or never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(21, "Is a directory")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size > MOST_BYTES:
+            raise ValueError(f"it has {status.st_size} bytes, an ONNX file {MOST_BYTES} at most")
+        return stream.read(MOST_BYTES + 1)

@@ -1,0 +1,262 @@
+"""A run from a request to an exit code: the line of stations with its outputs, journal, messages and counts around it.
+
+Used by `cli`. At its end, first every output is brought to the disk, then all are moved into place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from logging import DEBUG, ERROR, INFO, Logger
+from typing import Any
+
+from sertag import __version__, signals
+from sertag.errors import Exit, ModelError, OutputError, SertagError
+from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
+from sertag.parallel import engine
+from sertag.parallel.worker import Worker
+from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.run import resume
+from sertag.run.dry_run import dry_run
+from sertag.run.inputs import can_be_read_again, inputs, nothing_found
+from sertag.run.log import to_stderr_and_file
+from sertag.run.settings import Request, RequestError, check, segments_format, table_format
+from sertag.run.summary import Remarks, Tally, document, last_line
+from sertag.storage import lock
+from sertag.storage.atomic_output import Output
+from sertag.storage.journal import Journal
+from sertag.tables.columns import Origin
+from sertag.tables.formats import Format
+from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
+from sertag.text import display_name, display_text
+
+_CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
+
+
+def run(request: Request) -> Exit:
+    """Do what a request says.
+
+    Args:
+        request: of the user.
+
+    Returns:
+        The exit code; everything there is to say has been said.
+
+    Raises:
+        RequestError: the settings contradict each other; nothing was done.
+        Stopped: a signal ended the run.
+        BrokenPipeError: nobody reads standard output any more.
+    """
+    check(request)
+    level = DEBUG if request.verbose else ERROR if request.quiet else INFO
+    try:
+        with to_stderr_and_file(level=level, log_file=request.log_file, log_format=request.log_format) as logger:
+            return _logged(request, logger)
+    except OutputError as error:  # of the log file; there is no other place to say it
+        sys.stderr.write(f"error: {error}\n")
+        return Exit.OUTPUT
+
+
+def _logged(request: Request, logger: Logger) -> Exit:
+    """Run, and turn whatever ends the run early into one message and its exit code."""
+    try:
+        return dry_run(request, logger) if request.dry_run else _tag(request, logger)
+    except (BrokenPipeError, RequestError):
+        raise
+    except SertagError as error:
+        logger.error("%s", display_text(str(error)))
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
+    except signals.Stopped as stop:
+        more = "; the same command goes on from here" if request.journal and request.resume else ""
+        logger.error("stopped by %s; the output files are as they were%s", stop.signum.name, more)
+        raise
+    except Exception as error:
+        # 1 stands for failures that have no code of their own; the traceback is for -v and the log file.
+        message = display_text(f"{type(error).__name__}: {error}")
+        logger.error("%s; this is a fault of sertag, please report it (-v shows where)", message, exc_info=True)
+        return Exit.SOME_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run works with.
+
+    Attributes:
+        request: of the user.
+        formats: of the result table and of the table of windows.
+        logger: for messages.
+        model: its file; workers load it.
+        journal: None where the table is no file that stays.
+        ahead: workers that are loading already.
+        tally: of what has come out.
+    """
+
+    request: Request
+    formats: tuple[Format, Format | None]
+    logger: Logger
+    model: ModelFile
+    journal: Journal | None
+    ahead: list[Worker]
+    tally: Tally
+
+    @property
+    def jobs(self) -> int:
+        return self.request.jobs or engine.usable_cpus()
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
+
+
+def _tag(request: Request, logger: Logger) -> Exit:
+    formats = _formats(request)
+    with ExitStack() as held:
+        if request.lock is not None:
+            held.enter_context(lock.hold(request.lock, of=request.out))
+        files = inputs(request, empty_folders=resume.has_journal(request))
+        first = list(islice(files, engine.FEW_FILES))
+        if not first:
+            logger.error("%s", nothing_found(request))
+            return Exit.NOTHING_TAGGED
+        model = describe(request.model or DEFAULT_MODEL)
+        journal = resume.open_journal(request, model=model, logger=logger)
+        files = resume.present(chain(first, files), journal)
+        first = list(islice(files, engine.FEW_FILES))
+        if not first:
+            logger.error("%s", nothing_found(request))
+            return Exit.NOTHING_TAGGED
+        ahead: list[Worker] = []
+        held.callback(engine.end, ahead)
+        if journal is None or journal.is_empty:  # else nobody knows yet how many files are new
+            engine.start(first, jobs=request.jobs, ahead=ahead)
+        if journal is not None:
+            held.enter_context(journal)
+        run = _Run(request, formats, logger, model, journal, ahead, Tally(failures=_failures(request)))
+        exit_code = _write(run, chain(first, files))
+    where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
+    logger.info("%s", last_line(run.tally, where=where))
+    return exit_code
+
+
+def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
+    """Tag everything and put the outputs in place."""
+    remarks = Remarks(run.logger, failures=_failures(run.request), roles=run.request.roles)
+    with ExitStack() as opened:
+        outputs = _outputs(run.request, opened)
+        tables = [opened.enter_context(table) for table in _tables(run, outputs)]
+        show = opened.enter_context(_progress(run))
+        for result, reused in opened.enter_context(_results(run, files)):
+            remarks.about(result, reused=reused)
+            for table in tables:
+                table.add(result)
+            run.tally.add(result, reused=reused)
+            show()
+        _tidy(run)
+        signals.ignore()  # the work is done; moving the outputs into place is short and must not be cut in two
+        exit_code = _exit_code(run.tally)
+        if "--summary" in outputs:
+            finish_json(outputs["--summary"], _summary(run, exit_code))
+    return exit_code
+
+
+def _formats(request: Request) -> tuple[Format, Format | None]:
+    out = table_format(request, terminal=_is_terminal(sys.stdout))
+    return out, None if request.segments is None else segments_format(request.segments)
+
+
+def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
+    """Open all outputs; they are put in place in the opposite order, the summary last: what it tells of is there."""
+    named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
+    return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
+
+
+def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextManager[Table]]:
+    fmt, segments_fmt = run.formats
+    if fmt == "table":
+        from sertag.tables.terminal import open_screen_table
+
+        yield open_screen_table(outputs["--out"])
+    else:
+        yield open_table(outputs["--out"], fmt=fmt, view=results_view(run.origin), bom=run.request.bom)
+    if segments_fmt is not None:
+        view = segments_view(run.origin)
+        yield open_table(outputs["--segments"], fmt=segments_fmt, view=view, bom=run.request.bom)
+
+
+@contextmanager
+def _progress(run: _Run) -> Iterator[Any]:
+    """Yields what is to be called after each file."""
+    request = run.request
+    shown = request.progress
+    if shown is None:
+        # Rows that run over the same screen would tear the line apart.
+        mixed = request.out == "-" and _is_terminal(sys.stdout) and run.formats[0] != "table"
+        shown = _is_terminal(sys.stderr) and not request.quiet and not mixed
+    if not shown:
+        yield lambda: None
+        return
+    from sertag.run.progress import Progress
+
+    countable = can_be_read_again(request)
+    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
+        yield progress.advance
+
+
+@contextmanager
+def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[FileResult, bool]]]:
+    """Yields the results; whatever ends the block early ends the work."""
+
+    def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
+        request = run.request
+        return engine.tag_all(
+            new,
+            model=run.model,
+            options=request.options,
+            jobs=request.jobs,
+            timeout_s=request.timeout,
+            done=done,
+            ahead=run.ahead,
+        )
+
+    results = resume.results(files, journal=run.journal, tag=tag)
+    try:
+        yield results
+    except BaseException:
+        signals.ignore()  # if it was one, it has arrived; what follows must not be cut in two
+        if isinstance(results, Generator):
+            results.close()
+        raise
+
+
+def _tidy(run: _Run) -> None:
+    try:
+        if run.journal is not None:
+            run.journal.tidy()
+    except OutputError as error:  # it is as long as before, and as good
+        run.logger.warning("%s", display_text(str(error)))
+
+
+def _failures(request: Request) -> frozenset[Status]:
+    return STRICT_FAILURES if request.strict else FAILURES
+
+
+def _exit_code(tally: Tally) -> Exit:
+    if tally.failed_inputs == tally.inputs:
+        return Exit.NOTHING_TAGGED
+    return Exit.SOME_FAILED if tally.failed_rows else Exit.OK
+
+
+def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
+    request = run.request
+    decided = {"strict": request.strict, "timeout_s": request.timeout}
+    params = resume.parameters(request.options, run.model.spec) | decided
+    return document(
+        run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
+    )
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()

@@ -1,0 +1,73 @@
+"""What a run would do, without doing it: names on standard output for the next program, the rest for people.
+
+Used by `run`. As with `rsync -n`, what would be left alone is listed only for `-v`, among the messages.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from logging import Logger
+
+from sertag.errors import Exit
+from sertag.model.model_file import DEFAULT_MODEL, describe
+from sertag.records import AudioFile, Problem
+from sertag.run import resume
+from sertag.run.inputs import inputs, nothing_found
+from sertag.run.settings import Request
+from sertag.run.summary import plural
+from sertag.storage.atomic_output import Output
+from sertag.storage.journal import Journal
+from sertag.text import display_name
+
+
+def dry_run(request: Request, logger: Logger) -> Exit:
+    """List what would be tagged, count what would be reused.
+
+    Args:
+        request: of the user.
+        logger: for messages.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ModelError: there is a journal, and the model whose rows it could hold cannot be used.
+        OutputError: standard output cannot be written, or the journal not be read.
+    """
+    journal = _journal(request, logger)
+    new = reused = 0
+    with Output("-") as output, journal or nullcontext():
+        for file in resume.present(inputs(request, empty_folders=journal is not None), journal):
+            if journal is not None and resume.is_known(file, journal):
+                reused += 1
+                logger.debug("%s: has not changed, would be reused", display_name(file.path))
+                continue
+            new += 1
+            _list(file, output, end=b"\0" if request.null else b"\n")
+            if file.problem is not None:
+                reused += _warn(file, file.problem, journal, logger)
+    if new + reused == 0:
+        logger.error("%s", nothing_found(request))
+        return Exit.NOTHING_TAGGED
+    logger.info("%s would be tagged, %s reused", plural(new, "file"), f"{reused:,}")
+    return Exit.OK
+
+
+def _journal(request: Request, logger: Logger) -> Journal | None:
+    if not resume.has_journal(request):  # then the model does not matter
+        return None
+    return resume.open_journal(request, model=describe(request.model or DEFAULT_MODEL), logger=logger)
+
+
+def _warn(file: AudioFile, problem: Problem, journal: Journal | None, logger: Logger) -> int:
+    """Say what is wrong with a file, and how much stays in the table because of that."""
+    kept = 0 if journal is None else sum(1 for _ in resume.kept(file, journal))
+    message = resume.with_count(problem, kept).message
+    logger.warning("%s", message, extra={"per_file": True, "path": file.path})
+    return kept
+
+
+def _list(file: AudioFile, output: Output, *, end: bytes) -> None:
+    # The next program is to open these files, so it gets their names as they are, not as tables have them.
+    output.write((display_name(file.path).encode() if output.terminal else os.fsencode(file.path)) + end)

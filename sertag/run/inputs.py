@@ -1,0 +1,178 @@
+"""Which recordings a run is about: its paths and its list of paths, in whatever encoding the list was written."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain
+from typing import BinaryIO
+
+from sertag.audio.discover import discover
+from sertag.errors import SertagError
+from sertag.records import AudioFile
+from sertag.run.settings import Request, RequestError, own_files
+from sertag.text import display_name
+
+
+def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFile]:
+    """The recordings of a request, found while they are asked for.
+
+    Args:
+        request: of the user.
+        empty_folders: arguments and links that lead to empty folders are told too, with a problem.
+
+    Raises:
+        RequestError: the list cannot be read.
+
+    >>> [file.path for file in inputs(Request(paths=("-",)))]
+    ['-']
+    """
+    return discover(
+        _paths(request),
+        include=request.include,
+        exclude=request.exclude,
+        is_output=own_files(request),
+        empty_folders=empty_folders,
+    )
+
+
+def nothing_found(request: Request) -> str:
+    """What to say where there is no recording.
+
+    >>> nothing_found(Request(paths=("a", "b", "c", "d"))).partition(";")[0]
+    'no audio found in a, b, c, …'
+    """
+    given = [*request.paths, *([f"the list {request.files_from}"] if request.files_from else [])]
+    names = ", ".join(map(display_name, given[:3])) + (", …" if len(given) > 3 else "")
+    advice = "directories are searched for audio suffixes, or for --include"
+    return f"no audio found in {names}; {advice}; output files are left as they were"
+
+
+def can_be_read_again(request: Request) -> bool:
+    """Whether `inputs` can be called a second time; a list that is no regular file is gone once it was read.
+
+    >>> can_be_read_again(Request(paths=(), files_from="-"))
+    False
+    """
+    return request.files_from is None or os.path.isfile(request.files_from)
+
+
+def _paths(request: Request) -> Iterator[str]:
+    yield from request.paths
+    if request.files_from is None:
+        return
+    with ExitStack() as opened:
+        try:
+            here = request.files_from == "-"
+            stream = sys.stdin.buffer if here else opened.enter_context(open(request.files_from, "rb"))
+            for path in read_list(stream, null=request.null):
+                yield "./-" if path == "-" else path  # in a list it is a file of that name, not standard input
+        except (OSError, PathListError) as error:
+            name = "-, standard input" if here else display_name(request.files_from)
+            reason = error if isinstance(error, PathListError) else error.strerror or error
+            raise RequestError(f"--files-from {name}: {reason}") from error
+
+
+_CHUNK_BYTES = 65536
+_HEAD_BYTES = 8  # four characters in UTF-16: no list of names has a zero byte at every second place
+
+_MARKS = (  # the longer ones first, of which UTF-16's is a part
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, ""),
+)
+
+
+class PathListError(SertagError):
+    """A list is not in an encoding that can be read."""
+
+
+def read_list(stream: BinaryIO, *, null: bool) -> Iterator[str]:
+    r"""Read the paths of a list, lazily.
+
+    Args:
+        stream: binary, because names are bytes.
+        null: names end with a zero byte, as `find -print0` writes them, instead of with a line end. A line ends with
+            `\n` or `\r\n`; in a list that has no `\n` at all, with `\r`.
+
+    Yields:
+        Paths as Python names them (`os.fsdecode`); empty ones are left out.
+
+    Raises:
+        PathListError: the list looks like UTF-16 without a byte-order mark, or is damaged UTF-16 or UTF-32.
+
+    >>> import io
+    >>> list(read_list(io.BytesIO(b"a.wav\r\n\n b.wav\n"), null=False))
+    ['a.wav', ' b.wav']
+    >>> list(read_list(io.BytesIO("a.wav\r\nb.wav".encode("utf-16")), null=False))
+    ['a.wav', 'b.wav']
+    """
+    chunks = _utf8(stream)
+    for name in _split(chunks, b"\0") if null else _lines(chunks):
+        if name:
+            yield os.fsdecode(name)
+
+
+def _utf8(stream: BinaryIO) -> Iterator[bytes]:
+    """The list without its byte-order mark, as it is or from UTF-16 or UTF-32."""
+    chunks = _chunks(stream)
+    head = b""
+    while len(head) < _HEAD_BYTES and (chunk := next(chunks, b"")):  # a pipe gives what is there, perhaps a byte
+        head += chunk
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            chunks = chain((head[len(mark) :],), chunks)
+            return _from_utf16(chunks, encoding) if encoding else chunks
+    _refuse_utf16(head[:_HEAD_BYTES])
+    return chain((head,), chunks)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    read = getattr(stream, "read1", stream.read)  # which does not wait for the rest of a chunk
+    while chunk := read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _from_utf16(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        message = (
+            f"begins with the byte-order mark of {encoding[:6].upper()}, but is not sound; write it again as UTF-8"
+        )
+        raise PathListError(message, code="bad_list") from error
+
+
+def _refuse_utf16(head: bytes) -> None:
+    even, odd = head[::2], head[1::2]
+    if len(head) >= 4 and any(not any(zeros) and all(others) for zeros, others in ((even, odd), (odd, even))):
+        raise PathListError("looks like UTF-16 without a byte-order mark; write it as UTF-8", code="bad_list")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    lines = _split(chunks, b"\n")
+    first, second = next(lines), next(lines, None)
+    if second is None:  # not one line end, unless they are those of old Macs
+        yield from first.split(b"\r")
+        return
+    yield from (line.removesuffix(b"\r") for line in chain((first, second), lines))
+
+
+def _split(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
+    """The names between the separators; at least one, which may be empty."""
+    rest = bytearray()
+    for chunk in chunks:
+        *names, tail = chunk.split(separator)
+        for name in names:
+            yield bytes(rest + name)
+            rest.clear()
+        rest += tail
+    yield bytes(rest)

@@ -1,0 +1,231 @@
+"""What is known is taken from the journal, what is new is tagged, and both come out in the order of the input.
+
+Used by `run`. A result is kept only if the recording was the same before and after it was read, and only if a later
+change would show: a file that was written a moment ago can be written again without another mtime (the "racy" rule of
+git). What failed is never kept, so it is tried again.
+
+Where a place cannot be looked at, nobody knows whether its recordings are as they were. What the last table had of them
+stays in the table, behind the row that says so, until the place can be looked at again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import chain
+from logging import Logger
+from typing import Any
+
+from sertag.model.model_file import ModelFile
+from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options, Problem
+from sertag.run.settings import Request
+from sertag.run.summary import plural
+from sertag.spec import ModelSpec
+from sertag.storage.journal import Journal, Key
+from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
+from sertag.text import display_name
+
+PIPELINE_VERSION = 4  # raised with every change of the code that changes a row of any recording
+
+_STDIN = "-"
+_COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
+_SECOND_NS = 1_000_000_000
+_MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
+
+
+def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
+    """What decides rows besides the recordings and the model file, with the model's defaults filled in."""
+    hop_s = spec.hop_s if options.hop_s is None else options.hop_s
+    window_floor, row_floor = spec.thresholds(options.min_confidence)
+    return asdict(options) | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
+
+
+def has_journal(request: Request) -> bool:
+    """Whether an earlier run may have left results."""
+    return request.journal is not None and os.path.exists(request.journal)
+
+
+def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journal | None:
+    """Open the journal of a run and say what is wrong with it.
+
+    Args:
+        request: of the user.
+        model: that makes the rows.
+        logger: for messages.
+
+    Returns:
+        The journal; None where the table is no file that stays.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    if request.journal is None:
+        return None
+    fingerprint = {
+        "schema": SCHEMA,
+        "pipeline": PIPELINE_VERSION,
+        "record": [CHANNEL_FIELDS, SEGMENT_FIELDS],
+        "model_sha256": model.sha256,
+        "parameters": parameters(request.options, model.spec),
+    }
+    path, name = request.journal, display_name(request.journal)
+    journal = Journal(path, fingerprint=fingerprint, folder=_folder(path), renew=not request.resume)
+    if journal.foreign:
+        message = "%s is no journal of this version of sertag; it is set aside as %s.foreign-1 or the next free number"
+        logger.warning(message, name, name)
+    if journal.damaged:
+        logger.warning("%s: %s cannot be read; their files are tagged again", name, plural(journal.damaged, "line"))
+    return journal
+
+
+def results(
+    files: Iterable[AudioFile],
+    *,
+    journal: Journal | None,
+    tag: Callable[[Iterable[AudioFile], Callable[[FileResult], None]], Iterator[FileResult]],
+) -> Iterator[tuple[FileResult, bool]]:
+    """The results of all files, from the journal where it has them.
+
+    Args:
+        files: read lazily; no path comes twice.
+        journal: takes the new results; None for none.
+        tag: tags files lazily and yields their results in order. What it is given besides the files, it calls with each
+            result as soon as that is there, so that nothing finished is lost while it waits behind a long recording.
+
+    Yields:
+        For each file in order: its result, and whether it is an old one.
+    """
+    if journal is None:
+        yield from ((result, False) for result in tag(files, lambda result: None))
+        return
+    turns = (_turn(file, journal) for file in files)
+    for first in turns:
+        waiting: OrderedDict[str, _Turn] = OrderedDict()
+        for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
+            yield from _known(waiting, journal)
+            _, turn = waiting.popitem(last=False)
+            yield from _with_kept(turn, result, journal)
+        yield from _known(waiting, journal)
+
+
+def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
+    """The files without empty folders that always were empty: of those there is nothing to say."""
+    for file in files:
+        empty = file.problem is not None and file.problem.code == "empty_folder"
+        if not empty or (journal is not None and journal.find_below(file.path)):
+            yield file
+
+
+def is_known(file: AudioFile, journal: Journal) -> bool:
+    """Whether the journal has the result of a file."""
+    return _turn(file, journal).place is not None
+
+
+def kept(file: AudioFile, journal: Journal) -> Iterator[FileResult]:
+    """What the last table had of a place that cannot be looked at."""
+    for place in _kept(_turn(file, journal), journal):
+        yield FileResult(*journal.read_file(place))
+
+
+def with_count(problem: Problem, kept: int) -> Problem:
+    """What is wrong with a place that cannot be looked at, and how many recordings stay in the table as they were."""
+    if not kept:
+        return problem
+    return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A file that waits for its turn to come out.
+
+    Attributes:
+        file: as discovered.
+        reached: it can be looked at.
+        key: under which its result can be kept; None where it must not be.
+        place: of its result in the journal; None where it is new.
+    """
+
+    file: AudioFile
+    reached: bool
+    key: Key | None
+    place: int | None
+
+
+def _turn(file: AudioFile, journal: Journal) -> _Turn:
+    if file.problem is not None or file.path == _STDIN:
+        return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
+    now_ns = time.time_ns()
+    key = _key(file.path)
+    place = None if key is None else journal.find(key)
+    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, place)
+
+
+def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
+    """A new result, and behind it those of the last table that stay because a place cannot be looked at."""
+    places = _kept(turn, journal)
+    yield _told_of(result, len(places)), False
+    for place in places:
+        yield FileResult(*journal.read_file(place)), True
+
+
+def _kept(turn: _Turn, journal: Journal) -> list[int]:
+    return [] if turn.reached else journal.find_below(turn.file.path)
+
+
+def _told_of(result: FileResult, count: int) -> FileResult:
+    """A result that says how many others stay."""
+    channels = (
+        channel if channel.problem is None else replace(channel, problem=with_count(channel.problem, count))
+        for channel in result.channels
+    )
+    return replace(result, channels=tuple(channels))
+
+
+def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[AudioFile]:
+    """The files that are new, until too many known ones wait behind them; all take their place in `waiting`."""
+    for turn in turns:
+        waiting[turn.file.path] = turn
+        if turn.place is None:
+            yield turn.file
+        elif len(waiting) >= _MOST_WAITING:
+            return
+
+
+def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
+    """The results whose turn it is, up to the next new file."""
+    while (turn := next(iter(waiting.values()), None)) is not None and turn.place is not None:
+        waiting.popitem(last=False)
+        yield FileResult(turn.file.path, journal.read(turn.place)), True
+
+
+def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) -> None:
+    turn = waiting[result.path]
+    failed = any(channel.status in FAILURES for channel in result.channels)
+    if turn.key is not None and not failed and _key(turn.file.path) == turn.key:
+        journal.add(turn.key, result.channels)
+
+
+def _key(path: str) -> Key | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # gone since it was found, or no name at all; tagging it will say so
+        return None
+    return Key(path, found.st_size, found.st_mtime_ns)
+
+
+def _is_fresh(key: Key, now_ns: int) -> bool:
+    """Whether the file could be written once more and have the mtime that it has."""
+    grain_ns = _COARSE_NS if key.mtime_ns % _SECOND_NS == 0 else _FINE_NS
+    return key.mtime_ns + grain_ns > now_ns
+
+
+def _folder(journal_path: str) -> str:
+    """The working folder as seen from the journal."""
+    try:
+        return os.path.relpath(os.getcwd(), os.path.dirname(os.path.realpath(journal_path)))
+    except OSError:  # it was removed, so no relative path leads anywhere
+        return ""

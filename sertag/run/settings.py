@@ -1,0 +1,238 @@
+"""What a user asked for: every setting of `sertag tag` in one record, and the checks that need more than one of them.
+
+Used by `cli`, which fills it from flags, environment and files, and `run`, which does it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sertag.audio.discover import has_audio_suffix
+from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
+from sertag.audio.headerless import parse_raw
+from sertag.errors import SertagError
+from sertag.records import Options
+from sertag.run.log import LogFormat
+from sertag.storage.atomic_output import is_temporary
+from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.text import display_name, valid_text
+
+
+class RequestError(SertagError):
+    """Settings contradict each other or cannot be met; a usage error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The settings of a run, named as the options of the command line are."""
+
+    paths: tuple[str, ...]
+    out: str = "-"
+    format: Format | None = None
+    segments: str | None = None
+    summary: str | None = None
+    files_from: str | None = None
+    null: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    channels: Literal["split", "mix"] | int = "split"
+    roles: tuple[str, ...] = ()
+    only_role: str | None = None
+    model: str | None = None
+    hop: float | None = None
+    min_confidence: float | None = None
+    jobs: int | None = None
+    timeout: float = 3600.0
+    max_duration: float = 86400.0
+    raw: str | None = None
+    resume: bool = True
+    strict: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_file: str | None = None
+    log_format: LogFormat = "text"
+    progress: bool | None = None
+    bom: bool = False
+
+    @property
+    def options(self) -> Options:
+        """The part that changes rows."""
+        return Options(
+            channels=self.channels,
+            roles=self.roles,
+            only_role=self.only_role,
+            hop_s=self.hop,
+            min_confidence=self.min_confidence,
+            max_duration_s=self.max_duration,
+            raw=self.raw,
+        )
+
+    @property
+    def journal(self) -> str | None:
+        """Path of the journal, beside the table; None where the table is no file that stays."""
+        return self._beside(".journal")
+
+    @property
+    def lock(self) -> str | None:
+        """Path of the lock file, beside the table; None as for the journal."""
+        return self._beside(".lock")
+
+    def _beside(self, suffix: str) -> str | None:
+        table = os.path.realpath(self.out)  # where the table is, by whichever link it is named
+        is_stream = self.out == "-" or (os.path.exists(table) and not os.path.isfile(table))
+        return None if is_stream else table + suffix
+
+
+def table_format(request: Request, *, terminal: bool) -> Format:
+    """The format of the result table.
+
+    Args:
+        request: of the user.
+        terminal: standard output is one.
+
+    Raises:
+        RequestError: neither given nor known from the suffix, or binary data for a terminal.
+    """
+    if request.format == "parquet" and request.out == "-" and terminal:
+        raise RequestError("Parquet is binary and not for a terminal; give --out FILE.parquet")
+    if request.format is not None:
+        return request.format
+    if request.out == "-":
+        return "table" if terminal else "csv"
+    return _suffix_format("--out", request.out, "give one of them or --format")
+
+
+def segments_format(target: str) -> Format:
+    """The format of the table of windows, from its suffix.
+
+    Raises:
+        RequestError: the suffix is not known.
+    """
+    return _suffix_format("--segments", target, "give one of them")
+
+
+def check(request: Request) -> None:
+    """Refuse what cannot be done, before anything is done.
+
+    Raises:
+        RequestError: settings contradict each other.
+    """
+    if not request.paths and request.files_from is None:
+        raise RequestError("nothing to tag: give files, directories, `-` for audio on standard input, or --files-from")
+    if request.files_from == "-" and "-" in request.paths:
+        raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
+    if request.quiet and request.verbose:
+        raise RequestError("--quiet and --verbose exclude each other")
+    _check_raw(request)
+    _check_roles(request)
+    _check_outputs(request)
+
+
+def own_files(request: Request) -> Callable[[str], bool]:
+    """How to tell the files that a run itself writes from recordings, wherever it meets them.
+
+    Args:
+        request: of the user.
+
+    Returns:
+        A function of a path without links. It knows the outputs, the journal and what was set aside for it, the lock,
+        the file that standard output or the messages go to, and what any run is writing at the moment.
+    """
+    streams = (f"/dev/fd/{number}" for number in (1, 2))
+    places = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
+    aside = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
+
+    def is_own(place: str) -> bool:
+        return place in places or is_temporary(place) or (".foreign-" in place and aside.fullmatch(place) is not None)
+
+    return is_own
+
+
+def _check_raw(request: Request) -> None:
+    if request.raw is None:
+        return
+    try:
+        parse_raw(request.raw)
+    except ValueError as error:
+        raise RequestError(f"--raw {error}") from error
+
+
+def _check_roles(request: Request) -> None:
+    for role in request.roles:
+        if valid_text(role) != role:
+            raise RequestError(f"--roles: {display_name(role)} is not valid UTF-8, as all text in the tables is")
+    repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
+    if repeated:
+        raise RequestError(f"--roles names {', '.join(repeated)} more than once")
+    if request.only_role is None:
+        return
+    if request.only_role not in request.roles:
+        known = f"which is {', '.join(request.roles)}" if request.roles else "which is not given"
+        raise RequestError(f"--only-role {request.only_role!r} must be one of --roles, {known}")
+    if request.channels == "mix":
+        raise RequestError("--only-role needs the channels apart; it cannot go with --channels mix")
+    if isinstance(request.channels, int) and request.roles.index(request.only_role) != request.channels:
+        where = f"channel {request.roles.index(request.only_role)}"
+        raise RequestError(f"--only-role {request.only_role!r} is {where}, but --channels is {request.channels}")
+
+
+def _check_outputs(request: Request) -> None:
+    outputs = _outputs(request)
+    if request.dry_run:
+        outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
+    places: dict[str, str] = {}
+    for option, target in outputs.items():
+        place = target if target == "-" else os.path.realpath(target)
+        if place in places:
+            raise RequestError(f"{places[place]} and {option} are the same file, {display_name(target)}")
+        places[place] = option
+    inputs: dict[str, tuple[str, ...]] = {
+        "PATHS": request.paths,
+        "--files-from": (request.files_from or "-",),
+        "--model": (request.model or "-",),
+    }
+    for name, paths in inputs.items():
+        for path in paths:
+            written = places.get(os.path.realpath(path))
+            if written and path != "-" and not os.path.isdir(path):
+                raise RequestError(f"{written} would overwrite {display_name(path)}, which is read ({name})")
+    for place, option in places.items():
+        if os.path.isfile(place) and _is_recording(place):
+            raise RequestError(f"{option} would overwrite {display_name(place)}, which is a recording")
+
+
+def _outputs(request: Request) -> dict[str, str]:
+    """Everything that a run writes, by the option that names it."""
+    named = {
+        "--out": request.out,
+        "the journal of --out": request.journal,
+        "the lock of --out": request.lock,
+        "--segments": request.segments,
+        "--summary": request.summary,
+        "--log-file": request.log_file,
+    }
+    return {option: target for option, target in named.items() if target}
+
+
+def _is_recording(place: str) -> bool:
+    """Whether an old output would be one by its name or by its content: better refused than overwritten."""
+    if has_audio_suffix(place):
+        return True
+    try:
+        with open(place, "rb") as stream:
+            return sniff(stream.read(HEAD_BYTES)).decoder in (Decoder.SNDFILE, Decoder.AV)
+    except OSError:  # writing it will say what is wrong
+        return False
+
+
+def _suffix_format(option: str, target: str, advice: str) -> Format:
+    found = format_of(target)
+    if found is None:
+        message = f"{option} {display_name(target)}: the format is not known from the suffix"
+        raise RequestError(f"{message}; known suffixes are {', '.join(SUFFIXES)}; {advice}")
+    return found

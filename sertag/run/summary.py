@@ -1,0 +1,187 @@
+"""What a run says of its files: warnings as they come out, the counts, the last line on stderr, the JSON summary."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Set
+from datetime import datetime, timezone
+from logging import DEBUG, WARNING, Logger
+from typing import Any
+
+from sertag.records import FAILURES, FileResult, Problem, Status
+from sertag.tables.columns import Origin
+from sertag.text import display_name, display_text
+
+
+class Tally:
+    """Counts what comes out of the line, file by file.
+
+    Attributes:
+        inputs: files so far.
+        failed_inputs: files of which every row failed.
+        failed_rows: rows that failed.
+        rows: rows by status.
+        reused: rows that an earlier run has made.
+        audio_s: seconds of audio in the files so far.
+        new_files, new_audio_s: files and seconds of audio of this run's own work.
+        started: when the run began, UTC.
+    """
+
+    def __init__(self, *, failures: Set[Status] = FAILURES) -> None:
+        """Begin counting.
+
+        Args:
+            failures: what counts as failed for the exit code.
+        """
+        self._failures = failures
+        self.inputs = 0
+        self.failed_inputs = 0
+        self.failed_rows = 0
+        self.rows: Counter[Status] = Counter()
+        self.reused = 0
+        self.audio_s = 0.0
+        self.new_files = 0
+        self.new_audio_s = 0.0
+        self.started = datetime.now(timezone.utc)
+        self._start = time.monotonic()
+
+    def add(self, result: FileResult, *, reused: bool = False) -> None:
+        """Count one file; `reused` says that an earlier run has made its rows."""
+        failed = sum(channel.status in self._failures for channel in result.channels)
+        self.inputs += 1
+        self.failed_inputs += failed == len(result.channels)
+        self.failed_rows += failed
+        self.rows.update(channel.status for channel in result.channels)
+        self.audio_s += result.duration_s
+        if reused:
+            self.reused += len(result.channels)
+        else:
+            self.new_files += 1
+            self.new_audio_s += result.duration_s
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._start
+
+    @property
+    def realtime_factor(self) -> float:
+        """Seconds of audio tagged per second."""
+        return self.new_audio_s / max(self.wall_s, 1e-9)
+
+
+def last_line(tally: Tally, *, where: str) -> str:
+    """The run in one line.
+
+    Args:
+        tally: of the run.
+        where: the table is.
+    """
+    rows = sum(tally.rows.values())
+    counts = ", ".join(f"{tally.rows[status]:,} {status.value}" for status in Status if tally.rows[status])
+    reused = f", {tally.reused:,} reused" if tally.reused else ""
+    amount = f"{audio_text(tally.new_audio_s)} of audio in {tally.wall_s:.1f} s"
+    work = f"{amount}, {tally.realtime_factor:,.0f} times real time" if tally.new_files else "nothing new"
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}){reused}; {work}; {where}"
+
+
+def document(
+    tally: Tally, *, version: str, origin: Origin, jobs: int, params: dict[str, Any], exit_code: int
+) -> dict[str, Any]:
+    """The JSON summary of a finished run.
+
+    Args:
+        tally: of the run.
+        version: of sertag.
+        origin: of the rows.
+        jobs: worker processes.
+        params: everything else that decides what the rows say.
+        exit_code: of the run.
+
+    Returns:
+        Only dicts, lists, strings, numbers and None. The amounts are of the table, the speeds of this run's own work.
+    """
+    return {
+        "run_id": str(uuid.uuid4()),
+        "version": version,
+        "started": _moment(tally.started),
+        "finished": _moment(datetime.now(timezone.utc)),
+        "inputs": tally.inputs,
+        "rows": sum(tally.rows.values()),
+        "reused": tally.reused,
+        "counts_by_status": {status.value: tally.rows[status] for status in Status},
+        "audio_hours": round(tally.audio_s / 3600, 6),
+        "files_per_s": round(tally.new_files / max(tally.wall_s, 1e-9), 3),
+        "realtime_factor": round(tally.realtime_factor, 1),
+        "jobs": jobs,
+        "backend": "local",
+        "model": origin.model,
+        "model_sha256": origin.model_sha256,
+        "params": params,
+        "exit_code": exit_code,
+    }
+
+
+def audio_text(seconds: float) -> str:
+    """An amount of audio for people.
+
+    >>> audio_text(42), audio_text(150), audio_text(9000)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "file"), plural(2000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _moment(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Remarks:
+    """Says what there is to say about one file after the other."""
+
+    def __init__(self, logger: Logger, *, failures: Set[Status], roles: tuple[str, ...]) -> None:
+        """Begin.
+
+        Args:
+            logger: that hears it.
+            failures: what counts as failed.
+            roles: names of channel 0, 1, ...
+        """
+        self._logger, self._failures, self._roles = logger, failures, roles
+        self._roles_said = not roles
+
+    def about(self, result: FileResult, *, reused: bool) -> None:
+        """Say it; what is odd about a row that an earlier run has made was said by that run."""
+        for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
+            if problem is not None:
+                # A call without speech is a fact, not a fault, unless --strict makes it one.
+                loud = status in self._failures or (status is Status.OK and not reused)
+                facts = {"per_file": True, "path": result.path, "status": status.value, "code": problem.code}
+                self._logger.log(WARNING if loud else DEBUG, "%s", _message(result.path, problem), extra=facts)
+        if result.crash is not None:
+            self._logger.debug("%s", result.crash)
+        if not self._roles_said and self._has_nameless_channel(result):
+            self._roles_said = True
+            message = "%s has more channels than --roles has names; the role of the others is left empty (said once)"
+            self._logger.warning(message, display_name(result.path))
+
+    def _has_nameless_channel(self, result: FileResult) -> bool:
+        return any(isinstance(row.channel, int) and row.channel >= len(self._roles) for row in result.channels)
+
+
+def _message(path: str, problem: Problem) -> str:
+    """One line that names the file, whoever wrote the message."""
+    name, message = display_name(path), display_text(problem.message)
+    return message if message.startswith(name) else f"{name}: {message}"

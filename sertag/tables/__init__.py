@@ -1,0 +1,1 @@
+"""Results to tables: columns, file formats, the terminal."""

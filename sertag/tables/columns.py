@@ -1,0 +1,256 @@
+"""Results to rows: which columns a table has, in which order, and how each number is rounded.
+
+Pure and without paths; `write` turns rows into files. The columns are a promise to users: new ones are only appended.
+Rounding is part of it: seconds have 3 decimals, percentages and levels 1, probabilities and what is computed from
+them 4. A value that does not exist is None, and so is one that is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
+from sertag.text import encode_path
+
+Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
+Cell = str | int | float | None
+Row = tuple[Cell, ...]
+
+DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4}
+_QUARTERS, _AROUSAL_QUARTERS, _VALENCE_QUARTERS = (
+    tuple(f"{name}_q{number}" for number in range(1, 5)) for name in ("neg", "arousal", "valence")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; `kind` `channel` is a number or `mix`."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made the rows.
+
+    Attributes:
+        labels: of the model, in the order of its output.
+        model: its name.
+        model_sha256: of its file, hexadecimal.
+    """
+
+    labels: tuple[str, ...]
+    model: str
+    model_sha256: str
+
+
+@lru_cache(maxsize=8)
+def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+    """The columns of the result table.
+
+    >>> [column.name for column in result_columns(("calm",))][13:16]
+    ['sentiment', 'p_calm', 'frac_calm']
+    """
+    return (
+        *_columns("text", "path"),
+        *_columns("channel", "channel"),
+        *_columns("text", "role", "status", "error_code", "error"),
+        *_columns("seconds", "duration_s"),
+        *_columns("count", "sample_rate"),
+        *_columns("seconds", "speech_s"),
+        *_columns("count", "segments"),
+        *_columns("text", "emotion"),
+        *_columns("probability", "confidence", "margin"),
+        *_columns("text", "sentiment"),
+        *_columns("probability", *(f"p_{label}" for label in labels), *(f"frac_{label}" for label in labels)),
+        *_columns("probability", *_QUARTERS, "trend"),
+        *_columns("text", "trend_label"),
+        *_columns("seconds", "peak_start_s"),
+        *_columns("probability", "peak_score"),
+        *_columns("percent", "talk_pct"),
+        *_columns("seconds", "overtalk_s", "silence_s", "longest_silence_s"),
+        *_columns("level", "loudness_dbfs"),
+        *_columns("percent", "clipped_pct"),
+        *_columns("text", "model", "model_sha256"),
+        *_columns("count", "schema"),
+        *_columns("probability", "attention", "arousal", "valence", *_AROUSAL_QUARTERS, *_VALENCE_QUARTERS),
+        *_columns("count", "interruptions"),
+    )
+
+
+@lru_cache(maxsize=8)
+def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+    """The columns of the table of scored windows.
+
+    >>> [column.name for column in segment_columns(("calm",))][-5:]
+    ['p_calm', 'speech_ratio', 'loudness_dbfs', 'arousal', 'valence']
+    """
+    return (
+        *_columns("text", "path"),
+        *_columns("channel", "channel"),
+        *_columns("text", "role"),
+        *_columns("count", "segment"),
+        *_columns("seconds", "start_s", "end_s"),
+        *_columns("text", "status", "emotion"),
+        *_columns("probability", "confidence"),
+        *_columns("text", "sentiment"),
+        *_columns("probability", *(f"p_{label}" for label in labels), "speech_ratio"),
+        *_columns("level", "loudness_dbfs"),
+        *_columns("probability", "arousal", "valence"),
+    )
+
+
+def result_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
+    """The rows of one file, one a channel, rounded, in the order of `result_columns`."""
+    columns, path = result_columns(origin.labels), encode_path(result.path)
+    for channel in result.channels:
+        yield _rounded(_result_cells(path, channel, origin), columns)
+
+
+def segment_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
+    """The scored windows of one file, rounded, in the order of `segment_columns`."""
+    columns, path = segment_columns(origin.labels), encode_path(result.path)
+    for channel in result.channels:
+        for segment in channel.segments:
+            yield _rounded((path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
+
+
+def file_object(result: FileResult, *, origin: Origin) -> dict[str, Any]:
+    """One file as it stands in JSON: the same values as its rows, with probabilities and windows nested.
+
+    Args:
+        result: of the file.
+        origin: of the run.
+
+    Returns:
+        Only dicts, lists, strings, numbers and None.
+    """
+    return {
+        "schema": SCHEMA,
+        "path": encode_path(result.path),
+        "status": result.status.value,
+        "model": origin.model,
+        "model_sha256": origin.model_sha256,
+        "channels": [_channel_object(result, index, origin) for index in range(len(result.channels))],
+    }
+
+
+def rounded(value: float | None, kind: Kind) -> float | None:
+    """A number with the decimals of its kind; None where it is None or not finite.
+
+    >>> rounded(-0.00001, "probability"), rounded(1.23456, "seconds"), rounded(float("-inf"), "level")
+    (0.0, 1.235, None)
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), DECIMALS[kind]) + 0.0  # adding zero turns -0.0 into 0.0
+
+
+def _columns(kind: Kind, *names: str) -> Iterator[Column]:
+    return (Column(name, kind) for name in names)
+
+
+def _rounded(cells: tuple[Any, ...], columns: tuple[Column, ...]) -> Row:
+    return tuple(_plain(cell, column.kind) for cell, column in zip(cells, columns, strict=True))
+
+
+def _plain(cell: Any, kind: Kind) -> Cell:
+    if kind in DECIMALS:
+        return rounded(cell, kind)
+    return int(cell) if kind == "count" and cell is not None else cell  # int: numpy's integers are no JSON
+
+
+def _result_cells(path: str, channel: ChannelResult, origin: Origin) -> tuple[Any, ...]:
+    nothing = (None,) * len(origin.labels)
+    problem = channel.problem
+    return (
+        path,
+        channel.channel,
+        channel.role,
+        channel.status.value,
+        problem.code if problem else None,
+        problem.message if problem else None,
+        channel.duration_s,
+        channel.sample_rate,
+        channel.speech_s,
+        None if channel.status in FAILURES else len(channel.segments),
+        channel.emotion,
+        channel.confidence,
+        channel.margin,
+        channel.sentiment.value if channel.sentiment else None,
+        *(channel.probs or nothing),
+        *(channel.fracs or nothing),
+        *channel.quarters,
+        channel.trend,
+        channel.trend_label.value if channel.trend_label else None,
+        channel.peak_start_s,
+        channel.peak_score,
+        channel.talk_pct,
+        channel.overtalk_s,
+        channel.silence_s,
+        channel.longest_silence_s,
+        channel.loudness_dbfs,
+        channel.clipped_pct,
+        origin.model,
+        origin.model_sha256,
+        SCHEMA,
+        channel.attention,
+        channel.arousal,
+        channel.valence,
+        *channel.arousal_quarters,
+        *channel.valence_quarters,
+        channel.interruptions,
+    )
+
+
+def _segment_cells(segment: Segment, origin: Origin) -> tuple[Any, ...]:
+    return (
+        segment.index,
+        segment.start_s,
+        segment.end_s,
+        segment.status.value,
+        segment.emotion,
+        segment.confidence,
+        segment.sentiment.value if segment.sentiment else None,
+        *(segment.probs or (None,) * len(origin.labels)),
+        segment.speech_ratio,
+        segment.loudness_dbfs,
+        segment.arousal,
+        segment.valence,
+    )
+
+
+def _channel_object(result: FileResult, index: int, origin: Origin) -> dict[str, Any]:
+    one = FileResult(result.path, (result.channels[index],))
+    flat = _named(result_columns(origin.labels), next(result_rows(one, origin=origin)))
+    segments = [_named(segment_columns(origin.labels), row) for row in segment_rows(one, origin=origin)]
+    for segment in segments:
+        segment["probs"] = _nested(segment, "p_", origin)
+    nested: dict[str, Any] = {
+        "probs": _nested(flat, "p_", origin),
+        "fracs": _nested(flat, "frac_", origin),
+        "quarters": [flat.pop(name) for name in _QUARTERS],
+        "arousal_quarters": [flat.pop(name) for name in _AROUSAL_QUARTERS],
+        "valence_quarters": [flat.pop(name) for name in _VALENCE_QUARTERS],
+        "segments": [_without(segment, "path", "channel", "role") for segment in segments],
+    }
+    return _without(flat, "path", "model", "model_sha256", "schema") | nested
+
+
+def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
+    return {column.name: cell for column, cell in zip(columns, row, strict=True)}
+
+
+def _nested(flat: dict[str, Any], prefix: str, origin: Origin) -> dict[str, Any] | None:
+    """Take the columns of one prefix out of `flat`; None where they hold nothing."""
+    values = {label: flat.pop(prefix + label) for label in origin.labels}
+    return None if None in values.values() else values
+
+
+def _without(flat: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in flat.items() if name not in names}

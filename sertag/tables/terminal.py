@@ -1,0 +1,110 @@
+"""The result table for eyes: on a terminal as wide as that, in a file wide enough for paths."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from sertag.records import ChannelResult, FileResult, Status
+from sertag.storage.atomic_output import Output
+from sertag.text import display_name
+
+_PAGE_ROWS = 1000  # of one table on the screen; its columns are as wide as these rows need
+_SPOOL_BYTES = 1 << 20
+
+_COLOURS = {
+    Status.OK: "green",
+    Status.UNCERTAIN: "yellow",
+    Status.NO_SPEECH: "bright_black",
+    Status.TOO_SHORT: "bright_black",
+    Status.UNREADABLE: "red",
+    Status.FAILED: "bold red",
+}
+
+
+class ScreenTable:
+    """The result table for eyes: the columns a person asks for first, printed when the run is over.
+
+    Rows wait in a file, so that a million of them take no memory; they are set in pages.
+    """
+
+    def __init__(self, output: Output) -> None:
+        """Begin a table.
+
+        Args:
+            output: where it goes.
+        """
+        self._output = output
+        self._spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="w+", encoding="ascii")
+
+    def add(self, result: FileResult) -> None:
+        """Keep the rows of one file."""
+        for channel in result.channels:
+            self._spool.write(json.dumps(_screen_row(result.path, channel)) + "\n")
+
+    def close(self) -> None:
+        """Print everything."""
+        self._spool.seek(0)
+        rows = (json.loads(line) for line in self._spool)
+        while page := list(islice(rows, _PAGE_ROWS)):
+            self._output.write(_rendered(page, terminal=self._output.terminal))
+        self._spool.close()
+
+
+@contextmanager
+def open_screen_table(output: Output) -> Iterator[ScreenTable]:
+    """Write a table for eyes; it is printed when the block is left without an exception.
+
+    Args:
+        output: where it goes.
+
+    Raises:
+        OutputError: the target cannot be written.
+    """
+    table = ScreenTable(output)
+    yield table
+    table.close()
+    output.finish()
+
+
+def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:
+    number = "" if channel.channel is None else str(channel.channel)
+    return {
+        "file": display_name(path),
+        "channel": f"{number} {channel.role}".strip(),
+        "status": channel.status.value,
+        "emotion": channel.emotion or "",
+        "confidence": "" if channel.confidence is None else f"{channel.confidence:.0%}",
+        "sentiment": channel.sentiment.value if channel.sentiment else "",
+        "trend": channel.trend_label.value if channel.trend_label else "",
+        "speech": "" if channel.speech_s is None else f"{channel.speech_s:.1f} s",
+        "note": channel.problem.code if channel.problem else "",
+    }
+
+
+def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
+    """One page, as wide as the terminal; in a pipe or a file, UTF-8 without colours and wide enough for paths."""
+    encoding = (getattr(sys.stdout, "encoding", None) if terminal else None) or "utf-8"
+    file = io.StringIO()
+    width = Console().width if terminal else 160
+    console = Console(file=file, width=width, force_terminal=terminal)
+    table = RichTable(box=box.SIMPLE_HEAD if encoding.lower().startswith("utf") else box.ASCII)
+    names = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
+    for name in names:
+        table.add_column(name, overflow="fold", no_wrap=name != "file")
+    for row in rows:
+        colours = {"status": _COLOURS[Status(row["status"])]}
+        table.add_row(*(Text(row[name], style=colours.get(name, "")) for name in names))
+    console.print(table)
+    return file.getvalue().encode(encoding, "replace")

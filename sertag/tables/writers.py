@@ -1,0 +1,260 @@
+r"""Rows to tables: CSV, TSV, JSON, JSON Lines and Parquet, streamed at constant memory.
+
+Last station of the line: aggregate -> **write**. How text survives, since names can hold any byte but zero:
+
+- All text is valid UTF-8, whatever it is of. Paths come from `rows` in the form of `names.encode_path`, the same in all
+  formats; what else should hold characters that are none has them spelled out.
+- CSV and TSV are quoted by RFC 4180 with `\n` line ends. A text cell that begins with `= + - @` or a tab, after any
+  number of `'`, gets one more `'` in front, so that no spreadsheet takes it for a formula; dropping one `'` where
+  `^'+[=+@\t-]` matches gives the text back.
+- Where CSV or TSV goes to a terminal, control characters are shown escaped, as `ls` shows them. Files and pipes get
+  them as they are, as from `ls` and `find`. JSON escapes all of them everywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from sertag.errors import OutputError
+from sertag.records import FileResult
+from sertag.storage.atomic_output import Output
+from sertag.tables.columns import (
+    DECIMALS,
+    Cell,
+    Column,
+    Origin,
+    Row,
+    file_object,
+    result_columns,
+    result_rows,
+    segment_columns,
+    segment_rows,
+)
+from sertag.tables.formats import Format
+from sertag.text import display_text, valid_text
+
+_FORMULA = re.compile(r"'*[=+\-@\t]")
+_ROW_GROUP = 4096  # rows of a Parquet row group: some megabytes in memory, large enough to compress
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one table says about each file.
+
+    Attributes:
+        columns: of the table.
+        rows: the rows of one file.
+        objects: the JSON objects of one file.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Callable[[FileResult], Iterable[Row]]
+    objects: Callable[[FileResult], Iterable[dict[str, Any]]]
+
+
+class Table(Protocol):
+    """A table that is being written."""
+
+    def add(self, result: FileResult) -> None:
+        """Write what the table says about one file."""
+
+    def close(self) -> None:
+        """Write what stands after the last row."""
+
+
+def plain_text(text: str) -> str:
+    """A text cell of CSV or TSV that no spreadsheet takes for a formula.
+
+    >>> plain_text("=1+1"), plain_text("call-1.wav")
+    ("'=1+1", 'call-1.wav')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def results_view(origin: Origin) -> View:
+    """The result table: one row a channel, one JSON object a file."""
+    return View(
+        columns=result_columns(origin.labels),
+        rows=lambda result: result_rows(result, origin=origin),
+        objects=lambda result: [file_object(result, origin=origin)],
+    )
+
+
+def segments_view(origin: Origin) -> View:
+    """The table of scored windows: one row and one JSON object a window."""
+    columns = segment_columns(origin.labels)
+    names = [column.name for column in columns]
+    return View(
+        columns=columns,
+        rows=lambda result: segment_rows(result, origin=origin),
+        objects=lambda result: (dict(zip(names, row, strict=True)) for row in segment_rows(result, origin=origin)),
+    )
+
+
+@contextmanager
+def open_table(output: Output, *, fmt: Format, view: View, bom: bool = False) -> Iterator[Table]:
+    """Write a table; leaving the block without an exception finishes the output.
+
+    Args:
+        output: of the table; leaving its own block puts the table in place.
+        fmt: any format but `table`, which is for eyes and made by `progress`.
+        view: what to write.
+        bom: begin CSV and TSV with a byte-order mark.
+
+    Yields:
+        The table.
+
+    Raises:
+        OutputError: the target cannot be written, or the format needs an extra that is not installed.
+        BrokenPipeError: nobody reads standard output any more.
+    """
+    table = _encoder(output, fmt=fmt, view=view, bom=bom)
+    yield table
+    table.close()
+    output.finish()
+
+
+def write_json(target: str, document: dict[str, Any]) -> None:
+    """Write one JSON document, indented, in one step.
+
+    Raises:
+        OutputError: the target cannot be written.
+    """
+    with Output(target) as output:
+        finish_json(output, document)
+
+
+def finish_json(output: Output, document: dict[str, Any]) -> None:
+    """Make one JSON document, indented, the whole content of an output; the errors are those of `write_json`."""
+    output.write(_json(document, indent=2) + b"\n")
+    output.finish()
+
+
+def _encoder(output: Output, *, fmt: Format, view: View, bom: bool) -> Table:
+    if fmt in ("csv", "tsv"):
+        return _Delimited(output, view, delimiter="," if fmt == "csv" else "\t", bom=bom)
+    if fmt in ("json", "jsonl"):
+        return _Json(output, view, lines=fmt == "jsonl")
+    if fmt == "parquet":
+        return _Parquet(output, view)
+    raise ValueError(f"format {fmt!r} is not written here")
+
+
+class _Delimited:
+    def __init__(self, output: Output, view: View, *, delimiter: str, bom: bool) -> None:
+        self._output, self._view = output, view
+        self._line = io.StringIO()
+        self._writer = csv.writer(self._line, delimiter=delimiter, lineterminator="\r\n")
+        self._output.write(b"\xef\xbb\xbf" if bom else b"")
+        self._output.write(self._encoded([column.name for column in view.columns]))
+
+    def add(self, result: FileResult) -> None:
+        for row in self._view.rows(result):
+            cells = zip(row, self._view.columns, strict=True)
+            self._output.write(self._encoded([self._text(cell, column) for cell, column in cells]))
+        if self._output.live:
+            self._output.flush()
+
+    def close(self) -> None:
+        pass  # a delimited table ends with its last row
+
+    def _text(self, cell: Cell, column: Column) -> str:
+        if cell is None:
+            return ""
+        if column.kind != "text":
+            return f"{cell:.{DECIMALS[column.kind]}f}" if column.kind in DECIMALS else str(cell)
+        text = display_text(str(cell)) if self._output.terminal else str(cell)
+        return plain_text(text)
+
+    def _encoded(self, cells: list[str]) -> bytes:
+        self._line.seek(0)
+        self._line.truncate()
+        self._writer.writerow(cells)
+        # Written with \r\n and cut back: before Python 3.13 csv quotes a lone \r only where it is in the line end.
+        line = self._line.getvalue()[:-2] + "\n"
+        return valid_text(line).encode()
+
+
+class _Json:
+    def __init__(self, output: Output, view: View, *, lines: bool) -> None:
+        self._output, self._view, self._lines = output, view, lines
+        self._first = True
+
+    def add(self, result: FileResult) -> None:
+        for document in self._view.objects(result):
+            if self._lines:
+                self._output.write(_json(document) + b"\n")
+            else:
+                self._output.write((b"[\n" if self._first else b",\n") + _json(document))
+            self._first = False
+        if self._output.live:
+            self._output.flush()
+
+    def close(self) -> None:
+        if not self._lines:
+            self._output.write(b"[]\n" if self._first else b"\n]\n")
+
+
+class _Parquet:
+    def __init__(self, output: Output, view: View) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            message = "Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
+            raise OutputError(message, code="needs_parquet") from error
+        self._view, self._arrow = view, pyarrow
+        types = {"text": pyarrow.string(), "channel": pyarrow.string(), "count": pyarrow.int64()}
+        fields = [(valid_text(column.name), types.get(column.kind, pyarrow.float64())) for column in view.columns]
+        self._schema = pyarrow.schema(fields)
+        self._writer = pyarrow.parquet.ParquetWriter(output, self._schema, compression="zstd")
+        self._rows: list[Row] = []
+
+    def add(self, result: FileResult) -> None:
+        self._rows.extend(self._view.rows(result))
+        if len(self._rows) >= _ROW_GROUP:
+            self._write_group()
+
+    def close(self) -> None:
+        self._write_group()
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        if self._rows:
+            by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
+            columns = [[_arrow_cell(cell, column) for cell in cells] for cells, column in by_column]
+            self._writer.write_table(self._arrow.table(columns, schema=self._schema))
+        self._rows = []
+
+
+def _arrow_cell(cell: Cell, column: Column) -> Cell:
+    if cell is None or column.kind not in ("text", "channel"):
+        return cell
+    return valid_text(str(cell))
+
+
+def _json(document: dict[str, Any], *, indent: int | None = None) -> bytes:
+    """ASCII JSON; DEL, the only control character that `json` leaves as it is, is escaped too."""
+    separators = (",", ": ") if indent else (",", ":")
+    encode = partial(json.dumps, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
+    text = encode(document)
+    if "\\ud" in text:  # half of a pair, perhaps, which readers of JSON refuse
+        text = encode(_valid(document))
+    return text.replace("\x7f", "\\u007f").encode("ascii")
+
+
+def _valid(value: Any) -> Any:
+    """A JSON value in which all text can be written as UTF-8."""
+    if isinstance(value, dict):
+        return {valid_text(name): _valid(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(item) for item in value]
+    return valid_text(value) if isinstance(value, str) else value

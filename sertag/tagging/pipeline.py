@@ -1,0 +1,196 @@
+"""The whole pipeline for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
+
+One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in sections, so memory
+does not grow with its length; a channel is normalised by the speech heard up to the end of the section at work, which
+for recordings up to a quarter of an hour is the whole channel.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from sertag.audio.decode import AudioSource, open_audio
+from sertag.errors import DecodeError, SertagError
+from sertag.features.chunks import cut_sections, section_frames
+from sertag.features.mfcc import activity_spec, stream_frames
+from sertag.model.session import Model
+from sertag.records import AudioFile, ChannelResult, FileResult, FloatArray, Options, Problem, Section, Status
+from sertag.tagging.channel_state import ChannelState
+from sertag.tagging.talk import talk_stats
+from sertag.text import display_name, display_text
+
+_SAME_DB = 3.0  # joint stereo of lossy codecs stays under 1, where one of two people speaks it is 20 and more
+_EVERY_FRAMES = 20  # a sample of the frames tells
+
+
+def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
+    """Tag one recording.
+
+    Args:
+        file: as discovered.
+        model: loaded in this process.
+        options: of the run.
+
+    Returns:
+        One result a channel; one without a channel where the file cannot be decoded or something failed.
+    """
+    if file.problem is not None:
+        return _without_audio(file, Status.UNREADABLE, file.problem)
+    try:
+        with open_audio(file.path, raw=options.raw) as audio:
+            return FileResult(file.path, _tag_audio(audio, model=model, options=options))
+    except DecodeError as error:
+        return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))
+    except SertagError as error:
+        return _without_audio(file, Status.FAILED, Problem(error.code, str(error)))
+    except MemoryError:
+        found = f"{display_name(file.path)}: takes more memory than there is"
+        problem = Problem("out_of_memory", f"{found}; is it damaged? fewer --jobs need less")
+        return _without_audio(file, Status.FAILED, problem)
+    except Exception as error:  # the last resort: whatever it is, the batch goes on and the row says so
+        found = f"{display_name(file.path)}: {type(error).__name__}: {display_text(str(error))}"
+        problem = Problem("internal_error", f"{found}; this is a fault of sertag, please report it")
+        crash = "\n".join(display_text(line) for line in traceback.format_exc().splitlines())
+        return replace(_without_audio(file, Status.FAILED, problem), crash=crash)
+
+
+def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[ChannelResult, ...]:
+    _check_length(audio, audio.announced_s, "announces", options)
+    wanted = _wanted(audio, options)
+    mixed = options.channels == "mix"
+    states = [ChannelState(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
+    frame_spec, apart_db = activity_spec(model.spec.features), 0.0
+    for section in _sections(audio, model=model, options=options):
+        apart_db = max(apart_db, _apart_db(section, bands=frame_spec.n_mels))
+        for state in states:
+            state.process(section, duration_s=audio.duration_s if section.last else None, score=state.channel in wanted)
+    same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
+    if same and options.only_role is not None:
+        raise _not_separate(audio, "has the same signal in all channels", options)
+    activity = np.stack([state.activity for state in states])
+    talk = talk_stats(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
+    clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
+    return tuple(
+        _named(
+            states[channel].result(audio.duration_s, float(clipped_pct[channel]), talk[channel], options),
+            channel="mix" if mixed else channel,
+            audio=audio,
+            options=options,
+            note=_same_signal(audio) if same else None,
+        )
+        for channel in wanted
+    )
+
+
+def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
+    """The channels that get a row.
+
+    Raises:
+        SertagError: the recording does not have the channel or the role that was asked for.
+    """
+    if options.only_role is not None:
+        _check_role(audio, options)
+    if options.channels == "mix":
+        return (0,)
+    name = display_name(audio.path)
+    channels = tuple(range(audio.channels)) if options.channels == "split" else (options.channels,)
+    if channels[-1] >= audio.channels:
+        found = f"{name}: has {audio.channels} channel(s)"
+        message = f"{found}, --channels asks for number {channels[-1]} (they count from 0)"
+        raise SertagError(message, code="no_such_channel")
+    wanted = tuple(c for c in channels if options.only_role in (None, _role(c, options)))
+    if not wanted:
+        message = f"{name}: no channel that was asked for has the role {options.only_role!r}; check --roles"
+        raise SertagError(message, code="no_such_role")
+    return wanted
+
+
+def _check_role(audio: AudioSource, options: Options) -> None:
+    """Refuse where a channel holds several speakers: scoring it would score the wrong person too."""
+    if audio.channels < len(options.roles):
+        found = f"has {audio.channels} channel(s) for {len(options.roles)} roles"
+    elif options.channels == "mix" and audio.channels > 1:
+        found = "is mixed down"
+    else:
+        return
+    raise _not_separate(audio, found, options)
+
+
+def _not_separate(audio: AudioSource, found: str, options: Options) -> SertagError:
+    advice = "record one channel for each role, and tag the channels apart"
+    message = f"{display_name(audio.path)}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
+    return SertagError(message, code="role_not_separate")
+
+
+def _apart_db(section: Section, *, bands: int) -> float:
+    """How far any channel ever is from the first one, dB, mean over the bands of a frame; 0 for one channel."""
+    frames = section.frames.columns[:, : section.own_frames : _EVERY_FRAMES, :bands]
+    return float(np.abs(frames - frames[:1]).mean(axis=2).max())
+
+
+def _same_signal(audio: AudioSource) -> Problem:
+    found = f"{display_name(audio.path)}: has the same signal in all {audio.channels} channels"
+    message = (
+        f"{found}; speakers are not apart, so roles and overtalk mean nothing; record one channel for each speaker"
+    )
+    return Problem("same_signal", message)
+
+
+def _role(channel: int, options: Options) -> str:
+    return options.roles[channel] if channel < len(options.roles) else ""
+
+
+def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Section]:
+    """Decode and frame a recording in sections that look ahead by one window."""
+    features = model.spec.features
+    frame_spec = activity_spec(features)
+    blocks = _blocks(audio, rate_hz=features.rate_hz, options=options)
+    frames = stream_frames(blocks, spec=frame_spec, keep_samples=features.framing == "clip")
+    channels = 1 if options.channels == "mix" else audio.channels
+    return cut_sections(
+        frames,
+        own_frames=section_frames(channels=channels, frame_rate_hz=frame_spec.frame_rate_hz),
+        ahead_frames=round(model.spec.window_s * frame_spec.frame_rate_hz) + 1,
+        hop_length=frame_spec.hop_length,
+    )
+
+
+def _blocks(audio: AudioSource, *, rate_hz: int, options: Options) -> Iterator[FloatArray]:
+    """Samples of the channels, or of their mean, up to the longest recording that is wanted."""
+    for block in audio.blocks(rate_hz=rate_hz):
+        _check_length(audio, audio.duration_s, "goes on after", options)
+        yield block.mean(axis=0, keepdims=True) if options.channels == "mix" else block
+
+
+def _check_length(audio: AudioSource, duration_s: float, found: str, options: Options) -> None:
+    """Refuse a recording that is too long, most of which are damaged headers; tiny files can hold days of silence."""
+    if duration_s > options.max_duration_s:
+        found = f"{display_name(audio.path)}: {found} {duration_s:.0f} s, expected {options.max_duration_s:g} s at most"
+        raise SertagError(f"{found}; is it damaged? --max-duration can be more", code="too_long")
+
+
+def _named(
+    result: ChannelResult,
+    *,
+    channel: int | Literal["mix"],
+    audio: AudioSource,
+    options: Options,
+    note: Problem | None,
+) -> ChannelResult:
+    """Complete a row with what only the recording knows, which tells more than any doubt about the result."""
+    return replace(
+        result,
+        channel=channel,
+        role="" if channel == "mix" else _role(channel, options),
+        sample_rate=audio.rate_hz,
+        problem=audio.problem or note or result.problem,
+    )
+
+
+def _without_audio(file: AudioFile, status: Status, problem: Problem) -> FileResult:
+    return FileResult(file.path, (ChannelResult(channel=None, status=status, problem=problem),))

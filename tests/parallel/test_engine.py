@@ -1,0 +1,184 @@
+"""Many files: the same results whoever does the work, in order, and read as the work goes on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sertag.errors import ModelError
+from sertag.model.session import Model, load
+from sertag.parallel import engine, supervisor
+from sertag.parallel.engine import FEW_FILES, end, start, tag_all, usable_cpus
+from sertag.parallel.worker import Worker
+from sertag.records import AudioFile, FileResult, Options, Problem, Status
+from sertag.tagging import pipeline
+from sertag.tagging.pipeline import tag_file
+from tests.conftest import RATE_HZ, speech_like
+from tests.onnx_models import tiny_spec, write_model
+
+OPTIONS = Options(roles=("agent", "customer"))
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> Model:
+    return load(str(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[AudioFile]:
+    """Every kind of outcome: calls of several lengths, silence, too short, not audio, missing, refused by discovery."""
+    folder = tmp_path_factory.mktemp("calls")
+    sounds = [np.stack([speech_like(s, seed=i), speech_like(s, seed=i + 9)], 1) for i, s in enumerate((3, 9, 17, 6.5))]
+    sounds += [np.zeros((40_000, 1)), np.full((80, 1), 0.1)]
+    for number, sound in enumerate(sounds):
+        soundfile.write(folder / f"{number}.wav", sound, RATE_HZ, subtype="ULAW")
+    (folder / "text.wav").write_text("no audio")
+    names = [*(f"{number}.wav" for number in range(len(sounds))), "text.wav", "missing.wav"]
+    problem = Problem("dangling_link", "points nowhere")
+    return [*(AudioFile(str(folder / name)) for name in names), AudioFile("link.wav", problem=problem)]
+
+
+@pytest.fixture(scope="module")
+def expected(files: list[AudioFile], model: Model) -> dict[str, FileResult]:
+    found = [tag_file(file, model=model, options=OPTIONS) for file in files]
+    assert {result.status for result in found} >= {Status.OK, Status.NO_SPEECH, Status.TOO_SHORT, Status.UNREADABLE}
+    return {result.path: result for result in found}
+
+
+@pytest.fixture
+def as_many_as_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few short files would have one worker."""
+    monkeypatch.setattr(engine, "_LITTLE_AUDIO_BYTES", 0)
+
+
+@pytest.mark.usefixtures("as_many_as_jobs")
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), jobs=st.sampled_from([1, 2, 3]))
+def test_any_number_of_jobs_and_any_order_give_the_results_of_the_line(
+    data: st.DataObject, jobs: int, files: list[AudioFile], expected: dict[str, FileResult], model: Model
+) -> None:
+    some = data.draw(st.lists(st.sampled_from(files), max_size=12))  # repeated files included
+    found = list(tag_all(some, model=model, options=OPTIONS, jobs=jobs))
+    assert found == [expected[file.path] for file in some]
+    assert repr(found) == repr([expected[file.path] for file in some])  # to the last bit of every number
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_is_done_in_this_process(
+    files: list[AudioFile], model: Model, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    def not_here(*_: object, **__: object) -> None:
+        raise AssertionError("a file that crashes its process would end the run")
+
+    monkeypatch.setattr(pipeline, "tag_file", not_here)
+    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=jobs))) == len(files)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_list_of_files_is_read_as_the_work_goes_on(
+    model: Model, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_MOST_WAITING", 10)
+    taken: list[int] = []
+
+    def endless() -> Iterator[AudioFile]:
+        while True:
+            taken.append(1)
+            yield AudioFile("gone.wav", problem=Problem("not_found", "gone"))
+
+    results = tag_all(endless(), model=model, options=OPTIONS, jobs=jobs)
+    assert next(results).path == "gone.wav"
+    assert len(taken) <= FEW_FILES + 16 * 10
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_no_files_give_no_results(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "Worker", None)
+    assert list(tag_all([], model=model, options=OPTIONS, jobs=2)) == []
+
+
+def test_a_model_that_changes_during_the_run_ends_it(files: list[AudioFile], tmp_path: Path) -> None:
+    path = write_model(tmp_path / "moving.onnx", tiny_spec())
+    model = load(str(path))
+    write_model(path, tiny_spec(), seed=1)
+    with pytest.raises(ModelError, match="changed during the run") as caught:
+        list(tag_all(files, model=model, options=OPTIONS, jobs=2))
+    assert caught.value.code == "model_changed"
+    assert str(path) in str(caught.value)
+
+
+class FakeWorker:
+    """Counts how many there are."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        FakeWorker.alive += 1
+
+    def end(self) -> None:
+        FakeWorker.alive -= 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "jobs", "workers"),
+    [
+        ([10**9], 4, 1),
+        ([1000] * 5, 4, 1),
+        ([10_000_000] * 2, 4, 2),
+        ([10_000_000] * 8, 4, 4),
+        ([1000] * FEW_FILES, 4, 4),
+        ([1000] * FEW_FILES, 1, 1),
+        ([], 4, 0),
+    ],
+)
+def test_a_worker_starts_where_there_is_work_for_it(
+    sizes: list[int], jobs: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "Worker", FakeWorker)
+    first = [AudioFile(f"{number}.wav", size_bytes=size) for number, size in enumerate(sizes)]
+    ahead: list[Worker] = []
+    start(first, jobs=jobs, ahead=ahead)
+    assert FakeWorker.alive == len(ahead) == workers
+    end(ahead)
+    assert FakeWorker.alive == len(ahead) == 0
+
+
+def test_without_a_number_of_jobs_processors_are_counted_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "Worker", FakeWorker)
+    monkeypatch.setattr(engine, "usable_cpus", lambda: 3)
+    ahead: list[Worker] = []
+    start([AudioFile(f"{number}.wav", size_bytes=1000) for number in range(FEW_FILES)], jobs=None, ahead=ahead)
+    assert len(ahead) == 3
+    end(ahead)
+    monkeypatch.setattr(engine, "usable_cpus", lambda: pytest.fail("they were counted for a single clip"))
+    start([AudioFile("a.wav", size_bytes=1000)], jobs=None, ahead=ahead)
+    assert len(ahead) == 1
+    end(ahead)
+
+
+def test_workers_that_were_started_ahead_do_the_work(
+    files: list[AudioFile], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[Worker] = []
+    start(files, jobs=1, ahead=ahead)
+    monkeypatch.setattr(engine, "Worker", None)
+    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=1, ahead=ahead))) == len(files)
+    assert ahead == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity can be set on Linux only")
+def test_affinity_is_respected() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cpus() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert 1 <= usable_cpus() <= len(allowed)
