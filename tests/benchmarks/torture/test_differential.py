@@ -16,7 +16,7 @@ from benchmarks.torture.differential import __main__ as differential
 from benchmarks.torture.differential.explanations import EXPLANATIONS
 from benchmarks.torture.differential.ffmpeg import Played, Track, play
 from benchmarks.torture.differential.outlines import OUTLINE_S, differences, differences_in_parts
-from benchmarks.torture.differential.recordings import cases, faults
+from benchmarks.torture.differential.recordings import cases, faults, rewritten
 from benchmarks.torture.differential.recordings.fields import changed, fields, value
 from benchmarks.torture.differential.recordings.formats import Format, formats
 from benchmarks.torture.differential.recordings.recording import Fault, Recording, Workshop, recorded
@@ -150,6 +150,14 @@ def test_ffmpeg_plays_every_track_at_its_place(tmp_path: Path) -> None:
     assert played.clock_s == pytest.approx(recording.held_s, abs=0.1)
     assert recording.truth is not None
     assert not differences(played.tracks[-1].clock_outline[-1], recording.truth[-1])
+
+
+@needs_ffmpeg
+def test_lost_packets_are_no_speech_that_could_be_read(tmp_path: Path) -> None:
+    recording = made("mp3/mp3-cbr", tmp_path)
+    lost = rewritten.packets_lost(recording, shop(tmp_path))
+    assert lost is not None
+    assert 0.5 * recording.spoken_s < lost.spoken_s < recording.spoken_s - 0.05
 
 
 # Outlines
