@@ -7,7 +7,7 @@ import os
 
 import click
 
-from export.cli import data, model, train
+from export.cli import data, model, train, wrap
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +33,7 @@ for _command in (
     train.train,
     model.evaluate,
     model.convert,
+    wrap.wrap,
     model.card,
     model.encoder,
     data.fetch,

@@ -71,9 +71,9 @@ def convert(
     if encoder is not None:
         proto = behind(encoder, proto)
     properties = {TRAINED_ON_KEY: pack(digests)} if digests else {}
-    _describe(proto, {SPEC_KEY: to_json(spec), **properties})
+    describe(proto, {SPEC_KEY: to_json(spec), **properties})
     probe = measure(Model(path=str(out), content=proto.SerializeToString()))
-    _describe(proto, {SPEC_KEY: to_json(dataclasses.replace(spec, probe=probe)), **properties})
+    describe(proto, {SPEC_KEY: to_json(dataclasses.replace(spec, probe=probe)), **properties})
     with Output(str(out)) as output:
         output.write(proto.SerializeToString())
     return out
@@ -239,8 +239,24 @@ def _check_parity(model: keras.Model, content: bytes, examples: Inputs, out: Pat
         raise ExportError(message, code="not_reproduced")
 
 
-def _describe(proto: Any, properties: Mapping[str, str]) -> None:
+def describe(proto: Any, properties: Mapping[str, str]) -> None:
+    """Make these all that a graph says of itself."""
     del proto.metadata_props[:]
     for key, value in properties.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value
+
+
+def describe_again(path: str, content: bytes, spec: ModelSpec) -> None:
+    """Write a model file anew with another specification; what else it says of itself stays.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    import onnx
+
+    proto = onnx.load_from_string(content)
+    kept = {item.key: item.value for item in proto.metadata_props}
+    describe(proto, kept | {SPEC_KEY: to_json(spec)})
+    with Output(path) as output:
+        output.write(proto.SerializeToString())

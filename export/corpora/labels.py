@@ -15,7 +15,7 @@ from export.errors import ExportError
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 KNOWN = (*LABELS, "calm", "boredom")
 
-# What people call their folders, lower case.
+# What people call their folders, and classifiers their outputs, lower case.
 ALIASES = MappingProxyType(
     {
         "anger": "angry",
@@ -29,6 +29,12 @@ ALIASES = MappingProxyType(
         "sadness": "sad",
         "surprised": "surprise",
         "bored": "boredom",
+        "ang": "angry",
+        "dis": "disgust",
+        "fea": "fear",
+        "hap": "happy",
+        "neu": "neutral",
+        "sur": "surprise",
     }
 )
 

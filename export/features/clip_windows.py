@@ -1,8 +1,9 @@
 """Clips to the windows that the tagger would score; kept on disk.
 
-Each clip goes through `sertag.tagging.pipeline.tag_file`, a recorder in the place of the model, so what a network is trained
-and measured on is what it is given when it tags. Versions of a clip are the recording as it is, over a telephone line,
-and each augmentation. Features are float32 (w, t, c), or what a frozen encoder makes of them, float16 (w, t, c).
+Each clip goes through `sertag.tagging.pipeline.tag_file`, a recorder in the place of the model, so what a network is
+trained and measured on is what it is given when it tags. Versions of a clip are the recording as it is, over a
+telephone line, and each augmentation. Features are float32 (w, t, c), or what a frozen encoder makes of them, float16
+(w, t, c).
 """
 
 from __future__ import annotations

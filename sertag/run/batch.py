@@ -122,6 +122,9 @@ def _tag(request: Request, logger: Logger) -> Exit:
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
         model = describe(request.model or DEFAULT_MODEL)
+        if not model.spec.calibrated:
+            message = "%s is not calibrated: its confidences may be far too high; `python -m export wrap --calibrate`"
+            logger.warning(f"{message} fits them on labelled clips", display_name(model.path))
         journal = resume.open_journal(request, model=model, logger=logger)
         files = resume.present(chain(first, files), journal)
         first = list(islice(files, engine.FEW_FILES))
@@ -253,6 +256,8 @@ def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
     request = run.request
     decided = {"strict": request.strict, "timeout_s": request.timeout}
     params = resume.parameters(request.options, run.model.spec) | decided
+    if not run.model.spec.calibrated:
+        params["calibrated"] = False
     return document(
         run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
     )

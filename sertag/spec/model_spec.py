@@ -127,6 +127,11 @@ class ModelSpec:
         return samples // self.features.hop_length + (1 if self.features.framing == "clip" else 0)
 
     @property
+    def calibrated(self) -> bool:
+        """Whether confidences were fitted to labelled clips; networks that were trained elsewhere may not be."""
+        return self.training.get("calibrated", True) is not False
+
+    @property
     def affect(self) -> tuple[tuple[float, float], ...]:
         """Arousal and valence of each label, in their order."""
         pairs = []

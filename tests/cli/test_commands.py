@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ from sertag.cli.commands import cli
 from sertag.records import AudioFile, FileResult
 from sertag.text import decode_path
 from tests.conftest import LOUD, SOFT, speech_like
+from tests.onnx_models import tiny_spec, write_model
 from tests.results import no_speech, ok, unreadable
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -691,6 +693,14 @@ def test_models_list_names_the_default() -> None:
     assert "phone-deep (default)" in listed
     assert "phone: version" in listed
     assert "non-commercial use only" in listed
+
+
+def test_runs_say_that_a_model_is_not_calibrated(run: Run, calls: Path, tmp_path: Path) -> None:
+    spec = tiny_spec(training=MappingProxyType({"calibrated": False}))
+    model = write_model(tmp_path / "theirs.onnx", spec)
+    done = run("calls", "--model", str(model), "--out", "r.csv", "--summary", "run.json")
+    assert b"theirs.onnx is not calibrated" in done.stderr
+    assert json.loads((tmp_path / "run.json").read_text())["params"]["calibrated"] is False
 
 
 def test_models_info_is_json(tiny_model: Path) -> None:

@@ -260,7 +260,8 @@ def test_no_worker_is_left_of_a_run_that_was_given_up(
 def test_the_command_says_all_of_it_in_rows_log_and_exit_code(
     recordings: Callable[[list[str]], list[AudioFile]], tiny_model: Path, tmp_path: Path
 ) -> None:
-    program = f"from sertag import worker; worker._PROGRAM = {worker._PROGRAM!r}; import sertag.__main__ as m; m.main()"
+    faults = f"from sertag.parallel import worker; worker._PROGRAM = {worker._PROGRAM!r}"
+    program = f"{faults}; import sertag.__main__ as m; m.main()"
     names = ["ok.wav", "crashes.wav", "raises.wav", "loops.wav", "kills.wav"]
     options = ["-m", str(tiny_model), "-o", "r.jsonl", "--timeout", "1.5", "--log-file", "log"]
     recordings(names)

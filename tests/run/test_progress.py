@@ -3,16 +3,14 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from sertag.records import AudioFile
 from sertag.run import progress
-from sertag.run.progress import Progress, open_screen_table
+from sertag.run.progress import Progress
 from sertag.run.summary import Tally, last_line
-from sertag.storage.atomic_output import Output
 from tests.results import no_speech, ok, unreadable
 
 
@@ -61,35 +59,6 @@ def test_line_in_a_file_comes_now_and_then(monkeypatch: pytest.MonkeyPatch, capl
         tally.add(unreadable("b.wav"))
         shown.advance()
     assert caplog.messages == ["1 file · 0 s of audio · 0 times real time · 1 failed"]
-
-
-def test_table_for_eyes_shows_names_unharmed_and_harmless(tmp_path: Path) -> None:
-    target = tmp_path / "table.txt"
-    names = ["[bold]markup[/bold].wav", "\x1b[31mred.wav", "new\nline.wav", "caf\udce9.wav", r"caf\xe9.wav"]
-    with Output(str(target)) as output, open_screen_table(output) as table:
-        table.add(ok(channels=2))
-        for name in names:
-            table.add(unreadable(name))
-    text = target.read_text(encoding="utf-8", errors="strict")
-    assert r" caf\xe9.wav" in text
-    assert r" caf\x5cxe9.wav" in text
-    assert "\x1b" not in text
-    assert "[bold]markup[/bold].wav" in text
-    assert r"\x1b[31mred.wav" in text
-    assert r"new\nline.wav" in text
-    assert text.count("angry") == 2
-    assert "61%" in text
-
-
-def test_table_for_eyes_is_set_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_PAGE_ROWS", 2)
-    target = tmp_path / "table.txt"
-    with Output(str(target)) as output, open_screen_table(output) as table:
-        for index in range(5):
-            table.add(ok(f"{index}.wav"))
-    text = target.read_text(encoding="utf-8")
-    assert text.count("confidence") == 3
-    assert [f"{index}.wav" in text for index in range(5)] == [True] * 5
 
 
 def test_last_line_counts_rows_by_status() -> None:

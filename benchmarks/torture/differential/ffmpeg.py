@@ -89,6 +89,13 @@ def play(path: Path, *, muxer: str) -> Played:
     return Played(forced.tracks, forced.errors, forced.said, True) if forced.seconds else played
 
 
+def packet_seconds(path: Path) -> list[float]:
+    """How long the packets of each audio track of a file say they are."""
+    about = _probe(path, [])
+    streams = [stream for stream in about.get("streams", []) if stream.get("codec_type") == "audio"]
+    return [_packets_s(stream, about) for stream in streams]
+
+
 def _play(path: Path, form: list[str]) -> Played:
     about = _probe(path, form)
     streams = [stream for stream in about.get("streams", []) if stream.get("codec_type") == "audio"]
@@ -116,10 +123,13 @@ def _track(path: Path, number: int, stream: dict[str, Any], about: dict[str, Any
         samples.append(flat[: len(flat) // channels * channels].reshape(-1, channels).T)  # (c, n)
         raw.unlink(missing_ok=True)
     seconds = [one.shape[1] / RATE_HZ for one in samples]
-    packets = [packet for packet in about.get("packets", []) if packet.get("stream_index") == stream.get("index")]
-    packets_s = sum(float(packet.get("duration_time") or 0) for packet in packets)
     rate_hz, codec = int(stream.get("sample_rate") or 0), str(stream.get("codec_name"))
-    return Track(channels, rate_hz, codec, *seconds, packets_s, *(outline(one) for one in samples))
+    return Track(channels, rate_hz, codec, *seconds, _packets_s(stream, about), *(outline(one) for one in samples))
+
+
+def _packets_s(stream: dict[str, Any], about: dict[str, Any]) -> float:
+    packets = [packet for packet in about.get("packets", []) if packet.get("stream_index") == stream.get("index")]
+    return sum(float(packet.get("duration_time") or 0) for packet in packets)
 
 
 def _probe(path: Path, form: list[str]) -> dict[str, Any]:

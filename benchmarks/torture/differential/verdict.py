@@ -28,6 +28,7 @@ from benchmarks.torture.differential.recordings.recording import Recording
 LEAST_S = 0.5  # ffmpeg must play at least this much before sertag may not refuse a file
 _NOISE_ERRORS = 50  # complaints of ffmpeg from which on both play noise, as of ADPCM whose bytes have moved
 # Containers whose packets have times.
+_OPUS_RATE_HZ = 48_000
 _TIMED = ("mkv", "webm", "mp4", "mp4-fragmented", "m4a", "mov", "3gp", "asf", "flv", "mpegts", "ogg")
 _FOREIGN = re.compile(
     r"libsndfile|FFmpeg|SF_INFO|Internal error|possibly a pipe|Invalid data found|not found|psf_|Errno|Traceback"
@@ -99,7 +100,9 @@ def _shape(recording: Recording, played: Played, read: Read) -> Verdict | None:
     made = recording.channels * recording.format.tracks
     if read.channels not in (played.channels or made, made):
         return Verdict("unexplained", "channels", f"{read.channels} instead of {played.channels or made}")
-    rates_hz = {recording.rate_hz, *(track.rate_hz for track in played.tracks)}  # of Opus both are true
+    rates_hz = {recording.rate_hz, *(track.rate_hz for track in played.tracks)}
+    if recording.format.codec == "opus":  # it is decoded in one rate, whatever was put in
+        rates_hz.add(_OPUS_RATE_HZ)
     if read.rate_hz not in rates_hz:
         return Verdict("unexplained", "rate", f"{read.rate_hz} Hz instead of {sorted(rates_hz)} Hz")
     return None

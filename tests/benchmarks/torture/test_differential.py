@@ -16,7 +16,7 @@ from benchmarks.torture.differential import __main__ as differential
 from benchmarks.torture.differential.explanations import EXPLANATIONS
 from benchmarks.torture.differential.ffmpeg import Played, Track, play
 from benchmarks.torture.differential.outlines import OUTLINE_S, differences, differences_in_parts
-from benchmarks.torture.differential.recordings import cases, faults
+from benchmarks.torture.differential.recordings import cases, faults, rewritten
 from benchmarks.torture.differential.recordings.fields import changed, fields, value
 from benchmarks.torture.differential.recordings.formats import Format, formats
 from benchmarks.torture.differential.recordings.recording import Fault, Recording, Workshop, recorded
@@ -152,6 +152,14 @@ def test_ffmpeg_plays_every_track_at_its_place(tmp_path: Path) -> None:
     assert not differences(played.tracks[-1].clock_outline[-1], recording.truth[-1])
 
 
+@needs_ffmpeg
+def test_lost_packets_are_no_speech_that_could_be_read(tmp_path: Path) -> None:
+    recording = made("mp3/mp3-cbr", tmp_path)
+    lost = rewritten.packets_lost(recording, shop(tmp_path))
+    assert lost is not None
+    assert 0.5 * recording.spoken_s < lost.spoken_s < recording.spoken_s - 0.05
+
+
 # Outlines
 
 
@@ -183,6 +191,7 @@ JOINED = replace(SOUND, held_s=20.0, spoken_s=20.0, most_s=20.0, kinds=("joined"
 TIMED = replace(DAMAGED, format=replace(FORMAT, container="mkv"), kinds=("time_hole",), spoken_s=20.0, most_s=20.0)
 PAIR = replace(SOUND, format=replace(FORMAT, tracks=2))
 OLD_PAIR = replace(JOINED, format=replace(FORMAT, container="voc"))
+OPUS = replace(DAMAGED, format=replace(FORMAT, container="mp4-fragmented", codec="opus"))
 MPG123 = "[src/libmpg123/layer3.c:INT123_do_layer3():1804] error: dequantization failed!\n"
 
 
@@ -227,6 +236,8 @@ CASES = [
      "channel order"),
     ("silence", SOUND, ffmpeg(10), sertag(10, outline=[0 * voice(10)]), "unexplained", "other content"),
     ("rate", SOUND, ffmpeg(10), replace(sertag(10), rate_hz=16_000), "unexplained", "rate"),
+    ("Opus in its own rate", OPUS, ffmpeg(0, tracks=0), replace(sertag(10), rate_hz=48_000), "explained", "damage"),
+    ("Opus in another", OPUS, ffmpeg(0, tracks=0), replace(sertag(10), rate_hz=16_000), "unexplained", "rate"),
     ("printed", SOUND, ffmpeg(10), sertag(10, said="[layer3.c] error"), "unexplained", "a library prints"),
     ("printed by libmpg123", SOUND, ffmpeg(10), sertag(10, said=MPG123 * 3), "explained", "libmpg123"),
     ("printed beside it", SOUND, ffmpeg(10), sertag(10, said=MPG123 + "warning\n"), "unexplained", "a library prints"),

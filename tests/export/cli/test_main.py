@@ -27,6 +27,7 @@ from tests.training import one_process
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = (
+    "wrap",
     "encoder",
     "no-speech",
     "recipes",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from benchmarks.torture.differential.ffmpeg import packet_seconds
 from benchmarks.torture.differential.recordings.faults import cut
 from benchmarks.torture.differential.recordings.formats import ffmpeg
 from benchmarks.torture.differential.recordings.recording import Recording, Workshop, damaged, recorded, same
@@ -29,7 +30,11 @@ def packets_lost(recording: Recording, shop: Workshop) -> Recording | None:
     start = int(shop.rng.integers(20, 150))
     drop = (f"not(mod(n,{each}))", f"between(n,{start},{start + each})")[int(shop.rng.integers(2))]
     content = _copied(recording, shop, "-bsf:a", f"noise=amount=0:drop='gt(n,10)*{drop}'")
-    return content and damaged(recording, content, f"packets lost ({drop})")
+    if not content:
+        return None
+    made = damaged(recording, content, f"packets lost ({drop})")
+    left_s = max(packet_seconds(shop.folder / f"new{recording.format.suffix}"), default=0.0)
+    return replace(made, spoken_s=min(recording.spoken_s, left_s)) if left_s else made
 
 
 def time_hole(recording: Recording, shop: Workshop) -> Recording | None:

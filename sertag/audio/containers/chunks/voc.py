@@ -31,7 +31,7 @@ _LONGEST_BYTES = 0xFFFFFF  # also what is written where nothing is known
 _CODECS = {0: (1, 8, b"\x80"), 4: (1, 16, b"\0\0"), 6: (6, 8, b"\xd5"), 7: (7, 8, b"\xff")}  # WAV's: tag, bits, silence
 _PACKED_BITS = {1: 4, 2: 3, 3: 2, 0x200: 4}
 _NEXT = re.compile(rb"[\x01\x02\x09]")
-_PROOF_BLOCKS = 6
+_PROOF_BLOCKS, _FEWEST_BLOCKS = 16, 4
 _MOST_BLOCKS = 1_000_000  # a gigabyte of those that FFmpeg writes
 _MOST_SILENCES = 10_000  # up to 45 hours in all
 _PIECE_BYTES = 1 << 16
@@ -138,8 +138,9 @@ def _take(stream: BinaryIO, window: Window, found: _Blocks, declared: range) -> 
     """Take the samples of a block, wherever they really end; the position of the next block."""
     stop = declared.stop
     if not _is_head(window, stop):
-        following = _resumed(stream, declared.start, window.end)
-        unknown = not declared or len(declared) >= _LONGEST_BYTES - 12
+        endless = len(declared) >= _LONGEST_BYTES - 12  # no size of a block, but "up to the end"
+        following = None if endless else _resumed(stream, declared.start, window.end)
+        unknown = endless or not declared
         if following is not None:
             found.wrong += 1
             declared, stop = range(declared.start, following), following
@@ -178,17 +179,23 @@ def _resumed(stream: BinaryIO, start: int, end: int) -> int | None:
 
 
 def _is_proven(stream: BinaryIO, position: int, end: int) -> bool:
-    """Whether blocks of sound follow each other, some of them or up to the end."""
-    for _ in range(_PROOF_BLOCKS):
+    """Whether blocks of one size follow each other, many of them or up to the end; the first and last one may differ.
+
+    Quiet samples look like small blocks too, but of any sizes. Two or three blocks prove nothing; taking their heads
+    for samples does no harm.
+    """
+    sizes: list[int] = []
+    while len(sizes) < _PROOF_BLOCKS:
         head = read_at(stream, position, _HEAD_BYTES)
-        if head[:1] == b"\0":
-            return position + 1 == end
+        ended = position == end or (head[:1] == b"\0" and position + 1 == end)
+        if ended or len(head) < _HEAD_BYTES:
+            return ended and len(sizes) >= _FEWEST_BLOCKS and len(set(sizes[1:-1])) == 1
         size = int.from_bytes(head[1:], "little")
         position += _HEAD_BYTES + size
-        if head[0] > _NEW_SOUND or size <= _LEAST_BYTES.get(head[0], 0) or position > end:
+        sizes.append(size)
+        fits = 0 < head[0] <= _NEW_SOUND and size > _LEAST_BYTES.get(head[0], 0) and position <= end
+        if not fits or len(set(sizes[1:-1])) > 1:
             return False
-        if position == end:
-            return True
     return True
 
 

@@ -89,6 +89,15 @@ def test_one_block_is_read_to_the_end_of_the_file(tmp_path: Path, size: int, cod
     assert (problem and problem.code) == code
 
 
+@pytest.mark.parametrize("size", [0xFFFFFF, 700_000])
+def test_quiet_samples_are_not_taken_for_blocks(tmp_path: Path, size: int) -> None:
+    quiet = np.random.default_rng(3).integers(-9, 10, 200_000).astype("<i2")
+    content = voc(size, samples=quiet, end=b"", blocks=1)
+    samples, _, problem = heard(tmp_path, content)
+    assert samples.shape[1] == len(quiet)
+    assert (problem is None) == (size == 0xFFFFFF)
+
+
 def test_a_cut_file_gives_what_is_left_and_says_so(tmp_path: Path) -> None:
     whole = voc(blocks=1)
     found, _, problem = heard(tmp_path, whole[: len(whole) // 2])

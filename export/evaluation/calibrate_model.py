@@ -1,0 +1,78 @@
+"""Temperature and least confidence of a model file that somebody else trained, from labelled clips."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from export.conversion.onnx import describe_again
+from export.corpora.clips import Corpus
+from export.corpora.labels import mapping
+from export.errors import ExportError
+from export.evaluation.calibration import choose_threshold, fit_temperature, scale
+from export.features.clip_windows import tagged_windows
+from export.progress import Report
+from sertag.model.calibration import log_probs
+from sertag.model.model_file import read
+from sertag.model.session import Model
+from sertag.spec import ModelSpec
+
+FEWEST_CLIPS = 30
+ANSWERS_RIGHT = 0.6  # share of the answers that the least confidence is to make right
+
+
+def calibrate_model(
+    path: str, corpora: Sequence[Corpus], *, report: Report, label_map: Mapping[str, str] = MappingProxyType({})
+) -> ModelSpec:
+    """Fit a temperature and a least confidence on labelled clips and write them into a model file.
+
+    Clips count the same, whatever their number of windows. The temperature is that of the least negative
+    log-likelihood (Guo et al. 2017); over the least confidence, 60 % of the answers are right.
+
+    Args:
+        path: of the model file, which is replaced.
+        corpora: clips that it was not trained on; labels that it does not have are left out.
+        report: hears about progress.
+        label_map: label -> label of the model.
+
+    Returns:
+        The specification that the file has now.
+
+    Raises:
+        ExportError: there are under 30 clips, or all have one label.
+        ModelError, OutputError: the file cannot be used, or not be written.
+    """
+    path, content = read(path)
+    model = Model(path=path, content=content)
+    clips = [clip for corpus in corpora for clip in corpus.clips]
+    counts_as = mapping({clip.label for clip in clips}, onto=model.spec.labels, label_map=label_map)
+    scores, truth, weights = [], [], []
+    for number, clip in enumerate(clips, 1):
+        label = counts_as[clip.label]
+        windows, _ = tagged_windows(clip.path, spec=model.spec) if label is not None else (np.zeros((0, 1, 1)), None)
+        if label is not None and len(windows):
+            scores.append(log_probs(model.raw(windows)))
+            truth += [model.spec.labels.index(label)] * len(windows)
+            weights += [1 / len(windows)] * len(windows)
+        report("calibrate", number / len(clips))
+    if len(scores) < FEWEST_CLIPS or len(set(truth)) < 2:
+        found = f"{len(scores)} clips with {len(set(truth))} of the labels {', '.join(model.spec.labels)}"
+        message = f"{found}; expected {FEWEST_CLIPS} clips or more, of two labels or more, to calibrate on"
+        raise ExportError(message, code="no_data")
+    spec = _fitted(model.spec, np.concatenate(scores), np.array(truth), np.array(weights), clips=len(scores))
+    describe_again(path, content, spec)
+    return spec
+
+
+def _fitted(spec: ModelSpec, scores: np.ndarray, truth: np.ndarray, weights: np.ndarray, *, clips: int) -> ModelSpec:
+    temperature = fit_temperature(scores, truth, weights=weights)
+    probs = scale(scores, temperature=temperature)
+    right = probs.argmax(axis=1) == truth
+    floor = choose_threshold(probs.max(axis=1), right, accuracy=ANSWERS_RIGHT, weights=weights)
+    training = {**spec.training, "calibrated": True, "calibration": f"{clips} clips"}
+    return dataclasses.replace(
+        spec, temperature=temperature, min_confidence=floor, training=MappingProxyType(training), probe=spec.probe
+    )

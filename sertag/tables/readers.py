@@ -1,0 +1,247 @@
+"""Tables that sertag has written, read again: CSV, TSV, JSON, JSON Lines and Parquet, as one kind of row.
+
+A row is a dict of the columns in `columns`, with numbers as numbers and empty cells as None. Columns that somebody
+added stay as text. Tables of older versions lack columns, which are None. A table that was cut gives what is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import Any, Literal, TextIO
+
+from sertag.errors import SertagError
+from sertag.records import FAILURES, SCHEMA
+from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
+from sertag.text import display_name
+
+Kind = Literal["results", "segments"]
+ReadRow = dict[str, Any]
+
+STDIN = "-"
+
+_MARKED = re.compile(r"^'+[=+@\t-]")  # what `writers.plain_text` makes of formulas
+_NESTED = {"quarters": "neg_q", "arousal_quarters": "arousal_q", "valence_quarters": "valence_q"}
+_NEEDED = {"results": ("path", "channel", "status"), "segments": ("path", "channel", "segment", "start_s", "end_s")}
+_LONGEST_CELL = 1 << 24
+_HEAD_ROWS = 10_000
+_HEADER_ONLY = ""  # a column that marks the one row of a table that has none
+
+
+class TableError(SertagError):
+    """A file is no table of results that can be read."""
+
+
+@dataclass(slots=True)
+class ReadTable:
+    """A table whose rows are being read.
+
+    Attributes:
+        name: of the file, for messages.
+        kind: `results`, one row a channel, or `segments`, one row a window.
+        labels: emotions, in the order of the columns.
+        rows: each once, lazily. Rows of results from JSON and JSON Lines have their windows under `windows`, as rows
+            of `segments`; in other formats `windows` is missing.
+        warnings: what was wrong with the table; complete when all rows have been read.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    rows: Iterator[ReadRow]
+    warnings: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def open_results(path: str) -> Iterator[ReadTable]:
+    """Open a table that `sertag tag` has written.
+
+    Args:
+        path: of the table, or `-` for standard input; the format is that of its suffix, or is seen from its content.
+
+    Yields:
+        The table.
+
+    Raises:
+        TableError: it cannot be opened, is no table of sertag, or is of a newer version. Reading on may raise it too.
+    """
+    name = "standard input" if path == STDIN else display_name(path)
+    if PurePath(path).suffix.lower() == ".parquet":
+        yield _table(name, _parquet_rows(path, name))
+        return
+    try:
+        if path == STDIN:
+            stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
+        else:
+            stream = open(path, encoding="utf-8-sig", errors="strict", newline="")
+    except OSError as error:
+        message = f"{name}: cannot be opened: {error.strerror or error}; expected a table that sertag has written"
+        raise TableError(message, code="not_found") from error
+    with stream:
+        yield _open(name, PurePath(path).suffix.lower(), stream)
+
+
+def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
+    warnings: list[str] = []
+    lines = _lines(name, stream)
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise TableError(f"{name}: is empty; expected a table that sertag has written", code="no_table")
+    lines = chain([first], lines)
+    if suffix in (".json", ".jsonl") or first.lstrip()[0] in "[{":
+        return _table(name, _json_rows(name, lines, warnings), warnings)
+    delimiter = "\t" if "\t" in first else ","
+    return _table(name, _delimited_rows(name, lines, delimiter, warnings), warnings)
+
+
+def _lines(name: str, stream: TextIO) -> Iterator[str]:
+    try:
+        yield from stream
+    except UnicodeDecodeError as error:
+        message = f"{name}: is not UTF-8 text; expected a table that sertag has written (.csv .tsv .json .jsonl)"
+        raise TableError(message, code="no_table") from error
+    except OSError as error:
+        raise TableError(f"{name}: cannot be read: {error.strerror or error}", code="unreadable") from error
+
+
+def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None) -> ReadTable:
+    """Look at the first rows for what the table is."""
+    first: list[ReadRow] = []
+    for row in islice(rows, _HEAD_ROWS):  # in JSON, rows without an emotion do not name the labels
+        first.append(row)
+        if any(column.startswith("p_") for column in row):
+            break
+    columns = tuple(first[-1]) if first else ()
+    kind: Kind = "segments" if "segment" in columns else "results"
+    missing = [column for column in _NEEDED[kind] if column not in columns]
+    if first and missing:
+        found = f"its columns are {', '.join(columns[:8]) or 'none'}"
+        message = f"{name}: is no table of sertag; {found}, expected {', '.join(_NEEDED['results'])} and more"
+        raise TableError(message, code="no_table")
+    labels = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
+    known = {column.name: column for column in (result_columns if kind == "results" else segment_columns)(labels)}
+    typed = (_typed(name, row, known, labels) for row in chain(first, rows) if _HEADER_ONLY not in row)
+    return ReadTable(name, kind, labels, typed, warnings if warnings is not None else [])
+
+
+def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str, ...]) -> ReadRow:
+    """A row with all columns of this version, each of its kind."""
+    whole: ReadRow = {column: _value(name, row.get(column), known[column]) for column in known}
+    whole |= {column: value for column, value in row.items() if column not in known}
+    if isinstance(schema := whole.get("schema"), int) and schema > SCHEMA:
+        message = f"{name}: has schema {schema}; this version of sertag reads up to {SCHEMA}; update sertag"
+        raise TableError(message, code="newer_schema")
+    if "windows" in row:
+        segments = {column.name: column for column in segment_columns(labels)}
+        whole["windows"] = [_typed(name, window, segments, labels) for window in row["windows"]]
+    return whole
+
+
+def _value(name: str, value: Any, column: Column) -> Any:
+    if value is None or value == "":
+        return None
+    if column.kind == "text":
+        return str(value)
+    if column.kind == "channel":
+        return int(value) if str(value).isdigit() else str(value)
+    try:
+        return float(value) if column.kind in DECIMALS else int(value)
+    except (TypeError, ValueError) as error:
+        message = f"{name}: has {str(value)[:40]!r} in column {column.name}, expected a number; was it edited?"
+        raise TableError(message, code="bad_cell") from error
+
+
+def _delimited_rows(name: str, lines: Iterable[str], delimiter: str, warnings: list[str]) -> Iterator[ReadRow]:
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        header = next(reader)
+        empty = True
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                line = reader.line_num
+                warnings.append(f"{name}: line {line} has {len(cells)} cells instead of {len(header)} and is left out")
+                continue
+            empty = False
+            yield {column: _unmarked(cell) for column, cell in zip(header, cells, strict=True)}
+        if empty:
+            yield dict.fromkeys(header) | {_HEADER_ONLY: True}
+    except csv.Error as error:
+        raise TableError(f"{name}: line {reader.line_num} is no row of a table: {error}", code="no_table") from error
+
+
+def _unmarked(cell: str) -> str:
+    return cell[1:] if _MARKED.match(cell) else cell
+
+
+def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[ReadRow]:
+    """One object a line, as sertag writes both JSON and JSON Lines; other layouts of JSON are read at once."""
+    last = ""
+    for number, line in enumerate(lines, 1):
+        text = line.strip().rstrip(",")
+        if text in ("", "[", "]", "[]"):
+            continue
+        if last:
+            raise TableError(f"{name}: line {number - 1} is no JSON object of sertag: {last}", code="no_table")
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            last = str(error)
+            continue
+        if not isinstance(document, dict):
+            raise TableError(f"{name}: line {number} holds no JSON object", code="no_table")
+        yield from _object_rows(name, document)
+    if last:
+        warnings.append(f"{name}: its last line was cut and is left out ({last})")
+
+
+def _object_rows(name: str, document: dict[str, Any]) -> Iterator[ReadRow]:
+    if "channels" not in document:  # a table of windows
+        yield document
+        return
+    common = {key: document.get(key) for key in ("path", "model", "model_sha256", "schema")}
+    try:
+        for channel in document["channels"]:
+            row = {**common, **channel}
+            windows, place = row["segments"], {key: row.get(key) for key in ("path", "channel", "role")}
+            row["windows"] = [_flat({**place, **window}) for window in windows]
+            row["segments"] = None if row.get("status") in FAILURES else len(windows)
+            yield _flat(row)
+    except (TypeError, AttributeError, KeyError) as error:
+        raise TableError(f"{name}: holds an object that is not of sertag: {error}", code="no_table") from error
+
+
+def _flat(row: ReadRow) -> ReadRow:
+    """Nested values as the columns that they are in tables."""
+    flat = {key: value for key, value in row.items() if key not in ("probs", "fracs", *_NESTED)}
+    for key, prefix in (("probs", "p_"), ("fracs", "frac_")):
+        flat |= {prefix + label: value for label, value in (row.get(key) or {}).items()}
+    for key, prefix in _NESTED.items():
+        flat |= {f"{prefix}{number}": value for number, value in enumerate(row.get(key) or (), 1)}
+    return flat
+
+
+def _parquet_rows(path: str, name: str) -> Iterator[ReadRow]:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
+        raise TableError(message, code="needs_parquet") from error
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            if not file.metadata.num_rows:
+                yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise TableError(f"{name}: cannot be read as Parquet: {error}", code="unreadable") from error
