@@ -109,15 +109,8 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
 
     with console.errors(), console.progress() as report:
         voices = [clip for corpus in _decodable(places, cache, report).values() for clip in corpus.clips]
-        recordings = {"real calls": sorted(path for path in calls.iterdir() if path.is_file())}
-        follow(
-            recordings,
-            voices=voices,
-            model=load(model),
-            seed=1,
-            out=out,
-            report=lambda done, total: report("calls", done / total),
-        )
+        recordings = sorted(path for path in calls.iterdir() if path.is_file())
+        follow(recordings, voices=voices, model=load(model), seed=1, out=out, report=report)
         page = write(out)
     click.echo(str(page))
 

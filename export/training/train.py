@@ -113,7 +113,7 @@ def train(
     )
     finish = _cross_validated if settings.protocol == CROSS_VALIDATED else _tested_on_one_side
     made = finish(experiment, corpora, settings, title)
-    spec, examples = made.spec, {"features": _examples(experiment, made.learnt)}
+    spec, examples = made.spec, _examples(experiment, made.learnt)
     digests = [experiment.clips[index].digest for index in made.learnt]
     keras_file.save(made.network, out / "model.keras", spec=spec, examples=examples, digests=digests)
     front = encoder if recipe.encoder else None
