@@ -43,6 +43,11 @@ map_option = click.option(
     metavar="FOUND=LABEL",
     help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
 )
+encoder_option = click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Frozen encoder of phone-deep, as the command `encoder` makes it.  [default: that of the bundled phone-deep]",
+)
 cache_option = click.option(
     "--cache",
     type=click.Path(path_type=Path),
