@@ -28,20 +28,19 @@ from sertag.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
-_ACTED = MappingProxyType(
-    dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
-    | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
-)
+_ACTED = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English") | {
+    "emodb": "German",
+    "emovo": "Italian",
+    "nemo": "Polish",
+}
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 # What tells of the confidence, in the order of the table.
-_CONFIDENCE = MappingProxyType(
-    {
-        "accuracy": "accuracy %",
-        "ece": "ECE",
-        "coverage": "answered %",
-        "accuracy_of_answers": "accuracy of the answers %",
-    }
-)
+_CONFIDENCE: Mapping[str, str] = {
+    "accuracy": "accuracy %",
+    "ece": "ECE",
+    "coverage": "answered %",
+    "accuracy_of_answers": "accuracy of the answers %",
+}
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:

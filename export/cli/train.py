@@ -49,7 +49,7 @@ def recipes() -> None:
     type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
     help="How clips are split into training and test. speakers: no speaker is in both. corpora: no corpus is in both. "
     "random: speakers are in both, so the figures say nothing about new speakers. cross-validated (phone, phone-deep): "
-    "every speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it, and "
+    "every speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it; "
     "the final network is trained on everything.  [default: cross-validated for phone and phone-deep, else speakers]",
 )
 @click.option(

@@ -35,13 +35,11 @@ from sertag.spec import ModelSpec
 
 # Whether clips of the corpus were trained on; files that do not say it leave it unknown.
 Overlap = Literal["none", "seen in training", "unknown"]
-_OVERLAPS: Mapping[Overlap, str] = MappingProxyType(
-    {
-        "none": "",
-        "seen in training": "the model was trained on some of these clips: on others it does worse than this",
-        "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
-    }
-)
+_OVERLAPS: Mapping[Overlap, str] = {
+    "none": "",
+    "seen in training": "the model was trained on some of these clips: on others it does worse than this",
+    "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
+}
 _NAMED = 5  # clips in a note; all of them are in the JSON
 
 

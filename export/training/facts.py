@@ -22,13 +22,11 @@ from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec
 
-_PROTOCOLS = MappingProxyType(
-    {
-        "speakers": "nobody who is tested was learnt from",
-        "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
-        "corpora": "no corpus that is tested was learnt from",
-    }
-)
+_PROTOCOLS: Mapping[str, str] = {
+    "speakers": "nobody who is tested was learnt from",
+    "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
+    "corpora": "no corpus that is tested was learnt from",
+}
 
 
 def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], settings: Settings, folds: Ints) -> ModelSpec:
