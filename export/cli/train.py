@@ -118,18 +118,7 @@ def train(
     from export.features.encoder import find_encoder
     from export.training.train import train as train_recipe
 
-    by_windows = RECIPES[recipe].features.framing == "channel"
-    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
-    crossed = protocol == CROSS_VALIDATED
-    if crossed and not by_windows:
-        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if crossed else folds or folds_by != "speaker" or answers_right:
-        message = (
-            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
-        )
-        raise click.UsageError(message)
-    if folds and folds_by == "corpus":
-        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    protocol = _protocol(recipe, protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     cache = cache or default_cache()
     with console.errors(), console.progress() as report:
         chosen = _with_labels(RECIPES[recipe], labels)
@@ -148,7 +137,7 @@ def train(
             name=name or recipe,
             version=model_version,
         )
-        teacher = RECIPES.get(chosen.teacher) if crossed else None
+        teacher = RECIPES.get(chosen.teacher) if protocol == CROSS_VALIDATED else None
         model = train_recipe(
             chosen,
             corpora,
@@ -161,6 +150,23 @@ def train(
             report=report,
         )
     click.echo(str(model))
+
+
+def _protocol(
+    recipe: str, protocol: str | None, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
+) -> str:
+    """The protocol, the recipe's where none is named; options that would change nothing in it are refused."""
+    by_windows = RECIPES[recipe].features.framing == "channel"
+    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
+    crossed = protocol == CROSS_VALIDATED
+    if crossed and not by_windows:
+        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
+    if fold if crossed else folds or folds_by != "speaker" or answers_right:
+        idle = f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        raise click.UsageError(idle)
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    return protocol
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
