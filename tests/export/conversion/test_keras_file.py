@@ -56,7 +56,6 @@ def test_everything_comes_back(tmp_path):
     found = load(place)
     np.testing.assert_array_equal(answers(found.model), answers(model))
     assert found.spec == SPEC  # without the probe, which belongs to the converted file
-    assert found.examples.keys() == EXAMPLES.keys()
     np.testing.assert_array_equal(found.examples, EXAMPLES)
     assert found.examples.dtype == np.float32
     assert found.digests == ("a" * 40, "b" * 40)
@@ -199,7 +198,7 @@ def with_own_function(saved: Path) -> Path:
     ("make", "code", "message"),
     [
         (old_hdf5, "old_keras", r"HDF5 file.*expected.*Keras 3.*load_weights\('old.h5'\)"),
-        (old_archive, "old_keras", r"written by Keras 2.15.0, expected Keras 3.*load_weights\('paper.keras'\)"),
+        (old_archive, "old_keras", r"written by Keras 2.15.0, expected .* Keras 3.*load_weights\('paper.keras'\)"),
         (folder, "not_keras", r"a folder, perhaps a SavedModel"),
         (text, "not_keras", r"begins with b'weig'.*model.save\('name.keras'\)"),
         (empty, "not_keras", r"begins with b''"),
