@@ -5,8 +5,5 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sertag.records import FloatArray
-
 Ints = npt.NDArray[np.int64]
 Probs = npt.NDArray[np.float64]
-Inputs = dict[str, FloatArray]  # of a network, by name

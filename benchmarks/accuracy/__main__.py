@@ -12,7 +12,7 @@ import click
 from benchmarks.accuracy.store import RESULTS
 from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, possible
 from export.cli import console
-from export.cli.console import data_option
+from export.cli.console import data_option, encoder_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora, relabel
@@ -26,11 +26,6 @@ from sertag.parallel.engine import usable_cpus
 _LEAST_S = 0.1  # of a clip
 _cache = click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)
 _out = click.option("-o", "--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the results.")
-_encoder = click.option(
-    "--encoder",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Frozen encoder of phone-deep.  [default: that of the bundled phone-deep]",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +42,7 @@ def main() -> None:
     "--recipe", "recipes", multiple=True, type=click.Choice(list(RECIPES)), help="Repeatable.  [default: all]"
 )
 @click.option("--seed", "seeds", multiple=True, type=int, help="Repeatable.  [default: those of the suites]")
-@_encoder
+@encoder_option
 @_out
 @_cache
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: usable processors]")
@@ -109,15 +104,8 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
 
     with console.errors(), console.progress() as report:
         voices = [clip for corpus in _decodable(places, cache, report).values() for clip in corpus.clips]
-        recordings = {"real calls": sorted(path for path in calls.iterdir() if path.is_file())}
-        follow(
-            recordings,
-            voices=voices,
-            model=load(model),
-            seed=1,
-            out=out,
-            report=lambda done, total: report("calls", done / total),
-        )
+        recordings = sorted(path for path in calls.iterdir() if path.is_file())
+        follow(recordings, voices=voices, model=load(model), seed=1, out=out, report=report)
         page = write(out)
     click.echo(str(page))
 
@@ -125,7 +113,7 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path, cach
 @main.command()
 @click.argument("recipe", type=click.Choice(CALL_RECIPES), metavar="RECIPE")
 @data_option
-@_encoder
+@encoder_option
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1,), show_default=True, help="Repeatable.")
 @click.option("--open", "trade", is_flag=True, help="Measure instead what training on open recordings alone costs.")
 @_out

@@ -31,7 +31,7 @@ from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training.experiment import PROTOCOL_VERSION, Experiment, Scores
-from export.training.splits import Split
+from export.training.splits import Split, splits
 from sertag.parallel.engine import usable_cpus
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -105,7 +105,7 @@ def measure_run(work: Work, clips: Sequence[Clip], *, cache: Path, encoder: Path
         encoder=encoder,
         teacher=RECIPES.get(work.recipe.teacher),
     )
-    found = work.suite.splits(clips, seed=work.seed)
+    found = splits(clips, protocol=work.suite.split, seed=work.seed)
     run = {
         "seed": work.seed,
         "protocol_version": PROTOCOL_VERSION,

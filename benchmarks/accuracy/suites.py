@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from export.corpora.clips import Clip
 from export.corpora.labels import LABELS
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.splits import Protocol, Split, splits
+from export.training.splits import Protocol
 
 SEEDS = (1, 2, 3)
 FIVE = ("tess", "ravdess", "emodb", "emovo", "nemo")
@@ -53,10 +52,6 @@ class Suite:
     def labels_of(self, recipe: Recipe) -> tuple[str, ...]:
         """Labels of a recipe's network in this suite."""
         return self.labels if recipe.features.framing == "channel" else recipe.labels
-
-    def splits(self, clips: Sequence[Clip], *, seed: int) -> list[Split]:
-        """The parts that are tested, each with what is learnt from."""
-        return splits(clips, protocol=self.split, seed=seed)
 
 
 _EIGHT = tuple(sorted((*LABELS, "calm")))  # of RAVDESS

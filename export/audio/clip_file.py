@@ -19,17 +19,22 @@ from sertag.records import FloatArray, Options
 WHOLE_CLIP = Options(channels="mix", min_confidence=0.0)
 
 
-def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
-    """Decode a clip as the tagger does, mixed down to one channel: float32 (n,) at `rate_hz`.
+def read_channels(path: Path, *, rate_hz: int) -> FloatArray:
+    """Decode a recording as the tagger does: float32 (channels, n) at `rate_hz`.
 
     Raises:
         ExportError: not audio, damaged or empty.
     """
     try:
         with open_audio(str(path)) as audio:
-            return np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=rate_hz)])
+            return np.concatenate(list(audio.blocks(rate_hz=rate_hz)), axis=1)
     except DecodeError as error:
-        raise ExportError(f"{error}; take it out of the corpus or repair it", code=error.code) from error
+        raise ExportError(f"{error}; take it away or repair it", code=error.code) from error
+
+
+def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
+    """The same, mixed down to one channel: float32 (n,)."""
+    return np.asarray(read_channels(path, rate_hz=rate_hz).mean(axis=0))
 
 
 @contextmanager

@@ -6,8 +6,8 @@ Samples are float32 (n,) at 8 kHz, in [-1, 1].
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import soundfile
@@ -26,15 +26,13 @@ class Codec:
     level: float | None = None
 
 
-CODECS = MappingProxyType(
-    {
-        "µ-law": Codec("WAV", "ULAW"),  # ITU-T G.711
-        "A-law": Codec("WAV", "ALAW"),
-        "GSM 06.10": Codec("WAV", "GSM610"),  # full rate
-        "Opus": Codec("OGG", "OPUS", 0.98),  # about 12 kbit/s a channel
-        "MP3": Codec("MP3", "MPEG_LAYER_III"),
-    }
-)
+CODECS: Mapping[str, Codec] = {
+    "µ-law": Codec("WAV", "ULAW"),  # ITU-T G.711
+    "A-law": Codec("WAV", "ALAW"),
+    "GSM 06.10": Codec("WAV", "GSM610"),  # full rate
+    "Opus": Codec("OGG", "OPUS", 0.98),  # about 12 kbit/s a channel
+    "MP3": Codec("MP3", "MPEG_LAYER_III"),
+}
 
 
 def recode(samples: FloatArray, *, codec: str) -> FloatArray:

@@ -5,8 +5,7 @@ Samples are float32 (n,) in [-1, 1]. Pitch and speed are changed by librosa's ph
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -62,7 +61,10 @@ def _speed(samples: FloatArray, rate_hz: int, rng: np.random.Generator) -> Float
     return np.asarray(librosa.effects.time_stretch(samples, rate=rng.uniform(*SPEEDS)))
 
 
-_CHANGES: MappingProxyType[str, Callable[[FloatArray, int, np.random.Generator], FloatArray]] = MappingProxyType(
-    {"noise": _noise, "shift": _shift, "pitch": _pitch, "speed": _speed}
-)
+_CHANGES: Mapping[str, Callable[[FloatArray, int, np.random.Generator], FloatArray]] = {
+    "noise": _noise,
+    "shift": _shift,
+    "pitch": _pitch,
+    "speed": _speed,
+}
 KINDS = tuple(_CHANGES)

@@ -7,36 +7,35 @@ call that is as long as a window; what the line adds is there before and after.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import MappingProxyType
-
 import numpy as np
 import soxr
 
-from export.audio.codecs import LINE_HZ, recode
-from export.audio.scenes import draw_surroundings, surround
+from export.audio.codecs import CODECS, LINE_HZ, recode
+from export.audio.noise import traffic, with_noise
 from export.audio.telephone import draw_line, level_dbfs, transmit
 from sertag.records import FloatArray
 
+NOISY_LINE = "noisy_line"
 STRETCH_S = 3.1  # a window and what resampling may take
 SPEEDS = (0.88, 1.12)
-
-Rendering = Callable[[FloatArray, np.random.Generator], FloatArray]
+_SNR_DB = (8.0, 25.0)  # of the street
+_STORED = 0.7  # share of the calls that the archive codes
 
 
 def noisy_line(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """From a noisy place over a telephone line into an archive that codes it: float32 (n,) -> (m,), both at 8 kHz.
+    """From a street over a telephone line into an archive that may code it: float32 (n,) -> (m,), both at 8 kHz.
 
     >>> noisy_line(np.ones(800, np.float32), np.random.default_rng(1)).shape
     (24800,)
     """
-    place, loud_dbfs = draw_surroundings(rng), level_dbfs(samples)
-    call = surround([_in_a_call(samples, rng)], place=place, speech_dbfs=loud_dbfs, rng=rng)[0]
-    received = transmit(call, line=draw_line(rng), speech_dbfs=loud_dbfs, rng=rng)
-    return received if place.stored_as is None else recode(received, codec=place.stored_as)
-
-
-RENDERINGS: MappingProxyType[str, Rendering] = MappingProxyType({"noisy_line": noisy_line})
+    rng.random()  # decides nothing any more; without it all renderings, and all figures, would be others
+    snr_db = float(rng.uniform(*_SNR_DB))
+    stored_as = str(rng.choice(list(CODECS))) if rng.random() < _STORED else None
+    call, loud_dbfs = _in_a_call(samples, rng), level_dbfs(samples)
+    street = traffic(len(call), rate_hz=LINE_HZ, rng=rng)
+    noisy = with_noise(call, street, noise_rms=10 ** ((loud_dbfs - snr_db) / 20))
+    received = transmit(noisy, line=draw_line(rng), speech_dbfs=loud_dbfs, rng=rng)
+    return received if stored_as is None else recode(received, codec=stored_as)
 
 
 def _in_a_call(samples: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 
 from export.card.markdown import filled, table
 from export.corpora.ordinary import NAME as ORDINARY
@@ -28,20 +28,19 @@ from sertag.model.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
-_ACTED = MappingProxyType(
-    dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
-    | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
-)
+_ACTED = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English") | {
+    "emodb": "German",
+    "emovo": "Italian",
+    "nemo": "Polish",
+}
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 # What tells of the confidence, in the order of the table.
-_CONFIDENCE = MappingProxyType(
-    {
-        "accuracy": "accuracy %",
-        "ece": "ECE",
-        "coverage": "answered %",
-        "accuracy_of_answers": "accuracy of the answers %",
-    }
-)
+_CONFIDENCE: Mapping[str, str] = {
+    "accuracy": "accuracy %",
+    "ece": "ECE",
+    "coverage": "answered %",
+    "accuracy_of_answers": "accuracy of the answers %",
+}
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
@@ -61,19 +60,15 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
     metrics = {**spec.metrics, **figures}
     conditions = metrics.get("conditions", {})
     by_sentiment = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
-    text = (
-        _environment()
-        .get_template("card.md.j2")
-        .render(
-            spec=spec,
-            metrics=metrics,
-            sentiments=SENTIMENTS,
-            by_sentiment={value: labels for value, labels in by_sentiment.items() if labels},
-            **_training(spec.training),
-            conditions=list(conditions),
-            by_corpus=any("corpora" in found for found in conditions.values()),
-            **(_tables(conditions, spec.labels) if conditions else {}),
-        )
+    text = _template().render(
+        spec=spec,
+        metrics=metrics,
+        sentiments=SENTIMENTS,
+        by_sentiment={value: labels for value, labels in by_sentiment.items() if labels},
+        **_training(spec.training),
+        conditions=list(conditions),
+        by_corpus=any("corpora" in found for found in conditions.values()),
+        **(_tables(conditions, spec.labels) if conditions else {}),
     )
     return filled(text)
 
@@ -104,13 +99,13 @@ def read_figures(model: ModelFile) -> dict[str, Any]:
     return {}
 
 
-def _environment() -> Environment:
+def _template() -> Template:
     environment = Environment(  # noqa: S701 - Markdown, no HTML
         loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": _percent, "listed": _listed}
+    environment.filters["listed"] = _listed
     environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    return environment
+    return environment.get_template("card.md.j2")
 
 
 def _training(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,21 +133,19 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
 def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
     """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
     corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
-    uar = [[name, *_of_corpora(found, corpora, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
     kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
+
+    def lines(cells: Callable[[Mapping[str, Any]], list[str]]) -> list[list[str]]:
+        return [[name, *cells(found)] for name, found in conditions.items()]
+
+    uar = lines(lambda found: [*_of_corpora(found, corpora, "uar"), _percent(found["uar"])])
+    chance = _chance(next(iter(conditions.values())), corpora)
+    recall = lines(lambda found: [_recall(found, label) for label in labels])
+    confidence = lines(lambda found: [_confidence(found, key) for key in kept])
     return {
-        "uar": table(
-            ["condition", *corpora, "mean" if corpora else "all clips"],
-            [*uar, _chance(next(iter(conditions.values())), corpora)],
-        ),
-        "recall": table(
-            ["condition", *labels],
-            [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()],
-        ),
-        "confidence": table(
-            ["condition", *kept.values()],
-            [[name, *(_confidence(found, key) for key in kept)] for name, found in conditions.items()],
-        ),
+        "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], [*uar, chance]),
+        "recall": table(["condition", *labels], recall),
+        "confidence": table(["condition", *kept.values()], confidence),
     }
 
 

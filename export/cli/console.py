@@ -43,6 +43,11 @@ map_option = click.option(
     metavar="FOUND=LABEL",
     help="Count clips with the label FOUND as LABEL; FOUND= leaves them out. Repeatable.",
 )
+encoder_option = click.option(
+    "--encoder",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Frozen encoder of phone-deep, as the command `encoder` makes it.  [default: that of the bundled phone-deep]",
+)
 cache_option = click.option(
     "--cache",
     type=click.Path(path_type=Path),
@@ -56,17 +61,11 @@ def parse_label_map(label_map: Sequence[str]) -> dict[str, str]:
     >>> parse_label_map(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
-    found = pairs(label_map, option="--map", form="FOUND=LABEL")
-    return {canonical(name): canonical(label) for name, label in found}
-
-
-def pairs(items: Sequence[str], *, option: str, form: str) -> list[tuple[str, str]]:
-    """What stands before and behind the `=` of each value of an option; the form is for the message."""
-    parts = [item.partition("=") for item in items]
-    for item, (name, equals, _) in zip(items, parts, strict=True):
+    parts = {item: item.partition("=") for item in label_map}
+    for item, (name, equals, _) in parts.items():
         if not name or not equals:
-            raise click.BadParameter(f"{item!r} is not {form}", param_hint=option)
-    return [(name, value) for name, _, value in parts]
+            raise click.BadParameter(f"{item!r} is not FOUND=LABEL", param_hint="--map")
+    return {canonical(name): canonical(label) for name, _, label in parts.values()}
 
 
 @contextmanager

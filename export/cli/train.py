@@ -14,7 +14,7 @@ from rich.table import Column, Table
 
 from export.cache import default_cache
 from export.cli import console
-from export.cli.console import cache_option, data_option, map_option, parse_label_map
+from export.cli.console import cache_option, data_option, encoder_option, map_option, parse_label_map
 from export.corpora.clips import Corpus, open_only
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
@@ -48,11 +48,13 @@ def recipes() -> None:
     "--protocol",
     type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
     help="How clips are split into training and test. speakers: no speaker is in both. corpora: no corpus is in both. "
-    "random: speakers are in both, so the figures say nothing about new speakers. cross-validated (phone only): every "
-    "speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it, and the "
-    "final network is trained on everything.  [default: speakers; cross-validated for phone]",
+    "random: speakers are in both, so the figures say nothing about new speakers. cross-validated (phone, phone-deep): "
+    "every speaker, or with --folds-by corpus every corpus, is tested once by a network that was not trained on it; "
+    "the final network is trained on everything.  [default: cross-validated for phone and phone-deep, else speakers]",
 )
-@click.option("--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Which part is tested.")
+@click.option(
+    "--fold", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the part that is tested."
+)
 @click.option(
     "--folds",
     type=click.IntRange(min=2),
@@ -63,14 +65,15 @@ def recipes() -> None:
     type=click.Choice(["speaker", "corpus"]),
     default="speaker",
     show_default=True,
-    help="corpus: each corpus is a part, so the confidence is calibrated for recordings unlike the training data.",
+    help="Whether speakers are dealt over the parts, or each corpus is a part. The confidence is then calibrated for "
+    "recordings unlike the training data.",
 )
 @click.option(
     "--answers-right",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of correct answers above the model's min_confidence.  [default: 0.6]",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the split and of the training.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the split and the training.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: the recipe's]")
 @click.option(
     "--labels",
@@ -80,12 +83,8 @@ def recipes() -> None:
 @map_option
 @click.option("--name", help="Name of the model in the result tables.  [default: the recipe's]")
 @click.option("--model-version", default="1", show_default=True, help="Version of the model in its file and card.")
-@click.option("--open", "trade", is_flag=True, help="Train on recordings alone whose licences allow commercial use.")
-@click.option(
-    "--encoder",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Frozen encoder of phone-deep, as `encoder` makes it.  [default: that of the bundled phone-deep]",
-)
+@click.option("--open", "trade", is_flag=True, help="Train only on recordings whose licences allow commercial use.")
+@encoder_option
 @cache_option
 def train(
     recipe: str,
@@ -116,22 +115,10 @@ def train(
       python -m export train phone --data mine=recordings --out runs/mine
       python -m export train bilstm --data tess=corpora/tess --out runs/tess
     """
-    from export.conversion.metadata import Title
     from export.features.encoder import find_encoder
     from export.training.train import train as train_recipe
 
-    by_windows = RECIPES[recipe].features.framing == "channel"
-    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
-    crossed = protocol == CROSS_VALIDATED
-    if crossed and not by_windows:
-        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if crossed else folds or folds_by != "speaker" or answers_right:
-        message = (
-            f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
-        )
-        raise click.UsageError(message)
-    if folds and folds_by == "corpus":
-        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    protocol = _protocol(recipe, protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
     cache = cache or default_cache()
     with console.errors(), console.progress() as report:
         chosen = _with_labels(RECIPES[recipe], labels)
@@ -147,13 +134,14 @@ def train(
             epochs=epochs,
             answers_right=answers_right or Settings().answers_right,
             counts_as=counts_as,
+            name=name or recipe,
+            version=model_version,
         )
-        teacher = RECIPES.get(chosen.teacher) if crossed else None
+        teacher = RECIPES.get(chosen.teacher) if protocol == CROSS_VALIDATED else None
         model = train_recipe(
             chosen,
             corpora,
             settings=settings,
-            title=Title(name or recipe, model_version),
             out=out,
             cache=cache,
             jobs=usable_cpus(),
@@ -162,6 +150,23 @@ def train(
             report=report,
         )
     click.echo(str(model))
+
+
+def _protocol(
+    recipe: str, protocol: str | None, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
+) -> str:
+    """The protocol, the recipe's where none is named; options that would change nothing in it are refused."""
+    by_windows = RECIPES[recipe].features.framing == "channel"
+    protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
+    crossed = protocol == CROSS_VALIDATED
+    if crossed and not by_windows:
+        raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
+    if fold if crossed else folds or folds_by != "speaker" or answers_right:
+        idle = f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
+        raise click.UsageError(idle)
+    if folds and folds_by == "corpus":
+        raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
+    return protocol
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,51 +14,24 @@ from export.errors import ExportError
 from export.features.clip_windows import tagged_windows
 from export.features.encoder import Encoder
 from export.progress import Report
-from export.recipes.phone_deep import COLUMNS, RECIPE
+from export.recipes.phone_deep import RECIPE
 from sertag.records import FloatArray
 from sertag.spec import ModelSpec
-from sertag.storage.atomic_output import Output
 
 _WINDOWS = 4  # of a recording in which components are looked for
-
-
-def write_encoder(wheels: Path, corpora: Sequence[Corpus], *, out: Path, jobs: int, report: Report) -> None:
-    """Build the encoder and write its file.
-
-    Args:
-        wheels: see `export.conversion.whisper`.
-        corpora: speech of many speakers; labels do not matter.
-        out: the file.
-        jobs: processes.
-        report: of the progress.
-
-    Raises:
-        ExportError: wheels are missing, or a clip cannot be decoded.
-        OutputError: the file cannot be written.
-    """
-    clips = [clip for corpus in corpora for clip in corpus.clips]
-    spec = RECIPE.bare_spec()
-    work = (delayed(_some_windows)(clip.path, spec) for clip in clips)
-    windows: list[FloatArray] = []
-    for own in Parallel(n_jobs=jobs, return_as="generator")(work):
-        windows.append(own)
-        report("speech", len(windows) / len(clips))
-    content = build_encoder(wheels, windows, frames=RECIPE.window_frames, columns=COLUMNS)
-    with Output(str(out)) as output:
-        output.write(content)
 
 
 def build_encoder(wheels: Path, speech: Iterable[FloatArray], *, frames: int, columns: int) -> bytes:
     """The file of an encoder: Whisper's layers, then the principal components of what they say of some speech.
 
     Args:
-        wheels: folder of the wheels of `PACKAGES`.
-        speech: windows, float32 (w, t, 80), of many speakers.
+        wheels: folder of the wheels of `PACKAGES`, see `export.conversion.whisper`.
+        speech: windows, float32 (w, t, 80), of many speakers; labels do not matter.
         frames: of a window, t.
         columns: how many components are kept.
 
     Raises:
-        ExportError: wheels are missing, or there is no speech.
+        ExportError: wheels are missing, a recording cannot be decoded, or there is no speech.
     """
     whole = encoder(read_weights(wheels), frames=frames)
     run = Encoder(whole.SerializeToString())
@@ -67,6 +40,15 @@ def build_encoder(wheels: Path, speech: Iterable[FloatArray], *, frames: int, co
         raise ExportError("no speech to find components in; give recordings of many speakers", code="no_data")
     content: bytes = project(whole, np.concatenate(parts), columns=columns).SerializeToString()
     return content
+
+
+def speech_of(corpora: Sequence[Corpus], *, jobs: int, report: Report) -> Iterator[FloatArray]:
+    """Windows of every recording as `phone-deep` is given them."""
+    clips = [clip for corpus in corpora for clip in corpus.clips]
+    work = (delayed(_some_windows)(clip.path, RECIPE.bare_spec()) for clip in clips)
+    for number, windows in enumerate(Parallel(n_jobs=jobs, return_as="generator")(work), start=1):
+        report("speech", number / len(clips))
+        yield windows
 
 
 def _some_windows(path: Path, spec: ModelSpec) -> FloatArray:

@@ -11,18 +11,17 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.arrays import Inputs
 from export.errors import ExportError
+from sertag.records import FloatArray
 from sertag.spec import ModelSpec, from_json, to_json
 from sertag.storage.atomic_output import Output
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER = "sertag/spec.json", "sertag/examples.npz", "sertag/digests.txt"
 
 _MEMBERS = (SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER)
-_SHA1 = re.compile(r"[0-9a-f]{40}")
+_EXPECTED = "a .keras file as `model.save('name.keras')` writes it in Keras 3"
 _REBUILD = "build the same layers in Keras 3, `model.load_weights({name!r})`, `model.save('new.keras')`, convert that"
 
 
@@ -43,17 +42,17 @@ class Network:
     Attributes:
         model: trained, not compiled.
         spec: what the model file will say of itself; no probe yet.
-        examples: real windows, the graph's inputs by name, float32 (w, ...).
+        examples: real windows, float32 (w, t, c).
         digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on; sorted.
     """
 
     model: keras.Model
     spec: ModelSpec
-    examples: Inputs
+    examples: FloatArray
     digests: tuple[str, ...]
 
 
-def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: Inputs, digests: Sequence[str]) -> None:
+def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArray, digests: Sequence[str]) -> None:
     """Write a network in one step, so that an interrupted run never leaves half of one.
 
     Args:
@@ -68,15 +67,25 @@ def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: Inputs, 
         ExportError: there is no room for temporary files.
     """
     arrays = io.BytesIO()
-    np.savez_compressed(arrays, **examples)  # type: ignore[arg-type]
+    np.savez_compressed(arrays, features=examples)
     members: dict[str, str | bytes] = {
         SPEC_MEMBER: to_json(dataclasses.replace(spec, probe=None)),
         EXAMPLES_MEMBER: arrays.getvalue(),
         DIGESTS_MEMBER: "".join(f"{digest}\n" for digest in sorted(set(digests))),
     }
-    content = _archived(model, members)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "network.keras"  # Keras wants a place of its own
+        try:
+            model.save(whole)
+            with zipfile.ZipFile(whole, "a", compression=zipfile.ZIP_DEFLATED) as archive:
+                for name, content in members.items():
+                    archive.writestr(name, content)
+            saved = whole.read_bytes()
+        except OSError as error:
+            message = f"cannot put the network together in {folder}: {error}; make room there, or set TMPDIR"
+            raise ExportError(message, code="cannot_write") from error
     with Output(str(place)) as output:
-        output.write(content)
+        output.write(saved)
 
 
 def load(place: Path) -> Network:
@@ -100,10 +109,12 @@ def load(place: Path) -> Network:
             advice = "tell with --like MODEL.onnx, a model file of the same recipe, and --data, recordings to check on"
             raise ExportError(f"{found}; {advice}", code="no_spec")
         spec = from_json(archive.read(SPEC_MEMBER).decode(), source=str(place))
-        examples = _examples(archive.read(EXAMPLES_MEMBER), place)
         digests = tuple(archive.read(DIGESTS_MEMBER).decode().split())
-    if not all(_SHA1.fullmatch(digest) for digest in digests):
-        raise _damaged(place, f"{DIGESTS_MEMBER} holds other lines than SHA-1 digests")
+        try:
+            with np.load(io.BytesIO(archive.read(EXAMPLES_MEMBER)), allow_pickle=False) as stored:
+                examples = stored["features"]
+        except (ValueError, OSError, KeyError) as error:
+            raise _damaged(place, f"{EXAMPLES_MEMBER}: {error}") from error
     return Network(model, spec, examples, digests)
 
 
@@ -118,15 +129,7 @@ def load_model(place: Path) -> keras.Model:
     """
     import keras
 
-    with _archive(place) as archive:
-        try:
-            written_by = str(json.loads(archive.read("metadata.json"))["keras_version"])
-            config = json.loads(archive.read("config.json"))
-        except (ValueError, KeyError, TypeError) as error:
-            raise _not_keras(place, f"no valid metadata.json and config.json in it ({error})") from error
-    if not written_by.startswith("3."):
-        found = f"{place}: written by Keras {written_by}, expected Keras 3"
-        raise ExportError(f"{found}; {_REBUILD.format(name=place.name)}", code="old_keras")
+    config = _config(place)
     try:
         model: keras.Model = keras.saving.load_model(place, compile=False, safe_mode=True)
     except Exception as error:  # a configuration can ask for anything, and fail with anything
@@ -148,50 +151,31 @@ def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
     return ModelSpec(name=name, version="0", **{field: getattr(other, field) for field in fields})
 
 
-def _archived(model: keras.Model, members: Mapping[str, str | bytes]) -> bytes:
-    """What Keras saves of a network, with more members; Keras wants a place of its own for it."""
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "network.keras"
-        try:
-            model.save(whole)
-            with zipfile.ZipFile(whole, "a", compression=zipfile.ZIP_DEFLATED) as archive:
-                for name, content in members.items():
-                    archive.writestr(name, content)
-            return whole.read_bytes()
-        except OSError as error:
-            message = f"cannot put the network together in {folder}: {error}; make room there, or set TMPDIR"
-            raise ExportError(message, code="cannot_write") from error
-
-
-def _archive(place: Path) -> zipfile.ZipFile:
-    """Open the file, once it is sure to be a whole `.keras` file."""
+def _config(place: Path) -> Any:
+    """The configuration of the network in a file, once it is sure to be a whole one of Keras 3."""
     if place.is_dir():
-        found = f"{place}: a folder, perhaps a SavedModel, expected a .keras file of Keras 3"
         advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
-        raise ExportError(f"{found}; {advice}", code="not_keras")
+        raise ExportError(f"{place}: a folder, perhaps a SavedModel, expected {_EXPECTED}; {advice}", code="not_keras")
     with place.open("rb") as file:
         head = file.read(4)
     if head == b"\x89HDF":
-        found = f"{place}: an HDF5 file, as Keras 2 wrote them, expected a .keras file of Keras 3"
-        raise ExportError(f"{found}; {_REBUILD.format(name=place.name)}", code="old_keras")
+        raise _too_old(place, "an HDF5 file, as Keras 2 wrote them")
     if head != b"PK\x03\x04" or place.suffix != ".keras":
         raise _not_keras(place, f"it begins with {head!r}")
     try:
-        archive = zipfile.ZipFile(place)
-        torn = archive.testzip()
+        with zipfile.ZipFile(place) as archive:
+            torn = archive.testzip()
+            written_by = str(json.loads(archive.read("metadata.json"))["keras_version"])
+            config = json.loads(archive.read("config.json"))
     except zipfile.BadZipFile as error:
         raise _damaged(place, str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_keras(place, f"no valid metadata.json and config.json in it ({error})") from error
     if torn is not None:
         raise _damaged(place, f"the checksum of {torn} is wrong")
-    return archive
-
-
-def _examples(content: bytes, place: Path) -> Inputs:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError) as error:
-        raise _damaged(place, f"{EXAMPLES_MEMBER}: {error}") from error
+    if not written_by.startswith("3."):
+        raise _too_old(place, f"written by Keras {written_by}")
+    return config
 
 
 def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
@@ -230,8 +214,12 @@ def _own_parts(node: Any) -> Iterator[str]:
 
 
 def _not_keras(place: Path, found: str) -> ExportError:
-    message = f"{place}: not a .keras file: {found}; expected what `model.save('name.keras')` writes in Keras 3"
-    return ExportError(message, code="not_keras")
+    return ExportError(f"{place}: not a .keras file: {found}; expected {_EXPECTED}", code="not_keras")
+
+
+def _too_old(place: Path, found: str) -> ExportError:
+    message = f"{place}: {found}, expected {_EXPECTED}; {_REBUILD.format(name=place.name)}"
+    return ExportError(message, code="old_keras")
 
 
 def _damaged(place: Path, found: str) -> ExportError:

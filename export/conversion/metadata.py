@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -15,14 +14,6 @@ LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commerci
 OPEN_LICENCE = "commercial use allowed, with attribution: so say the licences of all recordings it was trained on"
 ENCODER_NOTICE = "encoder layers of Whisper base: MIT licence, Copyright (c) 2022 OpenAI"
 LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Title:
-    """Name of a model, which rows show, and its version; not what it is, so another title trains nothing anew."""
-
-    name: str
-    version: str = "1"
 
 
 def licences(corpora: Sequence[Corpus]) -> str:

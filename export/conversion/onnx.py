@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.arrays import Inputs
 from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.features.clip_windows import tagged_windows
 from export.features.encoder import FRAMES
 from sertag.model.session import Model
+from sertag.records import FloatArray
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
 from sertag.storage.atomic_output import Output
 from sertag.tagging.probe import measure
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4  # of any probability
-_INPUTS = ("features", "channel_mean", "channel_std", "speech_frames")
-_OUTPUTS = ("probabilities", "speech")
+_PROBABILITIES, _SPEECH = "probabilities", "speech"
 _LOOPS = frozenset({"Loop", "Scan", "If"})
 
 
@@ -37,7 +36,7 @@ def convert(
     model: keras.Model,
     *,
     spec: ModelSpec,
-    examples: Inputs,
+    examples: FloatArray,
     digests: Sequence[str] = (),
     out: Path,
     encoder: Path | None = None,
@@ -45,10 +44,10 @@ def convert(
     """Write a network as a model file.
 
     Args:
-        model: trained; softmax inside, temperature not. Takes one input (w, t, c), or a dict of inputs by the names
-            that `sertag.model.session` gives them.
+        model: trained; softmax inside, temperature not. Takes one input (w, t, c), returns probabilities (w, k) or a
+            dict of them and `speech` (w, 1).
         spec: what the file says of itself; its probe is measured here.
-        examples: real windows, the graph's inputs by name.
+        examples: real windows, float32 (w, t, c).
         digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
             `export.evaluation.evaluate` knows them again; none if nobody knows.
         out: the file.
@@ -63,8 +62,7 @@ def convert(
         ModelError: the graph contradicts the specification.
         OutputError: the file cannot be written.
     """
-    _check_backend()
-    _check_shapes(model, spec, examples)
+    _check_network(model, spec, examples)
     proto = to_onnx(model)
     _check_operators(proto, out)
     _check_parity(model, proto.SerializeToString(), examples, out)
@@ -89,15 +87,10 @@ def to_onnx(model: keras.Model) -> Any:
     import tensorflow as tf
     import tf2onnx
 
-    signature = [tf.TensorSpec((None, *shape), tf.float32, name=name) for name, shape in _input_shapes(model).items()]
-
-    def answer(*inputs: Any) -> dict[str, Any]:
-        named = {item.name: value for item, value in zip(signature, inputs, strict=True)}
-        return _answers(model, named)
-
-    function = tf.function(answer, input_signature=signature)
+    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name="features")]
+    function = tf.function(lambda features: _answers(model, features), input_signature=signature)
     traced = function.get_concrete_function()
-    captured = zip(traced.inputs[len(signature) :], traced.captured_inputs, strict=True)
+    captured = zip(traced.inputs[1:], traced.captured_inputs, strict=True)
     constants = {inner.name: outer.numpy() for inner, outer in captured if inner.dtype != tf.resource}
     proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     _put_back(proto, constants)
@@ -120,8 +113,8 @@ def behind(encoder: Path, network: Any) -> Any:
     return whole
 
 
-def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> Inputs:
-    """Real windows for the comparison of Keras and ONNX Runtime: the graph's inputs by name.
+def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> FloatArray:
+    """Real windows for the comparison of Keras and ONNX Runtime, float32 (w, t, c).
 
     Args:
         clips: evenly sampled, at most `most` of them.
@@ -136,10 +129,11 @@ def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) ->
     if not parts:
         message = f"none of {len(chosen)} clips has {spec.min_speech_s:g} s of speech to try the model on; give others"
         raise ExportError(message, code="no_data")
-    return {"features": np.concatenate(parts)}
+    return np.concatenate(parts)
 
 
-def _check_backend() -> None:
+def _check_network(model: keras.Model, spec: ModelSpec, examples: FloatArray) -> None:
+    """Refuse another backend, and a network and a specification that do not belong together."""
     import keras
 
     backend = keras.backend.backend()
@@ -147,57 +141,33 @@ def _check_backend() -> None:
         found = f"Keras runs on {backend}, and only from TensorFlow is there a way to ONNX"
         message = f"{found}; run `KERAS_BACKEND=tensorflow python -m export convert` on the .keras file"
         raise ExportError(message, code="wrong_backend")
-
-
-def _input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
-    """Shape of each input without the windows, by its name in the graph; the only input is `features`."""
     try:
-        tensors = model.inputs
+        inputs, outputs = model.inputs, model.outputs
     except (AttributeError, ValueError) as error:
-        found = "the network has no input of a known shape"
         advice = "begin a Sequential with keras.Input((frames, columns)), or build it of layers with keras.Model"
-        raise ExportError(f"{found}; {advice}", code="bad_network") from error
-    inputs = model.input if _takes_names(model) else {"features": tensors[0]}
-    if (len(tensors) > 1 and not _takes_names(model)) or not {"features"} <= set(inputs) <= set(_INPUTS):
-        found = f"the network takes {', '.join(tensor.name for tensor in tensors)}"
-        message = f"{found}; expected one input, (windows, frames, columns), or a dict of {', '.join(_INPUTS)}"
-        raise ExportError(message, code="bad_network")
-    return {name: tuple(inputs[name].shape[1:]) for name in _INPUTS if name in inputs}
-
-
-def _takes_names(model: keras.Model) -> bool:
-    import keras
-
-    return not isinstance(model, keras.Sequential) and isinstance(model.input, dict)
-
-
-def _answers(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs by name, however the network wraps them; probabilities first."""
-    import keras
-
-    outputs = model(dict(inputs) if _takes_names(model) else inputs["features"], training=False)
-    if isinstance(outputs, dict):
-        return {name: outputs[name] for name in _OUTPUTS if name in outputs}
-    return {_OUTPUTS[0]: keras.tree.flatten(outputs)[0]}
-
-
-def _check_shapes(model: keras.Model, spec: ModelSpec, examples: Inputs) -> None:
-    """Refuse a network and a specification that do not belong together."""
-    for name, shape in _input_shapes(model).items():
-        given = examples[name].shape[1:] if name in examples else ()
-        if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
-            found = f"the network takes {name} of shape {shape}, by the specification of {spec.name} it is {given}"
-            raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
-    import keras
-
-    by_name = not isinstance(model, keras.Sequential) and isinstance(model.output, dict)
-    named = model.output if by_name else {_OUTPUTS[0]: model.outputs[0]}
-    outputs = [tuple(item.shape[1:]) for item in model.outputs]
-    known = set(named) <= set(_OUTPUTS) and len(named) == len(outputs)
-    if not known or tuple(named[_OUTPUTS[0]].shape[1:]) != (len(spec.labels),):
-        found = f"the network returns {', '.join(map(str, outputs))} for a window"
+        raise ExportError(f"the network has no input of a known shape; {advice}", code="bad_network") from error
+    if len(inputs) > 1:
+        found = f"the network takes {', '.join(item.name for item in inputs)}"
+        raise ExportError(f"{found}; expected one input, (windows, frames, columns)", code="bad_network")
+    shape, given = inputs[0].shape[1:], examples.shape[1:]
+    if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
+        found = f"the network takes windows of shape {shape}, by the specification of {spec.name} it is {given}"
+        raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
+    answers = _answers(model, examples[:1])
+    if len(answers) != len(outputs) or answers[_PROBABILITIES].shape[1:] != (len(spec.labels),):
+        found = f"the network returns {', '.join(str(tuple(item.shape[1:])) for item in outputs)} for a window"
         expected = f"expected one probability for each label of {spec.name}, {', '.join(spec.labels)}"
         raise ExportError(f"{found}, {expected}", code="bad_network")
+
+
+def _answers(model: keras.Model, features: Any) -> dict[str, Any]:
+    """The outputs by name, however the network wraps them."""
+    import keras
+
+    found = model(features, training=False)
+    if isinstance(found, dict):
+        return {name: found[name] for name in (_PROBABILITIES, _SPEECH) if name in found}
+    return {_PROBABILITIES: keras.tree.flatten(found)[0]}
 
 
 def _put_back(proto: Any, constants: Mapping[str, Any]) -> None:
@@ -225,13 +195,13 @@ def _check_operators(proto: Any, out: Path) -> None:
         raise ExportError(message, code="no_operator")
 
 
-def _check_parity(model: keras.Model, content: bytes, examples: Inputs, out: Path) -> None:
+def _check_parity(model: keras.Model, content: bytes, examples: FloatArray, out: Path) -> None:
     import keras
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     expected = _answers(model, examples)
-    found = session.run(list(expected), {item.name: examples[item.name] for item in session.get_inputs()})
+    found = session.run(list(expected), {"features": examples})
     pairs = zip(expected.values(), found, strict=True)
     worst = max(float(np.abs(keras.ops.convert_to_numpy(own) - other).max()) for own, other in pairs)
     if not worst <= LARGEST_DIFFERENCE:

@@ -110,14 +110,9 @@ def project(model: Any, frames: FloatArray, *, columns: int) -> Any:
     graph = helper.make_graph(nodes, "projection", [takes], [gives], constants)
     behind = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=model.ir_version)
     whole = compose.add_prefix(model, "whisper_", rename_inputs=False)
-    return compose.merge_models(whole, _same_opset(behind, whole), io_map=[(whole.graph.output[0].name, "hidden")])
-
-
-def _same_opset(model: Any, other: Any) -> Any:
-    """Models are merged only where they name the same operators; what quantisation adds is named by both."""
-    del model.opset_import[:]
-    model.opset_import.extend(other.opset_import)
-    return model
+    del behind.opset_import[:]  # models are merged only where they name the same operators
+    behind.opset_import.extend(whole.opset_import)
+    return compose.merge_models(whole, behind, io_map=[(whole.graph.output[0].name, "hidden")])
 
 
 class _Graph:

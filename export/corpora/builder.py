@@ -63,9 +63,10 @@ class CorpusBuilder:
         self.skip(str(clip.path), reason="identical recording" if first.label == clip.label else "no recording")
         return False
 
-    def corpus(self, name: str, *, licence: str) -> Corpus:
-        """What was collected; it may be nothing."""
+    def corpus(self, name: str) -> Corpus:
+        """What was collected, under the licences of the clips; it may be nothing."""
         clips = tuple(sorted(self._clips, key=lambda clip: clip.path))
+        licence = "; ".join(sorted({clip.licence for clip in clips}))
         return Corpus(name, licence, clips, skipped=frozen(self._skipped))
 
 

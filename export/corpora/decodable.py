@@ -75,9 +75,10 @@ def drop_unusable(
     for number, (digest, verdict) in enumerate(zip(new, answers, strict=True), start=1):
         verdicts[digest] = verdict
         report("decoding", number / len(new))
-    sound = {digest: verdict for digest, verdict in verdicts.items() if not verdict.error_code}
+    sound = {digest: verdict for digest, verdict in sorted(verdicts.items()) if not verdict.error_code}
     if len(sound) > len(known):
-        cache_bytes(place, _as_json(sound))
+        clips = {digest: [verdict.duration_s, verdict.truncated] for digest, verdict in sound.items()}
+        cache_bytes(place, json.dumps({"sertag": sertag.__version__, "clips": clips}).encode())
     return tuple(_judged(corpus, verdicts, least_s) for corpus in corpora)
 
 
@@ -125,8 +126,3 @@ def _read(place: Path) -> dict[str, Verdict]:
         return {digest: Verdict(float(s), bool(truncated)) for digest, (s, truncated) in document["clips"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _as_json(verdicts: Mapping[str, Verdict]) -> bytes:
-    clips = {digest: [verdict.duration_s, verdict.truncated] for digest, verdict in sorted(verdicts.items())}
-    return json.dumps({"sertag": sertag.__version__, "clips": clips}).encode()

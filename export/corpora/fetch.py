@@ -89,7 +89,7 @@ def fetch(name: str, *, out: Path, report: Report) -> Fetched:
     place = out / source.corpus
     if not place.exists():
         _put(_download(source, place, report), source, place, report)
-    return _checked(source, place)
+    return Fetched(place, len(_official(place, source, place)), load(place, name=source.corpus))
 
 
 def _download(source: Source, place: Path, report: Report) -> Path:
@@ -130,8 +130,7 @@ def _reason(error: Exception, source: Source) -> tuple[str, str]:
 
 def _put(download: Path, source: Source, place: Path, report: Report) -> None:
     """Link or copy each official recording once, then show the folder under its name in one step."""
-    recordings = _official(download, source)
-    _refuse_part(recordings, source, place, where=download)
+    recordings = _official(download, source, place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{source.corpus}-", dir=place.parent) as unfinished:
@@ -139,7 +138,10 @@ def _put(download: Path, source: Source, place: Path, report: Report) -> None:
             for number, path in enumerate(recordings, start=1):
                 target = whole / path.parent.name / path.name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link_or_copy(path, target)
+                try:
+                    os.link(path, target)  # which takes no second place on the disk
+                except OSError:  # another file system, or one without links
+                    shutil.copyfile(path, target)
                 report(f"{source.corpus}: putting recordings in place", number / len(recordings))
             whole.rename(place)
     except OSError as error:
@@ -148,34 +150,17 @@ def _put(download: Path, source: Source, place: Path, report: Report) -> None:
         raise _failed(source, place, reason, code="disk_full" if full else "cannot_write") from error
 
 
-def _official(folder: Path, source: Source) -> list[Path]:
-    """Recordings with the corpus' official names, each name once."""
+def _official(folder: Path, source: Source, place: Path) -> list[Path]:
+    """Recordings with the corpus' official names, each name once; refused where they are not all there."""
     pattern = LAYOUTS[source.corpus].pattern
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in AUDIO_SUFFIXES and pattern.fullmatch(path.stem):
             found.setdefault(path.stem, path)
+    if len(found) != source.recordings:
+        reason = f"{folder} holds {len(found)} recordings named as in {source.corpus}, expected {source.recordings}"
+        raise _failed(source, place, f"{reason}; take it away and fetch again", code="incomplete")
     return list(found.values())
-
-
-def _link_or_copy(path: Path, target: Path) -> None:
-    """Take no second place on the disk where that can be."""
-    try:
-        os.link(path, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(path, target)
-
-
-def _checked(source: Source, place: Path) -> Fetched:
-    recordings = _official(place, source)
-    _refuse_part(recordings, source, place, where=place)
-    return Fetched(place, len(recordings), load(place, name=source.corpus))
-
-
-def _refuse_part(recordings: list[Path], source: Source, place: Path, *, where: Path) -> None:
-    if len(recordings) != source.recordings:
-        found = f"{where} holds {len(recordings)} recordings named as in {source.corpus}, expected {source.recordings}"
-        raise _failed(source, place, f"{found}; take it away and fetch again", code="incomplete")
 
 
 def _failed(source: Source, place: Path, reason: str, *, code: str) -> ExportError:

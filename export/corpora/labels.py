@@ -16,30 +16,28 @@ LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 KNOWN = (*LABELS, "calm", "boredom")
 
 # What people call their folders, and classifiers their outputs, lower case.
-ALIASES = MappingProxyType(
-    {
-        "anger": "angry",
-        "disgusted": "disgust",
-        "fearful": "fear",
-        "happiness": "happy",
-        "joy": "happy",
-        "ps": "surprise",
-        "pleasant_surprise": "surprise",
-        "pleasant_surprised": "surprise",
-        "sadness": "sad",
-        "surprised": "surprise",
-        "bored": "boredom",
-        "ang": "angry",
-        "dis": "disgust",
-        "fea": "fear",
-        "hap": "happy",
-        "neu": "neutral",
-        "sur": "surprise",
-    }
-)
+ALIASES: Mapping[str, str] = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "ps": "surprise",
+    "pleasant_surprise": "surprise",
+    "pleasant_surprised": "surprise",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "bored": "boredom",
+    "ang": "angry",
+    "dis": "disgust",
+    "fea": "fear",
+    "hap": "happy",
+    "neu": "neutral",
+    "sur": "surprise",
+}
 
 # RAVDESS' `calm` is the actors' second baseline; a calm caller is to be called neutral. Boredom has no counterpart.
-_MERGED = MappingProxyType({"calm": "neutral"})
+_MERGED = {"calm": "neutral"}
 
 # Surprise says nothing of valence: astonishment at a bill is not a satisfied customer. GoEmotions (Demszky et al. 2020)
 # keeps it apart from positive and negative too.

@@ -83,9 +83,13 @@ def load(root: Path, *, name: str) -> Corpus:
             builder.skip(str(path), reason="second file of the same name")
         elif builder.add(clip):
             names.add(official)
-    corpus = builder.corpus(name, licence=layout.licence)
+    corpus = builder.corpus(name)
     if not corpus.clips:
-        raise _nothing_found(root, layout, corpus)
+        left_out = f"no clip named as in {name}, left out: {described(corpus.skipped)}"
+        found = left_out if root.is_dir() else "is no folder"
+        expected = f"expected files such as {layout.example}, to be had from {layout.source} ({layout.licence})"
+        message = f"{display_name(str(root))}: {found}; {expected}; data of your own takes another name"
+        raise ExportError(message, code="no_data")
     return corpus
 
 
@@ -150,36 +154,16 @@ def _clip(path: Path, layout: Layout) -> Clip | None:
         known = ", ".join(layout.labels)
         message = f"{display_name(str(path))}: {layout.name} has no label {said['label']!r}, expected one of {known}"
         raise ExportError(f"{message}; correct the name or take the file away", code="unknown_label")
-    clip = Clip(
-        path=path,
-        corpus=layout.name,
-        speaker=layout.speakers.get(said["speaker"], said["speaker"]),
-        label=layout.labels[said["label"]],
-        sentence=said.get("sentence", ""),
-        intensity=layout.intensities.get(said.get("intensity", ""), ""),
-        licence=layout.licence,
-        digest="",
-    )
-    _refuse_contradiction(clip, folder)
-    return clip
-
-
-def _refuse_contradiction(clip: Clip, folder: re.Match[str] | None) -> None:
-    """A file in the folder of another speaker or emotion was moved or label_map: nobody can tell which is right."""
-    said = folder.groupdict() if folder else {}
-    label = canonical(said.get("label", ""))
-    right = said.get("speaker", clip.speaker) == clip.speaker and (label not in KNOWN or label == clip.label)
-    if not right:
-        found = f"its name says {clip.speaker}, {clip.label}, its folder {clip.path.parent.name}"
+    speaker, label = layout.speakers.get(said["speaker"], said["speaker"]), layout.labels[said["label"]]
+    around = folder.groupdict() if folder else {}
+    around_label = canonical(around.get("label", ""))
+    # A file in the folder of another speaker or emotion was moved or renamed: nobody can tell which is right.
+    if around.get("speaker", speaker) != speaker or (around_label in KNOWN and around_label != label):
+        found = f"its name says {speaker}, {label}, its folder {path.parent.name}"
         advice = "compare with the original and put it right, or take the file away"
-        raise ExportError(f"{display_name(str(clip.path))}: {display_name(found)}; {advice}", code="mixed_labels")
-
-
-def _nothing_found(root: Path, layout: Layout, corpus: Corpus) -> ExportError:
-    name, shown = layout.name, display_name(str(root))
-    found = f"no clip named as in {name}, left out: {described(corpus.skipped)}" if root.is_dir() else "is no folder"
-    expected = f"expected files such as {layout.example}, to be had from {layout.source} ({layout.licence})"
-    return ExportError(f"{shown}: {found}; {expected}; data of your own takes another name", code="no_data")
+        raise ExportError(f"{display_name(str(path))}: {display_name(found)}; {advice}", code="mixed_labels")
+    intensity = layout.intensities.get(said.get("intensity", ""), "")
+    return Clip(path, layout.name, speaker, label, said.get("sentence", ""), intensity, layout.licence, digest="")
 
 
 def _refuse_shared(corpora: Sequence[Corpus]) -> None:

@@ -45,7 +45,7 @@ def load(root: Path, *, name: str = NAME) -> Corpus:
     for path in files_of(root, builder):
         if path.resolve() not in listed:
             builder.skip(str(path), reason="not in the manifest")
-    corpus = builder.corpus(name, licence="")
+    corpus = builder.corpus(name)
     if not corpus.clips:
         raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
     by_source: dict[str, set[str]] = {}

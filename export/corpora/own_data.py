@@ -48,13 +48,15 @@ def load(place: Path, *, name: str) -> Corpus:
             one class only.
     """
     manifest = place / MANIFEST if place.is_dir() else place
+    builder = CorpusBuilder()
     if manifest.is_file():
-        builder = _from_manifest(manifest, name)
+        for clip, where in listed_clips(manifest, builder, name=name):
+            builder.add(clip, said_in=where)
     elif place.is_dir():
-        builder = _from_folders(place, name)
+        _add_folders(place, name, builder)
     else:
         raise ExportError(f"{_shown(place)}: no such file or folder, expected {_EXPECTED}", code="no_data")
-    corpus = builder.corpus(name, licence=NO_LICENCE)
+    corpus = builder.corpus(name)
     labels = sorted({clip.label for clip in corpus.clips})
     if not labels:
         found = f"no clip, left out: {described(corpus.skipped)}"
@@ -62,7 +64,7 @@ def load(place: Path, *, name: str) -> Corpus:
     if len(labels) == 1:
         found = f"all {len(corpus.clips)} clips are labelled {labels[0]}, one class only"
         raise ExportError(f"{_shown(place)}: {found}; expected two or more in {_EXPECTED}", code="one_class")
-    return Corpus(name, _licences(corpus), corpus.clips, corpus.skipped)
+    return corpus
 
 
 def listed_clips(
@@ -100,8 +102,7 @@ def listed_clips(
             )
 
 
-def _from_folders(root: Path, name: str) -> CorpusBuilder:
-    builder = CorpusBuilder()
+def _add_folders(root: Path, name: str, builder: CorpusBuilder) -> None:
     for path in files_of(root, builder):
         parts = path.relative_to(root).parts
         if any(part.startswith(".") for part in parts):  # also what macOS leaves in archives, `__MACOSX/._x.wav`
@@ -112,50 +113,31 @@ def _from_folders(root: Path, name: str) -> CorpusBuilder:
             label = _label(parts[0], where=f"folder {_shown(root / parts[0])}")
             speaker = parts[1] if len(parts) > 2 else ""
             builder.add(Clip(path, name, speaker, label, "", "", NO_LICENCE, digest=""))
-    return builder
-
-
-def _from_manifest(manifest: Path, name: str) -> CorpusBuilder:
-    builder = CorpusBuilder()
-    for clip, where in listed_clips(manifest, builder, name=name):
-        builder.add(clip, said_in=where)
-    return builder
 
 
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the line on which each row ends, and its cells by column."""
-    reader = csv.reader(io.StringIO(_text(manifest), newline=""), strict=True)
-    columns: list[str] = []
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if not any(stripped):
-                continue
-            if not columns:
-                columns = _columns(stripped, manifest)
-            elif len(stripped) != len(columns):
-                found = f"found {len(stripped)} cells, expected {len(columns)} as in the first line"
-                advice = "put a cell that holds a comma in double quotes"
-                message = f"{_shown(manifest)}, line {reader.line_num}: {found}; {advice}"
-                raise ExportError(message, code="bad_data")
-            else:
-                yield reader.line_num, dict(zip(columns, stripped, strict=True))
-    except csv.Error as error:
-        message = f"{_shown(manifest)}, line {reader.line_num}: no CSV ({error}), expected {_COLUMNS}"
-        raise ExportError(message, code="bad_data") from error
-    if not columns:
-        raise ExportError(f"{_shown(manifest)}: is empty, expected the columns {_COLUMNS}", code="bad_data")
-
-
-def _text(manifest: Path) -> str:
     content = manifest.read_bytes()
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        found = f"byte 0x{content[error.start]:02x} is not UTF-8"
-        message = f"{_shown(manifest)}, line {line}: {found}; save it as UTF-8 text with {_COLUMNS}"
-        raise ExportError(message, code="bad_data") from error
+        found = f"byte 0x{content[error.start]:02x} is not UTF-8; save it as UTF-8 text with {_COLUMNS}"
+        raise _bad(manifest, line, found) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise _bad(manifest, reader.line_num, f"no CSV ({error}), expected {_COLUMNS}") from error
+    filled = [(line, cells) for line, cells in lines if any(cells)]
+    if not filled:
+        raise ExportError(f"{_shown(manifest)}: is empty, expected the columns {_COLUMNS}", code="bad_data")
+    columns = _columns(filled[0][1], manifest)
+    for line, cells in filled[1:]:
+        if len(cells) != len(columns):
+            found = f"found {len(cells)} cells, expected {len(columns)} as in the first line"
+            raise _bad(manifest, line, f"{found}; put a cell that holds a comma in double quotes")
+        yield line, dict(zip(columns, cells, strict=True))
 
 
 def _columns(head: list[str], manifest: Path) -> list[str]:
@@ -165,8 +147,7 @@ def _columns(head: list[str], manifest: Path) -> list[str]:
     known = [column for column in columns if column in (*_NEEDED, *_OPTIONAL)]
     if not set(_NEEDED) <= set(known) or len(set(known)) < len(known):
         found = f"found the columns {display_name(', '.join(head))}"
-        message = f"{_shown(manifest)}, line 1: {found}, expected each once: {_COLUMNS}"
-        raise ExportError(message, code="bad_data")
+        raise _bad(manifest, 1, f"{found}, expected each once: {_COLUMNS}")
     return columns
 
 
@@ -178,8 +159,8 @@ def _label(text: str, *, where: str) -> str:
     return label
 
 
-def _licences(corpus: Corpus) -> str:
-    return "; ".join(sorted({clip.licence for clip in corpus.clips}))
+def _bad(manifest: Path, line: int, found: str) -> ExportError:
+    return ExportError(f"{_shown(manifest)}, line {line}: {found}", code="bad_data")
 
 
 def _shown(path: Path) -> str:

@@ -13,10 +13,12 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.evaluation.calibration import choose_threshold, fit_line, fit_priors, fit_temperature, scale
-from export.evaluation.calls import SHARES, WindowPool, prevailing, row, simulate
+from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, scored, simulate
 from sertag.model.calibration import log_probs as logarithms
 from sertag.model.calibration import softmax
 from sertag.spec import ModelSpec
+from sertag.tagging.aggregate import pooled
+from sertag.tagging.stretches import added_speech, cut_pieces
 
 ORDINARY_SHARE = 0.6  # with more, hardly any mood of a caller is ever named; with less, ordinary speech has too many
 CLEAR_RATIO = 2.0  # anger has to be twice as likely as joy, and joy as anger
@@ -118,10 +120,20 @@ def _fit_rows(pool: WindowPool, spec: ModelSpec, *, seed: int) -> tuple[float, t
     calls = [call for share in SHARES for call in simulate(pool, moods=moods, share=share, calls=_CALLS, rng=rng)]
     if not calls:  # no ordinary speech, or labels of one's own, none of them negative
         return spec.row_gain, (1.0, 0.0)
-    truth = np.array([prevailing(pool, call) for call in calls])
+    truth = [prevailing(pool, call) for call in calls]
+    parts = [_evidence(pool, call, spec) for call in calls]
     losses = []
     for gain in _GAINS:
-        rows = [row(pool, call, spec=replace(spec, row_gain=gain)) for call in calls]
-        losses.append(-np.mean([np.log(max(found.probs[t], 1e-9)) for found, t in zip(rows, truth, strict=True)]))
-    worst = np.array([found.attention for found in rows])  # the same whatever the gain
+        rows = [
+            pooled(probs, speech_s, window_s=spec.window_s, gain=gain, priors=spec.label_priors)
+            for probs, speech_s in parts
+        ]
+        losses.append(-np.mean([np.log(max(own[label], 1e-9)) for own, label in zip(rows, truth, strict=True)]))
+    worst = np.array([row(pool, call, spec=spec).attention for call in calls])
     return _GAINS[int(np.argmin(losses))], fit_line(worst, np.array([call.end > call.begin for call in calls]))
+
+
+def _evidence(pool: WindowPool, call: Call, spec: ModelSpec) -> tuple[Probs, Probs]:
+    """Probabilities of the windows of a call, and the seconds of speech that each adds to the others."""
+    windows, measured = scored(pool, call, spec=spec)
+    return windows.probs, added_speech(windows, cut_pieces(windows, measured.active)) / measured.frame_hz

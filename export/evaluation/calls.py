@@ -93,19 +93,24 @@ def simulate(
     return found
 
 
-def row(pool: WindowPool, call: Call, *, spec: ModelSpec, min_confidence: float | None = None) -> ChannelResult:
+def row(pool: WindowPool, call: Call, *, spec: ModelSpec) -> ChannelResult:
     """What the tagger would say of a call.
 
     Args:
         pool: of the windows.
         call: made of them.
         spec: with its calibration.
-        min_confidence: of the row; the model's if None.
     """
+    windows, measured = scored(pool, call, spec=spec)
+    records = segments(windows, spec=spec, min_confidence=spec.min_confidence)
+    return channel_result(windows, records, measured, spec=spec, min_confidence=spec.thresholds(None)[1])
+
+
+def scored(pool: WindowPool, call: Call, *, spec: ModelSpec) -> tuple[ScoredWindows, ChannelMeasurements]:
+    """The windows of a call as the tagger has them, and what it would measure of the channel; arguments as of `row`."""
     count, step = len(call.rows), round(spec.hop_s * _FRAME_HZ)
     start = np.arange(count) * step
     end = start + round(spec.window_s * _FRAME_HZ)
-    probs = softmax(log_probs(np.exp(pool.log_probs[call.rows])) / spec.temperature)
     windows = ScoredWindows(
         start_s=start / _FRAME_HZ,
         end_s=end / _FRAME_HZ,
@@ -113,7 +118,7 @@ def row(pool: WindowPool, call: Call, *, spec: ModelSpec, min_confidence: float 
         loudness_dbfs=np.full(count, -20.0),
         first_frame=start,
         end_frame=end,
-        probs=probs,
+        probs=softmax(log_probs(np.exp(pool.log_probs[call.rows])) / spec.temperature),
         is_speech=np.ones(count, dtype=np.bool_),
     )
     seconds = float(end[-1] / _FRAME_HZ)
@@ -126,9 +131,7 @@ def row(pool: WindowPool, call: Call, *, spec: ModelSpec, min_confidence: float 
         active=np.ones(int(end[-1]), dtype=np.bool_),
         frame_hz=_FRAME_HZ,
     )
-    floor = spec.thresholds(None)[1] if min_confidence is None else min_confidence
-    records = segments(windows, spec=spec, min_confidence=spec.min_confidence)
-    return channel_result(windows, records, measured, spec=spec, min_confidence=floor)
+    return windows, measured
 
 
 def prevailing(pool: WindowPool, call: Call) -> int:

@@ -1,40 +1,59 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-What each label of a corpus counts as is decided first, and clips
-that the model was trained on are refused, before any clip is tagged (`export.evaluation.predict_clips`).
+What each label of a corpus counts as is decided first, and clips that the model was trained on are refused, before any
+clip is tagged. A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their order
+or the workers, so figures on a part of a corpus agree with figures on the whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+import soundfile
 
+from export.audio.clip_file import WHOLE_CLIP, read_clip
+from export.audio.codecs import LINE_HZ
+from export.audio.telephone import over_a_line
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
 from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
-from export.evaluation.predict_clips import Answer, tag_clips
 from export.progress import Report
 from sertag.model.session import Model
+from sertag.parallel.engine import tag_all
+from sertag.records import FAILURES, AudioFile, Problem
 from sertag.spec import ModelSpec
 
 # Whether clips of the corpus were trained on; files that do not say it leave it unknown.
 Overlap = Literal["none", "seen in training", "unknown"]
-_OVERLAPS: Mapping[Overlap, str] = MappingProxyType(
-    {
-        "none": "",
-        "seen in training": "the model was trained on some of these clips: on others it does worse than this",
-        "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
-    }
-)
+_OVERLAPS: Mapping[Overlap, str] = {
+    "none": "",
+    "seen in training": "the model was trained on some of these clips: on others it does worse than this",
+    "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
+}
 _NAMED = 5  # clips in a note; all of them are in the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of a clip.
+
+    Attributes:
+        probs: of each label; empty where it got no answer.
+        problem: why nothing can be heard of it; empty where something can.
+    """
+
+    probs: tuple[float, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +177,31 @@ def evaluate(
     return found
 
 
+def tag_clips(clips: Sequence[Clip], *, model: Model, phone: bool, seed: int, jobs: int) -> Iterator[Answer]:
+    """What a model says of many clips.
+
+    Args:
+        clips: any number of them; their labels are not looked at.
+        model: loaded from a file; workers load the same file again.
+        phone: send each clip over a telephone line of its own first.
+        seed: of the lines.
+        jobs: worker processes.
+
+    Yields:
+        One answer a clip, in their order.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = (
+            _over_a_line(clip, Path(folder) / f"{number}.wav", seed=seed) if phone else AudioFile(str(clip.path))
+            for number, clip in enumerate(clips)
+        )
+        for number, result in enumerate(tag_all(files, model=model, options=WHOLE_CLIP, jobs=jobs)):
+            (Path(folder) / f"{number}.wav").unlink(missing_ok=True)
+            channel = result.channels[0]
+            failed = channel.problem if channel.status in FAILURES else None
+            yield Answer(channel.probs) if failed is None else Answer(problem=failed.message)
+
+
 def _counts_as(corpus: Corpus, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
     """Label of the corpus -> label of the model, where there is one.
 
@@ -201,3 +245,14 @@ def _measured(name: str, clips: Sequence[Clip], answers: Sequence[Answer], *, sp
         "unanswered": int((~answered).sum()),
         "undecodable": undecodable,
     }
+
+
+def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:
+    """A file of the clip as it comes out of a line."""
+    try:
+        samples = read_clip(clip.path, rate_hz=LINE_HZ)
+    except ExportError as error:
+        return AudioFile(str(clip.path), problem=Problem(error.code, str(error)))
+    sent = over_a_line(samples, digest=clip.digest, seed=seed)
+    soundfile.write(place, sent, LINE_HZ, subtype="PCM_16")
+    return AudioFile(str(place))

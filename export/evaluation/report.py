@@ -83,10 +83,7 @@ def write_artefacts(
         ExportError: scores that are no numbers.
         OutputError: a file cannot be written.
     """
-    for name, scored in conditions.items():
-        if not np.isfinite(scored.probs).all():
-            message = f"{title}, {name}: scores that are no numbers: the training diverged"
-            raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
+    _refuse_divergence(conditions, title)
     split, mark = (LEAKING, f" ({LEAKING})") if leaking else (DISJOINT, "")
     measured = {name: figures(own.probs, own.truth, labels=labels) for name, own in conditions.items()}
     out.mkdir(parents=True, exist_ok=True)
@@ -115,6 +112,13 @@ def write_artefacts(
         shares = f"{own.clips} clips, UAR {100 * own.uar:.1f} %, accuracy {100 * own.accuracy:.1f} %"
         shown = f"{title}, {name}: {shares}{mark}"
         confusion_matrix(own.confusion, labels, out / f"confusion-{name}.png", title=shown)
+
+
+def _refuse_divergence(conditions: Mapping[str, Scored], title: str) -> None:
+    for name, scored in conditions.items():
+        if not np.isfinite(scored.probs).all():
+            message = f"{title}, {name}: scores that are no numbers: the training diverged"
+            raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
 
 
 def _report(condition: str, found: Figures, labels: Sequence[str]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from export.arrays import Ints, Probs
 from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.effects import augment
-from export.audio.renderings import RENDERINGS
+from export.audio.renderings import NOISY_LINE, noisy_line
 from export.audio.telephone import over_a_line
 from export.cache import cache_arrays
 from export.corpora.clips import Clip
@@ -202,9 +202,9 @@ def _version(clip: Clip, name: str, job: Job) -> tuple[FloatArray, int]:
     """Samples of a version, float32 (n,), and their rate."""
     if name == PHONE:
         return over_a_line(read_clip(clip.path, rate_hz=LINE_HZ), digest=clip.digest, seed=job.seed), LINE_HZ
-    if name in RENDERINGS:
-        rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), list(RENDERINGS).index(name)])
-        return RENDERINGS[name](read_clip(clip.path, rate_hz=LINE_HZ), rng), LINE_HZ
+    if name == NOISY_LINE:
+        rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), 0])
+        return noisy_line(read_clip(clip.path, rate_hz=LINE_HZ), rng), LINE_HZ
     rate_hz = job.spec.features.rate_hz
     rng = np.random.default_rng([job.seed, int(clip.digest[:15], 16), len(name)])
     return augment(read_clip(clip.path, rate_hz=rate_hz), kind=name, rate_hz=rate_hz, rng=rng), rate_hz

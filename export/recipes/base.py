@@ -143,6 +143,21 @@ MEAN_MFCC = FeatureSpec(
 MFCC_SEQUENCE = replace(MEAN_MFCC, hop_length=1024, pooling="none")
 
 
+def stacked(task: Task, *middle: keras.layers.Layer, scaled: bool = False) -> keras.Model:
+    """Layers one after the other, from windows (w, t, c) to probabilities (w, k).
+
+    Args:
+        task: what it is built for.
+        middle: layers between input and output.
+        scaled: bring every column to mean 0 and deviation 1 first, inside the graph.
+    """
+    from keras import Input, Sequential, layers
+
+    scaling = [layers.Normalization(mean=task.mean, variance=np.square(task.std))] if scaled else []
+    features = Input((task.frames, task.columns), name="features")
+    return Sequential([features, *scaling, *middle, layers.Dense(task.labels, activation="softmax")])
+
+
 def restrict_labels(recipe: Recipe, found: Collection[str]) -> Recipe:
     """The recipe without labels that no clip has: a network could not learn them.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from export.recipes.base import MFCC_SEQUENCE, Recipe, Task
+from export.recipes.base import MFCC_SEQUENCE, Recipe, Task, stacked
 
 if TYPE_CHECKING:
     import keras
@@ -14,19 +12,16 @@ if TYPE_CHECKING:
 
 def build(task: Task) -> keras.Model:
     """Build the untrained network: (w, t, 40) -> (w, k)."""
-    from keras import Input, Sequential, layers
+    from keras import layers
 
-    return Sequential(
-        [
-            Input((task.frames, task.columns), name="features"),
-            layers.Normalization(mean=task.mean, variance=np.square(task.std)),
-            layers.Bidirectional(layers.LSTM(64, return_sequences=True)),
-            layers.Dropout(0.3),
-            layers.Bidirectional(layers.LSTM(32)),
-            layers.Dropout(0.3),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(task.labels, activation="softmax"),
-        ]
+    return stacked(
+        task,
+        layers.Bidirectional(layers.LSTM(64, return_sequences=True)),
+        layers.Dropout(0.3),
+        layers.Bidirectional(layers.LSTM(32)),
+        layers.Dropout(0.3),
+        layers.Dense(64, activation="relu"),
+        scaled=True,
     )
 
 

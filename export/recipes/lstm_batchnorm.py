@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from export.recipes.base import MEAN_MFCC, Recipe, Task
+from export.recipes.base import MEAN_MFCC, Recipe, Task, stacked
 
 if TYPE_CHECKING:
     import keras
@@ -12,18 +12,10 @@ if TYPE_CHECKING:
 
 def build(task: Task) -> keras.Model:
     """Build the untrained network: (w, 40, 1) -> (w, k)."""
-    from keras import Input, Sequential, layers
+    from keras import layers
 
     head = [layer for units in (256, 128, 64, 32) for layer in (layers.Dense(units, "relu"), layers.Dropout(0.2))]
-    return Sequential(
-        [
-            Input((task.frames, task.columns), name="features"),
-            layers.LSTM(256),
-            layers.BatchNormalization(),
-            *head,
-            layers.Dense(task.labels, activation="softmax"),
-        ]
-    )
+    return stacked(task, layers.LSTM(256), layers.BatchNormalization(), *head)
 
 
 RECIPE = Recipe(

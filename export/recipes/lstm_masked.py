@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from export.recipes.base import MFCC_SEQUENCE, Recipe, Task
+from export.recipes.base import MFCC_SEQUENCE, Recipe, Task, stacked
 
 if TYPE_CHECKING:
     import keras
@@ -17,17 +17,9 @@ if TYPE_CHECKING:
 
 def build(task: Task) -> keras.Model:
     """Build the untrained network: (w, t, 40), zeros behind the end of a clip -> (w, k)."""
-    from keras import Input, Sequential, layers
+    from keras import layers
 
-    return Sequential(
-        [
-            Input((task.frames, task.columns), name="features"),
-            layers.Masking(0.0),
-            layers.LSTM(128),
-            layers.Dropout(0.3),
-            layers.Dense(task.labels, activation="softmax"),
-        ]
-    )
+    return stacked(task, layers.Masking(0.0), layers.LSTM(128), layers.Dropout(0.3))
 
 
 def unmasked(model: keras.Model) -> keras.Model:

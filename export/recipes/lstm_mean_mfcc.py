@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from export.corpora.labels import SENTIMENTS
-from export.recipes.base import MEAN_MFCC, Recipe, Task
+from export.recipes.base import MEAN_MFCC, Recipe, Task, stacked
 
 if TYPE_CHECKING:
     import keras
@@ -18,20 +18,10 @@ if TYPE_CHECKING:
 
 def build(task: Task) -> keras.Model:
     """Build the untrained network: (w, 40, 1) -> (w, k)."""
-    from keras import Input, Sequential, layers
+    from keras import layers
 
-    return Sequential(
-        [
-            Input((task.frames, task.columns), name="features"),
-            layers.LSTM(256),
-            layers.Dropout(0.2),
-            layers.Dense(128, activation="relu"),
-            layers.Dropout(0.2),
-            layers.Dense(64, activation="relu"),
-            layers.Dropout(0.2),
-            layers.Dense(task.labels, activation="softmax"),
-        ]
-    )
+    head = [layer for units in (128, 64) for layer in (layers.Dense(units, "relu"), layers.Dropout(0.2))]
+    return stacked(task, layers.LSTM(256), layers.Dropout(0.2), *head)
 
 
 RECIPE = Recipe(

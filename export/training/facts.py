@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from export.arrays import Ints
-from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, Title, corpora_facts, licences, versions
+from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
@@ -22,18 +22,14 @@ from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec
 
-_PROTOCOLS = MappingProxyType(
-    {
-        "speakers": "nobody who is tested was learnt from",
-        "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
-        "corpora": "no corpus that is tested was learnt from",
-    }
-)
+_PROTOCOLS: Mapping[str, str] = {
+    "speakers": "nobody who is tested was learnt from",
+    "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
+    "corpora": "no corpus that is tested was learnt from",
+}
 
 
-def describe_calls(
-    experiment: Experiment, *, corpora: Sequence[Corpus], settings: Settings, folds: Ints, title: Title
-) -> ModelSpec:
+def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], settings: Settings, folds: Ints) -> ModelSpec:
     """Specification of a model for calls, less its calibration and probe.
 
     Args:
@@ -41,7 +37,6 @@ def describe_calls(
         corpora: what was learnt from.
         settings: of the run.
         folds: int64 (n,), in which each clip was scored.
-        title: of the model.
     """
     parts = len(np.unique(folds))
     scored = (
@@ -64,11 +59,11 @@ def describe_calls(
         "min_confidence": f"{settings.answers_right:.0%} of the windows called other than neutral are right, "
         f"where {ORDINARY_SHARE:.0%} of the speech is ordinary",
     }
-    return _described(experiment, corpora, settings, title, training, metrics)
+    return _described(experiment, corpora, settings, training, metrics)
 
 
 def describe_trial(
-    trial: Trial, *, experiment: Experiment, split: Split, corpora: Sequence[Corpus], settings: Settings, title: Title
+    trial: Trial, *, experiment: Experiment, split: Split, corpora: Sequence[Corpus], settings: Settings
 ) -> ModelSpec:
     """Specification of a model that was trained on one side of a split, probe apart.
 
@@ -78,7 +73,6 @@ def describe_trial(
         split: of the clips.
         corpora: where the clips are from.
         settings: of the run.
-        title: of the model.
     """
     whose = "of other speakers" if split.speaker_independent else "of the same speakers"
     parts = {"trained": split.train, "validation": split.validation, "tested": split.test}
@@ -102,7 +96,7 @@ def describe_trial(
         "the epoch are right",
     }
     return dataclasses.replace(
-        _described(experiment, corpora, settings, title, training, metrics),
+        _described(experiment, corpora, settings, training, metrics),
         temperature=round(trial.temperature, 4),
         min_confidence=round(trial.min_confidence, 4),
     )
@@ -120,7 +114,6 @@ def _described(
     experiment: Experiment,
     corpora: Sequence[Corpus],
     settings: Settings,
-    title: Title,
     training: Mapping[str, object],
     metrics: Mapping[str, object],
 ) -> ModelSpec:
@@ -133,8 +126,8 @@ def _described(
     }
     return dataclasses.replace(
         experiment.spec,
-        name=title.name,
-        version=title.version,
+        name=settings.name or recipe.name,
+        version=settings.version,
         licence="; ".join([licence_of(corpora), *([ENCODER_NOTICE] if recipe.encoder else [])]),
         training=MappingProxyType({**shared, **training}),
         metrics=MappingProxyType(metrics),

@@ -20,6 +20,7 @@ class Settings:
         epochs: most of them; the recipe's if None.
         answers_right: share of the answers over the model's `min_confidence` that is to be right.
         counts_as: what each label of the corpora became, for the model's history.
+        name, version: of the model, which rows show; the recipe's name if empty.
     """
 
     protocol: Literal["speakers", "random", "corpora", "cross-validated"] = "speakers"
@@ -30,3 +31,5 @@ class Settings:
     epochs: int | None = None
     answers_right: float = 0.6
     counts_as: tuple[tuple[str, str], ...] = ()
+    name: str = ""
+    version: str = "1"

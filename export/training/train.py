@@ -16,7 +16,7 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.conversion import keras_file
-from export.conversion.metadata import Title, versions
+from export.conversion.metadata import versions
 from export.conversion.onnx import convert
 from export.corpora.clips import Corpus
 from export.corpora.ordinary import NAME as ORDINARY
@@ -72,7 +72,6 @@ def train(
     corpora: Sequence[Corpus],
     *,
     settings: Settings,
-    title: Title,
     out: Path,
     cache: Path,
     jobs: int,
@@ -86,7 +85,6 @@ def train(
         recipe: what to train.
         corpora: decodable clips with the recipe's labels; recipes for calls take `no_speech` too.
         settings: of the run.
-        title: of the model.
         out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
             `export.evaluation.report`.
         cache: folder for features and half-way states, from which the same command goes on.
@@ -112,8 +110,8 @@ def train(
         clips, recipe=recipe, cache=cache, jobs=jobs, encoder=encoder, teacher=teacher, report=report
     )
     finish = _cross_validated if settings.protocol == CROSS_VALIDATED else _tested_on_one_side
-    made = finish(experiment, corpora, settings, title)
-    spec, examples = made.spec, {"features": _examples(experiment, made.learnt)}
+    made = finish(experiment, corpora, settings)
+    spec, examples = made.spec, _examples(experiment, made.learnt)
     digests = [experiment.clips[index].digest for index in made.learnt]
     keras_file.save(made.network, out / "model.keras", spec=spec, examples=examples, digests=digests)
     front = encoder if recipe.encoder else None
@@ -133,12 +131,12 @@ def train(
     return model
 
 
-def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings, title: Title) -> _Made:
+def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings) -> _Made:
     """Train on one side of a split, score the other."""
     found = splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed)
     split = _chosen(found, settings.fold)
     trial = experiment.run(split, seed=settings.seed, epochs=settings.epochs)
-    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings, title=title)
+    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings)
     return _Made(
         network=experiment.recipe.ship(trial.fitted.model),
         fitted=trial.fitted,
@@ -152,7 +150,7 @@ def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], setti
     )
 
 
-def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings, title: Title) -> _Made:
+def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings) -> _Made:
     """Score every clip by a network that was not trained on its fold, calibrate, train on everything."""
     folds = folds_of(experiment.clips, settings=settings)
     scored = out_of_fold(experiment, folds, settings=settings)
@@ -161,7 +159,7 @@ def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings
     )
     everything = np.arange(len(experiment.clips))
     fitted = experiment.fit(everything, seed=settings.seed, epochs=settings.epochs, name="everything")
-    spec = describe_calls(experiment, corpora=corpora, settings=settings, folds=folds, title=title)
+    spec = describe_calls(experiment, corpora=corpora, settings=settings, folds=folds)
     spec = calibration.applied(spec)
     return _Made(
         network=with_offsets(fitted.model, calibration.offsets),

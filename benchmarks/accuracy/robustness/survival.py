@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ import numpy as np
 from benchmarks.accuracy.robustness.distortions import NAMES, distort
 from benchmarks.accuracy.store import write_json
 from export.arrays import Probs
-from export.audio.clip_file import clip_file, read_clip
+from export.audio.clip_file import clip_file, read_channels, read_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.noise import BABBLE_VOICES, talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
-from sertag.audio.decode import open_audio
-from sertag.errors import DecodeError
+from export.progress import Report
 from sertag.model.session import Model
 from sertag.records import FAILURES, AudioFile, FloatArray, Options
 from sertag.tagging.pipeline import tag_file
@@ -35,67 +34,42 @@ _SAME_WINDOW_S = 0.3  # a window at the end of a recording moves with the end
 
 
 def measure(
-    recordings: Mapping[str, Sequence[Path]],
-    *,
-    voices: Sequence[Clip],
-    model: Model,
-    seed: int,
-    out: Path,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    recordings: Sequence[Path], *, voices: Sequence[Clip], model: Model, seed: int, out: Path, report: Report
 ) -> Path:
     """Follow labels through every distortion and write down which share survives.
 
     Args:
-        recordings: what they are, in words -> files that the model has not learnt from.
+        recordings: real calls that the model has not learnt from.
         voices: clips that babble is made of.
         model: loaded.
         seed: of what distortions draw.
         out: folder of the results.
-        report: called with the recordings done and all of them.
+        report: of the progress.
 
     Raises:
         ExportError: a recording cannot be decoded or tagged, or there is none.
         OutputError: the file cannot be written.
     """
-    if empty := [name for name, files in recordings.items() if not files]:
-        raise ExportError(f"no recording of {', '.join(empty)}; expected files that can be tagged", code="no_data")
+    if not recordings:
+        raise ExportError("no recording of real calls; expected files that can be tagged", code="no_data")
     babble = babble_of(voices, seed=seed)
-    found = {
-        name: survivals(files, model=model, babble=babble, seed=seed, report=report)
-        for name, files in recordings.items()
-    }
     document = {
         "model": model.spec.name,
         "version": model.spec.version,
         "date": datetime.date.today().isoformat(),
-        "survives": found,
+        "survives": {"real calls": survivals(recordings, model=model, babble=babble, seed=seed, report=report)},
     }
     return write_json(out / ROBUSTNESS, document)
 
 
 def survivals(
-    recordings: Sequence[Path],
-    *,
-    model: Model,
-    babble: FloatArray,
-    seed: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    recordings: Sequence[Path], *, model: Model, babble: FloatArray, seed: int, report: Report
 ) -> dict[str, dict[str, Any]]:
     """Tag recordings, at a level that leaves room for 12 dB more, before and after each distortion.
-
-    Args:
-        recordings: clips or calls; all their channels are scored.
-        model: loaded.
-        babble: float32 (m,) at 8 kHz; see `export.audio.noise.talk_at_once`.
-        seed: of what distortions draw.
-        report: called with the recordings done and all of them.
 
     Returns:
         By the name of the distortion: `windows` that were scored before, and the `share` of them that keeps its label.
         A window that is no longer scored has lost it.
-
-    Raises:
-        ExportError: a recording cannot be decoded or tagged.
     """
     windows: Counter[str] = Counter()
     same: Counter[str] = Counter()
@@ -107,7 +81,7 @@ def survivals(
             after = _tagged(*distort(samples, name=name, rate_hz=LINE_HZ, babble=babble, rng=rng), model=model)
             windows[name] += sum(len(channel) for channel in before)
             same[name] += sum(_same(one, two) for one, two in zip(before, after, strict=False))
-        report(number + 1, len(recordings))
+        report("calls", (number + 1) / len(recordings))
     return {name: {"windows": windows[name], "share": round(same[name] / max(1, windows[name]), 4)} for name in NAMES}
 
 
@@ -117,19 +91,6 @@ def babble_of(voices: Sequence[Clip], *, seed: int) -> FloatArray:
     samples = [read_clip(voices[index].path, rate_hz=LINE_HZ) for index in order]
     count = min(BABBLE_VOICES, len(samples))
     return talk_at_once([np.concatenate(samples[start::count]) for start in range(count)])
-
-
-def read_channels(path: Path, *, rate_hz: int) -> FloatArray:
-    """All channels of a recording, float32 (channels, n).
-
-    Raises:
-        ExportError: not audio, damaged or empty.
-    """
-    try:
-        with open_audio(str(path)) as audio:
-            return np.concatenate(list(audio.blocks(rate_hz=rate_hz)), axis=1)
-    except DecodeError as error:
-        raise ExportError(f"{error}; take it out of its folder", code=error.code) from error
 
 
 def _with_headroom(samples: FloatArray) -> FloatArray:

@@ -26,8 +26,8 @@ from click.testing import CliRunner
 
 from benchmarks.accuracy import calls
 from benchmarks.accuracy.__main__ import main
-from benchmarks.accuracy.call_tables import call_tables
 from benchmarks.accuracy.store import CALLS, add_calls, read_calls
+from benchmarks.accuracy.tables import call_tables
 from export.corpora.labels import LABELS
 from export.errors import ExportError
 from export.evaluation.calls import WindowPool

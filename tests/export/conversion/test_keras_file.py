@@ -21,13 +21,13 @@ pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 import keras
 
-from export.conversion.keras_file import DIGESTS_MEMBER, SPEC_MEMBER, load, load_model, save, spec_like
+from export.conversion.keras_file import SPEC_MEMBER, load, load_model, save, spec_like
 from export.errors import ExportError
 from sertag.errors import OutputError, SpecError
 from sertag.spec import Probe
 
 SPEC = tiny_spec(PAPER_FEATURES, offset_s=0.5, name="paper", temperature=1.5, licence="mine")
-EXAMPLES = {"features": np.random.default_rng(1).standard_normal((5, 40, 1)).astype(np.float32)}
+EXAMPLES = np.random.default_rng(1).standard_normal((5, 40, 1)).astype(np.float32)
 DIGESTS = ("b" * 40, "a" * 40, "b" * 40)
 
 
@@ -46,7 +46,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 def answers(model: object) -> np.ndarray:
-    return keras.ops.convert_to_numpy(model(EXAMPLES["features"], training=False))
+    return keras.ops.convert_to_numpy(model(EXAMPLES, training=False))
 
 
 def test_everything_comes_back(tmp_path):
@@ -56,25 +56,13 @@ def test_everything_comes_back(tmp_path):
     found = load(place)
     np.testing.assert_array_equal(answers(found.model), answers(model))
     assert found.spec == SPEC  # without the probe, which belongs to the converted file
-    assert found.examples.keys() == EXAMPLES.keys()
-    np.testing.assert_array_equal(found.examples["features"], EXAMPLES["features"])
-    assert found.examples["features"].dtype == np.float32
+    np.testing.assert_array_equal(found.examples, EXAMPLES)
+    assert found.examples.dtype == np.float32
     assert found.digests == ("a" * 40, "b" * 40)
 
 
 def test_it_is_still_a_file_of_keras(saved):
     assert answers(keras.saving.load_model(saved)).shape == (5, 3)
-
-
-def test_several_inputs_come_back_by_name(tmp_path):
-    inputs = {name: np.full((2, size), size, np.float32) for name, size in (("features", 8), ("speech_frames", 1))}
-    save(network(), tmp_path / "a.keras", spec=SPEC, examples=inputs, digests=())
-    found = load(tmp_path / "a.keras")
-    assert {name: value.shape for name, value in found.examples.items()} == {
-        "features": (2, 8),
-        "speech_frames": (2, 1),
-    }
-    assert found.digests == ()
 
 
 def test_an_interrupted_save_leaves_the_old_file(saved, monkeypatch):
@@ -175,10 +163,6 @@ def foreign(saved: Path) -> Path:
     return saved
 
 
-def odd_digests(saved: Path) -> Path:
-    return rewritten(saved, {DIGESTS_MEMBER: b"../tess/a.wav\n"})
-
-
 def odd_examples(saved: Path) -> Path:
     return rewritten(saved, {"sertag/examples.npz": b"no arrays"})
 
@@ -214,7 +198,7 @@ def with_own_function(saved: Path) -> Path:
     ("make", "code", "message"),
     [
         (old_hdf5, "old_keras", r"HDF5 file.*expected.*Keras 3.*load_weights\('old.h5'\)"),
-        (old_archive, "old_keras", r"written by Keras 2.15.0, expected Keras 3.*load_weights\('paper.keras'\)"),
+        (old_archive, "old_keras", r"written by Keras 2.15.0, expected .* Keras 3.*load_weights\('paper.keras'\)"),
         (folder, "not_keras", r"a folder, perhaps a SavedModel"),
         (text, "not_keras", r"begins with b'weig'.*model.save\('name.keras'\)"),
         (empty, "not_keras", r"begins with b''"),
@@ -224,7 +208,6 @@ def with_own_function(saved: Path) -> Path:
         (cut_off, "damaged", r"damaged or cut off.*copy it again"),
         (flipped, "damaged", r"damaged or cut off"),
         (foreign, "no_spec", r"no sertag/spec.json.*--like MODEL.onnx.*--data"),
-        (odd_digests, "damaged", r"other lines than SHA-1 digests"),
         (odd_examples, "damaged", r"sertag/examples.npz"),
         (with_lambda, "custom_objects", r"Lambda layer.*built-in"),
         (with_own_layer, "custom_objects", r"not Keras' own: Doubling;.*built-in.*register_keras_serializable"),

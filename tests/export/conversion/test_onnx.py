@@ -40,7 +40,7 @@ from sertag.tagging.probe import check
 FEATURES = FeatureSpec(framing="clip", n_fft=256, hop_length=256, n_mels=20, n_mfcc=8, dynamic_range_db=80.0)
 SPEC = tiny_spec(FEATURES, window_s=1.0, min_speech_s=0.1)
 FRAMES, COLUMNS, LABELS = SPEC.window_frames, 8, 3
-EXAMPLES = {"features": (np.random.default_rng(1).standard_normal((6, FRAMES, COLUMNS)) * 20).astype(np.float32)}
+EXAMPLES = (np.random.default_rng(1).standard_normal((6, FRAMES, COLUMNS)) * 20).astype(np.float32)
 MEAN, STD = np.linspace(-5, 5, COLUMNS, dtype=np.float32), np.linspace(10, 20, COLUMNS, dtype=np.float32)
 DIGESTS = ("ab" * 20, "cd" * 20)
 NO_LIMIT = Options(min_confidence=0.0)
@@ -60,7 +60,7 @@ def batch_normalised() -> Model:
 
 def adapted() -> Model:
     norm = layers.Normalization()
-    norm.adapt(EXAMPLES["features"])
+    norm.adapt(EXAMPLES)
     return sequential(norm, layers.LSTM(4))
 
 
@@ -69,12 +69,6 @@ def attention() -> Model:
     states = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(features)
     weights = layers.Softmax(axis=1)(layers.Dense(1)(states))
     return Model(features, layers.Dense(LABELS, activation="softmax")(ops.sum(states * weights, axis=1)))
-
-
-def by_name() -> Model:
-    features = Input((FRAMES, COLUMNS), name="features")
-    state = layers.LSTM(4)(features)
-    return Model({"features": features}, {"probabilities": layers.Dense(LABELS, activation="softmax")(state)})
 
 
 def any_length() -> Model:
@@ -101,14 +95,12 @@ NETWORKS: dict[str, Callable[[], Model]] = {
     "batch normalisation": batch_normalised,
     "adapted normalisation": adapted,
     "attention": attention,
-    "inputs and outputs by name": by_name,
     "any length": any_length,
 }
 
 
 def answers(model: Model, features: np.ndarray) -> np.ndarray:
-    named = not isinstance(model, Sequential) and isinstance(model.input, dict)
-    found = model({"features": features} if named else features, training=False)
+    found = model(features, training=False)
     return keras.ops.convert_to_numpy(found["probabilities"] if isinstance(found, dict) else found)
 
 
@@ -122,8 +114,8 @@ def test_a_stored_network_answers_the_same_as_a_model_file(tmp_path, name):
         stored.model, spec=stored.spec, examples=stored.examples, digests=stored.digests, out=tmp_path / "n.onnx"
     )
     found = load(str(out))
-    np.testing.assert_allclose(found.raw(EXAMPLES["features"]), answers(model, EXAMPLES["features"]), atol=1e-6)
-    assert found.raw(EXAMPLES["features"][:1]).shape == (1, LABELS)
+    np.testing.assert_allclose(found.raw(EXAMPLES), answers(model, EXAMPLES), atol=1e-6)
+    assert found.raw(EXAMPLES[:1]).shape == (1, LABELS)
     assert check(found) == []
     graph = onnx.load(out).graph
     assert [item.name for item in graph.input] == ["features"]
@@ -160,7 +152,7 @@ def test_a_masked_network_ships_as_a_twin_without_mask(tmp_path, normalised):
     keras.utils.set_random_seed(1)
     scaling = [layers.Normalization(mean=MEAN, variance=STD**2)] if normalised else []
     model = sequential(layers.Masking(0.0), *scaling, layers.LSTM(5), layers.Dropout(0.3))
-    padded = np.repeat(EXAMPLES["features"][:1], FRAMES + 1, axis=0)
+    padded = np.repeat(EXAMPLES[:1], FRAMES + 1, axis=0)
     for length, window in enumerate(padded):  # as long as its number says, none of it to all of it
         window[length:] = 0
     expected = answers(model, padded)
@@ -169,7 +161,7 @@ def test_a_masked_network_ships_as_a_twin_without_mask(tmp_path, normalised):
     noisy[:, -1] = np.where(padded[:, -1] == 0, 1e-9, padded[:, -1])
     assert np.abs(answers(model, noisy) - expected).max() > 1e-3  # and padding is skipped, after scaling too
     twin = unmasked(model)
-    keras_file.save(twin, tmp_path / "n.keras", spec=SPEC, examples={"features": padded}, digests=())
+    keras_file.save(twin, tmp_path / "n.keras", spec=SPEC, examples=padded, digests=())
     stored = keras_file.load(tmp_path / "n.keras")
     np.testing.assert_allclose(answers(stored.model, padded), expected, atol=1e-6)
     out = convert(stored.model, spec=SPEC, examples=stored.examples, out=tmp_path / "n.onnx")
@@ -189,11 +181,6 @@ def two_inputs() -> Model:
     pair = [Input((FRAMES, COLUMNS), name=name) for name in ("left", "right")]
     state = layers.Flatten()(layers.Concatenate()(pair))
     return Model(pair, layers.Dense(LABELS, activation="softmax")(state))
-
-
-def other_names() -> Model:
-    features = Input((FRAMES, COLUMNS), name="mfcc")
-    return Model({"mfcc": features}, layers.Dense(LABELS, activation="softmax")(layers.Flatten()(features)))
 
 
 def with_two_outputs() -> Model:
@@ -221,7 +208,6 @@ def with_error_function() -> Model:
         (with_error_function, "no_operator", "n.onnx: not written: ONNX has no Erfinv"),
         (without_input, "bad_network", r"no input of a known shape.*keras.Input"),
         (two_inputs, "bad_network", r"the network takes left, right; expected one input"),
-        (other_names, "bad_network", r"the network takes mfcc; .*a dict of features, channel_mean"),
         (with_two_outputs, "bad_network", r"returns \(3,\), \(2,\) for a window, expected one probability for each"),
         (lambda: with_size(FRAMES, 5), "bad_network", r"returns \(5,\) for a window.*tiny, angry, happy, neutral"),
         (
@@ -282,7 +268,7 @@ def test_examples_of_cut_clips_are_the_windows_that_the_tagger_scores(tmp_path):
     clips = [clip(tmp_path / f"{number}.wav", seconds=4) for number in range(3)]
     silent = clip(tmp_path / "silent.wav", seconds=4, level=0.0)
     found = example_inputs([*clips, silent], spec=spec)
-    assert {name: value.shape for name, value in found.items()} == {"features": (3, 40, 1)}
+    assert found.shape == (3, 40, 1)
     with pytest.raises(ExportError, match=r"none of 1 clips has 0\.4 s of speech"):
         example_inputs([silent], spec=spec)
 
@@ -301,9 +287,9 @@ def test_a_network_may_tell_speech_from_everything_else(tmp_path):
     keras_file.save(model, tmp_path / "n.keras", spec=SPEC, examples=EXAMPLES, digests=DIGESTS)
     stored = keras_file.load(tmp_path / "n.keras")
     out = convert(stored.model, spec=stored.spec, examples=stored.examples, out=tmp_path / "n.onnx")
-    found = load(str(out)).predict(EXAMPLES["features"])
-    expected = model(EXAMPLES["features"])
-    np.testing.assert_allclose(load(str(out)).raw(EXAMPLES["features"]), expected["probabilities"], atol=1e-5)
+    found = load(str(out)).predict(EXAMPLES)
+    expected = model(EXAMPLES)
+    np.testing.assert_allclose(load(str(out)).raw(EXAMPLES), expected["probabilities"], atol=1e-5)
     assert found.speech is not None
     np.testing.assert_allclose(found.speech, np.asarray(expected["speech"])[:, 0], atol=1e-5)
     assert check(load(str(out))) == []
@@ -316,8 +302,7 @@ def test_an_encoder_and_a_network_become_one_graph(tmp_path):
     network = Sequential([Input(frames.shape[1:]), layers.LSTM(4), layers.Dense(LABELS, activation="softmax")])
     features = FeatureSpec(kind="log_mel", rate_hz=8000, framing="channel", n_fft=256, hop_length=80, n_mels=80)
     spec = tiny_spec(features, window_s=0.4, min_speech_s=0.1, hop_s=0.1)
-    examples = {"features": frames}
-    out = convert(network, spec=spec, examples=examples, digests=DIGESTS, out=tmp_path / "n.onnx", encoder=front)
+    out = convert(network, spec=spec, examples=frames, digests=DIGESTS, out=tmp_path / "n.onnx", encoder=front)
     model = load(str(out))
     whole = model.raw(log_mel(6, frames=40))
     np.testing.assert_allclose(whole, answers(network, frames), atol=1e-3)  # frames are stored as float16
@@ -332,5 +317,5 @@ def test_sertag_tags_with_a_converted_tutorial_model(tmp_path):
     model = Sequential([Input((40, 1)), layers.LSTM(8), layers.Dense(LABELS, activation="softmax")])
     out = convert(model, spec=spec, examples=example_inputs([own], spec=spec), out=tmp_path / "n.onnx")
     (channel,) = tag_file(AudioFile(str(own.path)), model=load(str(out)), options=NO_LIMIT).channels
-    expected = answers(model, example_inputs([own], spec=spec)["features"])
+    expected = answers(model, example_inputs([own], spec=spec))
     np.testing.assert_allclose(channel.segments[0].probs, expected[0], atol=1e-5)

@@ -168,13 +168,6 @@ def test_a_full_disk_is_told_with_what_is_needed_and_leaves_no_rest(mixed, tmp_p
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_a_folder_is_told_before_any_work(mixed, tmp_path, monkeypatch):
-    (tmp_path / "cache").touch()
-    monkeypatch.setattr("export.corpora.decodable.examine", None)
-    with pytest.raises(ExportError, match="cache: cannot keep this for the next run: File exists"):
-        drop(mixed, cache=tmp_path / "cache")
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_workers_come_to_the_same_verdicts(mixed, tmp_path, jobs, monkeypatch):
     monkeypatch.setattr("export.corpora.decodable._FEW", 0)

@@ -71,12 +71,6 @@ def test_a_row_says_what_the_tagger_would():
     assert sum(found.probs) == pytest.approx(1.0)
 
 
-def test_the_least_confidence_of_a_row_can_be_another():
-    call = calls(0.0)[0]
-    assert row(POOL, call, spec=SPEC, min_confidence=0.0).status == Status.OK
-    assert row(POOL, call, spec=SPEC, min_confidence=1.0).status == Status.UNCERTAIN
-
-
 def test_a_stretch_is_found_where_it_is():
     for call in calls(0.3, moods=(ANGRY,), count=8):
         found = row(POOL, call, spec=SPEC)

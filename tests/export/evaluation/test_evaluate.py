@@ -15,8 +15,7 @@ from export.conversion.provenance import TRAINED_ON_KEY, pack
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import find_corpora
 from export.errors import ExportError
-from export.evaluation.evaluate import Evaluation, evaluate
-from export.evaluation.predict_clips import Answer
+from export.evaluation.evaluate import Answer, Evaluation, evaluate
 from sertag.model.session import Model, load
 from sertag.spec import SPEC_KEY, ModelSpec, to_json
 from tests.conftest import RATE_HZ, speech_like

@@ -13,7 +13,7 @@ import pandas as pd
 
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import load
-from export.exploration.survey import median_clip, problems, readable, summary, survey
+from export.exploration.explore import median_clip, problems, readable, summary, survey
 from tests.audio_files import encoded, tones, wav
 
 

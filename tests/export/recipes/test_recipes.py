@@ -27,7 +27,7 @@ from export.corpora.clips import Clip
 from export.corpora.labels import LABELS, SENTIMENTS
 from export.corpora.loading import find_corpora, relabel
 from export.evaluation.calibration import scale
-from export.evaluation.predict_clips import tag_clips
+from export.evaluation.evaluate import tag_clips
 from export.features.clip_windows import CLEAN, PHONE, Job, prepare_clips
 from export.recipes import RECIPES, lstm_masked, phone
 from export.recipes.base import Recipe, Task, restrict_labels

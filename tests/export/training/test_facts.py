@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("pandas", reason="the extra `export` is not installed")
 
-from export.conversion.metadata import LICENCE, Title
+from export.conversion.metadata import LICENCE
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.recipes.phone import RECIPE
@@ -37,7 +37,7 @@ EXPERIMENT: Any = SimpleNamespace(
 def described(**settings: Any) -> ModelSpec:
     folds = np.array([0, 1, 2, 2])
     return describe_calls(
-        EXPERIMENT, corpora=[OWN], settings=Settings(**settings), folds=folds, title=Title("ours", "3")
+        EXPERIMENT, corpora=[OWN], settings=Settings(name="ours", version="3", **settings), folds=folds
     )
 
 

@@ -30,7 +30,7 @@ from keras import Input, Sequential, layers
 
 from export.card.card import card, read_figures
 from export.conversion import keras_file
-from export.conversion.metadata import Title, corpora_facts
+from export.conversion.metadata import corpora_facts
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import SENTIMENT
@@ -123,8 +123,7 @@ def run(
     **settings: Any,
 ) -> Path:
     cache = cache or corpora[0].clips[0].path.parents[2] / "cache"
-    title = Title("bilstm")
-    return train(TINY, corpora, settings=Settings(**settings), title=title, out=out, cache=cache, jobs=1, report=report)
+    return train(TINY, corpora, settings=Settings(**settings), out=out, cache=cache, jobs=1, report=report)
 
 
 @pytest.fixture(scope="module")

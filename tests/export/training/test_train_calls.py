@@ -23,7 +23,6 @@ pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 from export.card.card import card, read_figures
-from export.conversion.metadata import Title
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import find_corpora
@@ -52,9 +51,8 @@ SMALL = dataclasses.replace(small_phone(), labels=LABELS)
 DEEP = dataclasses.replace(
     phone_deep.RECIPE, labels=LABELS, build=small_network, batch=4, window_s=1.0, hop_s=0.5, epochs=1, augmentations=()
 )
-BY_CORPUS = Settings(protocol="cross-validated", folds_by="corpus")
-BY_SPEAKER = Settings(protocol="cross-validated", folds=2)
-TITLE = Title("ours")
+BY_CORPUS = Settings(protocol="cross-validated", folds_by="corpus", name="ours")
+BY_SPEAKER = Settings(protocol="cross-validated", folds=2, name="ours")
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +200,7 @@ def test_a_network_and_its_teacher_learn_from_the_same_clips(clips, tmp_path, en
 
 def train(recipe: Any, corpora: tuple[Corpus, ...], out: Path, cache: Path, **options: Any) -> Path:
     settings = options.pop("settings", BY_CORPUS)
-    return train_recipe(recipe, corpora, settings=settings, title=TITLE, out=out, cache=cache, jobs=1, **options)
+    return train_recipe(recipe, corpora, settings=settings, out=out, cache=cache, jobs=1, **options)
 
 
 @pytest.fixture(scope="module", params=["plain", "with an encoder"])

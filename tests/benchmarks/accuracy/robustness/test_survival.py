@@ -17,6 +17,7 @@ from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.progress import Report
 from sertag.model.session import Model, load
 from sertag.records import AudioFile, FloatArray, Options
 from sertag.tagging.pipeline import tag_file
@@ -24,6 +25,7 @@ from tests.conftest import RATE_HZ, speech_like
 from tests.corpora import clips_of, emovo
 
 BABBLE = talk_at_once([speech_like(3.0, seed=seed) for seed in range(20, 24)])
+QUIET: Report = lambda what, share: None  # noqa: E731
 Change = Callable[[FloatArray], FloatArray]
 
 
@@ -60,7 +62,7 @@ def test_a_window_keeps_its_label_where_nothing_is_changed_and_loses_it_where_no
     scored = tag_file(AudioFile(str(call)), model=model, options=Options(min_confidence=0.0))
     windows = sum(len(channel.segments) for channel in scored.channels)
     instead(nothing=lambda samples: samples, silence=np.zeros_like)
-    found = survivals([call], model=model, babble=BABBLE, seed=1)
+    found = survivals([call], model=model, babble=BABBLE, seed=1, report=QUIET)
     assert found == {
         "nothing": {"windows": windows, "share": 1.0},
         "silence": {"windows": windows, "share": 0.0},
@@ -75,7 +77,13 @@ def test_a_loud_recording_is_made_fainter_first(tmp_path, model, instead):
         return samples
 
     instead(note=note)
-    survivals([write(tmp_path / "a.wav", speech_like(4.0, seed=1, level=1.0))], model=model, babble=BABBLE, seed=1)
+    survivals(
+        [write(tmp_path / "a.wav", speech_like(4.0, seed=1, level=1.0))],
+        model=model,
+        babble=BABBLE,
+        seed=1,
+        report=QUIET,
+    )
     assert heard == [pytest.approx(10 ** (-12 / 20), abs=0.01)]
 
 
@@ -97,18 +105,18 @@ def test_babble_is_of_several_people_and_the_seed_chooses(voices):
 def test_what_was_found_is_written_down(tmp_path, model, voices, instead):
     instead(nothing=lambda samples: samples)
     call = write(tmp_path / "a.wav", speech_like(6.0, seed=1, level=0.04))
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, float]] = []
     report = lambda *counts: told.append(counts)  # noqa: E731
-    place = measure({"calls": [call]}, voices=voices, model=model, seed=1, out=tmp_path, report=report)
+    place = measure([call], voices=voices, model=model, seed=1, out=tmp_path, report=report)
     assert place == tmp_path / ROBUSTNESS
     found = json.loads(place.read_text())
-    assert (found["model"], found["survives"]["calls"]["nothing"]["share"]) == (model.spec.name, 1.0)
-    assert told == [(1, 1)]
+    assert (found["model"], found["survives"]["real calls"]["nothing"]["share"]) == (model.spec.name, 1.0)
+    assert told == [("calls", 1.0)]
 
 
 def test_what_cannot_be_followed_is_one_error(tmp_path, model, voices):
-    with pytest.raises(ExportError, match="no recording of calls; expected files"):
-        measure({"calls": []}, voices=voices, model=model, seed=1, out=tmp_path)
+    with pytest.raises(ExportError, match="no recording of real calls; expected files"):
+        measure([], voices=voices, model=model, seed=1, out=tmp_path, report=QUIET)
     (tmp_path / "a.wav").write_text("no audio at all")
-    with pytest.raises(ExportError, match=r"a\.wav.*; take it out of its folder"):
+    with pytest.raises(ExportError, match=r"a\.wav.*; take it away"):
         read_channels(tmp_path / "a.wav", rate_hz=8000)

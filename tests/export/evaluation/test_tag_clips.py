@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from export.corpora.clips import Clip
-from export.evaluation.predict_clips import Answer, tag_clips
+from export.evaluation.evaluate import Answer, tag_clips
 from sertag.model.session import load
 from tests.conftest import RATE_HZ, speech_like
 
