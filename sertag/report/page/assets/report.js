@@ -491,7 +491,7 @@ function nextNegative() {
   let best = null;
   for (const i of laneRows()) {
     const w = windowsOf(i);
-    const k = w.start.findIndex((start, n) => marks[w.code[n]]?.sentiment === 'negative' && (start > 1000 * at + 1 || (start === 1000 * at && chosen === null && at === 0)));
+    const k = w.start.findIndex((start, n) => marks[w.code[n]]?.sentiment === 'negative' && start > 1000 * at + (chosen === null ? -1 : 1));
     if (k >= 0 && (best === null || w.start[k] < best[2])) best = [i, k, w.start[k]];
   }
   if (!best) return false;
