@@ -28,7 +28,7 @@ OWNERS = {
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
-    "pyarrow": {"tables.writers"},
+    "pyarrow": {"tables.readers", "tables.writers"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),

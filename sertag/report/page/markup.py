@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from urllib.parse import quote
 
 from sertag.report.page.marks import STYLES
 from sertag.text import display_text
@@ -88,6 +89,18 @@ def patterns() -> str:
         tile = f'<rect class="f-{style}" width="8" height="8"/>{hatch}'
         made.append(f'<pattern id="h-{style}" width="8" height="8" patternUnits="userSpaceOnUse">{tile}</pattern>')
     return f'<svg width="0" height="0" class="unseen" aria-hidden="true"><defs>{"".join(made)}</defs></svg>'
+
+
+def section(name: str, title: str, inside: str, note: str = "") -> str:
+    """A section with its heading, and a note below; all are HTML."""
+    after = f'<p class="note">{note}</p>' if note else ""
+    return f'<section id="{name}"><h2>{title}</h2>{inside}{after}</section>'
+
+
+def recording_link(path: str) -> str:
+    """The name of a recording, which opens it where scripts run; its folder stands in the title."""
+    name = path.rpartition("/")[2] or path
+    return f'<a href="#call={quote(path, safe="")}" title="{text(path)}"><bdi>{text(name)}</bdi></a>'
 
 
 def clock(seconds: float | None) -> str:

@@ -9,17 +9,27 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from urllib.parse import quote
 
 from sertag.records import FAILURES, Sentiment, Status
 from sertag.report.calls import Call, Calls, Channel
 from sertag.report.days import grouping
 from sertag.report.page.marks import STATUS_STYLES, STATUS_WORDS, Mark
-from sertag.report.page.markup import bar, clock, number, percent, quarters, swatch, table, text
+from sertag.report.page.markup import (
+    bar,
+    clock,
+    number,
+    percent,
+    quarters,
+    recording_link,
+    section,
+    swatch,
+    table,
+    text,
+)
+from sertag.report.page.unanswered import unanswered
 from sertag.text import audio_text, plural
 
 WORST = 50  # calls that the overview names
-_EXAMPLES = 3  # of recordings without an emotion, for each reason
 _SENTIMENT_STYLES = {Sentiment.NEGATIVE: "neg0", Sentiment.NEUTRAL: "neu0", Sentiment.POSITIVE: "pos0"}
 _QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
 
@@ -54,7 +64,7 @@ class Overview:
 def sections(overview: Overview) -> str:
     """All static sections, HTML."""
     if not overview.calls.calls:
-        return _section("empty", "No recordings", "<p>The tables have no rows: nothing was tagged.</p>")
+        return section("empty", "No recordings", "<p>The tables have no rows: nothing was tagged.</p>")
     return "\n".join(
         (
             _in_short(overview),
@@ -67,7 +77,7 @@ def sections(overview: Overview) -> str:
             _talk(overview),
             _days(overview),
             "</div>",
-            _unanswered(overview),
+            unanswered(overview.calls),
         )
     )
 
@@ -83,11 +93,6 @@ def who(channel: Channel) -> str:
     if channel.channel is None:
         return ""
     return channel.text("role") or (f"channel {channel.channel}" if channel.channel != "mix" else "all channels mixed")
-
-
-def _section(name: str, title: str, inside: str, note: str = "") -> str:
-    after = f'<p class="note">{note}</p>' if note else ""
-    return f'<section id="{name}"><h2>{title}</h2>{inside}{after}</section>'
 
 
 def _in_short(overview: Overview) -> str:
@@ -125,13 +130,13 @@ def _outcomes(overview: Overview) -> str:
     ]
     shares = bar(((counts[status] / whole, styles[status]) for status in order), height=16)
     listed = table(("Outcome", "#Channels", "#Share", "Meaning"), rows, caption="Outcomes")
-    return _section("outcomes", "Outcomes", shares + listed)
+    return section("outcomes", "Outcomes", shares + listed)
 
 
 def _emotions(overview: Overview) -> str:
     answered = [channel for channel in overview.channels if channel.text("status") == Status.OK]
     if not answered:
-        return _section("emotions", "Emotions", "<p>No channel has one.</p>")
+        return section("emotions", "Emotions", "<p>No channel has one.</p>")
     counts = Counter(channel.text("emotion") for channel in answered)
     rows = [
         (
@@ -143,7 +148,7 @@ def _emotions(overview: Overview) -> str:
         for mark in overview.marks
     ]
     emotions = table(("Emotion", "", "#Channels", "#Share"), rows, caption="Emotions", kind="bars")
-    return _section("emotions", "Emotions", emotions + _sentiments(overview, answered))
+    return section("emotions", "Emotions", emotions + _sentiments(overview, answered))
 
 
 def _sentiments(overview: Overview, answered: Sequence[Channel]) -> str:
@@ -155,7 +160,7 @@ def _sentiments(overview: Overview, answered: Sequence[Channel]) -> str:
                 (of_role.count(sentiment) / len(of_role), style) for sentiment, style in _SENTIMENT_STYLES.items()
             ]
             figures = [f"{of_role.count(sentiment):,}" for sentiment in _SENTIMENT_STYLES]
-            rows.append((text(role) or "all channels", bar(shares), *figures))
+            rows.append((_role(role, overview), bar(shares), *figures))
     head = ("Sentiment of", "", *(f"#{sentiment.value}" for sentiment in _SENTIMENT_STYLES))
     return table(head, rows, caption="Sentiment by role", kind="bars")
 
@@ -163,7 +168,7 @@ def _sentiments(overview: Overview, answered: Sequence[Channel]) -> str:
 def _listen_first(overview: Overview) -> str:
     chosen = worst_calls(overview.calls.calls)
     if not chosen:
-        return _section("worst", "Listen first", "<p>No channel could be judged.</p>")
+        return section("worst", "Listen first", "<p>No channel could be judged.</p>")
     letters = {mark.label: mark for mark in overview.marks}
     rows = [_worst_row(place, call, letters) for place, call in enumerate(chosen, 1)]
     head = ("#", "Recording", "Channel", "#Attention", "", "#Worst at", "Emotion", "By quarter", "#Length")
@@ -174,7 +179,7 @@ def _listen_first(overview: Overview) -> str:
     )
     count = plural(len(chosen), "call")
     more = '<button id="more" class="plain" hidden aria-expanded="false">Show all</button>'
-    return _section("worst", f"Listen first <small>{count}, worst on top</small>", listed + more, note)
+    return section("worst", f"Listen first <small>{count}, worst on top</small>", listed + more, note)
 
 
 def _worst_row(place: int, call: Call, marks: Mapping[str, Mark]) -> tuple[str, ...]:
@@ -187,7 +192,7 @@ def _worst_row(place: int, call: Call, marks: Mapping[str, Mark]) -> tuple[str, 
     urgency = channel.urgency or 0.0
     return (
         str(place),
-        recording_link(call),
+        recording_link(call.path),
         text(who(channel)),
         f"{urgency:.2f}",
         bar([(urgency, "neg0")]),
@@ -198,12 +203,6 @@ def _worst_row(place: int, call: Call, marks: Mapping[str, Mark]) -> tuple[str, 
     )
 
 
-def recording_link(call: Call) -> str:
-    """The name of a recording, which opens it; its folder stands in the title."""
-    name = call.path.rpartition("/")[2] or call.path
-    return f'<a href="#call={quote(call.path, safe="")}" title="{text(call.path)}"><bdi>{text(name)}</bdi></a>'
-
-
 def _talk(overview: Overview) -> str:
     rows = []
     for role in overview.roles:
@@ -212,12 +211,12 @@ def _talk(overview: Overview) -> str:
         if talk is not None:
             times = (f"{number(_mean(of_role, name), 1)}" for name in ("overtalk_s", "silence_s", "longest_silence_s"))
             more = (number(_mean(of_role, "interruptions"), 1), number(_mean(of_role, "loudness_dbfs"), 0))
-            rows.append((text(role) or "all channels", f"{talk:.0f} %", *times, *more))
+            rows.append((_role(role, overview), f"{talk:.0f} %", *times, *more))
     if not rows:
-        return _section("talk", "Who talks", "<p>No recording says who talks when.</p>")
+        return section("talk", "Who talks", "<p>No recording says who talks when.</p>")
     head = ("Channel", "#Talks", "#Overtalk s", "#Silence s", "#Longest s", "#Interrupts", "#dBFS")
     note = "Means over the recordings. Overtalk: others speak at the same time. Silence: nobody speaks."
-    return _section("talk", "Who talks", table(head, rows, caption="Talk, overtalk and silence"), note)
+    return section("talk", "Who talks", table(head, rows, caption="Talk, overtalk and silence"), note)
 
 
 def _days(overview: Overview) -> str:
@@ -227,7 +226,7 @@ def _days(overview: Overview) -> str:
     if without:
         note += f" {plural(without, 'recording')} without a day {'is' if without == 1 else 'are'} left out here."
     if not days:
-        return _section("days", "Days", "<p>No recording has a day.</p>", note)
+        return section("days", "Days", "<p>No recording has a day.</p>", note)
     unit, period = grouping(days.values())
     groups: defaultdict[str, list[Channel]] = defaultdict(list)
     recordings = Counter(period(days[call.path]) for call in calls if call.path in days)
@@ -238,7 +237,7 @@ def _days(overview: Overview) -> str:
     head = (unit.capitalize(), "#Recordings", "#Negative", "", "#Attention", "", "#Failed")
     if unit == "week":
         note += " A week is named by its Monday."
-    return _section("days", f"By {unit}", table(head, rows, caption=f"By {unit}", kind="bars"), note)
+    return section("days", f"By {unit}", table(head, rows, caption=f"By {unit}", kind="bars"), note)
 
 
 def _period_row(name: str, recordings: int, channels: Sequence[Channel]) -> tuple[str, ...]:
@@ -257,44 +256,8 @@ def _period_row(name: str, recordings: int, channels: Sequence[Channel]) -> tupl
     )
 
 
-def _unanswered(overview: Overview) -> str:
-    """Failures and abstentions by reason, then remarks on rows that do have an emotion."""
-    found: defaultdict[tuple[str, str], list[tuple[Call, Channel]]] = defaultdict(list)
-    for call in overview.calls.calls:
-        for channel in call.channels:
-            if channel.text("status") != Status.OK or channel.text("error_code"):
-                found[channel.text("status"), channel.text("error_code")].append((call, channel))
-    if not found:
-        return _section(
-            "unanswered", "Without an answer", "<p>Every channel has an emotion, and none has a remark.</p>"
-        )
-    order = [status.value for status in reversed(Status)]
-    keys = sorted(found, key=lambda key: (order.index(key[0]) if key[0] in order else -1, -len(found[key]), key[1]))
-    rows = [(_reason(key), f"{len(found[key]):,}", _why(found[key]), _examples(found[key])) for key in keys]
-    head = ("Reason", "#Channels", "What was found, in the first", "Recordings")
-    listed = table(head, rows, caption="Channels without an emotion, and remarks", kind="reasons")
-    return _section("unanswered", "Without an answer, or with a remark", listed)
-
-
-def _reason(key: tuple[str, str]) -> str:
-    status, code = key
-    style = STATUS_STYLES[Status(status)] if status in {known.value for known in Status} else "failed"
-    more = f" <code>{text(code)}</code>" if code and code != status else ""
-    return f"{swatch(style)} {text(status)}{more}"
-
-
-def _why(found: Sequence[tuple[Call, Channel]]) -> str:
-    call, channel = found[0]
-    message = channel.text("error").removeprefix(f"{call.path}: ")
-    known = {status.value: words for status, words in STATUS_WORDS.items()}
-    return text(message or known.get(channel.text("status"), ""))
-
-
-def _examples(found: Sequence[tuple[Call, Channel]]) -> str:
-    calls = {call.path: call for call, _ in found}
-    links = ", ".join(recording_link(call) for call in list(calls.values())[:_EXAMPLES])
-    more = len(calls) - _EXAMPLES
-    return f"{links} and {more:,} more" if more > 0 else links
+def _role(role: str, overview: Overview) -> str:
+    return text(role) or ("no role" if len(overview.roles) > 1 else "all channels")
 
 
 def _mean(channels: Sequence[Channel], column: str) -> float | None:

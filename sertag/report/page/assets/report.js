@@ -3,12 +3,11 @@
 // All text enters by textContent; nothing is fetched, and audio elements alone play (Web Audio is silent from file:).
 (() => {
 const ROWS = 60, ROW_PX = 34, STEP_S = 5, FLOOR_DB = -60;
-const COLUMNS = [ // key, heading, width, kind; `far` ones are left out on narrow screens
-  ['name', 'Recording', '', 'text'], ['who', 'Channel', '94', 'text'], ['day', 'Day', '96', 'text far'],
-  ['result', 'Result', '116', 'text'], ['confidence', 'Conf.', '64', 'number far'], ['attention', 'Attention', '112', 'number'],
-  ['peak_start_s', 'Worst at', '80', 'number far'], ['trend', 'Trend', '108', 'number far'],
-  ['talk_pct', 'Talks', '66', 'number far'], ['overtalk_s', 'Overtalk', '84', 'number far'],
-  ['duration_s', 'Length', '78', 'number far'], ['verdict', 'Verdict', '76', 'text far'],
+const COLUMNS = [ // key, heading, classes; `far` ones are left out on narrow screens
+  ['name', 'Recording', ''], ['who', 'Channel', ''], ['day', 'Day', 'far'], ['result', 'Result', ''],
+  ['confidence', 'Conf.', 'n far'], ['attention', 'Attention', 'n'], ['peak_start_s', 'Worst at', 'n far'],
+  ['trend', 'Trend', 'n far'], ['talk_pct', 'Talks', 'n far'], ['overtalk_s', 'Overtalk', 'n far'],
+  ['duration_s', 'Length', 'n far'], ['verdict', 'Verdict', 'far'],
 ];
 const FILTERS = ['status', 'role', 'emotion', 'sentiment', 'day'];
 const SVG = 'http://www.w3.org/2000/svg';
@@ -190,12 +189,12 @@ function draw(force = false) {
   const shown = view.slice(top, top + ROWS);
   const active = document.activeElement?.dataset?.row;
   const gap = (rows) => {
-    const cell = node('td', {colSpan: COLUMNS.length});
+    const cell = node('td');
     cell.style.height = `${rows * ROW_PX}px`;
     return node('tr', {className: 'gap', 'aria-hidden': 'true'}, cell);
   };
   const lines = shown.map((i, place) => tableRow(i, top + place));
-  if (!shown.length) lines.push(node('tr', {}, node('td', {colSpan: COLUMNS.length, textContent: count ? 'Nothing matches the filters.' : 'The tables have no rows.'})));
+  if (!shown.length) lines.push(node('tr', {}, node('td', {colSpan: 4, textContent: count ? 'Nothing matches the filters.' : 'The tables have no rows.'})));
   $('rows').replaceChildren(gap(top), ...lines, gap(view.length - top - shown.length));
   if (active) $('rows').querySelector(`[data-row="${active}"]`)?.focus({preventScroll: true});
 }
@@ -207,16 +206,14 @@ function tableRow(i, place) {
     confidence: [percent(R.confidence[i])],
     attention: attention === null ? [] : [attention.toFixed(2), bar(attention)],
     peak_start_s: [clock(R.peak_start_s[i])],
-    trend: [{improving: '↘ improving', worsening: '↗ worsening', steady: '→ steady'}[R.trend_label[i]] ?? ''],
+    trend: R.trend_label[i] ? [node('span', {role: 'img', title: R.trend_label[i], 'aria-label': R.trend_label[i], textContent: {improving: '↘', worsening: '↗'}[R.trend_label[i]] ?? '→'})] : [],
     talk_pct: [R.talk_pct[i] === null ? '' : `${Math.round(R.talk_pct[i])} %`],
     overtalk_s: [R.overtalk_s[i] === null ? '' : `${R.overtalk_s[i].toFixed(1)} s`],
     duration_s: [clock(R.duration_s[i])], verdict: [wholeVerdict(i)],
   };
   const name = node('button', {className: 'link', textContent: baseName(i), title: shownPath(i), 'data-row': i});
   const line = node('tr', {className: i === picked ? 'picked' : '', 'aria-rowindex': place + 2, onclick: () => open(i)}, node('th', {scope: 'row'}, name));
-  for (const [key, , , kind] of COLUMNS.slice(1)) {
-    line.append(node('td', {className: `${kind.includes('number') ? 'n' : ''} ${kind.includes('far') ? 'far' : ''}`}, ...cells[key]));
-  }
+  for (const [key, , kind] of COLUMNS.slice(1)) line.append(node('td', {className: kind}, ...cells[key]));
   return line;
 }
 function bar(share) {
@@ -226,11 +223,9 @@ function bar(share) {
 }
 function buildTable() {
   if (new Set(C.day).size < 2) COLUMNS.splice(COLUMNS.findIndex(([key]) => key === 'day'), 1);
-  for (const [key, heading, width, kind] of COLUMNS) {
-    const head = node('th', {scope: 'col', 'aria-sort': 'none', 'data-key': key, className: `${kind.includes('number') ? 'n' : ''} ${kind.includes('far') ? 'far' : ''}`},
-      node('button', {textContent: heading, onclick: () => sortBy(key, kind)}));
-    if (width) head.style.width = `${width}px`;
-    $('heads').append(head);
+  for (const [key, heading, kind] of COLUMNS) {
+    $('heads').append(node('th', {scope: 'col', 'aria-sort': 'none', 'data-key': key, className: `${kind} c-${key}`},
+      node('button', {textContent: heading, onclick: () => sortBy(key, kind)})));
   }
   const options = {status: R.status, role: R.role, emotion: R.emotion.map((_, i) => label(i)), sentiment: R.sentiment, day: C.day};
   for (const name of FILTERS) {
@@ -245,7 +240,7 @@ function buildTable() {
   $('scroll').addEventListener('scroll', () => requestAnimationFrame(() => draw()), {passive: true});
 }
 function sortBy(key, kind) {
-  const first = kind.includes('number') ? 'desc' : 'asc';
+  const first = kind.startsWith('n') ? 'desc' : 'asc';
   const other = {asc: 'desc', desc: 'asc'};
   change({sort: key, dir: state.sort === key ? other[state.dir] : first});
 }
