@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sertag.errors import SertagError
 from sertag.report import excerpts
 from sertag.report.calls import Call, Calls, load
 from sertag.report.days import compiled, day_in_name, day_of_writing
@@ -21,6 +22,10 @@ from sertag.text import display_name, plural
 
 LARGE_BYTES = 50_000_000  # beyond which browsers become slow
 _AROUND_S = 10.0  # of sound before and after the start of the worst seconds
+
+
+class RequestError(SertagError):
+    """What was asked for would destroy something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,18 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
         warn: called with each thing that somebody should know.
 
     Raises:
-        TableError, PatternError: the request cannot be met.
+        TableError, PatternError, RequestError: the request cannot be met.
         OutputError: the page cannot be written.
         BrokenPipeError: the reader of standard output has left.
     """
     pattern = None if request.date_regex is None else compiled(request.date_regex)
+    _spare(request.out, [*request.results, *request.segments], "a table that is read")
     with Output(request.out) as output:  # opened first: a place that cannot be written is known before the work
         calls = load(request.results, segments=request.segments)
         _learn_from_models(calls)
         folder = os.curdir if request.out == "-" else os.path.dirname(os.path.realpath(request.out))
         sources = {call.path: find(call.path, root=request.root, page_folder=folder) for call in calls.calls}
+        _spare(request.out, [source.file for source in sources.values() if source.file], "a recording")
         if pattern is None:
             days = {path: day_of_writing(source.mtime_s) for path, source in sources.items()}
             days_from = "the time of the last change of each file, because no --date-regex was given"
@@ -78,6 +85,14 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
         content = page(Heading(request.title, _now()), overview, extras).encode()
         output.write(content)
     _warn(request, calls, sources, len(content), warn)
+
+
+def _spare(out: str, files: Iterable[str], what: str) -> None:
+    """Refuse to write over something that no page may replace."""
+    place = os.path.realpath(out)
+    if out != "-" and place in {os.path.realpath(file) for file in files}:
+        message = f"{display_name(out)}: is {what}, and the page would replace it; give -o another name"
+        raise RequestError(message, code="overwrites")
 
 
 def _learn_from_models(calls: Calls) -> None:

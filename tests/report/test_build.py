@@ -166,6 +166,8 @@ def test_a_page_that_browsers_find_slow_is_warned_of(
         (["r.jsonl", "-o", "p.html", "--date-regex", "("], 2, "error: --date-regex '(' is no regular expression"),
         (["r.jsonl", "-o", "p.html", "--embed-audio", "best:3"], 2, "'best:3' is not worst:N"),
         (["r.jsonl"], 2, "Missing option '-o'"),
+        (["r.jsonl", "-o", "./r.jsonl"], 2, "error: ./r.jsonl: is a table that is read"),
+        (["r.jsonl", "-o", "cut.wav"], 2, "error: cut.wav: is a recording, and the page would replace it"),
         (["-o", "p.html"], 2, "Missing argument"),
     ],
 )
@@ -174,8 +176,11 @@ def test_mistakes_are_named_and_an_old_page_stays(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "p.html").write_text("old")
+    (tmp_path / "cut.wav").write_bytes(b"sound")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = run(*arguments)
-    assert (done.exit_code, (tmp_path / "p.html").read_text()) == (code, "old")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert done.exit_code == code
     assert message in done.stderr
 
 
