@@ -21,14 +21,14 @@ MODULES = {
 ROOT = PACKAGE.parent
 
 OWNERS = {
-    "click": {"cli.commands", "cli.params"},
+    "click": {"cli.commands", "cli.params", "cli.report"},
     "rich": {"run.progress", "tables.terminal"},
     "joblib": {"parallel.engine"},
     "onnxruntime": {"model.session"},
-    "soundfile": {"audio.decoders.sndfile"},
+    "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
-    "pyarrow": {"tables.writers"},
+    "pyarrow": {"tables.readers", "tables.writers"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),
@@ -48,6 +48,7 @@ HEIGHTS = {
     "tables": 5,
     "tagging": 6,
     "parallel": 7,
+    "report": 8,
     "tagger": 8,
     "run": 8,
     "cli": 9,

@@ -23,6 +23,7 @@ from sertag.cli.params import (
     complete_model,
     load_config,
 )
+from sertag.cli.report import report
 from sertag.errors import Exit
 from sertag.tables.formats import FORMATS
 
@@ -220,6 +221,9 @@ def completion(shell: str) -> None:
     script = complete(cli, {}, "sertag", "_SERTAG_COMPLETE")
     # Not `source()`, which for bash runs bash to look at its version.
     click.echo(script.source_template % script.source_vars())
+
+
+cli.add_command(report)
 
 
 def main() -> None:
