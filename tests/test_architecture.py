@@ -20,15 +20,18 @@ MODULES = {
 }
 ROOT = PACKAGE.parent
 
+TABLE_COMMANDS = ("by", "convert", "diff", "options", "worst")
 OWNERS = {
-    "click": {"cli.commands", "cli.params"},
+    "click": {"cli.commands", "cli.params", *(f"cli.tables.{name}" for name in TABLE_COMMANDS)},
     "rich": {"run.progress", "tables.terminal"},
     "joblib": {"parallel.engine"},
     "onnxruntime": {"model.session"},
     "soundfile": {"audio.decoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
-    "pyarrow": {"tables.writers"},
+    "pyarrow": {"tables.readers", "tables.writers"},
+    "duckdb": {"analysis.selection"},
+    "xlsxwriter": {"exports.spreadsheet"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),
@@ -47,6 +50,8 @@ HEIGHTS = {
     "model": 5,
     "tables": 5,
     "tagging": 6,
+    "analysis": 6,
+    "exports": 7,
     "parallel": 7,
     "tagger": 8,
     "run": 8,
@@ -125,7 +130,9 @@ def test_training_code_is_never_imported_by_the_package() -> None:
     assert [name for name, tree in MODULES.items() if any(item.startswith("export") for item in imports(tree))] == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"], ["worst", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

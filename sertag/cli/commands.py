@@ -23,6 +23,10 @@ from sertag.cli.params import (
     complete_model,
     load_config,
 )
+from sertag.cli.tables.by import by
+from sertag.cli.tables.convert import convert
+from sertag.cli.tables.diff import diff
+from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.tables.formats import FORMATS
 
@@ -220,6 +224,10 @@ def completion(shell: str) -> None:
     script = complete(cli, {}, "sertag", "_SERTAG_COMPLETE")
     # Not `source()`, which for bash runs bash to look at its version.
     click.echo(script.source_template % script.source_vars())
+
+
+for _command in (worst, by, diff, convert):
+    cli.add_command(_command)
 
 
 def main() -> None:
