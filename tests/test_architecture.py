@@ -20,7 +20,7 @@ MODULES = {
 }
 ROOT = PACKAGE.parent
 
-TABLE_COMMANDS = ("by", "convert", "diff", "options", "worst")
+TABLE_COMMANDS = ("agree", "by", "convert", "diff", "options", "worst")
 OWNERS = {
     "click": {"cli.commands", "cli.params", *(f"cli.tables.{name}" for name in TABLE_COMMANDS)},
     "rich": {"run.progress", "tables.terminal"},

@@ -98,7 +98,7 @@ def design_effect(right: Sequence[bool], calls: Sequence[str]) -> float:
         return 1.0
     residuals = sums - value * counts
     by_calls = clusters / (clusters - 1) * float((residuals**2).sum()) / len(numbers) ** 2
-    return max(1.0, by_calls / float(value * (1 - value) / len(numbers)))
+    return max(1.0, by_calls / float(value * (1 - value) / (len(numbers) - 1)))
 
 
 def by_call(values: npt.NDArray[Any], calls: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

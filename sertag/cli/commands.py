@@ -23,6 +23,7 @@ from sertag.cli.params import (
     complete_model,
     load_config,
 )
+from sertag.cli.tables.agree import agree
 from sertag.cli.tables.by import by
 from sertag.cli.tables.convert import convert
 from sertag.cli.tables.diff import diff
@@ -226,7 +227,7 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (worst, by, diff, convert):
+for _command in (worst, by, diff, agree, convert):
     cli.add_command(_command)
 
 

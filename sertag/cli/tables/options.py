@@ -49,13 +49,18 @@ class Choice:
     def load_results(self, *paths: str) -> Loaded:
         """The same, of tables that have to hold results; only the rows of --where are left."""
         from sertag.analysis.loading import need_rows
-        from sertag.analysis.selection import restrict
 
         found = self.load(*paths)
         need_rows(found)
-        if self.where is not None:
-            restrict(found, self.where, date_regex=self.date_regex)
+        self.restrict(found)
         return found
+
+    def restrict(self, table: Loaded) -> None:
+        """Keep what --where chooses."""
+        from sertag.analysis.selection import restrict
+
+        if self.where is not None:
+            restrict(table, self.where, date_regex=self.date_regex)
 
 
 def table_options(command: _Command) -> _Command:
