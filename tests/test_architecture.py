@@ -31,6 +31,7 @@ OWNERS = {
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.readers", "tables.writers"},
     "duckdb": {"analysis.selection"},
+    "pandas": {"exports.data_frames"},
     "xlsxwriter": {"exports.spreadsheet"},
     "librosa": set(),
     "tensorflow": set(),
