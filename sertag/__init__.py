@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
+    from sertag.live.stream import stream
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger
     from sertag.text import decode_path
@@ -40,11 +41,13 @@ __all__ = [
     "Trend",
     "__version__",
     "decode_path",
+    "stream",
 ]
 
 _HOMES = {
     "Tagger": "sertag.tagger",
     "decode_path": "sertag.text",
+    "stream": "sertag.live.stream",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
     **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
 }

@@ -48,8 +48,10 @@ HEIGHTS = {
     "tables": 5,
     "tagging": 6,
     "parallel": 7,
+    "show": 7,
     "tagger": 8,
     "run": 8,
+    "live": 8,  # draws on a terminal with what `show` draws with
     "cli": 9,
     "__main__": 10,
     "__init__": 11,  # the package itself, which names the public interface
