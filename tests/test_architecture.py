@@ -21,14 +21,15 @@ MODULES = {
 ROOT = PACKAGE.parent
 
 OWNERS = {
-    "click": {"cli.commands", "cli.params"},
-    "rich": {"run.progress", "tables.terminal"},
+    "click": {"cli.commands", "cli.listen", "cli.params"},
+    "rich": {"live.display", "run.progress", "show.style", "tables.terminal"},
     "joblib": {"parallel.engine"},
     "onnxruntime": {"model.session"},
     "soundfile": {"audio.decoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.writers"},
+    "miniaudio": {"live.sources.microphone"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),

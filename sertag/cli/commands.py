@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
+from sertag.cli.listen import listen
 from sertag.cli.params import (
     Channels,
     DefaultGroup,
@@ -203,6 +204,9 @@ def check(model: str) -> None:
     if problems:
         click.get_current_context().exit(int(Exit.MODEL))
     click.echo(f"{model}: sound")
+
+
+cli.add_command(listen)
 
 
 @cli.command()

@@ -16,7 +16,7 @@ from sertag.tables.columns import Origin, file_object
 from sertag.text import encode_path
 
 Channel = int | Literal["mix"]
-Cause = Literal["overflow", "stall", "missing", "clock_jump"]
+Cause = Literal["overflow", "stall", "missing", "late", "clock_jump"]
 Reason = Literal["end_of_stream", "hang_up", "interrupted", "max_duration", "stalled", "failed"]
 
 
@@ -80,8 +80,9 @@ class Gap:
     """Audio that did not come.
 
     Attributes:
-        cause: `overflow` (lost here, because nothing could keep up), `missing` (the source left it out), `stall` (the
-            source sends nothing; time stands still), `clock_jump` (its timestamps leapt, and were set to go on).
+        cause: `overflow` (lost here, because nothing could keep up), `missing` (the source left it out), `late` (it
+            came when its place was taken by silence), `stall` (the source sends nothing, and time stands still),
+            `clock_jump` (its timestamps leapt by that much, and were set to go on).
         channel: whose; None for all.
         start_s: where.
         duration_s: how much.

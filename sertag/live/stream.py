@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sertag.live.events import Event
-from sertag.live.session import Session
+from sertag.live.session.session import Session
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import FloatArray, Options
 

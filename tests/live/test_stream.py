@@ -15,7 +15,7 @@ import sertag
 from sertag.audio.decode import open_audio
 from sertag.errors import SertagError
 from sertag.live.events import End, Event, SpeechEnd, Start, Window, event_object
-from sertag.live.session import Session
+from sertag.live.session.session import Session
 from sertag.live.stream import stream
 from sertag.model.session import Model, load
 from sertag.records import AudioFile, FileResult, Options, Status

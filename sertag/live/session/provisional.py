@@ -17,7 +17,7 @@ from sertag.features.mfcc import activity_spec, clip_features, coefficients, str
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
 from sertag.features.windows import clips, cut_windows, fit_frames
-from sertag.live.turns import Turn, Turns
+from sertag.live.session.turns import Turn, Turns
 from sertag.model.session import Model, Prediction
 from sertag.records import BoolArray, FloatArray, Frames, Options, Section, Segment, Statistics, Windows
 from sertag.tagging.segments import join_windows, segments

@@ -14,10 +14,10 @@ import numpy as np
 
 from sertag.audio.decode import Resampler
 from sertag.errors import SertagError
-from sertag.live.confirm import confirmed
 from sertag.live.events import Channel, End, Event, Gap, Reason, SpeechEnd, Start, Window
-from sertag.live.final import FinalRows
-from sertag.live.provisional import Provisional, Said
+from sertag.live.session.confirm import confirmed
+from sertag.live.session.final import FinalRows
+from sertag.live.session.provisional import Provisional, Said
 from sertag.model.session import Model
 from sertag.records import FloatArray, Options, Problem, Segment
 
@@ -29,6 +29,7 @@ class Session:
     """One recording while it is made.
 
     Attributes:
+        rate_hz: of the audio.
         duration_s: seconds pushed so far.
         dropped_s: seconds of it that were lost, and are silence now.
     """
@@ -57,7 +58,7 @@ class Session:
             SertagError: the audio does not have the channel or the roles that were asked for.
         """
         self._model, self._options, self._path, self._clock = model, options, path, clock
-        self._channels, self._rate_hz = channels, rate_hz
+        self._channels, self.rate_hz = channels, rate_hz
         self._wanted = _wanted(channels, options)
         features = model.spec.features
         same = features.rate_hz == rate_hz
@@ -72,19 +73,19 @@ class Session:
     @property
     def duration_s(self) -> float:
         """Seconds pushed so far."""
-        return self._samples / self._rate_hz
+        return self._samples / self.rate_hz
 
     @property
     def dropped_s(self) -> float:
         """Seconds of them that were lost."""
-        return self._dropped / self._rate_hz
+        return self._dropped / self.rate_hz
 
     def start(self, call: dict[str, str] | None = None) -> Start:
         """The first event; `call` is what the source says of the call."""
         spec, options = self._model.spec, self._options
         started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         hop_s = spec.hop_s if options.hop_s is None else options.hop_s
-        return Start(self._path, self._channels, self._rate_hz, spec.window_s, hop_s, started, call or {})
+        return Start(self._path, self._channels, self.rate_hz, spec.window_s, hop_s, started, call or {})
 
     def push(self, samples: FloatArray, *, arrived_s: float | None = None) -> list[Event]:
         """Take in audio.
@@ -112,10 +113,10 @@ class Session:
 
     def lose(self, samples: int) -> list[Event]:
         """Put silence where so many samples of each channel were lost, because nothing could keep up."""
-        events: list[Event] = [Gap("overflow", None, self.duration_s, samples / self._rate_hz, filled=True)]
+        events: list[Event] = [Gap("overflow", None, self.duration_s, samples / self.rate_hz, filled=True)]
         self._dropped += samples
         while samples > 0:
-            count = min(samples, round(_BLOCK_S * self._rate_hz))
+            count = min(samples, round(_BLOCK_S * self.rate_hz))
             events += self.push(np.zeros((count, self._channels), dtype=np.float32))
             samples -= count
         return events

@@ -57,11 +57,11 @@ class Turns:
                 turns.append([begin, end])
         found = []
         for begin, end in turns:
-            begin = max(begin, self._said)
-            if now - end < pause or end <= begin:
+            if now - end < pause or end <= self._said:
                 continue
-            self._said = end
-            if self._is_speech(begin, end):
+            moved = begin < self._said and end - self._said < pause  # the end of what was said, seen again
+            begin, self._said = max(begin, self._said), end
+            if not moved and self._is_speech(begin, end):
                 found.append(Turn(begin / self._frame_hz, end / self._frame_hz))
         self._windows = [window for window in self._windows if window[1] > first_frame]
         return tuple(found)
