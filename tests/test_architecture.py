@@ -21,15 +21,16 @@ MODULES = {
 ROOT = PACKAGE.parent
 
 OWNERS = {
-    "click": {"cli.commands", "cli.listen", "cli.params"},
-    "rich": {"live.display", "run.progress", "show.style", "tables.terminal"},
+    "click": {"cli.commands", "cli.listen", "cli.params", "cli.show"},
+    "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
     "joblib": {"parallel.engine"},
     "onnxruntime": {"model.session"},
-    "soundfile": {"audio.decoders.sndfile"},
+    "soundfile": {"audio.decoders.sndfile", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.writers"},
-    "miniaudio": {"live.sources.microphone"},
+    "matplotlib": {"show.picture"},
+    "miniaudio": {"live.sources.microphone", "show.playback"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),

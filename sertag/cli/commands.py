@@ -24,6 +24,7 @@ from sertag.cli.params import (
     complete_model,
     load_config,
 )
+from sertag.cli.show import show
 from sertag.errors import Exit
 from sertag.tables.formats import FORMATS
 
@@ -207,6 +208,7 @@ def check(model: str) -> None:
 
 
 cli.add_command(listen)
+cli.add_command(show)
 
 
 @cli.command()

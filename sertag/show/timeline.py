@@ -6,12 +6,15 @@ is what somebody looks for; neutral where there is none, then `?` for windows th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sertag.records import Segment, Sentiment, Status
 
 UNSURE, SILENT = "?", "."
+
+_TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +57,36 @@ def cells(
     'SSS...'
     """
     names, step_s = letters(labels), (end_s - start_s) / width
-    edges = _edges(segments)
     columns: list[list[Segment]] = [[] for _ in range(width)]
-    for segment, (begin_s, stop_s) in zip(segments, edges, strict=True):
-        first = max(0, int((begin_s - start_s) / step_s + 0.5))
-        last = min(width - 1, int((stop_s - start_s) / step_s - 0.5)) if stop_s > start_s else -1
-        for column in range(min(first, width - 1), max(last, first) + 1) if begin_s < end_s else ():
-            if 0 <= column < width and stop_s > start_s:
-                columns[column].append(segment)
+    for segment, (begin_s, stop_s) in zip(segments, _edges(segments), strict=True):
+        if stop_s <= start_s or begin_s >= end_s:
+            continue
+        first = min(width - 1, max(0, round((begin_s - start_s) / step_s)))
+        behind = min(width, round((stop_s - start_s) / step_s))
+        for column in range(first, max(behind, first + 1)):  # each is seen, however short
+            columns[column].append(segment)
     return [_cell(found, names) for found in columns]
 
 
+def spans(segments: Sequence[Segment]) -> list[tuple[float, float, str | None, float]]:
+    """Stretches of one label, as (start, end, label, confidence); the label is None where windows are not sure.
+
+    Where windows overlap, each counts up to the middle of what they share. Windows without speech are left out.
+
+    Args:
+        segments: windows of one channel, in order of time.
+    """
+    found: list[tuple[float, float, str | None, float]] = []
+    for segment, (begin_s, end_s) in zip(segments, _edges(segments), strict=True):
+        if segment.status not in (Status.OK, Status.UNCERTAIN) or end_s <= begin_s:
+            continue
+        sure = segment.confidence or 0.0
+        found.append((begin_s, end_s, segment.emotion, sure))
+    return found
+
+
 def clock(seconds: float) -> str:
-    """A time of day within a recording.
+    """A time within a recording.
 
     >>> clock(75.4), clock(3675)
     ('1:15', '1:01:15')
@@ -82,19 +102,23 @@ def axis(*, start_s: float, end_s: float, width: int) -> str:
     >>> axis(start_s=0, end_s=20, width=24)
     '0:00  0:05  0:10  0:15  '
     """
-    steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
-    span_s = max(end_s - start_s, 1e-9)
-    step_s = next((step for step in steps if step / span_s * width >= 6), steps[-1])
-    line = [" "] * width
-    time_s = float(-(-start_s // step_s) * step_s)
-    free = 0
-    while time_s < end_s:
-        text, place = clock(time_s), int((time_s - start_s) / span_s * width + 1e-9)
+    line, free = [" "] * width, 0
+    for time_s in ticks(start_s=start_s, end_s=end_s, most=max(1, width // 6)):
+        text, place = clock(time_s), int((time_s - start_s) / (end_s - start_s) * width + 1e-9)
         if free <= place <= width - len(text):
             line[place : place + len(text)] = text
             free = place + len(text) + 1
-        time_s += step_s
     return "".join(line)
+
+
+def ticks(*, start_s: float, end_s: float, most: int) -> list[int]:
+    """Round times from `start_s` to before `end_s`, at most so many of them.
+
+    >>> ticks(start_s=0, end_s=200, most=5)
+    [0, 60, 120, 180]
+    """
+    step_s = next((step for step in _TICK_STEPS_S if (end_s - start_s) / step <= most), _TICK_STEPS_S[-1])
+    return list(range(math.ceil(start_s / step_s) * step_s, math.ceil(end_s), step_s))
 
 
 def _edges(segments: Sequence[Segment]) -> list[tuple[float, float]]:
