@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
     from sertag.exports.data_frames import segments_to_pandas, to_pandas
+    from sertag.live.stream import stream
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger
     from sertag.text import decode_path
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "decode_path",
     "segments_to_pandas",
+    "stream",
     "to_pandas",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "decode_path": "sertag.text",
     "segments_to_pandas": "sertag.exports.data_frames",
     "to_pandas": "sertag.exports.data_frames",
+    "stream": "sertag.live.stream",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
     **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
 }

@@ -22,14 +22,19 @@ ROOT = PACKAGE.parent
 
 TABLE_COMMANDS = ("agree", "by", "convert", "diff", "options", "worst")
 OWNERS = {
-    "click": {"cli.commands", "cli.params", "cli.report", *(f"cli.tables.{name}" for name in TABLE_COMMANDS)},
-    "rich": {"run.progress", "tables.terminal"},
+    "click": {
+        *(f"cli.{name}" for name in ("commands", "listen", "params", "report", "show")),
+        *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
+    },
+    "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
     "joblib": {"parallel.engine"},
     "onnxruntime": {"model.session"},
-    "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus"},
+    "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.readers", "tables.writers"},
+    "matplotlib": {"show.picture"},
+    "miniaudio": {"live.sources.microphone", "show.playback"},
     "duckdb": {"analysis.selection"},
     "pandas": {"exports.data_frames"},
     "xlsxwriter": {"exports.spreadsheet"},
@@ -54,9 +59,11 @@ HEIGHTS = {
     "analysis": 6,
     "exports": 7,
     "parallel": 7,
+    "show": 7,
     "report": 8,
     "tagger": 8,
     "run": 8,
+    "live": 8,  # draws on a terminal with what `show` draws with
     "cli": 9,
     "__main__": 10,
     "__init__": 11,  # the package itself, which names the public interface

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
+from sertag.cli.listen import listen
 from sertag.cli.params import (
     Channels,
     DefaultGroup,
@@ -24,6 +25,7 @@ from sertag.cli.params import (
     load_config,
 )
 from sertag.cli.report import report
+from sertag.cli.show import show
 from sertag.cli.tables.agree import agree
 from sertag.cli.tables.by import by
 from sertag.cli.tables.convert import convert
@@ -236,7 +238,7 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (report, worst, by, diff, agree, convert):
+for _command in (report, show, listen, worst, by, diff, agree, convert):
     cli.add_command(_command)
 
 

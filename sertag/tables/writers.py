@@ -122,6 +122,15 @@ def open_table(output: Output, *, fmt: Format, view: View, bom: bool = False) ->
     output.finish()
 
 
+def json_line(document: dict[str, Any]) -> bytes:
+    r"""One line of JSON Lines.
+
+    >>> json_line({"path": "caf\u00e9.wav"})
+    b'{"path":"caf\\u00e9.wav"}\n'
+    """
+    return json_bytes(document) + b"\n"
+
+
 def write_json(target: str, document: dict[str, Any]) -> None:
     """Write one JSON document, indented, in one step.
 
@@ -191,7 +200,7 @@ class _Json:
     def add(self, result: FileResult) -> None:
         for document in self._view.objects(result):
             if self._lines:
-                self._output.write(json_bytes(document) + b"\n")
+                self._output.write(json_line(document))
             else:
                 self._output.write((b"[\n" if self._first else b",\n") + json_bytes(document))
             self._first = False

@@ -1,1 +1,1 @@
-"""Samples to files that are small and that browsers play."""
+"""Samples to recordings."""
