@@ -69,6 +69,11 @@ def help_models() -> str:
     return _fenced(*(_console(["models", *command, "--help"]) for command in ([], ["list"], ["info"], ["check"])))
 
 
+def help_report() -> str:
+    """The help text of `sertag report`."""
+    return _fenced(_console(["report", "--help"]))
+
+
 def help_completion() -> str:
     """The help text of `sertag completion`."""
     return _fenced(_console(["completion", "--help"]))
@@ -215,7 +220,12 @@ def formats() -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"example": example, "expectations": expectations, "models": models},
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
-    "docs/cli.md": {"help": help_tag, "help-models": help_models, "help-completion": help_completion},
+    "docs/cli.md": {
+        "help": help_tag,
+        "help-report": help_report,
+        "help-models": help_models,
+        "help-completion": help_completion,
+    },
     "docs/formats.md": {"formats": formats},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/speed.md": {"speed": speed},

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
+    from sertag.exports.data_frames import segments_to_pandas, to_pandas
+    from sertag.live.stream import stream
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
     from sertag.tagger import Tagger
     from sertag.text import decode_path
@@ -40,11 +42,17 @@ __all__ = [
     "Trend",
     "__version__",
     "decode_path",
+    "segments_to_pandas",
+    "stream",
+    "to_pandas",
 ]
 
 _HOMES = {
     "Tagger": "sertag.tagger",
     "decode_path": "sertag.text",
+    "segments_to_pandas": "sertag.exports.data_frames",
+    "to_pandas": "sertag.exports.data_frames",
+    "stream": "sertag.live.stream",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
     **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
 }

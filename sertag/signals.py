@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -85,6 +85,33 @@ def blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def handled(act: Callable[[], object]) -> Iterator[None]:
+    """Have the first of the signals call `act` instead of raising `Stopped`; a second SIGINT ends the process at once.
+
+    For what ends in order by itself once it is told to. Without `install` nothing is changed.
+    """
+    if not _is_installed():
+        yield
+        return
+    before = signal.getsignal(_POKE)
+    called: list[int] = []
+
+    def call(signum: int, frame: FrameType | None) -> None:
+        if not called:  # the waiting thread repeats itself
+            called.append(signum)
+            act()
+            if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    signal.signal(_POKE, call)
+    try:
+        yield
+    finally:
+        signal.signal(_POKE, signal.SIG_IGN if called else before)
 
 
 def ignore() -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
+from sertag.audio.decode import AudioSource
+from sertag.audio.decoders.array import ArrayReader
 from sertag.audio.discover import discover
 from sertag.audio.headerless import parse_raw
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
 from sertag.spec import ModelSpec
-from sertag.tagging.pipeline import tag_file
+from sertag.tables.columns import Origin
+from sertag.tagging.pipeline import tag_file, tag_source
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Path = str | os.PathLike[str]
 
@@ -57,6 +66,11 @@ class Tagger:
         self._model = load(model)
 
     @property
+    def origin(self) -> Origin:
+        """What tables say of the model: labels, name and SHA-256."""
+        return Origin(self.spec.labels, self.spec.name, self._model.sha256)
+
+    @property
     def spec(self) -> ModelSpec:
         """What the model says of itself: labels, windows, features, training, metrics."""
         return self._model.spec
@@ -78,6 +92,33 @@ class Tagger:
         """
         files = discover(os.fspath(path) for path in paths)
         return tag_all(files, model=self._model, options=self._options, jobs=jobs)
+
+    def tag_samples(self, samples: npt.NDArray[Any], *, rate_hz: int, name: str = "samples") -> FileResult:
+        """Tag samples in memory; the result is that of a WAV file with the same samples.
+
+        Args:
+            samples: (channels, n) or (n,), float32 or float64 in [-1, 1], int16 or int32.
+            rate_hz: of the samples.
+            name: becomes the `path` of the result.
+
+        Raises:
+            TypeError: the samples are of another kind.
+            ValueError: they have another shape.
+
+        >>> import numpy as np
+        >>> Tagger().tag_samples(np.zeros((2, 16000), np.float32), rate_hz=8000).status.value
+        'no_speech'
+        """
+        reader = ArrayReader(samples, rate_hz)
+        source = partial(AudioSource, name, io.BytesIO(), reader)
+        return tag_source(AudioFile(name), source, model=self._model, options=self._options)
+
+    def __repr__(self) -> str:
+        """The model and every option that is not the default."""
+        chosen = asdict(self._options)
+        own = (f"{name}={chosen[name]!r}" for name, value in asdict(Options()).items() if chosen[name] != value)
+        arguments = ", ".join((f"{self.spec.name!r}", *own))
+        return f"<Tagger({arguments}): version {self.spec.version}, labels {', '.join(self.spec.labels)}>"
 
 
 def _folder(path: Path) -> AudioFile:

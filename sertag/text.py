@@ -87,6 +87,26 @@ def valid_text(text: str) -> str:
     return text
 
 
+def audio_text(seconds: float) -> str:
+    """An amount of audio for people.
+
+    >>> audio_text(42), audio_text(150), audio_text(9000)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "file"), plural(2000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _bytes(path: str) -> bytes:
     try:
         return os.fsencode(path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,8 @@ class AudioSource:
             has ended.
     """
 
-    def __init__(self, path: str, stream: BinaryIO, reader: Recording) -> None:
-        """Take over an open stream and the decoder that reads it; see `open_audio`."""
+    def __init__(self, path: str, stream: BinaryIO, reader: Recording | Samples) -> None:
+        """Take over an open stream and what reads it; see `open_audio`."""
         self.path = path
         self.channels, self.rate_hz = reader.channels, reader.rate_hz
         _check_limits(path, self.channels, self.rate_hz)
@@ -145,12 +145,10 @@ class AudioSource:
         if rate_hz == self.rate_hz:
             yield from self._checked()
             return
-        resampler = soxr.ResampleStream(self.rate_hz, rate_hz, self.channels, dtype="float32", quality="HQ")
+        resampler = Resampler(self.rate_hz, rate_hz, channels=self.channels)
         for piece in self._checked():
-            resampled = resampler.resample_chunk(piece)
-            yield _limited(resampled, _peak(resampled))
-        resampled = resampler.resample_chunk(np.empty((0, self.channels), np.float32), last=True)
-        yield _limited(resampled, _peak(resampled))
+            yield resampler.push(piece)
+        yield resampler.flush()
 
     def _checked(self) -> Iterator[FloatArray]:
         """Native pieces of (n, channels), counted, finite and limited to full scale."""
@@ -213,6 +211,47 @@ class AudioSource:
             message = f"its header gives {declared / self.rate_hz:.3f} s, but more was recorded"
             return [Problem("stale_header", message)]
         return []
+
+
+class Samples(Protocol):
+    """What `AudioSource` reads samples from; `Recording` is that for files. The attributes are those of `Recording`."""
+
+    channels: int
+    rate_hz: int
+    announced_samples: int
+    declared_samples: int
+    notes: list[Problem]
+
+    def pieces(self) -> Iterator[FloatArray]:
+        """Native samples, float32 (n, channels); each piece is valid until the next one."""
+
+    def close(self) -> None:
+        """Release what is open."""
+
+
+class Resampler:
+    """Samples that come in pieces at another rate, limited to full scale.
+
+    >>> resampler = Resampler(8000, 16000, channels=1)
+    >>> len(resampler.push(np.zeros((800, 1), np.float32))) + len(resampler.flush())
+    1600
+    """
+
+    def __init__(self, from_hz: int, to_hz: int, *, channels: int) -> None:
+        """Begin a recording."""
+        self._channels = channels
+        self._stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
+
+    def push(self, piece: FloatArray) -> FloatArray:
+        """What is complete once `piece`, float32 (n, channels), has come: (m, channels)."""
+        return self._limited(self._stream.resample_chunk(piece))
+
+    def flush(self) -> FloatArray:
+        """The rest."""
+        return self._limited(self._stream.resample_chunk(np.empty((0, self._channels), np.float32), last=True))
+
+    def _limited(self, resampled: FloatArray) -> FloatArray:
+        return _limited(resampled, _peak(resampled))
 
 
 def _check_limits(path: str, channels: int, rate_hz: int) -> None:

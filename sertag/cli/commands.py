@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
+from sertag.cli.listen import listen
 from sertag.cli.params import (
     Channels,
     DefaultGroup,
@@ -23,6 +24,13 @@ from sertag.cli.params import (
     complete_model,
     load_config,
 )
+from sertag.cli.report import report
+from sertag.cli.show import show
+from sertag.cli.tables.agree import agree
+from sertag.cli.tables.by import by
+from sertag.cli.tables.convert import convert
+from sertag.cli.tables.diff import diff
+from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.tables.formats import FORMATS
 
@@ -180,15 +188,23 @@ def list_models() -> None:
 
 @models.command()
 @click.argument("model", shell_complete=complete_model)
-def info(model: str) -> None:
-    """Show what a model file says of itself, as JSON."""
-    import json
-
-    from sertag.spec import to_json
-
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.  [default: where it is no terminal]")
+def info(model: str, as_json: bool) -> None:
+    """Show what a model file says of itself: a card on a terminal, JSON in a pipe."""
     loaded = _load_model(model)
-    document = {"file": loaded.path, "sha256": loaded.sha256} | json.loads(to_json(loaded.spec))
-    click.echo(json.dumps(document, indent=2))
+    if as_json or not sys.stdout.isatty():
+        import json
+
+        from sertag.spec import to_json
+
+        document = {"file": loaded.path, "sha256": loaded.sha256} | json.loads(to_json(loaded.spec))
+        click.echo(json.dumps(document, indent=2))
+        return
+    import shutil
+
+    from sertag.model.card import card
+
+    click.echo(card(loaded.spec, path=loaded.path, sha256=loaded.sha256, width=shutil.get_terminal_size().columns))
 
 
 @models.command()
@@ -220,6 +236,10 @@ def completion(shell: str) -> None:
     script = complete(cli, {}, "sertag", "_SERTAG_COMPLETE")
     # Not `source()`, which for bash runs bash to look at its version.
     click.echo(script.source_template % script.source_vars())
+
+
+for _command in (report, show, listen, worst, by, diff, agree, convert):
+    cli.add_command(_command)
 
 
 def main() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sertag.errors import SertagError
+from sertag.storage.atomic_output import Output
 from sertag.text import display_name
 
 if sys.version_info >= (3, 11):
@@ -72,6 +74,42 @@ def read(path: str | Path, *, kinds: Mapping[str, tuple[type, ...]]) -> dict[str
     return settings
 
 
+def write_setting(path: str, key: str, value: str, *, reason: str) -> None:
+    """Set one key of a file and leave everything else in it as it is; a file that is not there is made.
+
+    Args:
+        path: of a TOML file.
+        key: spelled with underscores.
+        value: as TOML.
+        reason: for a comment behind the value.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or has the key in a form that cannot be changed line by line.
+        OutputError: it cannot be written.
+    """
+    name = display_name(path)
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            old = stream.read()
+    except FileNotFoundError:
+        old = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: cannot be read: {error}; expected a TOML file", code="bad_config") from error
+    new = _with_setting(old, key, f"{key} = {value}  # {reason}")
+    try:
+        before, after = tomllib.loads(old), tomllib.loads(new)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}", code="bad_config") from error
+    spellings = (key, key.replace("_", "-"))
+    others = {known: setting for known, setting in before.items() if known not in spellings}
+    if after != others | {key: tomllib.loads(f"{key} = {value}")[key]}:
+        message = f"{name}: {key} cannot be set without changing other settings; put {key} = {value} into it by hand"
+        raise ConfigError(message, code="bad_config")
+    with Output(path) as output:
+        output.write(new.encode())
+        output.finish()
+
+
 _TYPE_NAMES: dict[type, str] = {
     str: "a string",
     bool: "true or false",
@@ -79,6 +117,17 @@ _TYPE_NAMES: dict[type, str] = {
     float: "a number",
     list: "a list of strings",
 }
+
+
+def _with_setting(text: str, key: str, line: str) -> str:
+    """A file with one line in place of the old setting, or in front of everything else."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    old = re.compile(
+        rf"^[ \t]*[\"']?{re.escape(key).replace('_', '[-_]')}[\"']?[ \t]*=[^\r\n]*(?:\r?\n|$)", re.MULTILINE
+    )
+    if old.search(text):
+        return old.sub(lambda _: line + end, text, count=1)
+    return f"{line}{end}{text}"
 
 
 def _nearest(key: str, kinds: Mapping[str, tuple[type, ...]]) -> str:

@@ -15,10 +15,9 @@ from sertag.records import AudioFile, Problem
 from sertag.run import resume
 from sertag.run.inputs import inputs, nothing_found
 from sertag.run.settings import Request
-from sertag.run.summary import plural
 from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
-from sertag.text import display_name
+from sertag.text import display_name, plural
 
 
 def dry_run(request: Request, logger: Logger) -> Exit:

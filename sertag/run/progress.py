@@ -17,7 +17,8 @@ from rich.text import Text
 from sertag import signals
 from sertag.errors import SertagError
 from sertag.records import AudioFile, Status
-from sertag.run.summary import Tally, audio_text, plural
+from sertag.run.summary import Tally
+from sertag.text import audio_text, plural
 
 _PLAIN_EVERY_S = 10.0  # between lines where stderr is a file: often enough to follow, rare enough for a log
 

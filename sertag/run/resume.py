@@ -23,11 +23,10 @@ from typing import Any
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
-from sertag.run.summary import plural
 from sertag.spec import ModelSpec
 from sertag.storage.journal import Journal, Key
 from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
-from sertag.text import display_name
+from sertag.text import display_name, plural
 
 PIPELINE_VERSION = 4  # raised with every change of the code that changes a row of any recording
 

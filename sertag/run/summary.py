@@ -12,7 +12,7 @@ from typing import Any
 
 from sertag.records import FAILURES, FileResult, Problem, Status
 from sertag.tables.columns import Origin
-from sertag.text import display_name, display_text
+from sertag.text import audio_text, display_name, display_text, plural
 
 
 class Tally:
@@ -122,26 +122,6 @@ def document(
         "params": params,
         "exit_code": exit_code,
     }
-
-
-def audio_text(seconds: float) -> str:
-    """An amount of audio for people.
-
-    >>> audio_text(42), audio_text(150), audio_text(9000)
-    ('42 s', '2.5 min', '2.5 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "file"), plural(2000, "file")
-    ('1 file', '2,000 files')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _moment(when: datetime) -> str:

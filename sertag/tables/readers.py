@@ -173,14 +173,15 @@ def _delimited_rows(name: str, lines: Iterable[str], delimiter: str, warnings: l
                 warnings.append(f"{name}: line {line} has {len(cells)} cells instead of {len(header)} and is left out")
                 continue
             empty = False
-            yield {column: _unmarked(cell) for column, cell in zip(header, cells, strict=True)}
+            yield {column: unmarked(cell) for column, cell in zip(header, cells, strict=True)}
         if empty:
             yield dict.fromkeys(header) | {_HEADER_ONLY: True}
     except csv.Error as error:
         raise TableError(f"{name}: line {reader.line_num} is no row of a table: {error}", code="no_table") from error
 
 
-def _unmarked(cell: str) -> str:
+def unmarked(cell: str) -> str:
+    """A text cell of CSV or TSV without the `'` that guards it against being taken for a formula."""
     return cell[1:] if _MARKED.match(cell) else cell
 
 

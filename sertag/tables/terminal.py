@@ -6,9 +6,10 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from rich import box
@@ -93,18 +94,36 @@ def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:
     }
 
 
-def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
-    """One page, as wide as the terminal; in a pipe or a file, UTF-8 without colours and wide enough for paths."""
+def rendered_rows(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    terminal: bool,
+    colours: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> bytes:
+    """A table, as wide as the terminal; in a pipe or a file, UTF-8 without colours and wide enough for paths.
+
+    Args:
+        names: of the columns.
+        rows: printable cells.
+        terminal: a person is looking.
+        colours: column to cell to the colour of that cell.
+    """
     encoding = (getattr(sys.stdout, "encoding", None) if terminal else None) or "utf-8"
     file = io.StringIO()
     width = Console().width if terminal else 160
     console = Console(file=file, width=width, force_terminal=terminal)
     table = RichTable(box=box.SIMPLE_HEAD if encoding.lower().startswith("utf") else box.ASCII)
-    names = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
     for name in names:
-        table.add_column(name, overflow="fold", no_wrap=name != "file")
+        table.add_column(name, overflow="fold", no_wrap=name not in ("file", "path"))
     for row in rows:
-        colours = {"status": _COLOURS[Status(row["status"])]}
-        table.add_row(*(Text(row[name], style=colours.get(name, "")) for name in names))
+        cells = zip(names, row, strict=True)
+        table.add_row(*(Text(cell, style=colours.get(name, {}).get(cell, "")) for name, cell in cells))
     console.print(table)
     return file.getvalue().encode(encoding, "replace")
+
+
+def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
+    names = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
+    colours = {"status": {status.value: colour for status, colour in _COLOURS.items()}}
+    return rendered_rows(names, [[row[name] for name in names] for row in rows], terminal=terminal, colours=colours)

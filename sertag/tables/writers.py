@@ -122,6 +122,15 @@ def open_table(output: Output, *, fmt: Format, view: View, bom: bool = False) ->
     output.finish()
 
 
+def json_line(document: dict[str, Any]) -> bytes:
+    r"""One line of JSON Lines.
+
+    >>> json_line({"path": "caf\u00e9.wav"})
+    b'{"path":"caf\\u00e9.wav"}\n'
+    """
+    return json_bytes(document) + b"\n"
+
+
 def write_json(target: str, document: dict[str, Any]) -> None:
     """Write one JSON document, indented, in one step.
 
@@ -134,7 +143,7 @@ def write_json(target: str, document: dict[str, Any]) -> None:
 
 def finish_json(output: Output, document: dict[str, Any]) -> None:
     """Make one JSON document, indented, the whole content of an output; the errors are those of `write_json`."""
-    output.write(_json(document, indent=2) + b"\n")
+    output.write(json_bytes(document, indent=2) + b"\n")
     output.finish()
 
 
@@ -191,9 +200,9 @@ class _Json:
     def add(self, result: FileResult) -> None:
         for document in self._view.objects(result):
             if self._lines:
-                self._output.write(_json(document) + b"\n")
+                self._output.write(json_line(document))
             else:
-                self._output.write((b"[\n" if self._first else b",\n") + _json(document))
+                self._output.write((b"[\n" if self._first else b",\n") + json_bytes(document))
             self._first = False
         if self._output.live:
             self._output.flush()
@@ -241,8 +250,8 @@ def _arrow_cell(cell: Cell, column: Column) -> Cell:
     return valid_text(str(cell))
 
 
-def _json(document: dict[str, Any], *, indent: int | None = None) -> bytes:
-    """ASCII JSON; DEL, the only control character that `json` leaves as it is, is escaped too."""
+def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:
+    """One JSON document in ASCII; DEL, the only control character that `json` leaves as it is, is escaped too."""
     separators = (",", ": ") if indent else (",", ":")
     encode = partial(json.dumps, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
     text = encode(document)

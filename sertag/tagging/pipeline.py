@@ -8,8 +8,9 @@ for recordings up to a quarter of an hour is the whole channel.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -41,8 +42,15 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     """
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
+    return tag_source(file, partial(open_audio, file.path, raw=options.raw), model=model, options=options)
+
+
+def tag_source(
+    file: AudioFile, open_source: Callable[[], AudioSource], *, model: Model, options: Options
+) -> FileResult:
+    """Tag what a function opens, which need not be a file; arguments and result are else those of `tag_file`."""
     try:
-        with open_audio(file.path, raw=options.raw) as audio:
+        with open_source() as audio:
             return FileResult(file.path, _tag_audio(audio, model=model, options=options))
     except DecodeError as error:
         return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))

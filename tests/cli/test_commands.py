@@ -709,6 +709,14 @@ def test_models_info_is_json(tiny_model: Path) -> None:
     assert len(document["sha256"]) == 64
 
 
+def test_models_info_is_a_card_on_a_terminal(env: dict[str, str], tiny_model: Path, tmp_path: Path) -> None:
+    code, screen = on_terminal(["models", "info", str(tiny_model)], env, tmp_path)
+    assert code == 0
+    assert "emotions        angry (negative), happy (positive), neutral (neutral)" in screen
+    code, screen = on_terminal(["models", "info", str(tiny_model), "--json"], env, tmp_path)
+    assert json.loads(screen)["labels"] == ["angry", "happy", "neutral"]
+
+
 def test_models_check() -> None:
     assert invoke("models", "check", "phone").output == "phone: sound\n"
 

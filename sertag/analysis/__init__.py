@@ -1,0 +1,1 @@
+"""Tables that are there already: chosen from, grouped, compared, joined, and judged by listeners."""

@@ -1,0 +1,195 @@
+"""What verdicts say, in numbers and in words: everything that `sertag agree` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sertag.analysis.agreement import figures
+from sertag.analysis.agreement.threshold import Threshold, find_threshold
+from sertag.analysis.agreement.verdicts import Judged, Matched
+from sertag.analysis.intervals import Estimate
+from sertag.analysis.loading import Loaded
+from sertag.records import Status
+from sertag.text import plural
+
+Of = Literal["windows", "rows"]
+
+_MOST_NAMED = 5
+_COLUMN = 10  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verdicts say of windows or of rows.
+
+    Attributes:
+        of: what was judged.
+        judged: verdicts that count.
+        matched: all of them.
+        threshold: for the wanted precision.
+        left: how many windows and rows with an emotion would keep it, and how many there are.
+    """
+
+    of: Of
+    judged: Sequence[Judged]
+    matched: Matched
+    threshold: Threshold
+    left: dict[Of, tuple[int, int]]
+
+
+def report(loaded: Loaded, matched: Matched, *, precision: float, of: Of | None = None) -> Report:
+    """Evaluate verdicts.
+
+    Args:
+        loaded: tables.
+        matched: verdicts beside what they are about.
+        precision: wanted share of right answers.
+        of: evaluate those of windows or of rows; None for what was judged more often.
+    """
+    chosen: Of = of or ("windows" if len(matched.windows) >= len(matched.rows) else "rows")
+    judged = matched.windows if chosen == "windows" else matched.rows
+    answers = {"windows": _confidences(loaded.windows), "rows": _confidences(loaded.rows)}
+    threshold = find_threshold(judged, precision, lowest=min(answers[chosen], default=0.0))
+    least = threshold.value or 0.0
+    left: dict[Of, tuple[int, int]] = {}
+    for kind in ("windows", "rows"):
+        left[kind] = sum(confidence >= least for confidence in answers[kind]), len(answers[kind])
+    return Report(chosen, judged, matched, threshold, left)
+
+
+def document(found: Report) -> dict[str, Any]:
+    """The report as one JSON object."""
+    bins = figures.reliability(found.judged)
+    threshold = found.threshold
+    return {
+        "of": found.of,
+        "verdicts": len(found.judged),
+        "calls": _calls(found.judged),
+        "skipped": found.matched.skipped,
+        "without_emotion": found.matched.silent,
+        "outdated": found.matched.stale,
+        "disputed": found.matched.disputed,
+        "missing": found.matched.missing,
+        "agreement": _estimate(figures.agreement(found.judged)) if found.judged else None,
+        "confusion": figures.confusion(found.judged),
+        "reliability": [
+            {"from": one.low, "to": one.high, "verdicts": one.count, "confidence": round(one.confidence, 4)}
+            | {"right": _estimate(one.right)}
+            for one in bins
+        ],
+        "calibration_error": round(figures.calibration_error(bins), 4) if bins else None,
+        "threshold": {
+            "precision_wanted": threshold.wanted,
+            "min_confidence": threshold.value,
+            "min_confidence_low": threshold.low,
+            "min_confidence_high": threshold.high,
+            "reached_already": threshold.reached,
+            "precision": threshold.precision and _estimate(threshold.precision),
+            "verdicts": threshold.verdicts,
+            "more_verdicts_needed": threshold.more_verdicts,
+            "more_calls_needed": threshold.more_calls,
+            "left": {kind: {"left": left, "of": count} for kind, (left, count) in found.left.items()},
+        },
+    }
+
+
+def text(found: Report) -> str:
+    """The report for people."""
+    parts = ["\n".join(_counts(found))]
+    if found.judged:
+        parts += ["\n".join(_confusion(found.judged)), "\n".join(_reliability(found.judged))]
+    parts.append("\n".join(_threshold(found)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _confidences(rows: Sequence[dict[str, Any]]) -> list[float]:
+    return [row["confidence"] for row in rows if row["status"] == Status.OK.value and row["confidence"] is not None]
+
+
+def _counts(found: Report) -> Iterator[str]:
+    matched, judged = found.matched, found.judged
+    yield f"{plural(len(judged), 'verdict')} on {found.of} of {plural(_calls(judged), 'call')}"
+    if judged:
+        right = sum(one.right for one in judged)
+        yield f"agreement: {_share(figures.agreement(judged))}, {right} of {len(judged)} right"
+    other = matched.rows if found.of == "windows" else matched.windows
+    notes = {
+        f"on {'rows' if found.of == 'windows' else 'windows'} (see --of)": len(other),
+        "skipped": matched.skipped,
+        f"on {found.of} without an emotion": matched.silent,
+        "against a label that is no longer given": matched.stale,
+        "left out, because verdicts on the same place contradict each other": matched.disputed,
+    }
+    yield from (f"{count} {what}" for what, count in notes.items() if count)
+    if matched.missing:
+        named = "; ".join(matched.missing[:_MOST_NAMED])
+        more = "; …" if len(matched.missing) > _MOST_NAMED else ""
+        yield f"{len(matched.missing)} on what is in no table: {named}{more}"
+
+
+def _confusion(judged: Sequence[Judged]) -> Iterator[str]:
+    counts = figures.confusion(judged)
+    truths = sorted(
+        {truth for own in counts.values() for truth in own}, key=lambda name: (name == figures.ANOTHER, name)
+    )
+    yield "confusion (a line for what sertag said, a column for what the listener heard)"
+    yield _line("", truths)
+    for emotion, own in counts.items():
+        yield _line(emotion, [str(own.get(truth, 0)) for truth in truths])
+
+
+def _reliability(judged: Sequence[Judged]) -> Iterator[str]:
+    bins = figures.reliability(judged)
+    yield "reliability (is a confidence of 80 % right in 80 of 100 cases?)"
+    yield _line("confidence", ["verdicts", "mean", "right", "95 %"])
+    for one in bins:
+        cells = [str(one.count), f"{one.confidence:.0%}", f"{one.right.value:.0%}"]
+        between = "" if one.right.low is None or one.right.high is None else f"{one.right.low:.0%}-{one.right.high:.0%}"
+        yield _line(f"{one.low:.1f}-{one.high:.1f}", [*cells, between])
+    yield f"expected calibration error: {figures.calibration_error(bins):.1%}"
+
+
+def _threshold(found: Report) -> Iterator[str]:
+    threshold = found.threshold
+    head = f"precision of {threshold.wanted:.0%}: "
+    if threshold.more_verdicts or threshold.more_calls:
+        needs = [plural(threshold.more_verdicts, "more verdict")] if threshold.more_verdicts else []
+        needs += [f"verdicts in {plural(threshold.more_calls, 'more call')}"] if threshold.more_calls else []
+        yield f"{head}too few verdicts to say; needed are at least {' and '.join(needs)}"
+    elif threshold.value is None:
+        best = f"; the best is {_share(threshold.precision)}" if threshold.precision else ""
+        yield f"{head}no min_confidence reaches it{best}"
+    elif threshold.reached:
+        yield f"{head}reached as it is, {_share(threshold.precision)}; min_confidence need not change"
+    else:
+        low, high = threshold.low, "more" if threshold.high is None else f"{threshold.high:.2f}"
+        yield f"{head}min_confidence = {threshold.value:.2f} (95 %: {low:.2f} to {high})"
+        yield f"precision there: {_share(threshold.precision)} on {plural(threshold.verdicts, 'verdict')}"
+        left = [f"{kept:,} of {count:,} {kind}" for kind, (kept, count) in found.left.items() if count]
+        yield f"with an emotion would be left: {', '.join(left)}"
+
+
+def _share(found: Estimate | None) -> str:
+    if found is None:
+        return "unknown"
+    if found.low is None or found.high is None:
+        return f"{found.value:.1%} (no interval: all of one call)"
+    return f"{found.value:.1%} (95 %: {found.low:.1%} to {found.high:.1%})"
+
+
+def _line(head: str, cells: Sequence[str]) -> str:
+    return ("  " + head.ljust(_COLUMN) + "".join(f"  {cell:>{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _calls(judged: Sequence[Judged]) -> int:
+    return len({one.call for one in judged})
+
+
+def _estimate(found: Estimate) -> dict[str, float | None]:
+    return {
+        "value": round(found.value, 4),
+        "low": None if found.low is None else round(found.low, 4),
+        "high": None if found.high is None else round(found.high, 4),
+    }

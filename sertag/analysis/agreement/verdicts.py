@@ -1,0 +1,222 @@
+"""Verdicts of listeners, from the report's page or written by hand, and the windows and rows that they are about.
+
+A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel) and either `verdict`,
+which is `right` or `wrong` about the `label` that was shown, or only `label`, which is what the listener heard.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sertag.analysis.loading import Loaded, place, windows_of
+from sertag.errors import SertagError
+from sertag.tables.readers import ReadRow, unmarked
+from sertag.text import display_name, display_text
+
+_COLUMNS = ("path", "channel", "start_s")
+_WORDS: Mapping[str, bool] = {
+    **dict.fromkeys(("right", "y", "yes", "true", "1", "correct"), True),
+    **dict.fromkeys(("wrong", "n", "no", "false", "0", "incorrect"), False),
+}
+_SKIPPED = frozenset(("", "skip", "skipped", "?"))
+_SAME_S = 0.005  # tables have three decimals
+
+
+class VerdictError(SertagError):
+    """A file of verdicts cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a listener said.
+
+    Attributes:
+        path: of the recording, as in the tables.
+        channel: as text; empty for the only one.
+        start_s: of the window; None for the whole channel.
+        right: whether the label that was shown is right; None where the listener named a label.
+        label: that was shown, or that the listener named; None where it was not written down.
+    """
+
+    path: str
+    channel: str
+    start_s: float | None
+    right: bool | None
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A window or a row with an emotion, and what is known of it.
+
+    Attributes:
+        call: path of the recording.
+        emotion: that sertag gave.
+        confidence: that sertag gave it.
+        truth: what the listener heard; None where that is only known to be another one.
+    """
+
+    call: str
+    emotion: str
+    confidence: float
+    truth: str | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the emotion is what the listener heard."""
+        return self.truth == self.emotion
+
+
+@dataclass(slots=True)
+class Matched:
+    """Verdicts beside what they are about.
+
+    Attributes:
+        windows: that were judged.
+        rows: that were judged.
+        missing: places of verdicts about what is in no table.
+        skipped: verdicts that say nothing.
+        silent: verdicts about windows and rows without an emotion.
+        stale: verdicts against a label that is no longer given.
+        disputed: windows and rows of which verdicts contradict each other.
+    """
+
+    windows: list[Judged] = field(default_factory=list)
+    rows: list[Judged] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    skipped: int = 0
+    silent: int = 0
+    stale: int = 0
+    disputed: int = 0
+
+
+def read_verdicts(path: str) -> tuple[list[Verdict], int]:
+    """Read a file of verdicts.
+
+    Args:
+        path: CSV with a header; comma, semicolon or tab.
+
+    Returns:
+        The verdicts, and how many lines were skipped by the listener.
+
+    Raises:
+        VerdictError: it cannot be read, or a line of it.
+    """
+    name = display_name(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            delimiter = max(",;\t", key=stream.readline().count)
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=delimiter)
+            header = [column.strip().lower() for column in reader.fieldnames or ()]
+            reader.fieldnames = header
+            _check_header(name, header)
+            found = [_verdict(f"{name}: line {reader.line_num}", line) for line in reader]
+    except OSError as error:
+        message = f"{name}: cannot be read: {error.strerror}; --verdicts takes the CSV file that the report saves"
+        raise VerdictError(message, code="no_verdicts") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise VerdictError(f"{name}: is no CSV in UTF-8 ({error}); save it as CSV UTF-8", code="no_verdicts") from error
+    said = [verdict for verdict in found if verdict is not None]
+    return said, len(found) - len(said)
+
+
+def match(verdicts: Sequence[Verdict], loaded: Loaded) -> Matched:
+    """Find what verdicts are about.
+
+    Args:
+        verdicts: of one or several listeners.
+        loaded: tables.
+    """
+    matched = Matched()
+    rows: dict[tuple[str, str], ReadRow] = {(row["path"], _text(row["channel"])): row for row in loaded.rows}
+    windows = {(path, _text(channel)): own for (path, channel), own in windows_of(loaded).items()}
+    only = _only_channels([*map(place, loaded.rows), *windows])
+    about: dict[tuple[Any, ...], tuple[ReadRow, list[Verdict]]] = {}
+    for verdict in verdicts:
+        channel = verdict.channel or only.get(verdict.path, "")
+        key = (verdict.path, channel)
+        row = rows.get(key) if verdict.start_s is None else _at(windows.get(key, ()), verdict.start_s)
+        if row is None:
+            matched.missing.append(_place(verdict))
+            continue
+        start_s = None if verdict.start_s is None else row["start_s"]
+        about.setdefault((*key, start_s), (row, []))[1].append(verdict)
+    for (*_, start_s), (row, own) in about.items():
+        _judge(matched, matched.rows if start_s is None else matched.windows, row, own)
+    return matched
+
+
+def _check_header(name: str, header: Sequence[str]) -> None:
+    missing = [column for column in _COLUMNS if column not in header]
+    if missing or not {"verdict", "label"} & set(header):
+        found = ", ".join(header[:8]) or "nothing"
+        message = (
+            f"{name}: its columns are {display_text(found)}; expected path, channel, start_s, and verdict or label"
+        )
+        raise VerdictError(message, code="no_verdicts")
+
+
+def _verdict(where: str, line: dict[str, Any]) -> Verdict | None:
+    """A line as a verdict; None where the listener skipped it."""
+    if None in line or None in line.values():
+        raise VerdictError(f"{where} has more or fewer cells than the header; mend that line", code="bad_verdict")
+    cells = {column: unmarked(cell).strip() for column, cell in line.items()}
+    word, label = cells.get("verdict", "").lower(), cells.get("label", "")
+    if word in _SKIPPED and (word or not label):
+        return None
+    if word and word not in _WORDS:
+        message = f"{where} has the verdict {display_text(word)!r}; expected right, wrong or skip"
+        raise VerdictError(message, code="bad_verdict")
+    try:
+        start_s = float(cells["start_s"].replace(",", ".")) if cells["start_s"] else None
+    except ValueError as error:
+        message = (
+            f"{where} has start_s {display_text(cells['start_s'])!r}; expected seconds, or nothing for a whole call"
+        )
+        raise VerdictError(message, code="bad_verdict") from error
+    return Verdict(unmarked(line["path"]), cells["channel"], start_s, _WORDS.get(word), label or None)
+
+
+def _judge(matched: Matched, judged: list[Judged], row: ReadRow, verdicts: Sequence[Verdict]) -> None:
+    emotion = row["emotion"]
+    if emotion is None:
+        matched.silent += len(verdicts)
+        return
+    fresh = [verdict for verdict in verdicts if verdict.right is not False or verdict.label in (None, emotion)]
+    matched.stale += len(verdicts) - len(fresh)
+    truths = {_truth(verdict, emotion) for verdict in fresh}
+    if len(truths - {None}) > 1 or truths == {None, emotion}:
+        matched.disputed += 1
+    elif truths:
+        judged.append(Judged(row["path"], emotion, row["confidence"], next(iter(truths - {None}), None)))
+
+
+def _truth(verdict: Verdict, emotion: str) -> str | None:
+    if verdict.right is None:
+        return verdict.label
+    return (verdict.label or emotion) if verdict.right else None
+
+
+def _only_channels(places: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    """The channel of each recording that has only one."""
+    found: dict[str, set[str]] = {}
+    for path, channel in places:
+        found.setdefault(path, set()).add(_text(channel))
+    return {path: next(iter(channels)) for path, channels in found.items() if len(channels) == 1}
+
+
+def _at(windows: Sequence[ReadRow], start_s: float) -> ReadRow | None:
+    return next((row for row in windows if abs(row["start_s"] - start_s) <= _SAME_S), None)
+
+
+def _place(verdict: Verdict) -> str:
+    where = display_name(verdict.path) + (f" channel {display_text(verdict.channel)}" if verdict.channel else "")
+    return where if verdict.start_s is None else f"{where} at {verdict.start_s:.3f} s"
+
+
+def _text(channel: Any) -> str:
+    return "" if channel is None else str(channel)

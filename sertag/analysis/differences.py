@@ -1,0 +1,189 @@
+"""Two tables compared: one model with another, or a night with the one before.
+
+Rows are partners if they are of the same channel of the same recording. Where no path is in both tables, as after a
+move of the recordings, names of files are tried. What made a row (`model`, `model_sha256`, `schema`) and the wording of
+messages (`error`) are no differences.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sertag.analysis import intervals
+from sertag.analysis.loading import Loaded
+from sertag.records import Status
+from sertag.tables.readers import ReadRow
+
+COLUMNS: Mapping[str, str] = {
+    "path": "text",
+    "channel": "channel",
+    "role": "text",
+    "change": "text",
+    "before": "text",
+    "after": "text",
+    "confidence_before": "probability",
+    "confidence_after": "probability",
+    "attention_before": "probability",
+    "attention_after": "probability",
+}
+SHIFT = 0.1  # of confidence or attention: a smaller one is counted and not listed
+
+_IGNORED = frozenset(("path", "channel", "model", "model_sha256", "schema", "error"))
+
+Partners = tuple[ReadRow, ReadRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What differs.
+
+    Attributes:
+        rows: one for each row that differs so much that it is listed, in the order of the first table; see `COLUMNS`.
+        summary: lines for people; none where the tables are equal.
+        equal: nothing differs at all.
+    """
+
+    rows: list[ReadRow]
+    summary: list[str] = field(default_factory=list)
+    equal: bool = True
+
+
+def diff(before: Loaded, after: Loaded, *, shift: float = SHIFT) -> Differences:
+    """Compare two tables.
+
+    Args:
+        before: one table.
+        after: the other.
+        shift: of confidence or attention, from which on a row is listed that has the same emotion in both.
+    """
+    partners, removed, added, name = _partners(before, after)
+    changed = [(old, new) for old, new in partners if _differs(old, new)]
+    rows = [row for old, new in changed if (row := _listed(old, new, shift)) is not None]
+    if partners:  # else every row of both would be listed
+        rows += [_row(row, {}, "removed") for row in removed] + [_row({}, row, "added") for row in added]
+    if not (changed or removed or added):
+        return Differences([])
+    counts = f"{len(partners)} rows in both{name}, {len(changed)} of them differ"
+    summary = [f"{counts}; {len(removed)} only in {before.name}, {len(added)} only in {after.name}"]
+    if partners:
+        summary += _of_partners(partners)
+    else:
+        summary += _of_tables(before.rows, after.rows)
+    return Differences(rows, summary, equal=False)
+
+
+def _partners(before: Loaded, after: Loaded) -> tuple[list[Partners], list[ReadRow], list[ReadRow], str]:
+    """Rows of both, of the first table alone, of the second alone, and by what they were matched, to be said."""
+    for key, said in ((_by_path, ""), (_by_name, " (matched by the names of the files; no path is in both)")):
+        old, new = ({key(row): row for row in loaded.rows} for loaded in (before, after))
+        unique = (len(old), len(new)) == (len(before.rows), len(after.rows))
+        both = [place for place in old if place in new]
+        if both and unique:
+            removed = [row for place, row in old.items() if place not in new]
+            added = [row for place, row in new.items() if place not in old]
+            return [(old[place], new[place]) for place in both], removed, added, said
+    return [], before.rows, after.rows, ""
+
+
+def _by_path(row: ReadRow) -> tuple[str, str]:
+    return row["path"], str(row["channel"])
+
+
+def _by_name(row: ReadRow) -> tuple[str, str]:
+    return row["path"].rpartition("/")[2], str(row["channel"])
+
+
+def _differs(old: ReadRow, new: ReadRow) -> bool:
+    return any(old.get(name) != new.get(name) for name in (old.keys() | new.keys()) - _IGNORED)
+
+
+def _listed(old: ReadRow, new: ReadRow, shift: float) -> ReadRow | None:
+    if old["status"] != new["status"]:
+        return _row(old, new, "status")
+    if old["emotion"] != new["emotion"]:
+        return _row(old, new, "emotion")
+    for name in ("confidence", "attention"):
+        moved = _moved(old, new, name)
+        if (moved is not None and abs(moved) >= shift) or (old[name] is None) is not (new[name] is None):
+            return _row(old, new, name)
+    return None
+
+
+def _row(old: ReadRow, new: ReadRow, change: str) -> ReadRow:
+    one = old or new
+    row: ReadRow = {"path": one["path"], "channel": one["channel"], "role": one["role"], "change": change}
+    row |= {"before": _answer(old), "after": _answer(new)}
+    for name in ("confidence", "attention"):
+        row |= {f"{name}_before": old.get(name), f"{name}_after": new.get(name)}
+    return row
+
+
+def _answer(row: ReadRow) -> str | None:
+    """The emotion, or why there is none."""
+    return row.get("emotion") or row.get("status")
+
+
+def _moved(old: ReadRow, new: ReadRow, name: str) -> float | None:
+    return None if old[name] is None or new[name] is None else float(new[name]) - float(old[name])
+
+
+def _of_partners(partners: Sequence[Partners]) -> list[str]:
+    lines = []
+    statuses = [(old, new) for old, new in partners if old["status"] != new["status"]]
+    if statuses:
+        lines.append(f"status: {_changes(statuses, lambda row: str(row['status']))}")
+    answered = [pair for pair in partners if all(row["status"] == Status.OK.value for row in pair)]
+    flips = [(old, new) for old, new in answered if old["emotion"] != new["emotion"]]
+    if answered:
+        same = intervals.share([old["emotion"] == new["emotion"] for old, new in answered], _paths(answered))
+        lines.append(f"same emotion in {_percent(same)} of {len(answered)} rows with one in both")
+    if flips:
+        lines.append(f"emotion: {_changes(flips, lambda row: str(row['emotion']))}")
+    for name in ("confidence", "attention"):
+        own = [pair for pair in partners if _moved(*pair, name) is not None]
+        if own:
+            moved = intervals.mean([_moved(*pair, name) or 0.0 for pair in own], _paths(own))
+            lines.append(f"{name}: {_signed(moved)} on average over {len(own)} rows")
+    return lines
+
+
+def _of_tables(before: Sequence[ReadRow], after: Sequence[ReadRow]) -> list[str]:
+    """Tables of different recordings: their counts and means beside each other."""
+    lines = ["no recording is in both, so counts and means are compared"]
+    for name in ("status", "emotion"):
+        old, new = (Counter(str(row[name]) for row in rows if row[name]) for rows in (before, after))
+        both = ", ".join(f"{value} {old[value]} → {new[value]}" for value in sorted(old | new))
+        lines.append(f"{name}: {both or 'none'}")
+    for name in ("confidence", "attention"):
+        means = []
+        for rows in (before, after):
+            own = [row for row in rows if row[name] is not None]
+            if own:
+                found = intervals.mean([row[name] for row in own], [row["path"] for row in own])
+                means.append(f"{found.value:.3f}{_between(found, '.3f')}")
+        if len(means) == 2:
+            lines.append(f"{name}: {means[0]} → {means[1]}")
+    return lines
+
+
+def _changes(pairs: Iterable[Partners], of: Callable[[ReadRow], str]) -> str:
+    counts = Counter((of(old), of(new)) for old, new in pairs)
+    return ", ".join(f"{old} → {new} {count}" for (old, new), count in counts.most_common())
+
+
+def _paths(pairs: Sequence[Partners]) -> list[str]:
+    return [old["path"] for old, _ in pairs]
+
+
+def _percent(found: intervals.Estimate) -> str:
+    return f"{found.value:.1%}{_between(found, '.1%')}"
+
+
+def _signed(found: intervals.Estimate) -> str:
+    return f"{found.value:+.3f}{_between(found, '+.3f')}"
+
+
+def _between(found: intervals.Estimate, form: str) -> str:
+    return "" if found.low is None or found.high is None else f" ({found.low:{form}} to {found.high:{form}})"

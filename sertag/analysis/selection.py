@@ -1,0 +1,163 @@
+"""Which rows are wanted: by a filter, by SQL, and how many of them.
+
+SQL is DuckDB's (the extra `sql`), over tables in memory; it can read and write no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sertag.analysis.derived import DERIVED, add_derived
+from sertag.analysis.filters.expressions import parse
+from sertag.analysis.filters.tokens import nearest
+from sertag.analysis.loading import Loaded, is_number, place
+from sertag.errors import SertagError
+from sertag.tables.columns import segment_columns
+from sertag.tables.readers import ReadRow
+
+
+class SelectionError(SertagError):
+    """Rows cannot be chosen in that way."""
+
+
+def where(loaded: Loaded, text: str, *, date_regex: str | None = None) -> list[ReadRow]:
+    """The rows that a filter chooses, in their order; derived columns that it names are added to all rows.
+
+    Args:
+        loaded: tables; gets remarks on words that stand in no row.
+        text: the filter, see `filters.expressions`.
+        date_regex: as for `add_derived`.
+
+    Raises:
+        ExpressionError: it cannot be understood.
+        DateError: the pattern cannot be used.
+    """
+    expression = parse(text, columns={**DERIVED, **loaded.columns}, labels=loaded.labels)
+    loaded.remarks += add_derived(loaded.rows, expression.columns, date_regex=date_regex)
+    for word in expression.words.get("role", ()):
+        roles = sorted({row["role"] for row in loaded.rows if row["role"]})
+        if loaded.rows and word not in roles:
+            loaded.remarks.append(f"no row has the role {word!r}; there is {', '.join(roles) or 'none (see --roles)'}")
+    return [row for row in loaded.rows if expression.matches(row)]
+
+
+def restrict(loaded: Loaded, text: str, *, date_regex: str | None = None) -> None:
+    """Keep the rows that a filter chooses, and their windows; in tables of windows alone, the windows that it chooses.
+
+    Raises:
+        ExpressionError: it cannot be understood.
+        DateError: the pattern cannot be used.
+    """
+    if loaded.rows:
+        loaded.rows = where(loaded, text, date_regex=date_regex)
+        places = {place(row) for row in loaded.rows}
+        loaded.windows = [window for window in loaded.windows if place(window) in places]
+        return
+    columns = {one.name: one.kind for one in segment_columns(loaded.labels)}
+    expression = parse(text, columns={**DERIVED, **columns}, labels=loaded.labels)
+    loaded.remarks += add_derived(loaded.windows, expression.columns, date_regex=date_regex)
+    loaded.windows = [window for window in loaded.windows if expression.matches(window)]
+
+
+def restrict_both(before: Loaded, after: Loaded, text: str, *, date_regex: str | None = None) -> None:
+    """Keep, in two tables, the rows that a filter chooses in one of them; the errors are those of `where`."""
+    rows = [row for loaded in (before, after) for row in where(loaded, text, date_regex=date_regex)]
+    places = {place(row) for row in rows}
+    for loaded in (before, after):
+        loaded.rows = [row for row in loaded.rows if place(row) in places]
+
+
+def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
+    """The rows with the largest values of a column, largest first, those without a value last.
+
+    Raises:
+        SelectionError: no such column, or not one of numbers.
+    """
+    if not is_number(loaded.columns.get(column, "")):
+        numbers = tuple(name for name, kind in loaded.columns.items() if is_number(kind))
+        message = f"{loaded.name}: no column of numbers {column!r} to sort by; {nearest(column, numbers)}"
+        raise SelectionError(message, code="no_column")
+    return sorted(loaded.rows, key=lambda row: (row[column] is None, -(row[column] or 0.0)))[:count]
+
+
+def kinds(loaded: Loaded, names: Sequence[str] | None, *, date_regex: str | None = None) -> dict[str, str]:
+    """Columns and their kinds, all where no names are given; derived columns are added to the rows.
+
+    Raises:
+        SelectionError: no such column.
+        DateError: the pattern cannot be used.
+    """
+    if names is None:
+        return loaded.columns
+    known = {**DERIVED, **loaded.columns}
+    for name in names:
+        if name not in known:
+            message = f"{loaded.name}: no column {name!r}; {nearest(name, known)}"
+            raise SelectionError(message, code="no_column")
+    loaded.remarks += add_derived(loaded.rows, names, date_regex=date_regex)
+    return {name: known[name] for name in names}
+
+
+def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """What a SELECT over the tables `results` and `windows` gives.
+
+    Args:
+        loaded: tables.
+        sql: one statement.
+        date_regex: as for `add_derived`.
+
+    Returns:
+        Names of the columns, and the rows.
+
+    Raises:
+        SelectionError: DuckDB is not installed, or the statement fails.
+        DateError: the pattern cannot be used.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        message = "--sql needs DuckDB, which is not installed; run: pip install 'sertag[sql]', or use --where"
+        raise SelectionError(message, code="needs_sql") from error
+    with duckdb.connect(":memory:") as database:
+        add_derived(loaded.rows, DERIVED, date_regex=date_regex)
+        _create(database, "results", loaded.rows, {**loaded.columns, **DERIVED})
+        _create(database, "windows", loaded.windows, {one.name: one.kind for one in segment_columns(loaded.labels)})
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        try:
+            found = database.execute(sql)
+            names = [column[0] for column in found.description or ()]
+            return names, found.fetchall()
+        except duckdb.Error as error:
+            raise SelectionError(f"--sql: {error}; tables are results and windows", code="bad_sql") from error
+
+
+def _create(database: Any, name: str, rows: Sequence[ReadRow], kinds: Mapping[str, str]) -> None:
+    columns = {column: _array([row.get(column) for row in rows], kind) for column, kind in kinds.items()}
+    types = ", ".join(f"{_quoted(column)} {_type(kind)}" for column, kind in kinds.items())
+    database.execute(f"CREATE TABLE {name} ({types})")
+    if rows:
+        database.register("staged", columns)
+        database.execute(f"INSERT INTO {name} SELECT * FROM staged")  # noqa: S608 - names of our own
+        database.unregister("staged")
+
+
+def _array(cells: list[Any], kind: str) -> npt.NDArray[Any]:
+    if kind == "count":
+        missing = [cell is None for cell in cells]
+        return np.ma.array([cell or 0 for cell in cells], mask=missing, dtype=np.int64)
+    if is_number(kind):
+        return np.array([np.nan if cell is None else cell for cell in cells], np.float64)
+    return np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
+
+
+def _type(kind: str) -> str:
+    return "BIGINT" if kind == "count" else "DOUBLE" if is_number(kind) else "VARCHAR"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,106 @@
+"""`sertag listen`: what can be typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sertag.cli.params import Names, Number, complete_model
+
+_EXAMPLES = """\b
+Examples:
+  sertag listen                                          the microphone
+  arecord -f S16_LE -r 16000 | sertag listen -           a WAV file of any length
+  sertag listen --raw mulaw < line.ulaw                  samples without a header
+  sertag listen --in fd:3                                Asterisk's EAGI
+  sertag listen --audiosocket :9092                      Asterisk's AudioSocket
+  bridge | sertag listen --stream-format twilio          Twilio's Media Streams
+"""
+
+
+@click.command(
+    short_help="Tag audio while it comes.",
+    epilog=_EXAMPLES,
+    context_settings={"max_content_width": 100, "auto_envvar_prefix": "SERTAG_LISTEN"},
+)
+@click.argument("source", required=False, metavar="[-]")
+@click.option(
+    "--raw",
+    type=click.Choice(("s16le", "mulaw", "ulaw", "alaw", "f32le")),
+    help="Standard input has no header and holds samples of that kind.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(1000, 768_000),
+    metavar="HZ",
+    help="Of samples without a header, or of the microphone.  [default: 8000; microphone: 16000]",
+)
+@click.option("--channels", type=click.IntRange(1, 256), metavar="N", help="Of the same.  [default: 1]")
+@click.option(
+    "--in",
+    "input",
+    metavar="fd:N",
+    help="Samples from a descriptor; without --raw s16le at 8000 Hz, as Asterisk's EAGI() sends.",
+)
+@click.option(
+    "--audiosocket",
+    metavar="HOST:PORT",
+    help="Wait for one call of Asterisk's AudioSocket; :PORT is "
+    "127.0.0.1:PORT, fd:N a connection that inetd or systemd accepted.",
+)
+@click.option("--stream-format", type=click.Choice(("twilio",)), help="Standard input is JSON lines of that kind.")
+@click.option("--device", metavar="N|NAME", help="Which microphone.  [default: the system's]")
+@click.option("--list-devices", is_flag=True, help="List the microphones, and do nothing else.")
+@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
+@click.option("--only-role", metavar="NAME", help="Score that role alone; the others get no rows.")
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME|FILE",
+    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
+    shell_complete=complete_model,
+)
+@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
+@click.option(
+    "--min-confidence",
+    type=Number(least=0, most=1),
+    metavar="X",
+    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+)
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(("jsonl", "timeline")),
+    help="JSON lines or a timeline for eyes.  [default: timeline on a terminal, else jsonl]",
+)
+@click.option("--name", metavar="TEXT", help="What the rows are called.  [default: what the source calls itself]")
+@click.option(
+    "--stall",
+    type=Number(least=0, most=1e6),
+    default=60.0,
+    metavar="SECONDS",
+    help="Give up when nothing comes for so long; 0 for never.  [default: 60]",
+)
+@click.option(
+    "--max-duration",
+    type=Number(over=0),
+    default=86400.0,
+    metavar="SECONDS",
+    help="Of audio, after which it ends.  [default: 86400, a day]",
+)
+def listen(**given: Any) -> None:
+    """Tag audio while it comes: one JSON line for each event, and in the end the row that `sertag tag` would give.
+
+    Without a source it listens to the microphone, which takes: pip install 'sertag[listen]'.
+    """
+    from sertag.live.run import ListenError, Request, list_devices, run
+
+    if given.pop("list_devices"):
+        code = list_devices()
+    else:
+        try:
+            code = run(Request(**given))
+        except ListenError as error:
+            raise click.UsageError(str(error)) from error
+    click.get_current_context().exit(int(code))

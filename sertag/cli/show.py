@@ -1,0 +1,74 @@
+"""`sertag show`: what can be typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sertag.cli.params import Channels, Names, Number, complete_model
+
+_EXAMPLES = """\b
+Examples:
+  sertag show call.wav --roles agent,customer
+  sertag show call.wav -o call.png                 a picture
+  sertag show call.wav --play 1:15                 hear it from there
+  sertag show call.wav --clip 1:15-1:24 -o worst.wav
+"""
+
+
+@click.command(
+    short_help="Look at one recording, play it, cut it.",
+    epilog=_EXAMPLES,
+    context_settings={"max_content_width": 100, "auto_envvar_prefix": "SERTAG_SHOW"},
+)
+@click.argument("path", metavar="FILE", type=click.Path())
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    help="Draw a picture, .png, .svg or .pdf; with --clip the file to cut to, .wav or .flac.",
+)
+@click.option(
+    "--play",
+    is_flag=False,
+    flag_value="0",
+    metavar="[START]",
+    help="Play it, from a time on; behind FILE, as in `sertag show FILE --play 1:15`.",
+)
+@click.option("--clip", metavar="START-END", help="Cut a piece to a file; times are seconds, M:SS or H:MM:SS.")
+@click.option(
+    "--channels",
+    type=Channels(),
+    default="split",
+    help="One timeline per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
+)
+@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
+@click.option(
+    "-m",
+    "--model",
+    metavar="NAME|FILE",
+    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
+    shell_complete=complete_model,
+)
+@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
+@click.option(
+    "--min-confidence",
+    type=Number(least=0, most=1),
+    metavar="X",
+    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+)
+@click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")
+@click.option("--device", type=click.Choice(("null",)), hidden=True)
+def show(**given: Any) -> None:
+    """Look at one recording: emotions, levels and talk of each channel as timelines.
+
+    Pictures take: pip install 'sertag[show]'; playing takes: pip install 'sertag[listen]'.
+    """
+    from sertag.show.run import Request, ShowError, run
+
+    try:
+        code = run(Request(**given))
+    except ShowError as error:
+        raise click.UsageError(str(error)) from error
+    click.get_current_context().exit(int(code))

@@ -1,0 +1,1 @@
+"""Commands on tables that are there already; everything but click is imported inside them."""

@@ -1,0 +1,82 @@
+"""`sertag agree`: verdicts of listeners, and the setting that follows from them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from sertag.cli.params import Number
+from sertag.cli.tables import options
+from sertag.errors import Exit
+from sertag.text import display_name
+
+
+@click.command(short_help="Let verdicts of listeners set the threshold.", context_settings=options.CONTEXT)
+@options.RESULTS
+@click.option(
+    "--verdicts",
+    required=True,
+    metavar="FILE",
+    help="CSV that the report saves, or with the columns path, channel, start_s and label (what you heard).",
+)
+@click.option(
+    "--precision",
+    type=Number(over=0, most=1),
+    default=0.8,
+    metavar="X",
+    help="Wanted share of right answers.  [default: 0.8]",
+)
+@click.option("--of", type=click.Choice(("windows", "rows")), help="[default: what was judged more often]")
+@click.option("--write", metavar="FILE", help="Set min_confidence in a configuration file for --config.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@options.table_options
+def agree(**given: Any) -> None:
+    """Compare results with verdicts: agreement, confusion, reliability, and the min_confidence for a precision.
+
+    RESULTS are tables that sertag has written; verdicts on windows need their windows, in a .jsonl or a table of
+    --segments. With --write the exit code is 1 if nothing could be set.
+    """
+    options.finish(lambda: _agree(**given))
+
+
+def _agree(
+    *,
+    results: tuple[str, ...],
+    verdicts: str,
+    precision: float,
+    of: Any,
+    write: str | None,
+    as_json: bool,
+    **choice: Any,
+) -> Exit:
+    from sertag.analysis.agreement import report
+    from sertag.analysis.agreement.verdicts import match, read_verdicts
+
+    chosen = options.Choice(**choice)
+    said, skipped = read_verdicts(verdicts)
+    table = chosen.load(*results)
+    chosen.restrict(table)
+    matched = match(said, table)
+    matched.skipped = skipped
+    found = report.report(table, matched, precision=precision, of=of)
+    options.say(table.remarks)
+    click.echo(json.dumps(report.document(found), indent=2) if as_json else report.text(found).rstrip("\n"))
+    return Exit.OK if write is None else _write(write, found)
+
+
+def _write(path: str, found: Any) -> Exit:
+    from sertag.cli.config import write_setting
+
+    threshold = found.threshold
+    if threshold.reached:
+        click.echo(f"{display_name(path)}: is as it was; the precision is reached without a setting", err=True)
+        return Exit.OK
+    if threshold.value is None:
+        click.echo(f"{display_name(path)}: is as it was; there is no min_confidence to write", err=True)
+        return Exit.SOME_FAILED
+    reason = f"precision {threshold.precision.value:.2f} on {threshold.verdicts} verdicts"
+    write_setting(path, "min_confidence", f"{threshold.value:.2f}", reason=reason)
+    click.echo(f"{display_name(path)}: min_confidence = {threshold.value:.2f}, for windows and rows", err=True)
+    return Exit.OK

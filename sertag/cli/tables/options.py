@@ -1,0 +1,143 @@
+"""What the commands on tables have in common: options, reading, writing, messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sertag.errors import Exit, OutputError, SertagError
+from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.text import display_name, display_text
+
+if TYPE_CHECKING:
+    from sertag.analysis.loading import Loaded
+
+CONTEXT = {"max_content_width": 100}
+FORMATS = ("csv", "tsv", "json", "jsonl", "table")
+RESULTS = click.argument("results", nargs=-1, required=True, type=click.Path())
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The options of `table_options`."""
+
+    where: str | None
+    join: str | None
+    key: str | None
+    date_regex: str | None
+
+    def __post_init__(self) -> None:
+        if (self.join is None) is not (self.key is None):
+            raise click.UsageError("--join and --key go together")
+
+    def load(self, *paths: str) -> Loaded:
+        """Read tables and add the columns of another one."""
+        from sertag.analysis.join import join
+        from sertag.analysis.loading import load
+
+        found = load(paths)
+        if self.join is not None and self.key is not None:
+            join(found, self.join, key=self.key)
+        return found
+
+    def load_results(self, *paths: str) -> Loaded:
+        """The same, of tables that have to hold results; only the rows of --where are left."""
+        from sertag.analysis.loading import need_rows
+
+        found = self.load(*paths)
+        need_rows(found)
+        self.restrict(found)
+        return found
+
+    def restrict(self, table: Loaded) -> None:
+        """Keep what --where chooses."""
+        from sertag.analysis.selection import restrict
+
+        if self.where is not None:
+            restrict(table, self.where, date_regex=self.date_regex)
+
+
+def table_options(command: _Command) -> _Command:
+    """The options of all commands on tables: which rows, and which columns besides their own."""
+    options = (
+        click.option(
+            "--where",
+            metavar="FILTER",
+            help="Only rows for which this is true, as in: role = customer and neg_q4 > 0.6 (see docs/tables.md).",
+        ),
+        click.option("--join", metavar="FILE", help="Add the columns of a CSV file, found by --key."),
+        click.option(
+            "--key",
+            metavar="REGEX",
+            help="Where the key of --join stands in the file name: a group with the name of its column, or one group "
+            "for the first column.",
+        ),
+        click.option(
+            "--date-regex",
+            metavar="REGEX",
+            help="Where year, month and day stand in the file name: three groups, for the columns day, week and "
+            "month.  [default: 2026-03-02 or 20260302]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def output_options(command: _Command) -> _Command:
+    """Where a table goes and how it is written."""
+    out = click.option("-o", "--out", default="-", metavar="FILE", help="- is standard output.  [default: -]")
+    fmt = click.option(
+        "-f",
+        "--format",
+        type=click.Choice(FORMATS),
+        help="[default: by the suffix of --out; a table on a terminal, CSV in a pipe]",
+    )
+    return out(fmt(command))
+
+
+def finish(work: Callable[[], Exit]) -> None:
+    """Do the work of a command; an error is one line, and the exit code says of which kind."""
+    try:
+        code = work()
+    except BrokenPipeError:  # `head` has seen enough
+        code = Exit.READER_LEFT
+    except SertagError as error:
+        click.echo(f"error: {display_text(str(error))}", err=True)
+        code = Exit.OUTPUT if isinstance(error, OutputError) else Exit.USAGE
+    click.get_current_context().exit(int(code))
+
+
+def say(remarks: Iterable[str]) -> None:
+    """Write remarks to standard error."""
+    for remark in remarks:
+        click.echo(f"note: {display_text(remark)}", err=True)
+
+
+def table_format(format: Format | None, out: str) -> Format:
+    """The format of a table: as asked for, by the suffix of --out, or by where it goes."""
+    if format is not None:
+        return format
+    if out == "-":
+        return "table" if sys.stdout is not None and sys.stdout.isatty() else "csv"
+    found = format_of(out)
+    if found is None or found == "parquet":
+        known = ", ".join(suffix for suffix, name in SUFFIXES.items() if name != "parquet")
+        raise click.UsageError(f"--out {display_name(out)}: known suffixes are {known}; or give --format")
+    return found
+
+
+def write(out: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fmt: Format) -> None:
+    """Write a table; on a terminal an empty one is a message."""
+    from sertag.tables.row_writer import write_rows
+
+    if fmt == "table" and not rows:
+        click.echo("no rows", err=True)
+        return
+    write_rows(out, rows, columns=columns, fmt=fmt)

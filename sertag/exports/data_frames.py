@@ -1,0 +1,68 @@
+"""Results as data frames (extra `pandas`), with the columns and the rounding of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from sertag.errors import SertagError
+from sertag.records import FileResult
+from sertag.tables.columns import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sertag.tagger import Tagger
+
+
+def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
+    """One row a channel, as in the result table.
+
+    Args:
+        results: of `Tagger.tag_many` or others.
+        tagger: that made them; it names the labels and the model.
+
+    Returns:
+        Text and `channel` as objects, counts as `Int64`, other numbers as `float64`; what is not there is missing.
+
+    Raises:
+        SertagError: pandas is not installed.
+
+    >>> from sertag import Tagger
+    >>> tagger = Tagger()
+    >>> to_pandas(tagger.tag_many(["examples/calls/voicemail"]), tagger=tagger)["status"].tolist()
+    ['ok', 'no_speech']
+    """
+    origin = tagger.origin
+    return _frame(results, result_columns(origin.labels), result_rows, origin)
+
+
+def segments_to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
+    """One row a window, as in the table of `--segments`; arguments, result and errors are those of `to_pandas`."""
+    origin = tagger.origin
+    return _frame(results, segment_columns(origin.labels), segment_rows, origin)
+
+
+def _frame(
+    results: Iterable[FileResult],
+    columns: tuple[Column, ...],
+    rows: Callable[..., Iterator[Row]],
+    origin: Origin,
+) -> pd.DataFrame:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        message = "data frames need pandas, which is not installed; run: pip install 'sertag[pandas]'"
+        raise SertagError(message, code="needs_pandas") from error
+    found = [row for result in results for row in rows(result, origin=origin)]
+    cells: Iterable[Any] = zip(*found, strict=True) if found else ((),) * len(columns)
+    series = {
+        column.name: pd.Series(list(own), dtype=_dtype(column)) for column, own in zip(columns, cells, strict=True)
+    }
+    return pd.DataFrame(series)
+
+
+def _dtype(column: Column) -> str:
+    if column.kind in ("text", "channel"):
+        return "object"
+    return "Int64" if column.kind == "count" else "float64"

@@ -1,0 +1,109 @@
+"""The rows of audio that is still coming: the batch pipeline on a thread of its own, fed piece by piece.
+
+So the last word on a stream is that of `sertag tag` on the same samples, by the same code, in the same sections; a
+section that is scored at its end does not hold up what is said meanwhile.
+"""
+
+from __future__ import annotations
+
+import io
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+
+from sertag.audio.decode import AudioSource
+from sertag.errors import SertagError
+from sertag.model.session import Model
+from sertag.records import AudioFile, FileResult, FloatArray, Options, Problem
+from sertag.tagging.pipeline import tag_source
+
+_PIECES = 4096  # waiting, at most: some minutes of packets of 20 ms
+_LOOK_S = 0.5  # between looks whether the pipeline has given up
+
+
+class FinalRows:
+    """The pipeline at work on pieces that come in time; `result` ends it, `close` gives it up."""
+
+    def __init__(self, path: str, *, channels: int, rate_hz: int, model: Model, options: Options) -> None:
+        """Start the thread.
+
+        Args:
+            path: what the rows are called.
+            channels: of the audio.
+            rate_hz: of the audio.
+            model: that scores it.
+            options: of the run.
+        """
+        self._samples = _QueuedSamples(channels, rate_hz)
+        self._result: FileResult | None = None
+        self._pushed = 0  # samples of each channel
+        self._thread = threading.Thread(target=self._run, args=(path, model, options), name="sertag-final", daemon=True)
+        self._thread.start()
+
+    def push(self, piece: FloatArray) -> None:
+        """Add native samples, float32 (n, channels), which must not change afterwards."""
+        self._pushed += len(piece)
+        self._put(piece)
+
+    def result(self, *, declared_samples: int | None = None, notes: Sequence[Problem] = ()) -> FileResult:
+        """The rows, once everything was added.
+
+        Args:
+            declared_samples: of each channel, as a header says it; None where none does.
+            notes: what else was wrong with the audio; the messages are parts of a sentence about it.
+        """
+        self._samples.declared_samples = self._pushed if declared_samples is None else declared_samples
+        self._samples.notes = list(notes)
+        self._put(None)
+        self._thread.join()
+        if self._result is None:
+            raise RuntimeError("the pipeline ended without a result")
+        return self._result
+
+    def close(self) -> None:
+        """Have the thread end without its rows."""
+        self._samples.abandon()
+        self._thread.join()
+
+    def _run(self, path: str, model: Model, options: Options) -> None:
+        def open_source() -> AudioSource:
+            return AudioSource(path, io.BytesIO(), self._samples)
+
+        self._result = tag_source(AudioFile(path), open_source, model=model, options=options)
+
+    def _put(self, piece: FloatArray | None) -> None:
+        while self._thread.is_alive():  # it gives up early on what is too long, and takes no more
+            try:
+                return self._samples.queue.put(piece, timeout=_LOOK_S)
+            except queue.Full:
+                continue
+
+
+class _QueuedSamples:
+    """Pieces from a queue, as `decode.Samples`."""
+
+    def __init__(self, channels: int, rate_hz: int) -> None:
+        self.channels, self.rate_hz = channels, rate_hz
+        self.announced_samples = self.declared_samples = 0
+        self.notes: list[Problem] = []
+        self.queue: queue.Queue[FloatArray | None] = queue.Queue(_PIECES)
+        self._abandoned = threading.Event()
+
+    def pieces(self) -> Iterator[FloatArray]:
+        while (piece := self.queue.get()) is not None:
+            if self._abandoned.is_set():
+                break
+            yield piece
+        if self._abandoned.is_set():
+            raise SertagError("given up", code="abandoned")  # else the pipeline would score what it has
+
+    def abandon(self) -> None:
+        """End `pieces` soon, whatever waits."""
+        self._abandoned.set()
+        try:
+            self.queue.put_nowait(None)
+        except queue.Full:
+            pass  # then `pieces` is not waiting, and sees the mark
+
+    def close(self) -> None:
+        pass  # there is nothing to release

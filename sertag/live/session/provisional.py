@@ -1,0 +1,184 @@
+"""What can be said of audio while it comes: windows as soon as they are complete, and where speech ends.
+
+The functions are those of the pipeline, on the half minute that was heard last instead of a whole section. What they
+find may change once more is known, the threshold of speech above all, so it is provisional; `final` has the last word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sertag.features.mfcc import activity_spec, clip_features, coefficients, stream_frames
+from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
+from sertag.features.vad import detect
+from sertag.features.windows import clips, cut_windows, fit_frames
+from sertag.live.session.turns import Turn, Turns
+from sertag.model.session import Model, Prediction
+from sertag.records import BoolArray, FloatArray, Frames, Options, Section, Segment, Statistics, Windows
+from sertag.tagging.segments import join_windows, segments
+
+CONTEXT_S = 30.0  # of frames that are kept: the gate looks back 5 s, and wants the level of some speech
+LOOK_S = 0.25  # between two looks at what has come; a look costs about a millisecond for each channel
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one look at one channel has found.
+
+    Attributes:
+        channel: index of the channel.
+        segments: windows that have become complete.
+        turns: speech that has ended.
+    """
+
+    channel: int
+    segments: tuple[Segment, ...]
+    turns: tuple[Turn, ...]
+
+
+class Provisional:
+    """The last half minute of all channels, and how far it was looked at."""
+
+    def __init__(self, *, model: Model, options: Options, channels: int, wanted: tuple[int, ...]) -> None:
+        """Begin.
+
+        Args:
+            model: that scores windows.
+            options: of the run.
+            channels: how many there are.
+            wanted: those that are scored.
+        """
+        spec = model.spec
+        self._model = model
+        self._hop_s = spec.hop_s if options.hop_s is None else options.hop_s
+        self._floor = spec.thresholds(options.min_confidence)[0]
+        self._frame_spec = activity_spec(spec.features)
+        self._length = math.ceil(round(spec.window_s * self._frame_spec.frame_rate_hz, 6))  # frames of a window
+        self._blocks: deque[FloatArray] = deque()
+        keeps = spec.features.framing == "clip"
+        self._frames = stream_frames(_taken(self._blocks), spec=self._frame_spec, keep_samples=keeps)
+        self._held: list[Frames] = []
+        self._first = self._count = self._looked_at = 0  # frames: before those held, of those held, at the last look
+        self._channels = {number: _Channel(Turns(self._frame_spec.frame_rate_hz)) for number in wanted}
+
+    def push(self, block: FloatArray) -> list[Said]:
+        """Take in a block, float32 (channels, n) at the model's rate, n > 0; what was found since the last look."""
+        self._blocks.append(block)
+        frames = next(self._frames)  # one for each block
+        self._held.append(frames)
+        self._count += frames.power.shape[1]
+        if self._first + self._count - self._looked_at < LOOK_S * self._frame_spec.frame_rate_hz:
+            return []
+        return self._look()
+
+    def _look(self) -> list[Said]:
+        joined = _joined(self._held)
+        self._looked_at = self._first + self._count
+        section = Section(self._first, max(0, self._count - self._length), False, joined)
+        found = [self._look_at(number, channel, section) for number, channel in self._channels.items()]
+        surplus = self._count - round(CONTEXT_S * self._frame_spec.frame_rate_hz) - self._length
+        if surplus > 0:
+            self._forget(joined, surplus)
+        else:
+            self._held = [joined]
+        return [said for said in found if said.segments or said.turns]
+
+    def _look_at(self, number: int, channel: _Channel, section: Section) -> Said:
+        active = detect(section.frames.columns[number], spec=self._frame_spec)
+        channel.active = active
+        windows = self._new_windows(number, channel, section, active)
+        made: tuple[Segment, ...] = ()
+        if windows is not None and len(windows.starts):
+            answer = self._answer(number, channel, section, windows)
+            is_speech = answer.is_speech(self._model.spec.min_speech_probability)
+            joined = join_windows([(windows, answer.probs, is_speech)])
+            if joined is not None:
+                made = segments(joined, spec=self._model.spec, min_confidence=self._floor)
+            made = tuple(replace(segment, index=channel.count + index) for index, segment in enumerate(made))
+            channel.count += len(made)
+            channel.turns.add_windows(windows, is_speech)
+        return Said(number, made, channel.turns.ended(active, first_frame=section.first_frame))
+
+    def _new_windows(self, number: int, channel: _Channel, section: Section, active: BoolArray) -> Windows | None:
+        """The windows that have become complete since the last look."""
+        end = section.first_frame + section.own_frames
+        if section.own_frames == 0 or end <= channel.scored:
+            return None
+        windows = cut_windows(
+            section,
+            active,
+            channel=number,
+            spec=self._model.spec,
+            frame_hz=self._frame_spec.frame_rate_hz,
+            hop_s=self._hop_s,
+            duration_s=None,
+        )
+        new = windows.first_frame >= channel.scored
+        channel.scored = end
+        return Windows(*(getattr(windows, name)[new] for name in Windows.__dataclass_fields__))
+
+    def _answer(self, number: int, channel: _Channel, section: Section, windows: Windows) -> Prediction:
+        """What the model says of new windows, float32 (w, t, c)."""
+        spec = self._model.spec
+        if spec.features.framing == "clip":
+            if section.frames.samples is None:
+                raise TypeError("cut clips need the samples of the section")
+            cut = clips(windows, section.frames.samples[number], length=round(spec.window_s * spec.features.rate_hz))
+            made = [clip_features(clip, spec=spec.features) for clip in cut]
+            return self._model.predict(
+                np.stack([fit_frames(one, spec=spec.features, length=spec.window_frames) for one in made])
+            )
+        frames = coefficients(section.frames.columns[number], spec=spec.features)  # (t, c)
+        cut = [frames[start : start + spec.window_frames] for start in windows.starts]
+        return self._model.predict(np.stack(cut), statistics=self._statistics(channel, frames))
+
+    def _statistics(self, channel: _Channel, frames: FloatArray) -> Statistics | None:
+        """Of the speech of a channel so far, from its coefficients (t, c) that are held and the sums before them."""
+        features = self._model.spec.features
+        if not features.by_channel:
+            return None
+        sums = speech_sums(frames[channel.active], spec=features)
+        return channel_statistics(sums if channel.sums is None else channel.sums + sums, spec=features)
+
+    def _forget(self, joined: Frames, surplus: int) -> None:
+        """Keep the sums of the frames that are too old, and drop them."""
+        features = self._model.spec.features
+        for number, channel in self._channels.items():
+            if features.by_channel:
+                old = coefficients(joined.columns[number, :surplus], spec=features)
+                sums = speech_sums(old[channel.active[:surplus]], spec=features)
+                channel.sums = sums if channel.sums is None else channel.sums + sums
+        hop = self._frame_spec.hop_length
+        samples = None if joined.samples is None else joined.samples[:, surplus * hop :].copy()
+        kept = Frames(joined.columns[:, surplus:].copy(), joined.power[:, surplus:].copy(), samples)
+        self._held = [kept]
+        self._first += surplus
+        self._count -= surplus
+
+
+@dataclass(slots=True)
+class _Channel:
+    turns: Turns
+    scored: int = 0  # windows that begin before this frame were looked at
+    count: int = 0  # windows that were said
+    sums: SpeechSums | None = None  # of speech that is not held any more
+    active: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+
+def _taken(blocks: deque[FloatArray]) -> Iterator[FloatArray]:
+    while True:
+        yield blocks.popleft()
+
+
+def _joined(pieces: list[Frames]) -> Frames:
+    samples = [piece.samples for piece in pieces if piece.samples is not None]
+    return Frames(
+        np.concatenate([piece.columns for piece in pieces], axis=1),
+        np.concatenate([piece.power for piece in pieces], axis=1),
+        np.concatenate(samples, axis=1) if samples else None,
+    )

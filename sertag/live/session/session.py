@@ -1,0 +1,185 @@
+"""Audio in, events out: the core of `listen` and `stream`, without clocks, threads or devices of its own to wait for.
+
+Whoever has the audio pushes it; what is said at once comes from `provisional`, the rows from `final`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+import numpy as np
+
+from sertag.audio.decode import Resampler
+from sertag.errors import SertagError
+from sertag.live.events import Channel, End, Event, Gap, Reason, SpeechEnd, Start, Window
+from sertag.live.session.confirm import confirmed
+from sertag.live.session.final import FinalRows
+from sertag.live.session.provisional import Provisional, Said
+from sertag.model.session import Model
+from sertag.records import FloatArray, Options, Problem, Segment
+
+_ARRIVALS_S = 60.0  # longer than any window or context that something is said of
+_BLOCK_S = 1.0  # of silence that stands for a gap, pushed at a time
+
+
+class Session:
+    """One recording while it is made.
+
+    Attributes:
+        rate_hz: of the audio.
+        duration_s: seconds pushed so far.
+        dropped_s: seconds of it that were lost, and are silence now.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        channels: int,
+        rate_hz: int,
+        options: Options,
+        path: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin; nothing is said yet.
+
+        Args:
+            model: that scores windows.
+            channels: of the audio.
+            rate_hz: of the audio.
+            options: of the run.
+            path: what the rows are called.
+            clock: seconds since any moment; one that cannot be set back.
+
+        Raises:
+            SertagError: the audio does not have the channel or the roles that were asked for.
+        """
+        self._model, self._options, self._path, self._clock = model, options, path, clock
+        self._channels, self.rate_hz = channels, rate_hz
+        self._wanted = _wanted(channels, options)
+        features = model.spec.features
+        same = features.rate_hz == rate_hz
+        self._resampler = None if same else Resampler(rate_hz, features.rate_hz, channels=channels)
+        heard = 1 if options.channels == "mix" else channels
+        self._provisional = Provisional(model=model, options=options, channels=heard, wanted=self._wanted)
+        self._final = FinalRows(path, channels=channels, rate_hz=rate_hz, model=model, options=options)
+        self._said: dict[int, list[Segment]] = {channel: [] for channel in self._wanted}
+        self._arrivals: deque[tuple[float, float]] = deque()  # seconds of audio, when they had come
+        self._samples = self._dropped = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds pushed so far."""
+        return self._samples / self.rate_hz
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of them that were lost."""
+        return self._dropped / self.rate_hz
+
+    def start(self, call: dict[str, str] | None = None) -> Start:
+        """The first event; `call` is what the source says of the call."""
+        spec, options = self._model.spec, self._options
+        started = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        hop_s = spec.hop_s if options.hop_s is None else options.hop_s
+        return Start(self._path, self._channels, self.rate_hz, spec.window_s, hop_s, started, call or {})
+
+    def push(self, samples: FloatArray, *, arrived_s: float | None = None) -> list[Event]:
+        """Take in audio.
+
+        Args:
+            samples: float32 (n, channels) at the rate of the audio; they must not change afterwards.
+            arrived_s: when they came, by the clock; now where None.
+
+        Returns:
+            What can be said.
+        """
+        if not len(samples):
+            return []
+        self._samples += len(samples)
+        self._arrivals.append((self.duration_s, self._clock() if arrived_s is None else arrived_s))
+        while self._arrivals[0][0] < self.duration_s - _ARRIVALS_S:
+            self._arrivals.popleft()
+        self._final.push(samples)
+        sound = samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
+        sound = np.clip(sound, -1, 1) if self._resampler is None else self._resampler.push(np.clip(sound, -1, 1))
+        block = np.ascontiguousarray(sound.T)  # (channels, m)
+        if self._options.channels == "mix":
+            block = block.mean(axis=0, keepdims=True)
+        return [event for said in self._provisional.push(block) for event in self._events(said)] if block.size else []
+
+    def lose(self, samples: int) -> list[Event]:
+        """Put silence where so many samples of each channel were lost, because nothing could keep up."""
+        events: list[Event] = [Gap("overflow", None, self.duration_s, samples / self.rate_hz, filled=True)]
+        self._dropped += samples
+        while samples > 0:
+            count = min(samples, round(_BLOCK_S * self.rate_hz))
+            events += self.push(np.zeros((count, self._channels), dtype=np.float32))
+            samples -= count
+        return events
+
+    def finish(
+        self, reason: Reason, *, error: str = "", declared_samples: int | None = None, notes: Sequence[Problem] = ()
+    ) -> list[Event]:
+        """The windows as they stay, and the rows; nothing can be pushed any more.
+
+        Args:
+            reason: why it is over.
+            error: what went wrong, for people.
+            declared_samples: of each channel, as a header says it; None where none does.
+            notes: what else was wrong with the audio.
+        """
+        result = self._final.result(declared_samples=declared_samples, notes=notes)
+        dropped_ms, lag_ms = round(1000 * self.dropped_s), self._lag_ms(self.duration_s)
+        events: list[Event] = []
+        for channel in result.channels:
+            if channel.channel is None:
+                continue
+            number = 0 if channel.channel == "mix" else channel.channel
+            for segment, withdrawn in confirmed(self._said.get(number, []), channel.segments):
+                whose = channel.channel, channel.role
+                events.append(Window(*whose, segment, False, lag_ms, dropped_ms, withdrawn=withdrawn))
+        return [*events, End(reason, error, dropped_ms, lag_ms, result)]
+
+    def close(self) -> None:
+        """Give up without rows; needed only where `finish` was not called."""
+        self._final.close()
+
+    def _events(self, said: Said) -> list[Event]:
+        channel: Channel = "mix" if self._options.channels == "mix" else said.channel
+        roles = self._options.roles
+        role = roles[said.channel] if channel != "mix" and said.channel < len(roles) else ""
+        dropped_ms = round(1000 * self.dropped_s)
+        self._said[said.channel] += said.segments
+        windows = [
+            Window(channel, role, segment, True, self._lag_ms(segment.end_s), dropped_ms) for segment in said.segments
+        ]
+        turns = [SpeechEnd(channel, role, turn.start_s, turn.end_s, self._lag_ms(turn.end_s)) for turn in said.turns]
+        return [*windows, *turns]
+
+    def _lag_ms(self, end_s: float) -> int:
+        """Milliseconds since the audio before `end_s` had come, never negative."""
+        came = next((when for seconds, when in self._arrivals if seconds >= end_s - 1e-9), None)
+        if came is None:
+            came = self._arrivals[-1][1] if self._arrivals else self._clock()
+        return max(0, round(1000 * (self._clock() - came)))
+
+
+def _wanted(channels: int, options: Options) -> tuple[int, ...]:
+    """The channels that are scored, known before anything has come; the rules are those of the pipeline."""
+    if options.channels == "mix":
+        return (0,)
+    if isinstance(options.channels, int) and options.channels >= channels:
+        message = f"there are {channels} channel(s), number {options.channels} was asked for (they count from 0)"
+        raise SertagError(message, code="no_such_channel")
+    if options.only_role is not None and channels < len(options.roles):
+        message = (
+            f"there are {channels} channel(s) for {len(options.roles)} roles, so {options.only_role!r} is not apart"
+        )
+        raise SertagError(message, code="role_not_separate")
+    numbers = range(channels) if options.channels == "split" else (options.channels,)
+    role_of = dict(enumerate(options.roles))
+    return tuple(number for number in numbers if options.only_role in (None, role_of.get(number)))

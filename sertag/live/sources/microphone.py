@@ -1,0 +1,147 @@
+"""A microphone, through miniaudio (the extra `listen`), which needs no library of the system."""
+
+from __future__ import annotations
+
+import importlib
+import queue
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import numpy as np
+
+from sertag.live.events import Gap, Reason
+from sertag.live.sources.source import SourceError
+from sertag.records import FloatArray
+from sertag.text import display_text
+
+GONE_S = 3.0  # a microphone that gives nothing for so long, not even silence, is gone
+
+_PERIOD_MS = 100
+_LONGEST_S = 60.0  # of audio that waits for the reader, which waits for nothing
+_ADVICE = "`sertag listen --list-devices` shows what there is"
+
+
+class Microphone:
+    """An open microphone; see `source.Source`."""
+
+    def __init__(self, *, rate_hz: int, channels: int, device: str | None = None, null: bool = False) -> None:
+        """Open it and begin to record.
+
+        Args:
+            rate_hz: that miniaudio converts to.
+            channels: likewise.
+            device: number or a part of the name of a microphone; None for the system's default.
+            null: a device that gives silence, for tests.
+
+        Raises:
+            SourceError: the extra is not installed, there is no such device, or it cannot be opened.
+        """
+        library = load_miniaudio()
+        self.name, self.channels, self.rate_hz = "microphone", channels, rate_hz
+        self.call: dict[str, str] = {}
+        self.reason: Reason = "end_of_stream"
+        self.declared_samples: int | None = None
+        self._pieces: queue.Queue[bytes | None] = queue.Queue(round(1000 * _LONGEST_S / _PERIOD_MS))
+        self._closed = False
+        backends = [library.Backend.NULL] if null else None
+        try:
+            chosen = None if device is None else _find(library, device, backends)
+            self._device = library.CaptureDevice(
+                input_format=library.SampleFormat.FLOAT32,
+                nchannels=channels,
+                sample_rate=rate_hz,
+                buffersize_msec=_PERIOD_MS,
+                device_id=None if chosen is None else chosen["id"],
+                backends=backends,
+                app_name="sertag",
+            )
+            if self._device.backend == "Null" and not null:
+                raise SourceError(f"no microphone: there is no sound system here; {_ADVICE}", code="no_microphone")
+            self._device.stop_callback = self._stopped
+            self._recorder = self._record()
+            next(self._recorder)
+            self._device.start(self._recorder)
+        except library.MiniaudioError as error:
+            reason = display_text(" ".join(map(str, error.args)))
+            raise SourceError(f"the microphone cannot be opened ({reason}); {_ADVICE}", code="no_microphone") from error
+        if chosen is not None:
+            self.call["device"] = chosen["name"]
+
+    def items(self) -> Iterator[FloatArray | Gap]:
+        """What it hears, until it is closed."""
+        while True:
+            try:
+                data = self._pieces.get(timeout=GONE_S)
+            except queue.Empty:
+                data = None
+            if data is None:
+                if self._closed:
+                    return
+                message = f"the microphone gives nothing any more; was it unplugged? {_ADVICE}"
+                raise SourceError(message, code="microphone_gone")
+            yield np.frombuffer(data, dtype=np.float32).reshape(-1, self.channels)
+
+    def close(self) -> None:
+        """Stop recording."""
+        self._closed = True
+        self._device.close()
+        self._stopped()
+
+    def _record(self) -> Generator[None, bytes, None]:
+        """What miniaudio sends to, on its own thread, which must never wait."""
+        while True:
+            data = yield
+            try:
+                self._pieces.put_nowait(bytes(data))
+            except queue.Full:
+                return  # nobody reads any more; a reader that only lags has a minute
+
+    def _stopped(self) -> None:
+        try:
+            self._pieces.put_nowait(None)
+        except queue.Full:
+            pass  # then nobody waits
+
+
+def device_names(*, null: bool = False) -> list[str]:
+    """The microphones there are, in the order of their numbers.
+
+    Raises:
+        SourceError: the extra is not installed, or there is no sound system.
+    """
+    library = load_miniaudio()
+    return [display_text(found["name"]) for found in _devices(library, [library.Backend.NULL] if null else None)]
+
+
+def load_miniaudio() -> Any:
+    """The library.
+
+    Raises:
+        SourceError: it is not installed.
+    """
+    try:
+        return importlib.import_module("miniaudio")
+    except ImportError as error:
+        message = (
+            "microphones and loudspeakers need miniaudio, which is not installed; run: pip install 'sertag[listen]'"
+        )
+        raise SourceError(message, code="needs_listen") from error
+
+
+def _devices(library: Any, backends: Any) -> list[dict[str, Any]]:
+    try:
+        return list(library.Devices(backends).get_captures())
+    except library.MiniaudioError as error:
+        reason = display_text(" ".join(map(str, error.args)))
+        raise SourceError(f"microphones cannot be listed ({reason})", code="no_microphone") from error
+
+
+def _find(library: Any, device: str, backends: Any) -> dict[str, Any]:
+    devices = _devices(library, backends)
+    if device.isascii() and device.isdigit() and int(device) < len(devices):
+        return devices[int(device)]
+    matching = [found for found in devices if device.lower() in found["name"].lower()]
+    if len(matching) != 1:
+        found = f"{len(matching)} microphones match" if matching else "no microphone matches"
+        raise SourceError(f"{found} {display_text(device)!r}; {_ADVICE}", code="no_microphone")
+    return matching[0]

@@ -1,0 +1,1 @@
+"""Tables to one page that people look at, listen with and judge: `sertag report`."""

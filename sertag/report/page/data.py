@@ -1,0 +1,95 @@
+"""The data of the page: columns of rows and recordings as JSON, compressed, in a block that is never run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sertag.report.calls import NUMBERS, TEXTS, Calls
+from sertag.report.page.marks import Mark
+from sertag.report.playback import Source
+from sertag.text import display_name
+
+_LEVEL = 6
+# What ends a script or a line of one for a parser of HTML or of old JavaScript; inside JSON all stand in texts only.
+_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A piece of a call inside the page: Ogg with Opus, base64."""
+
+    start_s: float
+    end_s: float
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What calls have beside their rows, by path.
+
+    Attributes:
+        sources: where the recordings are.
+        days: on which they were made, ISO 8601.
+        sounds: pieces to play.
+        peaks: outlines of waveforms, base64 of a byte a bin, one a channel.
+    """
+
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    days: Mapping[str, str] = field(default_factory=dict)
+    sounds: Mapping[str, Sound] = field(default_factory=dict)
+    peaks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, Any]:
+    """The data as the script takes them: columns, with the rows of a call one after the other."""
+    rows: dict[str, list[Any]] = {name: [] for name in ("call", "channel", "probs", "windows", *TEXTS, *NUMBERS)}
+    for index, call in enumerate(calls.calls):
+        for channel in call.channels:
+            rows["call"].append(index)
+            rows["channel"].append(channel.channel)
+            rows["probs"].append([channel.probs.get(label) for label in calls.labels] if channel.probs else None)
+            rows["windows"].append(channel.windows)
+            for name in (*TEXTS, *NUMBERS):
+                rows[name].append(channel.values[name])
+    paths = [call.path for call in calls.calls]
+    sources = [extras.sources.get(path, Source(problem="missing")) for path in paths]
+    return {
+        "marks": [asdict(mark) for mark in marks],
+        "rows": rows,
+        "calls": {
+            "path": paths,
+            "name": [shown if (shown := display_name(path)) != path else None for path in paths],
+            "url": [source.url for source in sources],
+            "problem": [source.problem for source in sources],
+            "format": [source.format for source in sources],
+            "day": [extras.days.get(path, "") for path in paths],
+            "sound": [_place(extras.sounds.get(path)) for path in paths],
+            "peaks": [extras.peaks.get(path) for path in paths],
+        },
+    }
+
+
+def compressed(data: Mapping[str, Any]) -> str:
+    """Base64 of gzip of JSON in which nothing can end a script."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return b64encode(gzip.compress(escaped(text).encode(), _LEVEL, mtime=0)).decode()
+
+
+def escaped(text: str) -> str:
+    r"""JSON that may stand inside HTML.
+
+    >>> escaped('"</script>"')
+    '"\\u003c/script\\u003e"'
+    """
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
+
+
+def _place(sound: Sound | None) -> list[float] | None:
+    return None if sound is None else [round(sound.start_s, 3), round(sound.end_s, 3)]

@@ -1,0 +1,80 @@
+"""How emotions and outcomes look: a colour, a hatch and a letter each, so that none has to be told by colour alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sertag.records import Sentiment, Status
+
+# Hatches, as paths on a tile of 8 by 8; the colour of each style is in report.css.
+STYLES = {
+    "neg0": "M-2,2l4,-4M0,8l8,-8M6,10l4,-4",
+    "neg1": "M-2,6l4,4M0,0l8,8M6,-2l4,4",
+    "neg2": "M0,8l8,-8M0,0l8,8",
+    "neg3": "M2,0v8M6,0v8",
+    "neu0": "",
+    "neu1": "M4,0v8",
+    "neu2": "M4,0v8M0,4h8",
+    "pos0": "M0,4h8",
+    "pos1": "M0,2h8M0,6h8",
+    "pos2": "M1,4h3M5,0h3M5,8h3",
+    "unsure": "M2,2h1M6,6h1",
+    "nothing": "M4,4h1",
+    "failed": "M0,8l8,-8M0,0l8,8",
+}
+_FAMILIES = {Sentiment.NEGATIVE: ("neg", 4), Sentiment.NEUTRAL: ("neu", 3), Sentiment.POSITIVE: ("pos", 3)}
+
+STATUS_STYLES = {
+    Status.OK: "neu1",
+    Status.UNCERTAIN: "unsure",
+    Status.NO_SPEECH: "nothing",
+    Status.TOO_SHORT: "nothing",
+    Status.UNREADABLE: "failed",
+    Status.FAILED: "failed",
+}
+STATUS_WORDS = {
+    Status.OK: "has an emotion",
+    Status.UNCERTAIN: "not sure enough to name an emotion",
+    Status.NO_SPEECH: "nobody speaks, or only music, noise or tones",
+    Status.TOO_SHORT: "too little speech to judge",
+    Status.UNREADABLE: "cannot be read as audio",
+    Status.FAILED: "could not be processed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one emotion looks.
+
+    Attributes:
+        label: of the model.
+        sentiment: `positive`, `neutral`, `negative`, or empty where nobody knows.
+        style: a key of `STYLES`.
+        letter: one or two, no other label's.
+    """
+
+    label: str
+    sentiment: str
+    style: str
+    letter: str
+
+
+def marks(labels: Sequence[str], sentiments: Mapping[str, str]) -> list[Mark]:
+    """How the emotions look, in the order of the labels.
+
+    >>> [(mark.style, mark.letter) for mark in marks(["angry", "sad", "surprise"], {"angry": "negative"})]
+    [('neg0', 'A'), ('neu0', 'S'), ('neu1', 'Su')]
+    """
+    made: list[Mark] = []
+    used: Counter[str] = Counter()
+    for label in labels:
+        sentiment = sentiments.get(label, "")
+        family, count = _FAMILIES[Sentiment(sentiment or "neutral")]
+        letter = label[:1].upper()
+        if letter in {mark.letter for mark in made}:
+            letter = label[:2].capitalize()
+        made.append(Mark(label, sentiment, f"{family}{used[family] % count}", letter))
+        used[family] += 1
+    return made

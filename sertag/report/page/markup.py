@@ -1,0 +1,134 @@
+"""Small pieces of HTML: all text is escaped here, and bars are SVG, because the policy allows no inline style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from urllib.parse import quote
+
+from sertag.report.page.marks import STYLES
+from sertag.text import display_text
+
+Cell = str  # of HTML
+
+
+def text(value: str) -> str:
+    """Text from outside as HTML, on one line; nothing in it acts.
+
+    >>> text("</script><img onerror=x>")
+    '&lt;/script&gt;&lt;img onerror=x&gt;'
+    """
+    return escape(display_text(value))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str, kind: str = "") -> str:
+    """A table whose first column heads its rows.
+
+    Args:
+        head: HTML of the headings; those that begin with `#` are of numbers.
+        rows: HTML of the cells.
+        caption: for screen readers.
+        kind: class of the table.
+    """
+    numeric = [name.startswith("#") for name in head]
+    heads = "".join(
+        _cell("th", name.lstrip("#"), number, ' scope="col"') for name, number in zip(head, numeric, strict=True)
+    )
+    lines = [
+        _cell("th", row[0], numeric[0], ' scope="row"')
+        + "".join(_cell("td", cell, number) for cell, number in zip(row[1:], numeric[1:], strict=True))
+        for row in rows
+    ]
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    caption = f'<caption class="unseen">{caption}</caption>'
+    inside = f"{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table class="{kind}">{inside}</table></div>'
+
+
+def bar(parts: Iterable[tuple[float, str]], *, height: int = 10) -> str:
+    """A bar of parts beside each other.
+
+    Args:
+        parts: share of the whole, 0 to 1, and style of each.
+        height: in pixels.
+    """
+    at, shapes = 0.0, []
+    for share, style in parts:
+        if share > 0:
+            shape = f'<rect x="{100 * at:.2f}%" width="{100 * share:.2f}%" height="{height}" fill="url(#h-{style})"/>'
+            shapes.append(shape)
+        at += share
+    inside = f'<rect class="track" width="100%" height="{height}"/>{"".join(shapes)}'
+    return f'<svg class="bar" width="100%" height="{height}" aria-hidden="true">{inside}</svg>'
+
+
+def swatch(style: str, letter: str = "") -> str:
+    """A small sample of a style with its letter."""
+    inside = f'<rect width="18" height="14" rx="2" fill="url(#h-{style})"/>'
+    inside += f'<text x="9" y="11" text-anchor="middle">{escape(letter)}</text>' if letter else ""
+    return f'<svg class="swatch" width="18" height="14" aria-hidden="true">{inside}</svg>'
+
+
+def quarters(values: Sequence[float | None]) -> str:
+    """Four small columns, one for each quarter of a call, and the same in words."""
+    said = ", ".join("none" if value is None else f"{100 * value:.0f} %" for value in values)
+    shapes = []
+    for index, value in enumerate(values):
+        height = 1.0 if value is None else max(1.5, 14 * value)
+        style = "track" if value is None else "f-neg0"
+        shapes.append(f'<rect class="{style}" x="{11 * index}" y="{14 - height:.1f}" width="9" height="{height:.1f}"/>')
+    label = f'role="img" aria-label="negative by quarter: {said}"'
+    return f'<svg class="quarters" width="42" height="14" {label}><title>{said}</title>{"".join(shapes)}</svg>'
+
+
+def patterns() -> str:
+    """The hatches that everything in the page is filled with."""
+    made = []
+    for style, path in STYLES.items():
+        hatch = f'<path class="hatch l-{style}" d="{path}"/>' if path else ""
+        tile = f'<rect class="f-{style}" width="8" height="8"/>{hatch}'
+        made.append(f'<pattern id="h-{style}" width="8" height="8" patternUnits="userSpaceOnUse">{tile}</pattern>')
+    return f'<svg width="0" height="0" class="unseen" aria-hidden="true"><defs>{"".join(made)}</defs></svg>'
+
+
+def section(name: str, title: str, inside: str, note: str = "") -> str:
+    """A section with its heading, and a note below; all are HTML."""
+    after = f'<p class="note">{note}</p>' if note else ""
+    return f'<section id="{name}"><h2>{title}</h2>{inside}{after}</section>'
+
+
+def recording_link(path: str) -> str:
+    """The name of a recording, which opens it where scripts run; its folder stands in the title."""
+    name = path.rpartition("/")[2] or path
+    return f'<a href="#call={quote(path, safe="")}" title="{text(path)}"><bdi>{text(name)}</bdi></a>'
+
+
+def clock(seconds: float | None) -> str:
+    """A place in a call.
+
+    >>> clock(75.9), clock(3700), clock(None)
+    ('1:15', '1:01:40', '')
+    """
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    """A share.
+
+    >>> percent(1, 8), percent(0, 0)
+    ('12 %', '')
+    """
+    return f"{100 * part / whole:.0f} %" if whole else ""
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """A number, or nothing."""
+    return "" if value is None else f"{value:,.{decimals}f}"
+
+
+def _cell(tag: str, inside: str, numeric: bool, more: str = "") -> str:
+    return f"<{tag}{more}{' class=n' if numeric else ''}>{inside}</{tag}>"

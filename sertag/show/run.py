@@ -1,0 +1,187 @@
+"""`sertag show` from its settings to its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from sertag import signals
+from sertag.errors import DecodeError, Exit, ModelError, OutputError, SertagError
+from sertag.model.session import DEFAULT_MODEL, Model, load
+from sertag.records import FAILURES, AudioFile, FileResult, Options
+from sertag.show.clip import KINDS, cut, parse_span, parse_time
+from sertag.show.picture import COLUMNS, SUFFIXES, picture
+from sertag.show.playback import play
+from sertag.show.sound import Sound, measure
+from sertag.show.terminal import cursor, drawn, timeline_width
+from sertag.storage.atomic_output import Output
+from sertag.tagging.pipeline import tag_file
+from sertag.text import display_name, display_text
+
+
+class ShowError(SertagError):
+    """Settings contradict each other; a usage error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The settings of `sertag show`, named as its options are."""
+
+    path: str
+    out: str | None = None
+    play: str | None = None
+    clip: str | None = None
+    channels: Literal["split", "mix"] | int = "split"
+    roles: tuple[str, ...] = ()
+    model: str | None = None
+    hop: float | None = None
+    min_confidence: float | None = None
+    raw: str | None = None
+    device: str | None = None
+
+
+def run(request: Request) -> int:
+    """Do what was asked for; the process's exit code.
+
+    Raises:
+        ShowError: settings contradict each other.
+    """
+    _check(request)
+    try:
+        if request.clip is not None:
+            return _clip(request)
+        if request.play is not None and not sys.stdout.isatty():
+            return _play(request, None)
+        model = load(request.model or DEFAULT_MODEL)
+        options = Options(request.channels, request.roles, None, request.hop, request.min_confidence, raw=request.raw)
+        result = tag_file(AudioFile(request.path), model=model, options=options)
+        return _shown(request, result, model, options)
+    except DecodeError as error:
+        return _failed(error, Exit.NOTHING_TAGGED)
+    except ModelError as error:
+        return _failed(error, Exit.MODEL)
+    except OutputError as error:
+        return _failed(error, Exit.OUTPUT)
+    except SertagError as error:
+        return _failed(error, Exit.SOME_FAILED)
+    except BrokenPipeError:
+        return Exit.READER_LEFT
+
+
+def _shown(request: Request, result: FileResult, model: Model, options: Options) -> int:
+    if all(channel.status in FAILURES for channel in result.channels):
+        message = next(channel.problem.message for channel in result.channels if channel.problem is not None)
+        return _failed(SertagError(message), Exit.NOTHING_TAGGED)
+    console = Console()
+    columns = COLUMNS if request.out is not None else timeline_width(console.width)
+    sound = measure(request.path, spec=model.spec, options=options, duration_s=result.duration_s, columns=columns)
+    if request.out is not None:
+        suffix = os.path.splitext(request.out)[1].lower()
+        with Output(request.out) as output:
+            output.write(picture(result, sound, spec=model.spec, suffix=suffix))
+        return Exit.OK
+    unicode = (console.encoding or "").lower().startswith("utf")
+    lines = drawn(result, sound, spec=model.spec, width=console.width, unicode=unicode)
+    if request.play is not None:
+        return _play(request, _Screen(console, lines, sound, unicode))
+    with Output("-") as output:
+        output.write(_encoded(console, lines))
+    return Exit.OK
+
+
+def _encoded(console: Console, lines: list[Text]) -> bytes:
+    """Lines as they go to standard output, in colours only where that is a terminal."""
+    with console.capture() as capture:
+        for line in lines:
+            console.print(line, no_wrap=True, overflow="crop", crop=True)
+    text = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+    return text.encode(console.encoding or "utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class _Screen:
+    """A timeline with a cursor that moves."""
+
+    console: Console
+    lines: list[Text]
+    sound: Sound
+    unicode: bool
+
+    def at(self, position_s: float) -> Group:
+        return Group(*self.lines, cursor(position_s, self.sound, unicode=self.unicode))
+
+
+def _play(request: Request, screen: _Screen | None) -> int:
+    stop = threading.Event()
+    start_s = parse_time(request.play or "0")
+    wish = {"start_s": start_s, "raw": request.raw, "stop": stop, "null": request.device == "null"}
+    with signals.handled(stop.set):  # Ctrl-C is how one stops listening
+        if screen is None:
+            play(request.path, moved=lambda position_s: None, **wish)  # type: ignore[arg-type]
+            return Exit.OK
+        with Live(screen.at(start_s), console=screen.console, auto_refresh=False) as live:
+
+            def moved(position_s: float) -> None:
+                live.update(screen.at(position_s), refresh=True)
+
+            play(request.path, moved=moved, **wish)  # type: ignore[arg-type]
+    return Exit.OK
+
+
+def _clip(request: Request) -> int:
+    span = parse_span(request.clip or "")
+    written_s = cut(request.path, span, request.out or "", raw=request.raw)
+    if written_s < span.end_s - span.start_s - 1e-3:
+        message = (
+            f"{display_name(request.path)}: ends {span.end_s - span.start_s - written_s:.3f} s before the clip does"
+        )
+        sys.stderr.write(f"warning: {message}; {written_s:.3f} s were written\n")
+    return Exit.OK
+
+
+def _check(request: Request) -> None:
+    """Refuse what cannot be done.
+
+    Raises:
+        ShowError: with what is wrong.
+    """
+    if request.path == "-":
+        raise ShowError("standard input cannot be read twice; give a file")
+    if request.clip is not None and request.play is not None:
+        raise ShowError("--clip and --play are different things; give one of them")
+    try:
+        if request.clip is not None:
+            parse_span(request.clip)
+        if request.play is not None:
+            parse_time(request.play)
+    except ValueError as error:
+        option = "--clip" if request.clip is not None else "--play"
+        raise ShowError(f"{option}: {error}") from error
+    _check_out(request)
+
+
+def _check_out(request: Request) -> None:
+    wanted = tuple(KINDS) if request.clip is not None else SUFFIXES
+    if request.out is None:
+        if request.clip is not None:
+            raise ShowError("--clip needs -o FILE, a .wav or .flac")
+        return
+    if request.play is not None:
+        raise ShowError("--play and -o are different things; give one of them")
+    if os.path.splitext(request.out)[1].lower() not in wanted:
+        what = "a clip" if request.clip is not None else "a picture"
+        raise ShowError(f"-o {display_name(request.out)}: {what} is one of {', '.join(wanted)}")
+    if os.path.realpath(request.out) == os.path.realpath(request.path):
+        raise ShowError(f"-o would overwrite {display_name(request.path)}, which is read")
+
+
+def _failed(error: SertagError, code: Exit) -> int:
+    sys.stderr.write(f"error: {display_text(str(error))}\n")
+    return code

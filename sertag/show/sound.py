@@ -1,0 +1,135 @@
+"""A recording in a few hundred columns: envelope, levels, speech and spectrum, in one pass at constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sertag.audio.decode import open_audio
+from sertag.features.chunks import cut_sections, section_frames
+from sertag.features.mfcc import activity_spec, stream_frames
+from sertag.features.vad import detect
+from sertag.records import FloatArray, Options, Section
+from sertag.spec import FeatureSpec, ModelSpec
+
+QUIETEST_DBFS = -100.0
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What is heard in each column of a timeline; columns are of equal length.
+
+    Attributes:
+        duration_s: of all columns together.
+        lowest, highest: float32 (channels, columns), samples.
+        level_dbfs: float64 (channels, columns).
+        speech: float64 (channels, columns), share of the column in which somebody speaks, as the gate hears it.
+        mel_db: float64 (channels, columns, bands), mean of the frames.
+        band_hz: lowest and highest frequency of the bands.
+    """
+
+    duration_s: float
+    lowest: FloatArray
+    highest: FloatArray
+    level_dbfs: npt.NDArray[np.float64]
+    speech: npt.NDArray[np.float64]
+    mel_db: npt.NDArray[np.float64]
+    band_hz: tuple[float, float]
+
+    @property
+    def columns(self) -> int:
+        """How many there are."""
+        return int(self.lowest.shape[1])
+
+
+def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, columns: int) -> Sound:
+    """Measure a recording.
+
+    Args:
+        path: of a file.
+        spec: of the model, by whose frames speech is found.
+        options: `channels` says whether all are mixed, `raw` how a file without a header is written.
+        duration_s: of the recording, known from its rows; what lies behind counts to the last column.
+        columns: how many.
+
+    Raises:
+        DecodeError: it cannot be read.
+    """
+    frame_spec = activity_spec(spec.features)
+    mixed = options.channels == "mix"
+    with open_audio(path, raw=options.raw) as audio:
+        count = 1 if mixed else audio.channels
+        found = _Columns(count, columns, duration_s, frame_spec)
+        blocks = (
+            block.mean(axis=0, keepdims=True) if mixed else block
+            for block in audio.blocks(rate_hz=spec.features.rate_hz)
+        )
+        sections = cut_sections(
+            stream_frames(found.seen(blocks), spec=frame_spec, keep_samples=False),
+            own_frames=section_frames(channels=count, frame_rate_hz=frame_spec.frame_rate_hz),
+            ahead_frames=round(spec.window_s * frame_spec.frame_rate_hz) + 1,
+            hop_length=frame_spec.hop_length,
+        )
+        for section in sections:
+            found.add(section)
+    return found.sound()
+
+
+class _Columns:
+    """Sums and extremes of each column, while a recording comes."""
+
+    def __init__(self, channels: int, columns: int, duration_s: float, spec: FeatureSpec) -> None:
+        self._spec, self._duration_s = spec, duration_s
+        self._samples = 0
+        self._lowest, self._highest = (np.zeros((channels, columns), dtype=np.float32) for _ in range(2))
+        self._frames = np.zeros(columns)
+        self._power, self._speech = (np.zeros((channels, columns)) for _ in range(2))
+        self._mel = np.zeros((channels, columns, spec.n_mels))
+
+    def seen(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """The same blocks, once their extremes are noted."""
+        for block in blocks:
+            place = self._column(self._samples + np.arange(block.shape[1]), self._spec.rate_hz)
+            starts = np.flatnonzero(np.diff(place, prepend=-1))
+            chosen = place[starts]
+            for channel, samples in enumerate(block):
+                low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+                self._lowest[channel, chosen] = np.minimum(self._lowest[channel, chosen], low)
+                self._highest[channel, chosen] = np.maximum(self._highest[channel, chosen], high)
+            self._samples += block.shape[1]
+            yield block
+
+    def add(self, section: Section) -> None:
+        """Note the frames of a section."""
+        core = section.own_frames
+        place = self._column(section.first_frame + np.arange(core), self._spec.frame_rate_hz)
+        np.add.at(self._frames, place, 1)
+        for channel, frames in enumerate(section.frames.columns):
+            active = detect(frames, spec=self._spec)[:core]
+            np.add.at(self._speech[channel], place, active)
+            np.add.at(self._power[channel], place, section.frames.power[channel, :core])
+            np.add.at(self._mel[channel], place, frames[:core, : self._spec.n_mels])
+
+    def sound(self) -> Sound:
+        """Everything, once all has come; a column between two frames is like the one before it."""
+        held = np.maximum.accumulate(np.where(self._frames > 0, np.arange(len(self._frames)), 0))
+        count = np.maximum(1, self._frames)
+        power = (self._power / count)[:, held]
+        return Sound(
+            duration_s=self._duration_s,
+            lowest=self._lowest,
+            highest=self._highest,
+            level_dbfs=10 * np.log10(np.maximum(power, 10 ** (QUIETEST_DBFS / 10))),
+            speech=(self._speech / count)[:, held],
+            mel_db=(self._mel / count[:, None])[:, held],
+            band_hz=(self._spec.fmin_hz, self._spec.fmax_hz),
+        )
+
+    def _column(self, index: Ints, rate_hz: float) -> Ints:
+        columns = len(self._frames)
+        return np.minimum(columns - 1, (index * (columns / (self._duration_s * rate_hz))).astype(np.int64))
