@@ -23,11 +23,11 @@ from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.clip_windows import CONDITIONS
+from export.features.material import UNACTED_SHARE, UNKNOWN
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import PROTOCOL_VERSION, Experiment
-from export.training.fit_windows import UNACTED_SHARE, UNKNOWN
 from export.training.loop import Answers
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
 from export.corpora.ordinary import UNACTED
-from export.evaluation.calibration import fit_priors, scale
-from export.evaluation.call_calibration import calibrate, mixture_weights, shifted
+from export.evaluation.calibration import scale
+from export.evaluation.call_calibration import calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
 from export.evaluation.metrics import area_under_curve, calibration_error, uar
 from sertag.records import BoolArray, ChannelResult, Status
@@ -35,7 +35,7 @@ class Fold:
     """Windows of a fold with what was fitted on the others.
 
     Attributes:
-        equal: windows with offsets that make all labels as likely as each other.
+        equal: windows as the network scores them, to which all labels are equally likely.
         pool: windows with the offsets of the model that ships.
         spec: its other values.
     """
@@ -58,14 +58,9 @@ def folds_calibrated(pool: WindowPool, folds: Ints, *, spec: ModelSpec, answers_
     found, fold = [], folds[pool.clip]
     for own in np.unique(fold):
         fitted = calibrate(part(pool, fold != own), spec=spec, answers_right=answers_right, seed=seed)
-        equal = equalised(part(pool, fold == own), part(pool, (fold != own) & ~pool.ordinary))
-        found.append(Fold(equal, shifted(part(pool, fold == own), fitted.offsets), fitted.applied(spec)))
+        plain = part(pool, fold == own)
+        found.append(Fold(plain, shifted(plain, fitted.offsets), fitted.applied(spec)))
     return found
-
-
-def equalised(pool: WindowPool, others: WindowPool) -> WindowPool:
-    """Windows with the offsets that make all labels as likely as each other in others."""
-    return shifted(pool, fit_priors(others.log_probs, others.truth, weights=mixture_weights(others)))
 
 
 def part(pool: WindowPool, kept: BoolArray) -> WindowPool:
@@ -102,7 +97,7 @@ def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Se
     """
     fold, found = folds[pool.clip], {}
     for number in np.unique(fold[fold >= 0]):
-        own = equalised(part(pool, fold == number), part(pool, (fold >= 0) & (fold != number)))
+        own = part(pool, fold == number)
         truth, _, probs = by_clip(own)
         found[corpora[own.clip[0]]] = {
             "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from export.cli import console
-from export.cli.console import map_option, pairs, parse_label_map
-from export.corpora.labels import canonical
+from export.cli.console import map_option, parse_label_map
+from export.corpora.labels import SENTIMENTS, canonical
 from export.corpora.loading import find_corpora
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -77,13 +77,22 @@ def wrap(
 
     with console.errors(), console.progress() as report:
         described = _classifier(given, name=out.stem)
-        own = {canonical(label): value for label, value in pairs(sentiment, option="--sentiment", form="LABEL=…")}
-        write_model(graph, dataclasses.replace(described, sentiment=own), out=out)
+        write_model(graph, dataclasses.replace(described, sentiment=_sentiments(sentiment)), out=out)
         if places:
             corpora = find_corpora(places)
             spec = calibrate_model(str(out), corpora, report=report, label_map=parse_label_map(label_map))
             console.say(f"temperature {spec.temperature:.2f}, least confidence {spec.min_confidence:.2f}")
     click.echo(str(out))
+
+
+def _sentiments(words: tuple[str, ...]) -> dict[str, str]:
+    """The values of `--sentiment` as label -> sentiment."""
+    parts = {word: word.partition("=") for word in words}
+    for word, (label, _, value) in parts.items():
+        if not label or value not in SENTIMENTS:
+            message = f"{word!r} is not LABEL=positive, LABEL=neutral or LABEL=negative"
+            raise click.BadParameter(message, param_hint="--sentiment")
+    return {canonical(label): value for label, _, value in parts.values()}
 
 
 def _classifier(given: dict[str, Any], *, name: str) -> Any:

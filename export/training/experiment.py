@@ -20,10 +20,10 @@ from export.arrays import Ints, Probs
 from export.corpora.clips import Clip, data_hash
 from export.evaluation.calibration import choose_threshold, fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Job, Windows, prepare_clips
+from export.features.material import UNKNOWN, SoftTargets
 from export.progress import Report
 from export.recipes.base import Recipe
 from export.training import fit_clip, fit_windows
-from export.training.fit_windows import UNKNOWN, SoftTargets
 from export.training.loop import Answers, Fitted, predict, run_epochs
 from export.training.splits import Split
 from sertag.model.calibration import log_probs
@@ -32,7 +32,7 @@ from sertag.records import BoolArray
 if TYPE_CHECKING:
     import keras
 
-PROTOCOL_VERSION = 2  # raised with every change of training or scoring that changes the figures of any recipe
+PROTOCOL_VERSION = 3  # raised with every change of training or scoring that changes the figures of any recipe
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
 ANSWERS_RIGHT = 0.6  # share of the answers to validation clips that the least confidence is to make right
 
@@ -138,12 +138,13 @@ class Experiment:
 
         Returns:
             The network with the weights of the epoch that was best on the validation clips, most of them right, of
-            equal ones the least loss; else of the last one.
+            equal ones the least loss; else of the last one. To one that is shown windows of calls all labels are
+            equally likely.
 
         Raises:
             ExportError: nothing to learn from, or a disk that is full.
         """
-        recipe, most = self.recipe, epochs or self.recipe.epochs
+        recipe, most, offsets = self.recipe, epochs or self.recipe.epochs, None
         if recipe.features.framing == "clip":
             patience = recipe.patience
             model, run_epoch = fit_clip.begin(
@@ -151,10 +152,10 @@ class Experiment:
             )
         else:
             patience, soft = most, self._soft_targets(train, seed=seed, epochs=epochs, name=name)
-            model, run_epoch = fit_windows.begin(
+            model, run_epoch, offsets = fit_windows.begin(
                 self.clips, self.versions, train, truth=self.truth, recipe=recipe, seed=seed, epochs=most, soft=soft
             )
-        return run_epochs(
+        fitted = run_epochs(
             model,
             run_epoch,
             epochs=most,
@@ -162,6 +163,9 @@ class Experiment:
             checkpoint=self._cache / f"training-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
             report=lambda epoch: self._report(f"{name}: {epoch}", epoch.epoch / most),
         )
+        if offsets is None:
+            return fitted
+        return dataclasses.replace(fitted, model=fit_windows.with_offsets(fitted.model, offsets))
 
     def key(self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None) -> str:
         """What tells a training from others; arguments as of `fit`.

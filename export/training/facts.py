@@ -16,8 +16,8 @@ from export.arrays import Ints
 from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.evaluation.call_calibration import ORDINARY_SHARE
+from export.features.material import UNACTED_SHARE
 from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
-from export.training.fit_windows import UNACTED_SHARE
 from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec

@@ -13,8 +13,8 @@ from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from export.evaluation.calls import WindowPool
 from export.features.clip_windows import CONDITIONS
+from export.features.material import UNKNOWN
 from export.training.experiment import Experiment
-from export.training.fit_windows import UNKNOWN
 from export.training.loop import Answers
 from export.training.settings import Settings
 from export.training.splits import assign_folds

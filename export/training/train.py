@@ -25,11 +25,12 @@ from export.errors import ExportError
 from export.evaluation.call_calibration import calibrate
 from export.evaluation.report import Scored, write_artefacts
 from export.features.clip_windows import CLEAN, CONDITIONS
+from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import Experiment, Scores, clip_scores
 from export.training.facts import describe_calls, describe_trial
-from export.training.fit_windows import UNKNOWN
+from export.training.fit_windows import with_offsets
 from export.training.loop import Answers, Fitted
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import CROSS_VALIDATED, Settings
@@ -170,16 +171,6 @@ def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings
         conditions=_as_shipped(experiment, scored, calibration.offsets, spec.temperature),
         facts={"offsets": [round(float(value), 3) for value in calibration.offsets]},
     )
-
-
-def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
-    """The same network with other priors of its labels."""
-    import keras
-
-    found = model.output
-    logits = keras.ops.log(keras.ops.maximum(found["probabilities"], 1e-9)) + offsets.astype(np.float32)
-    outputs = {"probabilities": keras.ops.softmax(logits), "speech": found["speech"]}
-    return keras.Model(model.input, outputs, name=model.name)
 
 
 def as_scored(scores: Scores, truth: Ints, temperature: float = 1.0) -> Scored:

@@ -47,7 +47,7 @@ def test_a_graph_of_frames_takes_a_description_of_its_features(tmp_path: Path) -
     [
         ([], 2, "give --labels or --from-hf"),
         (["--labels", "anger,joy,zeal"], 1, "zeal: is it positive, neutral or negative"),
-        (["--labels", ",".join(LABELS), "--sentiment", "zeal"], 2, "'zeal' is not LABEL=…"),
+        (["--labels", ",".join(LABELS), "--sentiment", "zeal"], 2, "'zeal' is not LABEL=positive"),
         (["--labels", ",".join(LABELS), "--features", "bad.json"], 1, "features"),
     ],
 )

@@ -22,10 +22,10 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.evaluation.calibration import fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Windows
+from export.features.material import UNKNOWN
 from export.recipes.base import Recipe, Task
 from export.training import fit_windows
 from export.training.experiment import Experiment, Scores, _calibrated, clip_scores
-from export.training.fit_windows import UNKNOWN
 from export.training.loop import predict
 from export.training.splits import Split, splits
 from sertag.spec import FeatureSpec

@@ -20,6 +20,7 @@ import pytest
 
 from export.corpora.clips import Clip
 from export.features.clip_windows import Job, prepare_clips
+from export.features.material import find_material
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training import fit_windows
@@ -71,8 +72,15 @@ def of_a_batch(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
             return [0.0]
 
     members = np.arange(len(clips))
-    material = fit_windows._material(
-        clips, experiment.versions, members, truth=experiment.truth, recipe=recipe, soft={}
+    material = find_material(
+        clips,
+        experiment.versions,
+        members,
+        truth=experiment.truth,
+        labels=LABELS,
+        label_smoothing=recipe.label_smoothing,
+        exchanged_columns=recipe.exchanged_columns,
+        soft={},
     )
     fit_windows._run_epoch(Network(), material, recipe=recipe, rng=np.random.default_rng(1), number=1)  # type: ignore[arg-type]
     return {name: digest(value) for name, value in taken[0].items()}

@@ -29,10 +29,10 @@ from export.corpora.loading import find_corpora
 from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
 from export.features.encoder import Encoder, cut_out
+from export.features.material import UNKNOWN
 from export.recipes import phone_deep
 from export.training import fit_windows
 from export.training.experiment import Experiment
-from export.training.fit_windows import UNKNOWN
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
 from export.training.train import train as train_recipe
