@@ -23,12 +23,13 @@ from export.corpora.ordinary import NAME as ORDINARY
 from export.errors import ExportError
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.clip_windows import CONDITIONS
+from export.features.material import UNACTED_SHARE, UNKNOWN
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, restrict_labels
 from export.training.cross_validate import pool_of
 from export.training.experiment import PROTOCOL_VERSION, Experiment
-from export.training.fit_windows import UNACTED_SHARE, UNKNOWN, Answers
+from export.training.fit_windows import Answers
 from export.training.settings import Settings
 from export.training.trainer import Trainer, folds_of, out_of_fold
 from sertag.output import Output

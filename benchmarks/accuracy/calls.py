@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
 from export.corpora.ordinary import UNACTED
-from export.evaluation.calibration import fit_priors, scale
-from export.evaluation.call_calibration import CallCalibration, calibrate, mixture_weights, shifted
+from export.evaluation.calibration import scale
+from export.evaluation.call_calibration import CallCalibration, calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
 from export.evaluation.metrics import area_under_curve, calibration_error
 from sertag.records import BoolArray, ChannelResult, Status
@@ -35,7 +35,7 @@ class Fold:
     """Windows of a fold with what was fitted on the others.
 
     Attributes:
-        equal: windows with offsets that make all labels as likely as each other.
+        equal: windows as the network scores them, to which all labels are equally likely.
         pool: windows with the offsets of the model that ships.
         spec: its other values.
     """
@@ -58,10 +58,8 @@ def folds_calibrated(pool: WindowPool, fold: Ints, *, spec: ModelSpec, answers_r
     found = []
     for own in np.unique(fold):
         fitted: CallCalibration = calibrate(part(pool, fold != own), spec=spec, answers_right=answers_right, seed=seed)
-        acted = part(pool, (fold != own) & ~pool.ordinary)
-        equal = fit_priors(acted.log_probs, acted.truth, weights=mixture_weights(acted))
         plain = part(pool, fold == own)
-        found.append(Fold(shifted(plain, equal), shifted(plain, fitted.offsets), fitted.applied(spec)))
+        found.append(Fold(plain, shifted(plain, fitted.offsets), fitted.applied(spec)))
     return found
 
 

@@ -1,7 +1,7 @@
 """What it costs to train on recordings alone whose licences allow commercial use.
 
 Asked of corpora that are in no such training: each is scored by networks that were trained on all other corpora, and by
-one that was trained on the open recordings. Labels are as likely as each other; offsets come from the other corpora.
+one that was trained on the open recordings. Labels are as likely as each other, as networks take them to be.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from export.arrays import Ints
 from export.corpora.clips import allows_trade
 from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
-from export.evaluation.calibration import fit_priors
-from export.evaluation.call_calibration import mixture_weights, shifted
 from export.evaluation.metrics import area_under_curve
 from export.features.clip_windows import CONDITIONS
+from export.features.material import UNKNOWN
 from export.training.cross_validate import pool_of
-from export.training.fit_windows import UNKNOWN, Answers
+from export.training.fit_windows import Answers
 from export.training.trainer import Trainer, folds_of, out_of_fold
 from sertag.output import Output
 
@@ -84,11 +83,8 @@ def _figures(trainer: Trainer, answers: Answers, condition: str, *, folds: Ints,
     angry = experiment.spec.labels.index("angry")
     found: dict[str, Any] = {}
     for fold in np.unique(folds[tested]):
-        own, others = tested[clip] & (folds[clip] == fold), tested[clip] & (folds[clip] != fold)
-        rest = part(pool, others)
-        offsets = fit_priors(rest.log_probs, rest.truth, weights=mixture_weights(rest))
-        ready = shifted(part(pool, own), offsets)
-        truth, _, probs = by_clip(ready, clip[own], np.ones(int(own.sum()), dtype=np.bool_))
+        own = tested[clip] & (folds[clip] == fold)
+        truth, _, probs = by_clip(part(pool, own), clip[own], np.ones(int(own.sum()), dtype=np.bool_))
         corpus = experiment.clips[int(clip[own][0])].corpus
         found[corpus] = {
             "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),

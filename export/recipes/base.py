@@ -58,6 +58,8 @@ class Recipe:
         batch: clips, or windows.
         learning_rate: of Adam; of AdamW at its peak for `channel` recipes, where it falls to 0 as a cosine.
         weight_decay, label_smoothing, mixup: of `channel` recipes; mixup is alpha of Zhang et al. 2018.
+        exchanged_columns: how many columns, the first ones, are moved to where other speakers' neutral speech lies, see
+            `export.features.neutral_speech`; of `channel` recipes.
         min_speech_s: a window of a `channel` recipe is scored if it holds at least this much speech.
         encoder: whether windows go through a frozen encoder before the network sees them.
         teacher: name of the recipe from whose answers this one learns too, empty for none.
@@ -84,6 +86,7 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    exchanged_columns: int = 0
     min_speech_s: float = MIN_SPEECH_S
     encoder: bool = False
     teacher: str = ""

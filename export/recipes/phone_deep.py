@@ -73,6 +73,7 @@ RECIPE = Recipe(
     weight_decay=1e-4,
     label_smoothing=0.15,
     mixup=0.3,
+    exchanged_columns=COLUMNS,
     augmentations=("noisy_line",),
     encoder=True,
     min_speech_s=0.5,

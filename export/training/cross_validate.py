@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,20 +23,18 @@ from export.evaluation.call_calibration import calibrate
 from export.evaluation.calls import WindowPool
 from export.evaluation.report import Outcome, write_artefacts
 from export.features.clip_windows import CONDITIONS
+from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import Experiment, clip_scores
 from export.training.facts import as_scored, describe_calls
-from export.training.fit_windows import UNKNOWN, Answers
+from export.training.fit_windows import Answers, with_offsets
 from export.training.loop import Epoch
 from export.training.settings import Settings
 from export.training.splits import refuse_unknown_speakers
 from export.training.trainer import Trainer, folds_of, out_of_fold
 from sertag.records import FloatArray
 from sertag.softmax import softmax
-
-if TYPE_CHECKING:
-    import keras
 
 
 def train_for_calls(
@@ -130,16 +127,6 @@ def pool_of(
             )
         )
     return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
-    """The same network with other priors of its labels."""
-    import keras
-
-    found = model.output
-    logits = keras.ops.log(keras.ops.maximum(found["probabilities"], 1e-9)) + offsets.astype(np.float32)
-    outputs = {"probabilities": keras.ops.softmax(logits), "speech": found["speech"]}
-    return keras.Model(model.input, outputs, name=model.name)
 
 
 def _place(clip: Clip) -> str:

@@ -18,9 +18,9 @@ from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.evaluation.calibration import scale
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.evaluation.report import Scored
+from export.features.material import UNACTED_SHARE
 from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
 from export.training.fit_clip import Scores
-from export.training.fit_windows import UNACTED_SHARE
 from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec

@@ -19,10 +19,11 @@ from export.corpora.clips import Clip, data_hash
 from export.corpora.ordinary import UNACTED
 from export.errors import ExportError
 from export.features.clip_windows import CONDITIONS
+from export.features.material import SoftTargets
 from export.progress import Report
 from export.recipes.base import Recipe
 from export.training.experiment import PROTOCOL_VERSION, Experiment, clip_scores
-from export.training.fit_windows import Answers, SoftTargets
+from export.training.fit_windows import Answers
 from export.training.loop import Epoch
 from export.training.settings import Settings, run_hash
 from export.training.splits import Split, assign_folds

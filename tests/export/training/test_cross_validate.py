@@ -30,10 +30,10 @@ from export.corpora.loading import find_corpora
 from export.corpora.ordinary import NO_SPEECH
 from export.errors import ExportError
 from export.features.encoder import Encoder, cut_out
+from export.features.material import UNKNOWN
 from export.recipes import phone_deep
 from export.training.cross_validate import pool_of, train_for_calls
 from export.training.experiment import Experiment
-from export.training.fit_windows import UNKNOWN
 from export.training.settings import Settings
 from export.training.trainer import Trainer, folds_of, out_of_fold
 from sertag.model import load

@@ -22,10 +22,11 @@ from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.evaluation.calibration import fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Windows
+from export.features.material import UNKNOWN
 from export.recipes.base import Recipe, Task
 from export.training.experiment import Experiment, Trial, _trial, clip_scores
 from export.training.fit_clip import Scores
-from export.training.fit_windows import UNKNOWN, Answers
+from export.training.fit_windows import Answers
 from export.training.loop import Epoch, Fitted
 from export.training.splits import Split, splits
 from sertag.spec import FeatureSpec

@@ -20,6 +20,7 @@ import pytest
 
 from export.corpora.clips import Clip
 from export.features.clip_windows import Job, prepare_clips
+from export.features.material import find_material
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training import fit_windows
@@ -70,8 +71,14 @@ def of_a_batch(clips: tuple[Clip, ...], cache: Path) -> dict[str, Any]:
             taken.append({"features": features, **targets, **weights})
             return [0.0]
 
-    material = fit_windows._material(
-        experiment.data, np.arange(len(clips)), truth=experiment.truth, recipe=recipe, soft={}
+    material = find_material(
+        experiment.data,
+        np.arange(len(clips)),
+        truth=experiment.truth,
+        labels=LABELS,
+        label_smoothing=recipe.label_smoothing,
+        exchanged_columns=recipe.exchanged_columns,
+        soft={},
     )
     fit_windows._run_epoch(Network(), material, recipe=recipe, rng=np.random.default_rng(1), number=1)  # type: ignore[arg-type]
     return {name: digest(value) for name, value in taken[0].items()}
