@@ -56,13 +56,13 @@ def find_neutral_speech(clips: Sequence[Clip], windows: Windows, *, neutral: Boo
         clips: n of them.
         windows: theirs.
         neutral: bool (n,), the clips to take.
-        columns: d, how many of the first columns.
+        columns: d, how many of the first columns; all if there are fewer.
     """
     people = np.array([clip.person for clip in clips])
     clip_of = windows.clip_of
     rows = np.flatnonzero(neutral[clip_of])
     names, speaker = np.unique(people[clip_of[rows]], return_inverse=True)
-    means = np.zeros((len(names), columns), dtype=np.float32)
+    means = np.zeros((len(names), min(columns, windows.features.shape[2])), dtype=np.float32)
     for number in range(len(names)):
         means[number] = windows.features[rows[speaker == number], :, :columns].mean(axis=(0, 1), dtype=np.float64)
     place = {name: number for number, name in enumerate(names)}
