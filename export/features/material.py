@@ -106,28 +106,39 @@ def find_material(
         raise ExportError(
             "no clip with speech to learn from; give more data, or longer and louder clips", code="no_data"
         )
-    hard = np.zeros((len(truth), len(labels)))
-    hard[truth != UNKNOWN] = np.eye(len(labels))[truth[truth != UNKNOWN]]
     speech = (truth != UNKNOWN).astype(np.float64)
+    neutral = labels.index(NEUTRAL) if NEUTRAL in labels else len(labels)
     shares = np.array([1 / known.sum(), 1 / max(1, (~known).sum())])
-    neutral = np.zeros(len(truth), dtype=np.bool_)
-    exchanged = data.versions if exchanged_columns and NEUTRAL in labels else {}
-    if exchanged:
-        neutral[members] = truth[members] == labels.index(NEUTRAL)
     return Material(
         data=data,
         names=names,
         members=members,
-        targets=hard * (1 - label_smoothing) + label_smoothing / len(labels),
+        targets=_smoothed(truth, labels=len(labels), smoothing=label_smoothing),
         weights=clip_weights(data.clips, truth, members),
         is_speech=speech,
         speech_weights=np.where(speech > 0, shares[0], shares[1]) * len(members) / 2,
         soft=soft,
-        neutral={
-            name: find_neutral_speech(data.clips, windows, neutral=neutral, columns=exchanged_columns)
-            for name, windows in exchanged.items()
-        },
+        neutral=_neutral_speech(data, members[truth[members] == neutral], columns=exchanged_columns),
     )
+
+
+def _smoothed(truth: Ints, *, labels: int, smoothing: float) -> Probs:
+    """Targets of clips, float64 (n, k)."""
+    hard = np.zeros((len(truth), labels))
+    hard[truth != UNKNOWN] = np.eye(labels)[truth[truth != UNKNOWN]]
+    return np.asarray(hard * (1 - smoothing) + smoothing / labels)
+
+
+def _neutral_speech(data: ClipData, clips: Ints, *, columns: int) -> Mapping[str, NeutralSpeech]:
+    """Neutral speech of these clips in every version; nothing where no columns are exchanged or nobody is neutral."""
+    if not columns or not len(clips):
+        return {}
+    chosen = np.zeros(len(data.clips), dtype=np.bool_)
+    chosen[clips] = True
+    return {
+        name: find_neutral_speech(data.clips, windows, neutral=chosen, columns=columns)
+        for name, windows in data.versions.items()
+    }
 
 
 def label_shares(material: Material) -> Probs:
