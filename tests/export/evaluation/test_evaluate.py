@@ -230,10 +230,10 @@ def test_figures_are_those_of_the_tagger_whatever_the_jobs(tmp_path, tiny_model,
 
 def test_real_recordings_whose_answers_cannot_be_luck(data_dir):
     (emovo,) = find_corpora([f"emovo={data_dir / 'emovo'}"])
-    few = Corpus("emovo", "", emovo.clips[::28], MappingProxyType({}))
+    few = Corpus("emovo", "", emovo.clips[::7], MappingProxyType({}))
     model = load("phone-deep")
-    with pytest.raises(ExportError, match="was trained on 21 of these 21 clips"):
+    with pytest.raises(ExportError, match="was trained on 84 of these 84 clips"):
         measure(model, few)
     found = measure(model, few, allow_seen=True)["emovo"]
-    assert (found.figures.clips, found.undecodable, found.overlap) == (21, (), "seen in training")
-    assert found.figures.uar > 0.4  # it learnt from them and takes weak ones for ordinary; chance is 0.14
+    assert (found.figures.clips, found.undecodable, found.overlap) == (84, (), "seen in training")
+    assert found.figures.uar > 0.25  # it learnt from them and takes weak ones for ordinary; one in 200 guesses so well
