@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _SPEECH_LOSS = 0.3
 _FRAMES_OF_STATISTICS = 400  # windows from which mean and deviation of the columns are taken
 _WARM_UP = 100  # steps
+_STEPS, _SMALLEST_BATCH = 48, 16  # an epoch of few windows has so many steps all the same, with smaller batches
 _PREDICT_ROWS = 256
 
 
@@ -89,6 +90,7 @@ def fit_windows(
     keras.utils.set_random_seed(seed)
     model = recipe.build(_task(material, recipe, seed=seed))
     rows = np.mean([counts(data, name)[members].sum() for name in material.names])
+    recipe = replace(recipe, batch=int(np.clip(rows // _STEPS, min(_SMALLEST_BATCH, recipe.batch), recipe.batch)))
     steps = max(1, round(epochs * rows / recipe.batch))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=recipe.learning_rate, warmup_steps=min(_WARM_UP, max(1, steps // 10))

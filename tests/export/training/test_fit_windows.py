@@ -34,6 +34,10 @@ def clip(number: int, *, corpus: str = "a", speaker: str = "s", source: str = ""
     return Clip(Path(f"{number}.wav"), corpus, speaker, "", "", "", "", f"{number:040x}", source=source)
 
 
+class StopError(Exception):
+    """Somebody pulled the plug."""
+
+
 def crowd() -> tuple[list[Clip], np.ndarray]:
     """Four speakers of a corpus who are angry or happy, ordinary speech of two sources, and noise."""
     clips, truth = [], []
@@ -137,10 +141,6 @@ def test_what_is_said_of_windows_does_not_depend_on_how_many_there_are(monkeypat
     assert (none.probs.shape, none.speech.shape) == ((0, 3), (0,))
 
 
-class StopError(Exception):
-    """Somebody pulled the plug."""
-
-
 @pytest.mark.parametrize(("mixup", "exchange"), [(0.0, False), (0.3, False), (0.3, True)])
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, mixup, exchange):
     data, truth = separable(each=4)
@@ -198,6 +198,21 @@ def test_a_voice_that_only_the_angry_have_is_no_anger_where_speakers_are_exchang
             found = predict_windows(model, tested.astype(np.float16)).probs
     right = (found.argmax(axis=1) == np.tile([0, 1], 5)).mean()
     assert right >= 0.9 if exchange else right <= 0.7
+
+
+@pytest.mark.parametrize(("each", "batch", "shown"), [(12, 256, 16), (12, 8, 8), (400, 256, 66), (400, 32, 32)])
+def test_few_windows_are_shown_in_small_batches(each, batch, shown, monkeypatch):
+    data, truth = separable(each=each)
+    sizes: list[int] = []
+
+    def one_batch(material: object, rows: np.ndarray, *rest: object, **options: object) -> None:
+        sizes.append(len(rows))
+        raise StopError
+
+    monkeypatch.setattr(module, "window_batch", one_batch)
+    with pytest.raises(StopError):
+        train(data, truth, recipe=dataclasses.replace(RECIPE, batch=batch))
+    assert sizes == [pytest.approx(shown, abs=2)]  # how many windows a clip has is drawn
 
 
 def test_another_seed_is_another_training():
