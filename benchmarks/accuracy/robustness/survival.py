@@ -106,7 +106,9 @@ def _tagged(samples: FloatArray, rate_hz: int, *, model: Model) -> list[Probs]:
         if channel.status in FAILURES and channel.problem is not None:
             raise ExportError(channel.problem.message, code=channel.problem.code)
     return [
-        np.array([[segment.start_s, np.argmax(segment.probs)] for segment in channel.segments]).reshape(-1, 2)
+        np.array(
+            [[segment.start_s, np.argmax(segment.probs)] for segment in channel.segments if len(segment.probs)]
+        ).reshape(-1, 2)
         for channel in result.channels
     ]
 

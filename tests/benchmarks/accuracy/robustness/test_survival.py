@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from export.audio.noise import talk_at_once
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.progress import Report
-from sertag.model.session import Model, load
+from sertag.model.session import Model, Prediction, load
 from sertag.records import AudioFile, FloatArray, Options
 from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
@@ -67,6 +69,25 @@ def test_a_window_keeps_its_label_where_nothing_is_changed_and_loses_it_where_no
         "nothing": {"windows": windows, "share": 1.0},
         "silence": {"windows": windows, "share": 0.0},
     }
+
+
+def test_a_window_in_which_the_model_hears_no_speech_was_not_scored(tmp_path, model, instead, monkeypatch):
+    call = write(tmp_path / "a.wav", speech_like(9.0, seed=1, level=0.04))
+    true = Model.predict
+    windows = [0]
+
+    def deaf_at_first(own: Model, features: FloatArray, **options: Any) -> Prediction:
+        found = true(own, features, **options)
+        heard = np.arange(windows[0], windows[0] + len(features)) > 0
+        windows[0] += len(features)
+        return dataclasses.replace(found, speech=heard.astype(np.float64))
+
+    scored = tag_file(AudioFile(str(call)), model=model, options=Options(min_confidence=0.0))
+    monkeypatch.setattr(Model, "predict", deaf_at_first)
+    instead(nothing=lambda samples: samples)
+    found = survivals([call], model=model, babble=BABBLE, seed=1, report=QUIET)["nothing"]
+    assert found["windows"] == len(scored.channels[0].segments) - 1
+    assert found["share"] > 0.5
 
 
 def test_a_loud_recording_is_made_fainter_first(tmp_path, model, instead):
