@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 else:
     FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
+STDIN = "-"  # the path of a recording that comes on standard input
 SCHEMA = 2  # of the rows; raised with every change that could break a reader
 
 

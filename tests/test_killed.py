@@ -131,6 +131,34 @@ def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], call
     assert (code, f", {reused * 2} reused; " in said) == (1, True)
 
 
+def members(session: int) -> list[str]:
+    """Processes of a session that are no zombies."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True).stdout
+    return [state for state in listed.split() if not state.startswith("Z")]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_nothing_is_left_of_a_run_whose_group_is_ended(
+    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path, signum: signal.Signals, jobs: str
+) -> None:
+    """As by a container that is removed, or a service that is stopped; a recording is being waited for."""
+    os.mkfifo(tmp_path / "calls" / "never.wav")
+    process = start("calls", "calls/never.wav", "-o", "r.csv", "-j", jobs)
+    until(lambda: kept(tmp_path, "r.csv") >= 5, "5 results are kept")
+    assert len(members(process.pid)) > int(jobs)
+    os.killpg(process.pid, signum)
+    start_s = time.monotonic()
+    assert process.wait(10) == (-signum if signum == signal.SIGKILL else 143)
+    took_s = time.monotonic() - start_s
+    until(lambda: members(process.pid) == [], "every process has ended")
+    assert took_s < 5  # a third of a second where nobody else needs the processors
+    shared = Path("/dev/shm")  # noqa: S108 - where joblib may keep semaphores and arrays
+    assert [path.name for path in shared.iterdir() if f"_{process.pid}_" in path.name] == []
+    if signum == signal.SIGTERM:  # else the next run removes what is left
+        assert sorted(os.listdir(tmp_path)) == ["calls", "r.csv.journal"]
+
+
 def test_second_run_of_the_same_table_is_75_at_once(
     start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path
 ) -> None:

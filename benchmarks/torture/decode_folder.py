@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.processes import peak_bytes
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
-from sertag.parallel.memory import limit_memory
+from sertag.parallel.worker import limit_memory
 
 RATE_HZ = 8000
 

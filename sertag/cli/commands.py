@@ -32,6 +32,7 @@ from sertag.cli.tables.convert import convert
 from sertag.cli.tables.diff import diff
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
+from sertag.parallel import ONE_THREAD
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ else:
     _ParamType = click.ParamType  # generic only since click 8.5
 
 _CONTEXT = {"max_content_width": 100}
-# The numerical libraries would start a thread for each processor in each worker; sertag is parallel over files instead.
-_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @click.group(cls=DefaultGroup, context_settings=_CONTEXT, options_metavar="", subcommand_metavar="[OPTIONS] PATHS...")
@@ -244,8 +243,7 @@ for _command in (report, show, listen, worst, by, diff, agree, convert):
 
 def main() -> None:
     """Entry point of the `sertag` command."""
-    for name in _THREAD_VARIABLES:  # before numpy is loaded, which reads them once
-        os.environ.setdefault(name, "1")
+    os.environ |= ONE_THREAD | os.environ  # before numpy is loaded, which reads it once
     try:
         signals.install()
         cli.main(prog_name="sertag")

@@ -1,11 +1,16 @@
-"""One worker process: how it is started, what it is told, what it answers, how it ends.
+"""One worker process: how it is started, what it receives, what it answers, how it ends.
 
-Used by `parallel`, which has as many of them as there are jobs. Whatever a recording does to the libraries that read it
-happens in here: a decoder that crashes or never returns costs the process that called it, and that is this one.
+Used by `supervisor`. Whatever a recording does to the libraries that read it happens in here: a decoder that crashes or
+never returns costs the process that called it, and that is this one.
 
-The two ends talk through a socket. The parent sends one `Setup`, then lists of files; the worker answers with one
+The two ends are connected by a socket. The parent sends one `Setup`, then lists of files; the worker answers with one
 `None` when it is ready, or with an exception where it cannot be, then with one result a file. A worker does not
-outlive its parent: however that ends, the kernel closes its end of the socket, which a thread of the worker waits for.
+outlive its parent: however that ends, the kernel closes its end of the socket, for which a thread of the worker waits.
+
+A worker's memory is managed in two ways of its own. Freed blocks stay with it, because every block of a recording needs
+the same memory again, and glibc by default returns large arrays to the system and takes them back page by page, which
+costs a tenth of a run. And there is a limit, because no recording needs more than some hundred megabytes, however long,
+so that whatever asks for gigabytes is damaged or hostile.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import ctypes
 import faulthandler
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +37,7 @@ from typing import IO, Any
 
 from sertag import signals
 from sertag.errors import ModelError, SertagError
+from sertag.parallel import ONE_THREAD
 from sertag.records import AudioFile, FileResult, Options
 from sertag.text import display_text
 
@@ -38,11 +45,17 @@ Answer = FileResult | Exception | None
 
 # Not `-m`, which would look for modules in the current folder first, and that may hold anybody's recordings.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from sertag.parallel.worker import main; main(int(sys.argv[1]))"
-# The numerical libraries would start a thread for each processor in each worker.
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_ENVIRONMENT = {
+    **ONE_THREAD,
+    # Of glibc, see mallopt(3): how much stays at the end of the heap, and the largest arrays that come from the heap.
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
 _STDERR = 2
 _PR_SET_PDEATHSIG = 1  # prctl(2); it is the thread that counts, so one that ends early costs a start of workers
-_LAST_WORDS_BYTES = 4096
+_TAIL_BYTES = 4096
+_MOST_BYTES = 4 << 30  # for recordings; the largest there can be, 64 channels, takes a tenth of it
+_MODEL_TIMES = 4  # its file's bytes, its graph, its weights as the runtime lays them out, and what it computes
 _DYING_S = 2.0  # a process that hangs inside the kernel takes longer, and is not waited for
 
 
@@ -65,20 +78,20 @@ class Worker:
     def __init__(self) -> None:
         """Start the process."""
         self.connection, theirs = Pipe()
-        self._said = _notebook()
+        self._stderr_file = _open_stderr_file()
         command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
         with theirs, signals.blocked():  # a Ctrl-C in the terminal is for the parent alone
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 command,
-                env=os.environ | dict.fromkeys(_THREADS, "1"),
+                env=os.environ | _ENVIRONMENT,
                 pass_fds=(theirs.fileno(),),
                 stdin=None if sys.stdin is not None else subprocess.DEVNULL,  # which may be a recording
                 stdout=subprocess.DEVNULL,
-                stderr=self._said,
+                stderr=self._stderr_file,
             )
 
-    def send(self, message: Setup | Sequence[AudioFile]) -> None:
-        """Tell it something; if it has ended, `receive` will say so."""
+    def submit(self, message: Setup | Sequence[AudioFile]) -> None:
+        """Send it something; if it has ended, `receive` will raise."""
         with suppress(OSError):
             self.connection.send(message)
 
@@ -90,21 +103,25 @@ class Worker:
         """
         try:
             answer: Answer = self.connection.recv()
-        except (OSError, pickle.UnpicklingError) as error:  # it broke off in the middle of a word
+        except (OSError, pickle.UnpicklingError) as error:  # it ended in the middle of an answer
             raise EOFError from error
         return answer
 
-    def end(self) -> tuple[str, str]:
-        """End it if it has not ended, and say how it ended and what it last said, for a message and for a log."""
+    def kill(self) -> None:
+        """End it; may be called while another thread waits for an answer."""
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_DYING_S)
+
+    def end(self) -> tuple[str, str]:
+        """End it if it has not ended; how it ended, for a message, and the end of its stderr, for a log."""
+        self.kill()
         self.connection.close()
-        size_bytes = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size_bytes - _LAST_WORDS_BYTES))
-        last_words = self._said.read().decode("utf-8", "replace")
-        self._said.close()
-        return _reason(self._process.returncode), "\n".join(display_text(line) for line in last_words.splitlines())
+        size_bytes = self._stderr_file.seek(0, os.SEEK_END)
+        self._stderr_file.seek(max(0, size_bytes - _TAIL_BYTES))
+        stderr_tail = self._stderr_file.read().decode("utf-8", "replace")
+        self._stderr_file.close()
+        return _reason(self._process.returncode), "\n".join(display_text(line) for line in stderr_tail.splitlines())
 
 
 def main(descriptor: int) -> None:
@@ -117,7 +134,7 @@ def main(descriptor: int) -> None:
     _die_with_parent()
     connection: Connection[Any, Any] = Connection(descriptor)
     inbox: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=_listen, args=(connection, inbox), name="sertag-parent", daemon=True).start()
+    threading.Thread(target=_receive_from_parent, args=(connection, inbox), name="sertag-parent", daemon=True).start()
     try:
         tag = _prepared(inbox.get)
     except SertagError as error:
@@ -129,20 +146,20 @@ def main(descriptor: int) -> None:
     connection.send(None)
     while True:  # an exception in here is the end of this process, which costs one file and not the run
         for file in inbox.get():
-            _forget_last_words()
+            _clear_stderr()
             connection.send(tag(file))
 
 
-def _notebook() -> IO[bytes]:
-    """Where decoders may complain, which a terminal must not see, and where a crash leaves its traceback."""
+def _open_stderr_file() -> IO[bytes]:
+    """A file for what decoders print, which must not reach a terminal, and for the traceback of a crash."""
     try:
         return tempfile.TemporaryFile()
-    except OSError:  # no space for temporary files; there is none for complaints then
+    except OSError:  # no space for temporary files
         return open(os.devnull, "r+b")
 
 
-def _listen(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
-    """Pass on what the parent says, and end with it, whatever the other thread is at."""
+def _receive_from_parent(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
+    """Queue what the parent sends, and end with it, whatever the other thread is doing."""
     try:
         while True:
             inbox.put(connection.recv())
@@ -156,14 +173,12 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _prepared(hear: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:
-    """Load everything; the line for one file."""
+def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:
+    """Load everything; a function that tags one file."""
     from sertag.model.session import load
-    from sertag.parallel.memory import keep_freed_memory, limit_memory
     from sertag.tagging.pipeline import tag_file
 
-    keep_freed_memory()
-    setup = hear()
+    setup = receive_setup()
     limit_memory(model_bytes=_size_bytes(setup.model_path))
     model = load(setup.model_path)
     if model.sha256 != setup.model_sha256:
@@ -173,13 +188,25 @@ def _prepared(hear: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:
     return partial(tag_file, model=model, options=setup.options)
 
 
+def limit_memory(*, model_bytes: int) -> None:
+    """Have the kernel refuse more memory than recordings and a model can need.
+
+    Args:
+        model_bytes: size of the model file.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _MOST_BYTES + _MODEL_TIMES * model_bytes
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+
+
 def _size_bytes(path: str) -> int:
     return os.path.getsize(path) if os.path.exists(path) else 0  # then `load` says what is wrong
 
 
-def _forget_last_words() -> None:
-    """What was said about one file must neither be taken for another's nor fill the disk."""
-    with suppress(OSError):  # it is no file
+def _clear_stderr() -> None:
+    """What was printed about one file must neither be taken for another's nor fill the disk."""
+    with suppress(OSError):  # it is no regular file
         os.ftruncate(_STDERR, 0)
         os.lseek(_STDERR, 0, os.SEEK_SET)
 

@@ -90,7 +90,7 @@ class _Run:
         logger: for messages.
         model: its file; workers load it.
         journal: None where the table is no file that stays.
-        ahead: workers that are loading already.
+        prestarted: workers that are loading already.
         tally: of what has come out.
     """
 
@@ -99,7 +99,7 @@ class _Run:
     logger: Logger
     model: ModelFile
     journal: Journal | None
-    ahead: list[Worker]
+    prestarted: list[Worker]
     tally: Tally
 
     @property
@@ -131,13 +131,13 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if not first:
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
-        ahead: list[Worker] = []
-        held.callback(engine.end, ahead)
+        prestarted: list[Worker] = []
+        held.callback(engine.end, prestarted)
         if journal is None or journal.is_empty:  # else nobody knows yet how many files are new
-            engine.start(first, jobs=request.jobs, ahead=ahead)
+            engine.prestart(first, jobs=request.jobs, prestarted=prestarted)
         if journal is not None:
             held.enter_context(journal)
-        run = _Run(request, formats, logger, model, journal, ahead, Tally(failures=_failures(request)))
+        run = _Run(request, formats, logger, model, journal, prestarted, Tally(failures=_failures(request)))
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -221,7 +221,7 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
             jobs=request.jobs,
             timeout_s=request.timeout,
             done=done,
-            ahead=run.ahead,
+            prestarted=run.prestarted,
         )
 
     results = resume.results(files, journal=run.journal, tag=tag)

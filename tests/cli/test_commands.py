@@ -756,7 +756,7 @@ def faked(monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path) -> 
 
     def run(results: Callable[..., Any], *arguments: str) -> Result:
         monkeypatch.setattr("sertag.parallel.engine.tag_all", results)
-        monkeypatch.setattr("sertag.parallel.engine.start", lambda first, *, jobs, ahead: None)
+        monkeypatch.setattr("sertag.parallel.engine.prestart", lambda first, *, jobs, prestarted: None)
         files = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
         for file in files:
             Path(file).write_text("")

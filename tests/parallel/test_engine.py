@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 
 from sertag.errors import ModelError
 from sertag.model.session import Model, load
-from sertag.parallel import engine, supervisor
-from sertag.parallel.engine import FEW_FILES, end, start, tag_all, usable_cpus
+from sertag.parallel import engine
+from sertag.parallel.engine import FEW_FILES, end, prestart, tag_all, usable_cpus
 from sertag.parallel.worker import Worker
 from sertag.records import AudioFile, FileResult, Options, Problem, Status
 from sertag.tagging import pipeline
@@ -82,20 +83,25 @@ def test_nothing_is_done_in_this_process(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_the_list_of_files_is_read_as_the_work_goes_on(
+def test_of_a_million_names_no_more_are_read_than_are_needed(
     model: Model, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "_MOST_WAITING", 10)
+    """However slowly the results are read."""
+    monkeypatch.setattr(engine, "_WAITING_FILES", 500)
+    queued = 16 * (8 * jobs + 2 * max(2, jobs) + 2)  # here, by joblib, and batches that wait in part
     taken: list[int] = []
 
-    def endless() -> Iterator[AudioFile]:
-        while True:
-            taken.append(1)
-            yield AudioFile("gone.wav", problem=Problem("not_found", "gone"))
+    def million() -> Iterator[AudioFile]:
+        for number in range(1_000_000):
+            taken.append(number)
+            yield AudioFile(f"{number}.wav", problem=Problem("not_found", "gone"))
 
-    results = tag_all(endless(), model=model, options=OPTIONS, jobs=jobs)
-    assert next(results).path == "gone.wav"
-    assert len(taken) <= FEW_FILES + 16 * 10
+    results = tag_all(million(), model=model, options=OPTIONS, jobs=jobs)
+    for number in range(2000):
+        assert next(results).path == f"{number}.wav"
+        if number in (0, 1000):
+            time.sleep(0.3)
+        assert len(taken) <= number + 500 + queued
     results.close()  # type: ignore[attr-defined]
 
 
@@ -143,34 +149,36 @@ def test_a_worker_starts_where_there_is_work_for_it(
 ) -> None:
     monkeypatch.setattr(engine, "Worker", FakeWorker)
     first = [AudioFile(f"{number}.wav", size_bytes=size) for number, size in enumerate(sizes)]
-    ahead: list[Worker] = []
-    start(first, jobs=jobs, ahead=ahead)
-    assert FakeWorker.alive == len(ahead) == workers
-    end(ahead)
-    assert FakeWorker.alive == len(ahead) == 0
+    prestarted: list[Worker] = []
+    prestart(first, jobs=jobs, prestarted=prestarted)
+    assert FakeWorker.alive == len(prestarted) == workers
+    end(prestarted)
+    assert FakeWorker.alive == len(prestarted) == 0
 
 
 def test_without_a_number_of_jobs_processors_are_counted_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "Worker", FakeWorker)
     monkeypatch.setattr(engine, "usable_cpus", lambda: 3)
-    ahead: list[Worker] = []
-    start([AudioFile(f"{number}.wav", size_bytes=1000) for number in range(FEW_FILES)], jobs=None, ahead=ahead)
-    assert len(ahead) == 3
-    end(ahead)
+    prestarted: list[Worker] = []
+    prestart(
+        [AudioFile(f"{number}.wav", size_bytes=1000) for number in range(FEW_FILES)], jobs=None, prestarted=prestarted
+    )
+    assert len(prestarted) == 3
+    end(prestarted)
     monkeypatch.setattr(engine, "usable_cpus", lambda: pytest.fail("they were counted for a single clip"))
-    start([AudioFile("a.wav", size_bytes=1000)], jobs=None, ahead=ahead)
-    assert len(ahead) == 1
-    end(ahead)
+    prestart([AudioFile("a.wav", size_bytes=1000)], jobs=None, prestarted=prestarted)
+    assert len(prestarted) == 1
+    end(prestarted)
 
 
 def test_workers_that_were_started_ahead_do_the_work(
     files: list[AudioFile], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ahead: list[Worker] = []
-    start(files, jobs=1, ahead=ahead)
+    prestarted: list[Worker] = []
+    prestart(files, jobs=1, prestarted=prestarted)
     monkeypatch.setattr(engine, "Worker", None)
-    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=1, ahead=ahead))) == len(files)
-    assert ahead == []
+    assert len(list(tag_all(files, model=model, options=OPTIONS, jobs=1, prestarted=prestarted))) == len(files)
+    assert prestarted == []
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity can be set on Linux only")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sertag.errors import SertagError
 from sertag.model.model_file import ModelFile, describe
 from sertag.parallel import engine, supervisor, worker
 from sertag.parallel.engine import tag_all
+from sertag.parallel.pool import Batch
 from sertag.parallel.worker import Worker
 from sertag.records import AudioFile, FileResult, Options, Problem, Status
 from tests.conftest import RATE_HZ, speech_like
@@ -120,12 +121,56 @@ def test_every_fault_is_one_row(tag: Tag, jobs: int) -> None:
     assert "\x1b" not in (results["raises.wav"].crash or "")
 
 
-def test_one_killer_among_many_good_ones(tag: Tag, pids: list[int]) -> None:
-    names = sound_names(500)
-    names.insert(250, "kills.wav")
-    results = tag(names, jobs=2)
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("count", [5, 300], ids=["few", "many"])
+def test_one_killer_among_good_ones(tag: Tag, pids: list[int], jobs: int, count: int) -> None:
+    names = sound_names(count)
+    names.insert(count // 2, "kills.wav")
+    results = tag(names, jobs=jobs)
     assert sum(problem(result) is not None for result in results) == 1
-    assert len(pids) == 4  # two, and one more for each time that it killed one
+    assert len(pids) == jobs + 2  # one more for each time that it killed one
+
+
+def test_only_so_much_is_read_behind_a_slow_file(
+    recordings: Callable[[list[str]], list[AudioFile]], model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_WAITING_FILES", 500)
+    read: list[int] = []
+
+    def endless(first: AudioFile) -> Iterator[AudioFile]:
+        yield first
+        while True:
+            read.append(1)
+            yield AudioFile("gone.wav", problem=Problem("not_found", "gone"))
+
+    slow, *_ = recordings(["hangs.wav"])
+    results = tag_all(endless(slow), model=model, options=Options(), jobs=2, timeout_s=3)
+    assert problem(next(results)) is not None
+    assert 500 <= len(read) <= 500 + 16 * (8 * 2 + 2 * 2 + 2)  # queued here, by joblib, and waiting in part
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_workers_go_on_when_joblib_is_called_again(tag: Tag, pids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_WAITING_FILES", 20)
+    calls: list[int] = []
+    take = engine._Queue.take
+
+    def counted(queue: engine._Queue) -> Iterator[Batch]:
+        calls.append(1)
+        return take(queue)
+
+    monkeypatch.setattr(engine._Queue, "take", counted)
+    tag(["waits_1.wav", *sound_names(200), "waits_2.wav", *sound_names(200, first=200)], jobs=2)
+    assert len(calls) > 1
+    assert len(pids) == 2
+
+
+def test_huge_files_are_tagged_one_by_one(recordings: Callable[[list[str]], list[AudioFile]], model: ModelFile) -> None:
+    """Each of them is more than may wait for its turn."""
+    files = [AudioFile(file.path, size_bytes=10**13) for file in recordings(["waits.wav", *sound_names(9)])]
+    results = list(tag_all(files, model=model, options=Options(), jobs=2))
+    assert [result.path for result in results] == [file.path for file in files]
+    assert [problem(result) for result in results] == [None] * 10
 
 
 @pytest.mark.parametrize("killed", [{20: (0, 1, 2)}, {20: (0,), 100: (1,), 180: (2,)}], ids=["at once", "one by one"])
@@ -180,7 +225,7 @@ def test_workers_that_never_start_end_the_run(tag: Tag, monkeypatch: pytest.Monk
 
 def test_a_start_that_hangs_is_given_up(tag: Tag, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_PROGRAM", "import time; time.sleep(1000)")
-    for name, value in {"_START_S": 0.1, "_LOOK_UP_S": 0.1, "_PAUSE_S": 0.0}.items():
+    for name, value in {"_START_S": 0.1, "_POLL_S": 0.1, "_PAUSE_S": 0.0}.items():
         monkeypatch.setattr(supervisor, name, value)
     with pytest.raises(SertagError, match="cannot be started"):
         tag(sound_names(1), jobs=1)
@@ -195,7 +240,7 @@ def test_a_worker_that_cannot_begin_says_why(tag: Tag, monkeypatch: pytest.Monke
 
 def test_time_in_which_everything_stood_still_does_not_count(tag: Tag, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-Z, a laptop that sleeps: the clock goes on, nobody works."""
-    monkeypatch.setattr(supervisor, "_LOOK_UP_S", 0.1)
+    monkeypatch.setattr(supervisor, "_POLL_S", 0.1)
     leaps = iter(range(1_000_000))
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: 1e6 * next(leaps))
     tag(["waits.wav"], jobs=1, timeout_s=30)
@@ -260,13 +305,12 @@ def test_no_worker_is_left_of_a_run_that_was_given_up(
 def test_the_command_says_all_of_it_in_rows_log_and_exit_code(
     recordings: Callable[[list[str]], list[AudioFile]], tiny_model: Path, tmp_path: Path
 ) -> None:
-    faults = f"from sertag.parallel import worker; worker._PROGRAM = {worker._PROGRAM!r}"
-    program = f"{faults}; import sertag.__main__ as m; m.main()"
+    program = f"from sertag.parallel import worker as w; w._PROGRAM = {worker._PROGRAM!r}; import sertag.__main__ as m"
     names = ["ok.wav", "crashes.wav", "raises.wav", "loops.wav", "kills.wav"]
     options = ["-m", str(tiny_model), "-o", "r.jsonl", "--timeout", "1.5", "--log-file", "log"]
     recordings(names)
     done = subprocess.run(
-        [sys.executable, "-c", program, *names, *options],
+        [sys.executable, "-c", f"{program}; m.main()", *names, *options],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "XDG_CONFIG_HOME": str(tmp_path)},
         capture_output=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -53,11 +54,11 @@ def sound(folder: Path, name: str = "ok.wav") -> AudioFile:
 
 def test_it_is_ready_and_then_answers_each_file(started: Callable[[], Worker], setup: Setup, tmp_path: Path) -> None:
     one = started()
-    one.send(setup)
+    one.submit(setup)
     assert one.receive() is None
-    one.send([sound(tmp_path), AudioFile("missing.wav")])
+    one.submit([sound(tmp_path), AudioFile("missing.wav")])
     assert [one.receive(), one.receive()]
-    one.send([sound(tmp_path)])
+    one.submit([sound(tmp_path)])
     answer = one.receive()
     assert isinstance(answer, FileResult)
     assert answer.status is Status.OK
@@ -66,7 +67,7 @@ def test_it_is_ready_and_then_answers_each_file(started: Callable[[], Worker], s
 
 def test_a_model_that_cannot_be_used_is_the_answer(started: Callable[[], Worker], setup: Setup, tmp_path: Path) -> None:
     one = started()
-    one.send(Setup(str(tmp_path / "gone.onnx"), setup.model_sha256, setup.options))
+    one.submit(Setup(str(tmp_path / "gone.onnx"), setup.model_sha256, setup.options))
     answer = one.receive()
     assert isinstance(answer, ModelError)
     assert answer.code == "no_model"
@@ -78,9 +79,9 @@ def test_a_signal_from_the_terminal_is_not_for_it(started: Callable[[], Worker],
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(one._process.pid, signum)
         if moment == "at its start":
-            one.send(setup)
+            one.submit(setup)
             assert one.receive() is None
-    one.send([sound(tmp_path)])
+    one.submit([sound(tmp_path)])
     assert isinstance(one.receive(), FileResult)
 
 
@@ -91,7 +92,7 @@ def test_modules_beside_recordings_are_not_loaded(
         (tmp_path / f"{name}.py").write_text("raise SystemExit('code of a stranger')")
     monkeypatch.chdir(tmp_path)
     one = started()
-    one.send(setup)
+    one.submit(setup)
     assert one.receive() is None
 
 
@@ -112,17 +113,17 @@ def test_it_says_what_a_crash_was(
 ) -> None:
     monkeypatch.setattr(worker, "_PROGRAM", WITH_FAULTS)
     one = started()
-    one.send(setup)
-    one.send([sound(tmp_path, "shouts.wav"), sound(tmp_path, "crashes.wav")])
+    one.submit(setup)
+    one.submit([sound(tmp_path, "shouts.wav"), sound(tmp_path, "crashes.wav")])
     assert one.receive() is None
     assert isinstance(one.receive(), FileResult)
     with pytest.raises(EOFError):
         one.receive()
-    how, last_words = one.end()
+    how, stderr_tail = one.end()
     assert how == "was ended by SIGSEGV"
-    assert "Segmentation fault" in last_words
-    assert "in _crashes" in last_words
-    assert "complains" not in last_words
+    assert "Segmentation fault" in stderr_tail
+    assert "in _crashes" in stderr_tail
+    assert "complains" not in stderr_tail
 
 
 def test_without_space_for_temporary_files_it_works_all_the_same(
@@ -134,9 +135,9 @@ def test_without_space_for_temporary_files_it_works_all_the_same(
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     monkeypatch.setattr(worker, "_PROGRAM", WITH_FAULTS)
     one = started()
-    one.send(setup)
+    one.submit(setup)
     assert one.receive() is None
-    one.send([sound(tmp_path, "shouts.wav"), sound(tmp_path)])
+    one.submit([sound(tmp_path, "shouts.wav"), sound(tmp_path)])
     assert isinstance(one.receive(), FileResult)
     assert isinstance(one.receive(), FileResult)
     assert one.end() == ("was ended by SIGKILL", "")
@@ -151,10 +152,10 @@ worker._PROGRAM = sys.argv[1]
 one = Worker()
 print(one._process.pid, flush=True)
 if sys.argv[2] != "starting":
-    one.send(Setup(sys.argv[3], sys.argv[4], Options()))
+    one.submit(Setup(sys.argv[3], sys.argv[4], Options()))
     one.receive()
 if sys.argv[2].endswith(".wav"):
-    one.send([AudioFile(sys.argv[2])])
+    one.submit([AudioFile(sys.argv[2])])
     time.sleep(0.2)
 print("there", flush=True)
 time.sleep(60)
@@ -185,3 +186,45 @@ def is_alive(pid: int) -> bool:
     """Whether a process is there and no zombie that nobody has buried yet."""
     listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return listed.stdout.strip()[:1] not in ("", "Z")
+
+
+ARRAYS = """
+import resource
+import numpy as np
+np.ones(3_000_000, np.float32)  # the first time is never free of charge
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    first = np.ones(3_000_000, np.float32)
+    second = np.ones(3_000_000, np.float32)
+    del first, second
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc reads these variables")
+def test_freed_arrays_are_used_again_without_page_faults() -> None:
+    faults = [
+        int(subprocess.run([sys.executable, "-c", ARRAYS], env=env, capture_output=True, check=True).stdout)
+        for env in (os.environ | worker._ENVIRONMENT, os.environ)
+    ]
+    arrays_bytes = 20 * 2 * 3_000_000 * 4
+    assert faults[0] < arrays_bytes / 4096 / 100
+    assert faults[0] < faults[1] / 10
+
+
+LIMITED = """
+import numpy as np
+from sertag.parallel.worker import limit_memory
+limit_memory(model_bytes={model_bytes})
+kept = [np.empty(1 << 30, np.uint8) for _ in range({gib})]
+print("there was enough")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit does not count arrays")
+@pytest.mark.parametrize(("model_bytes", "gib", "enough"), [(0, 3, True), (0, 5, False), (1 << 30, 5, True)])
+def test_a_process_has_its_share_and_no_more(model_bytes: int, gib: int, enough: bool) -> None:
+    command = [sys.executable, "-c", LIMITED.format(model_bytes=model_bytes, gib=gib)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ("there was enough" in done.stdout) == enough
+    assert ("MemoryError" in done.stderr) != enough

@@ -106,7 +106,7 @@ def runs(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> R
     monkeypatch.chdir(tmp_path)
     runs = Runs(tmp_path, tiny_model)
     monkeypatch.setattr(engine, "tag_all", runs.tag_all)
-    monkeypatch.setattr(engine, "start", lambda first, *, jobs, ahead: None)
+    monkeypatch.setattr(engine, "prestart", lambda first, *, jobs, prestarted: None)
     for name in ("a.wav", "b.wav", "c.wav"):
         runs.write(name)
     return runs

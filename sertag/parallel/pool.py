@@ -1,0 +1,116 @@
+"""The task that `engine` has done in parallel: one batch of files, tagged by a worker process that outlives it.
+
+`tag_batch` and its arguments can be pickled, and no recording makes it fail, so it may run in a thread of this process
+or in processes on other computers. Workers are kept for the next batch where it runs: a start takes half a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import LifoQueue
+
+from sertag.parallel.supervisor import ClosedError, Job, NoWorkersError, Supervisor
+from sertag.parallel.worker import Worker
+from sertag.records import AudioFile, FileResult
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files that are tagged by one task: a clip of seconds is tagged in about the time that handing it over takes.
+
+    Attributes:
+        number: 0, 1, ... in the order of the input.
+        files: at least one.
+    """
+
+    number: int
+    files: tuple[AudioFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files, as far as it is known."""
+        return sum(file.size_bytes or 0 for file in self.files)
+
+
+def tag_batch(batch: Batch, *, pool: SupervisorPool) -> tuple[Batch, list[FileResult]]:
+    """Tag the files of a batch.
+
+    Args:
+        batch: to tag.
+        pool: of the run; its copy in another process is that process's own.
+
+    Returns:
+        The batch, and one result a file, in order.
+
+    Raises:
+        SertagError: no worker process can be started, or none can use the model.
+        ClosedError: the run has ended.
+    """
+    return batch, pool.tag(batch.files)
+
+
+class SupervisorPool:
+    """Supervisors of one run in one process; each tags one batch at a time."""
+
+    def __init__(self, job: Job, *, prestarted: Iterable[Worker] = ()) -> None:
+        """Start no process.
+
+        Args:
+            job: of the run.
+            prestarted: workers that have been started already; they belong to the pool from now on.
+        """
+        self._job = job
+        self._supervisors = [Supervisor(job, worker=worker) for worker in prestarted]
+        self._supervisors += [Supervisor(job) for _ in range(job.workers - len(self._supervisors))]
+        self._lock = threading.Lock()
+        self._idle: LifoQueue[Supervisor | None] = LifoQueue()  # the last one used first: it is most likely ready
+        for supervisor in reversed(self._supervisors):
+            self._idle.put(supervisor)
+
+    def tag(self, files: tuple[AudioFile, ...]) -> list[FileResult]:
+        """Tag files as soon as a supervisor is idle; see `Supervisor.tag`."""
+        while True:
+            supervisor = self._idle.get()
+            if supervisor is None:
+                self._idle.put(None)  # for the next thread that waits
+                raise ClosedError
+            try:
+                return supervisor.tag(files)
+            except NoWorkersError:
+                if not self._remove(supervisor):
+                    raise
+            finally:
+                if supervisor in self._supervisors:
+                    self._idle.put(supervisor)
+
+    def close(self) -> None:
+        """End all workers."""
+        with self._lock:
+            for supervisor in self._supervisors:
+                supervisor.close()
+        self._idle.put(None)
+
+    def __reduce__(self) -> tuple[Callable[[Job], SupervisorPool], tuple[Job]]:
+        return _pool_of_this_process, (self._job,)
+
+    def _remove(self, supervisor: Supervisor) -> bool:
+        """Do without one that cannot start a worker, unless it is the last: memory may be enough for fewer."""
+        with self._lock:
+            if len(self._supervisors) == 1:
+                return False
+            self._supervisors.remove(supervisor)
+            return True
+
+
+# By run, of processes that tag batches for another one; they end with the process.
+_pools: dict[str, SupervisorPool] = {}
+_lock = threading.Lock()
+
+
+def _pool_of_this_process(job: Job) -> SupervisorPool:
+    with _lock:
+        if job.run_id not in _pools:
+            _pools[job.run_id] = SupervisorPool(job)
+        return _pools[job.run_id]
