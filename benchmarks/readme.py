@@ -13,13 +13,14 @@ import csv
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from benchmarks.console import fenced, help_completion, help_models, help_tables, help_tag
+from benchmarks.console import run as console
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -58,21 +59,6 @@ def render(text: str, parts: Mapping[str, Callable[[], str]], *, page: str = "RE
     return text
 
 
-def help_tag() -> str:
-    """`sertag --help` of the main command, as a user sees it in 100 columns."""
-    return _fenced(_console(["tag", "--help"]))
-
-
-def help_models() -> str:
-    """The help texts of `sertag models` and its commands."""
-    return _fenced(*(_console(["models", *command, "--help"]) for command in ([], ["list"], ["info"], ["check"])))
-
-
-def help_completion() -> str:
-    """The help text of `sertag completion`."""
-    return _fenced(_console(["completion", "--help"]))
-
-
 def help_export() -> str:
     """The help texts of `python -m export` and its commands."""
     top = export_command.make_context("python -m export", [], resilient_parsing=True, terminal_width=_HELP_WIDTH)
@@ -80,13 +66,13 @@ def help_export() -> str:
     for name, command in export_command.commands.items():
         context = command.make_context(name, [], parent=top, resilient_parsing=True, terminal_width=_HELP_WIDTH)
         texts.append(command.get_help(context))
-    return _fenced(*texts)
+    return fenced(*texts)
 
 
 def example() -> str:
     """The README's first command as it looks on a terminal."""
     who = ["--roles", "agent,customer", "--only-role", "customer"]
-    return _fenced(_console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,)))
+    return fenced(console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,)))
 
 
 def models(path: Path = CALLS, speed_results: Path = _SPEED) -> str:
@@ -116,7 +102,7 @@ def calls(path: Path = CALLS) -> str:
     if not path.exists():
         return NOT_MEASURED
     acted, ordinary = [], []
-    for recipe in dict.fromkeys(run["recipe"] for run in _runs(path)):
+    for recipe in dict.fromkeys(one["recipe"] for one in _runs(path)):
         found = _conditions(recipe, path)
         for line in CONDITIONS:
             shares = [_share(found, line, "mean", key) for key in ("uar", "uar_as_shipped")]
@@ -214,7 +200,12 @@ def formats() -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"example": example, "expectations": expectations, "models": models},
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
-    "docs/cli.md": {"help": help_tag, "help-models": help_models, "help-completion": help_completion},
+    "docs/cli.md": {
+        "help": help_tag,
+        "help-models": help_models,
+        "help-tables": help_tables,
+        "help-completion": help_completion,
+    },
     "docs/formats.md": {"formats": formats},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/speed.md": {"speed": speed},
@@ -237,22 +228,6 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{page} is out of date; run `python -m benchmarks.readme`", file=sys.stderr)
             code = 1
     return code
-
-
-def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
-    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(  # noqa: S603 - the arguments are those of this module
-        [sys.executable, "-m", "sertag", *arguments], cwd=ROOT, env=environment, capture_output=True, check=False
-    )
-    if done.returncode not in codes:
-        raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode()
-
-
-def _fenced(*texts: str) -> str:
-    """Output of commands as a block, with an empty line between."""
-    shown = ("\n".join(line.rstrip() for line in text.splitlines()).strip("\n") for text in texts)
-    return "```text\n" + "\n\n".join(shown) + "\n```"
 
 
 def _runs(path: Path) -> list[dict[str, Any]]:

@@ -81,8 +81,8 @@ def table_options(command: _Command) -> _Command:
         click.option(
             "--date-regex",
             metavar="REGEX",
-            help="Where year, month and day stand in the file name: three groups, for the columns day, week and "
-            "month.  [default: 2026-03-02 or 20260302]",
+            help="Where the date stands in the file name, for the columns day, week and month: year, month and day in "
+            "that order, or groups of these names.  [default: 2026-03-02 or 20260302]",
         ),
     )
     for option in reversed(options):

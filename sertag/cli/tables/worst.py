@@ -55,7 +55,7 @@ def _worst(
     table = chosen.load_results(*results)
     if sql is not None:
         names, cells = selection.query(table, sql, date_regex=chosen.date_regex)
-        kinds = {name: table.columns.get(name, "") for name in names}
+        kinds = dict.fromkeys(names, "")  # whatever the names: only the user knows what was computed
         rows = [dict(zip(names, row, strict=True)) for row in cells]
     else:
         rows = selection.worst(table, sort, top)
