@@ -61,7 +61,7 @@ def _agree(
     matched = match(said, table)
     matched.skipped = skipped
     found = report.report(table, matched, precision=precision, of=of)
-    options.say(table.remarks)
+    chosen.say(table.remarks)
     click.echo(json.dumps(report.document(found), indent=2) if as_json else report.text(found).rstrip("\n"))
     return Exit.OK if write is None else _write(write, found)
 

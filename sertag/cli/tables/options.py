@@ -31,6 +31,7 @@ class Choice:
     join: str | None
     key: str | None
     date_regex: str | None
+    quiet: bool
 
     def __post_init__(self) -> None:
         if (self.join is None) is not (self.key is None):
@@ -54,6 +55,11 @@ class Choice:
         need_rows(found)
         self.restrict(found)
         return found
+
+    def say(self, remarks: Iterable[str], *, mark: str = "note: ") -> None:
+        """Write remarks to standard error."""
+        for remark in () if self.quiet else remarks:
+            click.echo(f"{mark}{display_text(remark)}", err=True)
 
     def restrict(self, table: Loaded) -> None:
         """Keep what --where chooses."""
@@ -84,6 +90,7 @@ def table_options(command: _Command) -> _Command:
             help="Where the date stands in the file name, for the columns day, week and month: year, month and day in "
             "that order, or groups of these names.  [default: 2026-03-02 or 20260302]",
         ),
+        click.option("-q", "--quiet", is_flag=True, help="No notes, only errors."),
     )
     for option in reversed(options):
         command = option(command)
@@ -112,12 +119,6 @@ def finish(work: Callable[[], Exit]) -> None:
         click.echo(f"error: {display_text(str(error))}", err=True)
         code = Exit.OUTPUT if isinstance(error, OutputError) else Exit.USAGE
     click.get_current_context().exit(int(code))
-
-
-def say(remarks: Iterable[str]) -> None:
-    """Write remarks to standard error."""
-    for remark in remarks:
-        click.echo(f"note: {display_text(remark)}", err=True)
 
 
 def table_format(format: Format | None, out: str) -> Format:

@@ -61,7 +61,7 @@ def _worst(
         rows = selection.worst(table, sort, top)
         shown = columns or ((*_SHOWN, *table.added) if fmt == "table" else None)
         kinds = selection.kinds(table, shown, date_regex=chosen.date_regex)
-    options.say(table.remarks)
+    chosen.say(table.remarks)
     options.write(out, rows, kinds, fmt)
     is_alert = bool(rows) and (sql is not None or chosen.where is not None) and not exit_zero
     return Exit.SOME_FAILED if is_alert else Exit.OK
