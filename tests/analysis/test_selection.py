@@ -99,7 +99,7 @@ def test_sql_touches_no_files(table: Loaded, sql: str, tmp_path: Path, monkeypat
 def test_names_that_sql_cannot_tell_apart_are_an_error_of_one_line(table: Loaded) -> None:
     pytest.importorskip("duckdb")
     table.added = ("Status",)
-    with pytest.raises(SelectionError, match="(?i)--sql: .*status"):
+    with pytest.raises(SelectionError, match=r"(?i)--sql: .*status"):
         query(table, "SELECT 1")
 
 

@@ -55,6 +55,7 @@ def _agree(
     from sertag.analysis.agreement.verdicts import match, read_verdicts
 
     chosen = options.Choice(**choice)
+    options.check_output(write or "-", *results, verdicts, chosen.join)
     said, skipped = read_verdicts(verdicts)
     table = chosen.load(*results)
     chosen.restrict(table)

@@ -55,6 +55,7 @@ def _by(
     from sertag.analysis import groups
 
     chosen = options.Choice(**choice)
+    options.check_output(out, *results, chosen.join)
     fmt = options.table_format(format, out)
     table = chosen.load_results(*results)
     found = groups.by(table, columns, means=means, least=least, customer=customer_role, date_regex=chosen.date_regex)

@@ -37,6 +37,7 @@ def _convert(*, results: tuple[str, ...], target: str, out: str, **choice: Any) 
     from sertag.exports.convert import convert as write
 
     chosen = options.Choice(**choice)
+    options.check_output(out, *results, chosen.join)
     table = chosen.load(*results)
     chosen.restrict(table)
     said = write(table, target, out)

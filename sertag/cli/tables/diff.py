@@ -36,6 +36,7 @@ def _diff(*, before: str, after: str, shift: float, out: str, format: Format | N
     from sertag.analysis import differences, loading, selection
 
     chosen = options.Choice(**choice)
+    options.check_output(out, before, after, chosen.join)
     fmt = options.table_format(format, out)
     old, new = chosen.load(before), chosen.load(after)
     loading.need_rows(old)

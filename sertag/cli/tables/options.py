@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,20 @@ def finish(work: Callable[[], Exit]) -> None:
         click.echo(f"error: {display_text(str(error))}", err=True)
         code = Exit.OUTPUT if isinstance(error, OutputError) else Exit.USAGE
     click.get_current_context().exit(int(code))
+
+
+def check_output(out: str, *inputs: str | None) -> None:
+    """Refuse an output that would overwrite what is read, or a recording."""
+    from sertag.audio.discover import has_audio_suffix
+
+    if out == "-":
+        return
+    place = os.path.realpath(out)
+    for path in inputs:
+        if path not in (None, "-") and os.path.realpath(path or "") == place:
+            raise click.UsageError(f"{display_name(out)} would be overwritten while it is read; write another file")
+    if os.path.isfile(place) and has_audio_suffix(place):
+        raise click.UsageError(f"{display_name(out)} is a recording and would be overwritten; write another file")
 
 
 def table_format(format: Format | None, out: str) -> Format:

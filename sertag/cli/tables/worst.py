@@ -51,6 +51,7 @@ def _worst(
     chosen = options.Choice(**choice)
     if sql is not None and chosen.where is not None:
         raise click.UsageError("--sql and --where exclude each other; put the condition into the SELECT")
+    options.check_output(out, *results, chosen.join)
     fmt = options.table_format(format, out)
     table = chosen.load_results(*results)
     if sql is not None:

@@ -92,6 +92,27 @@ def test_diff(run: Run, tmp_path: Path) -> None:
     assert run("diff", "a.csv", "b.csv", "--where", "role = agent").output == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["worst", "r.csv", "-o", "r.csv"],
+        ["by", "role", "r.csv", "--join", "calls.csv", "--key", "(.)", "-o", "./calls.csv"],
+        ["diff", "r.jsonl", "r.csv", "-o", "r.csv"],
+        ["convert", "r.csv", "--to", "csv", "-o", "link.csv"],
+        ["convert", "r.csv", "--to", "xlsx", "-o", "call.wav"],
+        ["agree", "r.csv", "--verdicts", "calls.csv", "--write", "calls.csv"],
+    ],
+)
+def test_what_is_read_is_never_overwritten(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "link.csv").symlink_to("r.csv")
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert "overwritten" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_quiet(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "a.csv", [call("x.wav")])
     for arguments in (
