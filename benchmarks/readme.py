@@ -13,7 +13,6 @@ import csv
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +20,8 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.accuracy.store import read_calls
+from benchmarks.console import fenced, help_completion, help_models, help_report, help_tables, help_tag
+from benchmarks.console import run as console
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -59,26 +60,6 @@ def render(text: str, parts: Mapping[str, Callable[[], str]], *, page: str = "RE
     return text
 
 
-def help_tag() -> str:
-    """`sertag --help` of the main command, as a user sees it in 100 columns."""
-    return _fenced(_console(["tag", "--help"]))
-
-
-def help_models() -> str:
-    """The help texts of `sertag models` and its commands."""
-    return _fenced(*(_console(["models", *command, "--help"]) for command in ([], ["list"], ["info"], ["check"])))
-
-
-def help_report() -> str:
-    """The help text of `sertag report`."""
-    return _fenced(_console(["report", "--help"]))
-
-
-def help_completion() -> str:
-    """The help text of `sertag completion`."""
-    return _fenced(_console(["completion", "--help"]))
-
-
 def help_export() -> str:
     """The help texts of `python -m export` and its commands."""
     top = export_command.make_context("python -m export", [], resilient_parsing=True, terminal_width=_HELP_WIDTH)
@@ -86,13 +67,13 @@ def help_export() -> str:
     for name, command in export_command.commands.items():
         context = command.make_context(name, [], parent=top, resilient_parsing=True, terminal_width=_HELP_WIDTH)
         texts.append(command.get_help(context))
-    return _fenced(*texts)
+    return fenced(*texts)
 
 
 def example() -> str:
     """The README's first command as it looks on a terminal."""
     who = ["--roles", "agent,customer", "--only-role", "customer"]
-    return _fenced(_console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,)))
+    return fenced(console(["examples/calls", *who, "--format", "table", "--quiet"], codes=(1,)))
 
 
 def models(path: Path = CALLS, speed_results: Path = _SPEED) -> str:
@@ -224,6 +205,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
         "help": help_tag,
         "help-report": help_report,
         "help-models": help_models,
+        "help-tables": help_tables,
         "help-completion": help_completion,
     },
     "docs/formats.md": {"formats": formats},
@@ -248,22 +230,6 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{page} is out of date; run `python -m benchmarks.readme`", file=sys.stderr)
             code = 1
     return code
-
-
-def _console(arguments: list[str], *, codes: tuple[int, ...] = (0,)) -> str:
-    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(  # noqa: S603 - the arguments are those of this module
-        [sys.executable, "-m", "sertag", *arguments], cwd=ROOT, env=environment, capture_output=True, check=False
-    )
-    if done.returncode not in codes:
-        raise ValueError(f"sertag {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-    return done.stdout.decode()
-
-
-def _fenced(*texts: str) -> str:
-    """Output of commands as a block, with an empty line between."""
-    shown = ("\n".join(line.rstrip() for line in text.splitlines()).strip("\n") for text in texts)
-    return "```text\n" + "\n\n".join(shown) + "\n```"
 
 
 def _conditions(recipe: str, path: Path) -> Conditions:

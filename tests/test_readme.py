@@ -15,6 +15,7 @@ import click
 import pytest
 
 import sertag
+from benchmarks.console import CONSOLE_PAGES, replayed, without_numbers
 from benchmarks.readme import NOT_MEASURED, PAGES, ROOT, calls, example, expectations, main, models, render
 from export.__main__ import main as export_command
 from sertag.cli.commands import cli
@@ -126,6 +127,21 @@ def test_the_cost_is_that_of_the_very_model(tmp_path: Path) -> None:
     assert "| 4.0 |" in models(tmp_path / "calls.json", tmp_path)
     (tmp_path / "tag-other.json").unlink()
     assert "| 4.0 |" not in models(tmp_path / "calls.json", tmp_path)
+
+
+@pytest.mark.parametrize("page", CONSOLE_PAGES)
+def test_console_blocks_are_what_the_commands_print(page: str) -> None:
+    assert without_numbers(replayed(read(page))) == without_numbers(read(page)), "run `python -m benchmarks.console`"
+
+
+def test_a_console_block_that_is_out_of_date_is_noticed() -> None:
+    page = "```console\n$ echo angry\nneutral\n$ echo 1 \\\n  2; exit 3\nnothing\n```\n"
+    assert replayed(page) == "```console\n$ echo angry\nangry\n$ echo 1 \\\n  2; exit 3\n1 2\n```\n"
+    assert (
+        without_numbers("a 0.91  (95 %: 1.0)")
+        == without_numbers("a 0.5 (95 %: 12)")
+        != without_numbers("b 0.5 (95 %: 12)")
+    )
 
 
 # What is written by hand

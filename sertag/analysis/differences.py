@@ -59,14 +59,17 @@ def diff(before: Loaded, after: Loaded, *, shift: float = SHIFT) -> Differences:
         shift: of confidence or attention, from which on a row is listed that has the same emotion in both.
     """
     partners, removed, added, name = _partners(before, after)
-    changed = [(old, new) for old, new in partners if _differs(old, new)]
-    rows = [row for old, new in changed if (row := _listed(old, new, shift)) is not None]
+    ignored = _IGNORED | _one_sided(before, after)
+    changed = [(old, new) for old, new in partners if _differs(old, new, ignored)]
+    rows = [row for old, new in changed if (row := _listed(old, new, shift, ignored)) is not None]
     if partners:  # else every row of both would be listed
         rows += [_row(row, {}, "removed") for row in removed] + [_row({}, row, "added") for row in added]
     if not (changed or removed or added):
         return Differences([])
     counts = f"{len(partners)} rows in both{name}, {len(changed)} of them differ"
     summary = [f"{counts}; {len(removed)} only in {before.name}, {len(added)} only in {after.name}"]
+    if one_sided := sorted(ignored - _IGNORED):
+        summary.append(f"not compared, because only one table has them: {', '.join(one_sided)}")
     if partners:
         summary += _of_partners(partners)
     else:
@@ -95,16 +98,32 @@ def _by_name(row: ReadRow) -> tuple[str, str]:
     return row["path"].rpartition("/")[2], str(row["channel"])
 
 
-def _differs(old: ReadRow, new: ReadRow) -> bool:
-    return any(old.get(name) != new.get(name) for name in (old.keys() | new.keys()) - _IGNORED)
+def _one_sided(before: Loaded, after: Loaded) -> frozenset[str]:
+    """Columns that only one table has: those that somebody added, and newer ones beside a table of an old version."""
+    found = frozenset(before.added) ^ frozenset(after.added)
+    versions = [{row["schema"] for row in loaded.rows} for loaded in (before, after)]
+    if versions[0] == versions[1]:
+        return found
+    old, new = (_filled(loaded.rows) for loaded in (before, after))
+    return found | (old ^ new)
 
 
-def _listed(old: ReadRow, new: ReadRow, shift: float) -> ReadRow | None:
+def _filled(rows: Sequence[ReadRow]) -> frozenset[str]:
+    return frozenset(name for row in rows for name, cell in row.items() if cell is not None)
+
+
+def _differs(old: ReadRow, new: ReadRow, ignored: frozenset[str]) -> bool:
+    return any(old.get(name) != new.get(name) for name in (old.keys() | new.keys()) - ignored)
+
+
+def _listed(old: ReadRow, new: ReadRow, shift: float, ignored: frozenset[str]) -> ReadRow | None:
     if old["status"] != new["status"]:
         return _row(old, new, "status")
     if old["emotion"] != new["emotion"]:
         return _row(old, new, "emotion")
     for name in ("confidence", "attention"):
+        if name in ignored:
+            continue
         moved = _moved(old, new, name)
         if (moved is not None and abs(moved) >= shift) or (old[name] is None) is not (new[name] is None):
             return _row(old, new, name)

@@ -24,9 +24,8 @@ from sertag.text import plural
 LEAST = 20  # calls of a group that is shown
 CUSTOMER = "customer"
 LAW = (
-    "groups of persons at work: the channels of the customers alone are counted. Inferring emotions of employees from "
-    "their voices is prohibited in the European Union (Regulation (EU) 2024/1689, Article 5(1)(f)); how customers "
-    "sound is no measure of whom they speak to; see Lawful use in the README"
+    "Inferring emotions of employees from their voices is prohibited in the European Union (Regulation (EU) 2024/1689, "
+    "Article 5(1)(f)); how customers sound is no measure of whom they speak to; see Lawful use in the README"
 )
 
 _PERSON = re.compile(
@@ -81,11 +80,11 @@ def by(
     _check(columns, means, known, loaded)
     rows: Sequence[ReadRow] = loaded.rows
     remarks = add_derived(rows, columns, date_regex=date_regex)
-    persons = [column for column in columns if is_person(column)]
+    persons = [column for column in (*columns, *sorted(loaded.chosen_by)) if is_person(column)]
     if persons:
         rows = _of_customers(rows, persons, customer)
         least = max(least, LEAST)
-        remarks.append(LAW)
+        remarks.append(f"groups of persons at work: the channels of the customers alone are counted. {LAW}")
     groups: dict[tuple[str, ...], list[ReadRow]] = {}
     for row in rows:
         groups.setdefault(tuple(_text(row.get(column)) for column in columns), []).append(row)

@@ -29,6 +29,7 @@ class Loaded:
         windows: of segments.
         added: columns of the rows that are not sertag's.
         remarks: what a user should know of them.
+        chosen_by: columns that a filter has chosen rows by.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Loaded:
     windows: list[ReadRow] = field(default_factory=list)
     added: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
+    chosen_by: set[str] = field(default_factory=set)
 
     @property
     def columns(self) -> dict[str, str]:

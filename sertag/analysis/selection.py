@@ -5,7 +5,7 @@ SQL is DuckDB's (the extra `sql`), over tables in memory; it can read and write 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sertag.analysis.derived import DERIVED, add_derived
 from sertag.analysis.filters.expressions import parse
 from sertag.analysis.filters.tokens import nearest
+from sertag.analysis.groups import LAW, is_person
 from sertag.analysis.loading import Loaded, is_number, place
 from sertag.errors import SertagError
 from sertag.tables.columns import segment_columns
@@ -28,7 +29,7 @@ def where(loaded: Loaded, text: str, *, date_regex: str | None = None) -> list[R
     """The rows that a filter chooses, in their order; derived columns that it names are added to all rows.
 
     Args:
-        loaded: tables; gets remarks on words that stand in no row.
+        loaded: tables; gets remarks on words that stand in no row, and the columns of the filter in `chosen_by`.
         text: the filter, see `filters.expressions`.
         date_regex: as for `add_derived`.
 
@@ -38,6 +39,7 @@ def where(loaded: Loaded, text: str, *, date_regex: str | None = None) -> list[R
     """
     expression = parse(text, columns={**DERIVED, **loaded.columns}, labels=loaded.labels)
     loaded.remarks += add_derived(loaded.rows, expression.columns, date_regex=date_regex)
+    loaded.chosen_by |= expression.columns
     for word in expression.words.get("role", ()):
         roles = sorted({row["role"] for row in loaded.rows if row["role"]})
         if loaded.rows and word not in roles:
@@ -122,22 +124,25 @@ def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[l
     except ImportError as error:
         message = "--sql needs DuckDB, which is not installed; run: pip install 'sertag[sql]', or use --where"
         raise SelectionError(message, code="needs_sql") from error
+    if any(is_person(column) and column.lower() in sql.lower() for column in loaded.added):
+        loaded.remarks.append(f"columns of persons at work: choose the channels of customers alone. {LAW}")
     with duckdb.connect(":memory:") as database:
         add_derived(loaded.rows, DERIVED, date_regex=date_regex)
-        _create(database, "results", loaded.rows, {**loaded.columns, **DERIVED})
-        _create(database, "windows", loaded.windows, {one.name: one.kind for one in segment_columns(loaded.labels)})
-        database.execute("SET enable_external_access = false")
-        database.execute("SET lock_configuration = true")
+        windows = {one.name: str(one.kind) for one in segment_columns(loaded.labels)}
         try:
+            _create(database, "results", loaded.rows, {**loaded.columns, **DERIVED})
+            _create(database, "windows", loaded.windows, windows)
+            database.execute("SET enable_external_access = false")
+            database.execute("SET lock_configuration = true")
             found = database.execute(sql)
-            names = [column[0] for column in found.description or ()]
-            return names, found.fetchall()
+            return [column[0] for column in found.description or ()], found.fetchall()
         except duckdb.Error as error:
             raise SelectionError(f"--sql: {error}; tables are results and windows", code="bad_sql") from error
 
 
 def _create(database: Any, name: str, rows: Sequence[ReadRow], kinds: Mapping[str, str]) -> None:
-    columns = {column: _array([row.get(column) for row in rows], kind) for column, kind in kinds.items()}
+    # As text, which the table turns into numbers: an array of numbers has no empty cells.
+    columns = {column: _texts(row.get(column) for row in rows) for column in kinds}
     types = ", ".join(f"{_quoted(column)} {_type(kind)}" for column, kind in kinds.items())
     database.execute(f"CREATE TABLE {name} ({types})")
     if rows:
@@ -146,12 +151,7 @@ def _create(database: Any, name: str, rows: Sequence[ReadRow], kinds: Mapping[st
         database.unregister("staged")
 
 
-def _array(cells: list[Any], kind: str) -> npt.NDArray[Any]:
-    if kind == "count":
-        missing = [cell is None for cell in cells]
-        return np.ma.array([cell or 0 for cell in cells], mask=missing, dtype=np.int64)
-    if is_number(kind):
-        return np.array([np.nan if cell is None else cell for cell in cells], np.float64)
+def _texts(cells: Iterable[Any]) -> npt.NDArray[np.object_]:
     return np.array([None if cell is None else str(cell) for cell in cells], dtype=object)
 
 

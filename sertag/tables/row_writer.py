@@ -36,10 +36,14 @@ def write_rows(
     """
     with Output(target) as output:
         if fmt == "table":
-            from sertag.tables.terminal import rendered_rows
+            from sertag.tables.terminal import rendered_records, rendered_rows, too_narrow
 
+            names = list(columns)
             shown = [[_shown(row.get(name), kind) for name, kind in columns.items()] for row in rows]
-            output.write(rendered_rows(list(columns), shown, terminal=output.terminal))
+            narrow = output.terminal and too_narrow(names, shown)
+            output.write(
+                rendered_records(names, shown) if narrow else rendered_rows(names, shown, terminal=output.terminal)
+            )
         elif fmt in ("csv", "tsv"):
             output.write(_delimited(rows, columns, "," if fmt == "csv" else "\t", terminal=output.terminal, bom=bom))
         else:

@@ -23,6 +23,8 @@ from sertag.text import display_name
 
 _PAGE_ROWS = 1000  # of one table on the screen; its columns are as wide as these rows need
 _SPOOL_BYTES = 1 << 20
+_PATHS = frozenset(("file", "path"))  # columns that may be folded
+_FOLDED = 20  # characters, at least
 
 _COLOURS = {
     Status.OK: "green",
@@ -115,12 +117,38 @@ def rendered_rows(
     console = Console(file=file, width=width, force_terminal=terminal)
     table = RichTable(box=box.SIMPLE_HEAD if encoding.lower().startswith("utf") else box.ASCII)
     for name in names:
-        table.add_column(name, overflow="fold", no_wrap=name not in ("file", "path"))
+        table.add_column(name, overflow="fold", no_wrap=name not in _PATHS)
     for row in rows:
         cells = zip(names, row, strict=True)
         table.add_row(*(Text(cell, style=colours.get(name, {}).get(cell, "")) for name, cell in cells))
     console.print(table)
     return file.getvalue().encode(encoding, "replace")
+
+
+def too_narrow(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the terminal has no place for the columns side by side; only paths may be folded."""
+    widths = [
+        _FOLDED if name in _PATHS else max(map(len, (name, *(row[place] for row in rows))))
+        for place, name in enumerate(names)
+    ]
+    return sum(widths) + 3 * len(names) > Console().width
+
+
+def rendered_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Rows one below the other, a line for each cell that is not empty: for terminals that are too narrow for a table.
+
+    >>> print(rendered_records(["path", "role"], [["a.wav", "agent"], ["b.wav", ""]]).decode())
+    path  a.wav
+    role  agent
+    <BLANKLINE>
+    path  b.wav
+    <BLANKLINE>
+    """
+    head = max(map(len, names))
+    records = (
+        "".join(f"{name:<{head}}  {cell}\n" for name, cell in zip(names, row, strict=True) if cell) for row in rows
+    )
+    return "\n".join(records).encode(getattr(sys.stdout, "encoding", None) or "utf-8", "replace")
 
 
 def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:

@@ -78,3 +78,26 @@ def test_nights_without_a_recording_in_common_are_compared_as_a_whole(tmp_path: 
     assert not found.equal
     assert "emotion: angry 2 → 0, neutral 2 → 4" in found.summary
     assert any(line.startswith("attention: 0.456 (") and "→ 0.100 (0.100 to 0.100)" in line for line in found.summary)
+
+
+def test_columns_of_newer_versions_are_not_compared_with_nothing(tmp_path: Path) -> None:
+    old, new = loaded(tmp_path, night(), "a.csv"), loaded(tmp_path, night(), "b.csv")
+    for row in old.rows:
+        row |= {"attention": None, "interruptions": None, "schema": 1}
+    new.rows[0]["confidence"] = 0.5
+    found = diff(old, new)
+    assert [row["change"] for row in found.rows] == ["confidence"]
+    assert "not compared, because only one table has them: attention, interruptions" in found.summary
+    new.rows[0]["confidence"] = old.rows[0]["confidence"]
+    assert diff(old, new).equal
+    for row in old.rows:
+        row["schema"] = 2
+    assert not diff(old, new).equal
+
+
+def test_columns_that_somebody_added_are_not_compared_with_nothing(tmp_path: Path) -> None:
+    old, new = loaded(tmp_path, night(), "a.csv"), loaded(tmp_path, night(), "b.csv")
+    for row in old.rows:
+        row["queue"] = "sales"
+    old.added = ("queue",)
+    assert diff(old, new).equal

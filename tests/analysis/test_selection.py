@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sertag.analysis.groups import LAW
 from sertag.analysis.loading import Loaded
 from sertag.analysis.selection import SelectionError, kinds, query, restrict, restrict_both, worst
 from tests.analysis.tables import call, loaded, night
@@ -93,6 +94,24 @@ def test_sql_touches_no_files(table: Loaded, sql: str, tmp_path: Path, monkeypat
     with pytest.raises(SelectionError, match="--sql: "):
         query(table, sql)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_names_that_sql_cannot_tell_apart_are_an_error_of_one_line(table: Loaded) -> None:
+    pytest.importorskip("duckdb")
+    table.added = ("Status",)
+    with pytest.raises(SelectionError, match=r"(?i)--sql: .*status"):
+        query(table, "SELECT 1")
+
+
+def test_sql_over_agents_has_the_law_beside_it(table: Loaded) -> None:
+    pytest.importorskip("duckdb")
+    for row in table.rows:
+        row["agent"] = "7"
+    table.added = ("agent",)
+    query(table, "SELECT count(*) FROM results")
+    said = len(table.remarks)
+    query(table, "SELECT Agent, avg(attention) FROM results WHERE role = 'customer' GROUP BY agent")
+    assert table.remarks[said:] == [f"columns of persons at work: choose the channels of customers alone. {LAW}"]
 
 
 def test_sql_without_the_extra_says_what_to_install(table: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:

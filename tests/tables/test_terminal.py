@@ -8,7 +8,7 @@ import pytest
 
 from sertag.storage.atomic_output import Output
 from sertag.tables import terminal
-from sertag.tables.terminal import open_screen_table
+from sertag.tables.terminal import open_screen_table, too_narrow
 from tests.results import ok, unreadable
 
 
@@ -39,3 +39,10 @@ def test_table_for_eyes_is_set_in_pages(tmp_path: Path, monkeypatch: pytest.Monk
     text = target.read_text(encoding="utf-8")
     assert text.count("confidence") == 3
     assert [f"{index}.wav" in text for index in range(5)] == [True] * 5
+
+
+@pytest.mark.parametrize(("columns", "narrow"), [("40", True), ("60", False)])
+def test_a_terminal_may_be_too_narrow_for_columns(columns: str, narrow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    names = ["path", "emotion", "confidence"]
+    assert too_narrow(names, [["a very long path of a call.wav", "neutral", "0.9"]]) is narrow

@@ -55,13 +55,14 @@ def _agree(
     from sertag.analysis.agreement.verdicts import match, read_verdicts
 
     chosen = options.Choice(**choice)
+    options.check_output(write or "-", *results, verdicts, chosen.join)
     said, skipped = read_verdicts(verdicts)
     table = chosen.load(*results)
     chosen.restrict(table)
     matched = match(said, table)
     matched.skipped = skipped
     found = report.report(table, matched, precision=precision, of=of)
-    options.say(table.remarks)
+    chosen.say(table.remarks)
     click.echo(json.dumps(report.document(found), indent=2) if as_json else report.text(found).rstrip("\n"))
     return Exit.OK if write is None else _write(write, found)
 

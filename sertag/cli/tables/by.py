@@ -55,9 +55,10 @@ def _by(
     from sertag.analysis import groups
 
     chosen = options.Choice(**choice)
+    options.check_output(out, *results, chosen.join)
     fmt = options.table_format(format, out)
     table = chosen.load_results(*results)
     found = groups.by(table, columns, means=means, least=least, customer=customer_role, date_regex=chosen.date_regex)
-    options.say(table.remarks + found.remarks)
+    chosen.say(table.remarks + found.remarks)
     options.write(out, found.rows, found.columns, fmt)
     return Exit.OK

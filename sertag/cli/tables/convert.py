@@ -36,8 +36,11 @@ def convert(**given: Any) -> None:
 def _convert(*, results: tuple[str, ...], target: str, out: str, **choice: Any) -> Exit:
     from sertag.exports.convert import convert as write
 
-    table = options.Choice(**choice).load_results(*results)
+    chosen = options.Choice(**choice)
+    options.check_output(out, *results, chosen.join)
+    table = chosen.load(*results)
+    chosen.restrict(table)
     said = write(table, target, out)
-    options.say(table.remarks)
-    click.echo(said, err=True)
+    chosen.say(table.remarks)
+    chosen.say([said], mark="")
     return Exit.OK

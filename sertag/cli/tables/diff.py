@@ -10,7 +10,6 @@ from sertag.cli.params import Number
 from sertag.cli.tables import options
 from sertag.errors import Exit
 from sertag.tables.formats import Format
-from sertag.text import display_text
 
 
 @click.command(short_help="Compare two tables.", context_settings=options.CONTEXT)
@@ -37,6 +36,7 @@ def _diff(*, before: str, after: str, shift: float, out: str, format: Format | N
     from sertag.analysis import differences, loading, selection
 
     chosen = options.Choice(**choice)
+    options.check_output(out, before, after, chosen.join)
     fmt = options.table_format(format, out)
     old, new = chosen.load(before), chosen.load(after)
     loading.need_rows(old)
@@ -44,9 +44,8 @@ def _diff(*, before: str, after: str, shift: float, out: str, format: Format | N
     if chosen.where is not None:
         selection.restrict_both(old, new, chosen.where, date_regex=chosen.date_regex)
     found = differences.diff(old, new, shift=shift)
-    options.say(dict.fromkeys(old.remarks + new.remarks))
+    chosen.say(dict.fromkeys(old.remarks + new.remarks))
     if found.rows or out != "-":
         options.write(out, found.rows, differences.COLUMNS, fmt)
-    for line in found.summary:
-        click.echo(display_text(line), err=True)
+    chosen.say(found.summary, mark="")
     return Exit.OK if found.equal else Exit.SOME_FAILED

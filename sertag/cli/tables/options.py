@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Choice:
     join: str | None
     key: str | None
     date_regex: str | None
+    quiet: bool
 
     def __post_init__(self) -> None:
         if (self.join is None) is not (self.key is None):
@@ -54,6 +56,11 @@ class Choice:
         need_rows(found)
         self.restrict(found)
         return found
+
+    def say(self, remarks: Iterable[str], *, mark: str = "note: ") -> None:
+        """Write remarks to standard error."""
+        for remark in () if self.quiet else remarks:
+            click.echo(f"{mark}{display_text(remark)}", err=True)
 
     def restrict(self, table: Loaded) -> None:
         """Keep what --where chooses."""
@@ -81,9 +88,10 @@ def table_options(command: _Command) -> _Command:
         click.option(
             "--date-regex",
             metavar="REGEX",
-            help="Where year, month and day stand in the file name: three groups, for the columns day, week and "
-            "month.  [default: 2026-03-02 or 20260302]",
+            help="Where the date stands in the file name, for the columns day, week and month: year, month and day in "
+            "that order, or groups of these names.  [default: 2026-03-02 or 20260302]",
         ),
+        click.option("-q", "--quiet", is_flag=True, help="No notes, only errors."),
     )
     for option in reversed(options):
         command = option(command)
@@ -114,10 +122,18 @@ def finish(work: Callable[[], Exit]) -> None:
     click.get_current_context().exit(int(code))
 
 
-def say(remarks: Iterable[str]) -> None:
-    """Write remarks to standard error."""
-    for remark in remarks:
-        click.echo(f"note: {display_text(remark)}", err=True)
+def check_output(out: str, *inputs: str | None) -> None:
+    """Refuse an output that would overwrite what is read, or a recording."""
+    from sertag.audio.discover import has_audio_suffix
+
+    if out == "-":
+        return
+    place = os.path.realpath(out)
+    for path in inputs:
+        if path not in (None, "-") and os.path.realpath(path or "") == place:
+            raise click.UsageError(f"{display_name(out)} would be overwritten while it is read; write another file")
+    if os.path.isfile(place) and has_audio_suffix(place):
+        raise click.UsageError(f"{display_name(out)} is a recording and would be overwritten; write another file")
 
 
 def table_format(format: Format | None, out: str) -> Format:

@@ -51,17 +51,18 @@ def _worst(
     chosen = options.Choice(**choice)
     if sql is not None and chosen.where is not None:
         raise click.UsageError("--sql and --where exclude each other; put the condition into the SELECT")
+    options.check_output(out, *results, chosen.join)
     fmt = options.table_format(format, out)
     table = chosen.load_results(*results)
     if sql is not None:
         names, cells = selection.query(table, sql, date_regex=chosen.date_regex)
-        kinds = {name: table.columns.get(name, "") for name in names}
+        kinds = dict.fromkeys(names, "")  # whatever the names: only the user knows what was computed
         rows = [dict(zip(names, row, strict=True)) for row in cells]
     else:
         rows = selection.worst(table, sort, top)
         shown = columns or ((*_SHOWN, *table.added) if fmt == "table" else None)
         kinds = selection.kinds(table, shown, date_regex=chosen.date_regex)
-    options.say(table.remarks)
+    chosen.say(table.remarks)
     options.write(out, rows, kinds, fmt)
     is_alert = bool(rows) and (sql is not None or chosen.where is not None) and not exit_zero
     return Exit.SOME_FAILED if is_alert else Exit.OK

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from sertag.cli import config
-from sertag.cli.commands import cli
 from tests.analysis.tables import judged, write
+from tests.cli.tables.runner import invoke
 
 Run = Callable[..., Result]
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     head = "path,channel,start_s,end_s,verdict,label\n"
     (tmp_path / "v.csv").write_text(head + "".join(lines))
     (tmp_path / "few.csv").write_text(head + "".join(lines[:3]))
-    return lambda *arguments: CliRunner().invoke(cli, arguments)
+    return invoke
 
 
 def test_agree_prints_and_writes(run: Run, tmp_path: Path) -> None:

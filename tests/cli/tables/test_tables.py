@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from sertag.cli.commands import cli
 from tests.analysis.tables import CALM, call, night, write
+from tests.cli.tables.runner import invoke
 
 Run = Callable[..., Result]
 
@@ -24,7 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     write(tmp_path / "s.csv", night(30), segments=True)
     write(tmp_path / "r.jsonl", night(30))
     (tmp_path / "calls.csv").write_text("id,queue\n" + "".join(f"{number:04},q{number % 2}\n" for number in range(40)))
-    return lambda *arguments, **more: CliRunner().invoke(cli, arguments, **more)
+    return invoke
 
 
 def rows(done: Result) -> list[dict[str, str]]:
@@ -90,6 +90,40 @@ def test_diff(run: Run, tmp_path: Path) -> None:
     assert [(row["path"], row["before"], row["after"]) for row in rows(done)] == [("x.wav", "angry", "neutral")]
     assert "emotion: angry → neutral 1" in done.stderr
     assert run("diff", "a.csv", "b.csv", "--where", "role = agent").output == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["worst", "r.csv", "-o", "r.csv"],
+        ["by", "role", "r.csv", "--join", "calls.csv", "--key", "(.)", "-o", "./calls.csv"],
+        ["diff", "r.jsonl", "r.csv", "-o", "r.csv"],
+        ["convert", "r.csv", "--to", "csv", "-o", "link.csv"],
+        ["convert", "r.csv", "--to", "xlsx", "-o", "call.wav"],
+        ["agree", "r.csv", "--verdicts", "calls.csv", "--write", "calls.csv"],
+    ],
+)
+def test_what_is_read_is_never_overwritten(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "link.csv").symlink_to("r.csv")
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert "overwritten" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_quiet(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", [call("x.wav")])
+    for arguments in (
+        ["worst", "r.csv", "--columns", "day", "-n", "1"],
+        ["by", "role", "r.csv"],
+        ["diff", "r.csv", "a.csv"],
+        ["convert", "r.csv", "s.csv", "--to", "rttm", "-o", "x.rttm", "--where", "day = 2026-03-02"],
+    ):
+        assert run(*arguments).stderr != ""
+        assert run(*arguments, "-q").stderr == ""
+    assert "did you mean" in run("worst", "r.csv", "-q", "--where", "rol = x").stderr
 
 
 def test_convert(run: Run, tmp_path: Path) -> None:
