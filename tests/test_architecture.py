@@ -126,7 +126,9 @@ def test_training_code_is_never_imported_by_the_package() -> None:
     assert [name for name, tree in MODULES.items() if any(item.startswith("export") for item in imports(tree))] == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"], ["report", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"
