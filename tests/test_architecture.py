@@ -140,7 +140,14 @@ def test_training_code_is_never_imported_by_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"], ["worst", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["tag", "--help"],
+        ["--version"],
+        ["completion", "zsh"],
+        *([name, "--help"] for name in ("report", "show", "listen", "worst", "by", "diff", "agree", "convert")),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 READY_S = 30
+# Where a player was last sent, which does not depend on how long a test takes to look.
+_SOUGHT = "addEventListener('seeking', (event) => { window.sought = event.target.currentTime; }, true)"
 
 
 def why_not() -> str:
@@ -132,6 +134,7 @@ def browser(downloads: Path) -> Iterator[Browser]:
     driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
         driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _SOUGHT})
         yield Browser(driver)
     finally:
         driver.quit()

@@ -24,6 +24,7 @@ from sertag.cli.commands import cli
 from sertag.report import build as building
 from sertag.report.build import Request, build
 from tests.audio_files import tones
+from tests.report.pictures import FOLDER, LARGEST_BYTES, PICTURES
 from tests.report.tables import DURATION_S, HOSTILE, call, mixed, write_csv, write_jsonl
 
 ROOT = Path(sertag.__file__).parents[1]
@@ -209,3 +210,13 @@ def test_a_csv_table_makes_the_same_page_as_one_with_windows_inside_but_for_thos
     assert any(nested["rows"].pop("windows"))
     assert not any(flat["rows"].pop("windows"))
     assert flat == nested
+
+
+def test_the_pictures_in_the_documents_are_those_that_are_made_and_small() -> None:
+    shown = {Path(name).name for page in ("README.md", "docs/report.md") for name in pictures_in(ROOT / page)}
+    assert shown <= {picture.name for picture in PICTURES} == {file.name for file in FOLDER.iterdir()}
+    assert [file.name for file in FOLDER.iterdir() if file.stat().st_size > LARGEST_BYTES] == []
+
+
+def pictures_in(page: Path) -> list[str]:
+    return re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))

@@ -249,14 +249,15 @@ function sortBy(key, kind) {
 
 function change(changes) {
   Object.assign(state, changes);
-  const known = new URLSearchParams();
-  for (const [name, value] of Object.entries(state)) {
-    if (value && !(name === 'sort' && value === 'attention') && !(name === 'dir' && value === 'desc')) known.set(name, value);
-  }
-  try { history.replaceState(null, '', `#${known}`); } catch { /* a page inside another one may not */ }
+  writeHash();
   $('scroll').scrollTop = 0;
   refresh();
   showFilters();
+}
+function writeHash() {
+  const usual = {sort: 'attention', dir: 'desc'};
+  const known = new URLSearchParams(Object.entries(state).filter(([name, value]) => value && value !== usual[name]));
+  try { history.replaceState(null, '', `#${known}`); } catch { /* a page inside another one may not */ }
 }
 function readHash() {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -310,7 +311,8 @@ function open(i) {
     $('call').scrollTop = 0;
     $('list').open = false;
   }
-  change2hash();
+  Object.assign(state, {call: path(i), channel: R.channel[i] === null ? '' : String(R.channel[i])});
+  writeHash();
   $('call-name').textContent = baseName(i);
   $('call-name').title = shownPath(i);
   showFacts(rows);
@@ -319,13 +321,6 @@ function open(i) {
   showQuestion();
   showReadout(at);
   draw(true);
-}
-function change2hash() {
-  Object.assign(state, {call: path(picked), channel: R.channel[picked] === null ? '' : String(R.channel[picked])});
-  const scroll = $('scroll').scrollTop;
-  const known = new URLSearchParams(Object.entries(state).filter(([name, value]) => value && !(name === 'sort' && value === 'attention') && !(name === 'dir' && value === 'desc')));
-  try { history.replaceState(null, '', `#${known}`); } catch { /* a page inside another one may not */ }
-  $('scroll').scrollTop = scroll;
 }
 function closeCall() {
   $('audio').pause();
@@ -537,12 +532,14 @@ function why(call) {
 }
 function broken() { // it was moved or deleted since, or the browser cannot play it
   if (!source || !$('audio').getAttribute('src')) return;
-  const call = R.call[picked], resume = at;
-  const note = `The recording cannot be played from ${decodeURI(source.src).slice(0, 200)}: was it moved or deleted?`;
+  const call = R.call[picked], resume = at, playing = !$('audio').paused;
+  const note = `The recording cannot be played: ${shownPath(picked)}. Was it moved or deleted?`;
   source = !source.inside && C.sound[call] ? embedded(call) : null;
   use(source, note);
   drawTimeline();
-  if (source) playFrom(resume);
+  if (!source) return;
+  pending = Math.max(0, resume - source.from);
+  if (playing) playFrom(resume);
 }
 function playFrom(s) {
   at = Math.max(0, Math.min(total, s));
