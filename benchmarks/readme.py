@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -216,7 +217,9 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
     "docs/cli.md": {"help": help_tag, "help-models": help_models, "help-completion": help_completion},
     "docs/formats.md": {"formats": formats},
+    "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
+    "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/speed.md": {"speed": speed},
     "docs/training.md": {"help-export": help_export},
 }

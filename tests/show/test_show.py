@@ -29,6 +29,8 @@ from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
 
 ROOT = Path(__file__).parents[2]
+CALL = ROOT / "examples" / "calls" / "2026-03-02_0901_billing_complaint.wav"
+PICTURE = ROOT / "docs" / "pictures" / "show.png"
 
 
 # What is measured
@@ -99,6 +101,16 @@ def test_a_picture_shows_what_is_heard(drawing: tuple[Any, ...]) -> None:
     )
     silent = matplotlib.image.imread(io.BytesIO(picture(result, quiet, spec=spec, suffix=".png")))
     assert (pixels != silent).any(axis=2).mean() > 0.05
+
+
+def test_the_picture_of_the_page_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fonts differ by fractions of a pixel between versions of Matplotlib, so few pixels may differ."""
+    monkeypatch.chdir(ROOT)
+    target = tmp_path / "show.png"
+    assert run(Request(str(CALL.relative_to(ROOT)), roles=("agent", "customer"), out=str(target))) == Exit.OK
+    found, committed = (matplotlib.image.imread(path) for path in (target, PICTURE))
+    assert found.shape == committed.shape
+    assert (np.abs(found - committed).max(axis=2) > 0.2).mean() < 0.03, "run `python -m benchmarks.live_pages`"
 
 
 def test_nothing_looks_for_a_screen(drawing: tuple[Any, ...]) -> None:
