@@ -450,9 +450,10 @@ def test_a_microphone_is_heard_until_somebody_has_enough(
 
 
 def test_errors_of_a_session_are_told(tiny_model: Path) -> None:
+    source = Script(SPEECH)
     with pytest.raises(SertagError, match="is not apart"):
         listen(
-            Script(SPEECH),
+            source,
             lambda events: None,
             model=load(str(tiny_model)),
             options=Options(roles=("a", "b"), only_role="b"),
@@ -460,3 +461,4 @@ def test_errors_of_a_session_are_told(tiny_model: Path) -> None:
             limits=Limits(9, 9),
             stop=threading.Event(),
         )
+    assert source.closed.is_set()

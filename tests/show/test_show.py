@@ -16,7 +16,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from sertag.cli.show import show
 from sertag.errors import DecodeError, Exit, OutputError
 from sertag.model.session import load
 from sertag.records import AudioFile, Options
@@ -251,6 +253,7 @@ def test_what_cannot_be_shown_is_told_with_a_code(
     "wish",
     [
         {"path": "-"},
+        {"only_role": "customer"},
         {"clip": "1-2"},
         {"clip": "1-2", "out": "x.png"},
         {"clip": "2-1", "out": "x.wav"},
@@ -265,6 +268,18 @@ def test_what_cannot_be_shown_is_told_with_a_code(
 def test_settings_that_contradict_each_other_are_usage_errors(wish: dict[str, str]) -> None:
     with pytest.raises(ShowError):
         run(Request(**({"path": "call.wav"} | wish)))
+
+
+def test_settings_of_the_environment_hold_here_too(
+    call: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"MODEL": str(tiny_model), "ROLES": "agent,customer", "ONLY_ROLE": "customer", "HOP": "1"}
+    for name, value in names.items():
+        monkeypatch.setenv(f"SERTAG_{name}", value)
+    shown = CliRunner().invoke(show, [str(call)])
+    assert shown.exit_code == 0
+    assert "1 customer:" in shown.output
+    assert "agent" not in shown.output
 
 
 def test_a_clip_that_is_shorter_is_told(call: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
