@@ -22,7 +22,7 @@ Examples:
 @click.command(
     short_help="Tag audio while it comes.",
     epilog=_EXAMPLES,
-    context_settings={"max_content_width": 100, "auto_envvar_prefix": "SERTAG_LISTEN"},
+    context_settings={"max_content_width": 100},
 )
 @click.argument("source", required=False, metavar="[-]")
 @click.option(
@@ -52,20 +52,30 @@ Examples:
 @click.option("--stream-format", type=click.Choice(("twilio",)), help="Standard input is JSON lines of that kind.")
 @click.option("--device", metavar="N|NAME", help="Which microphone.  [default: the system's]")
 @click.option("--list-devices", is_flag=True, help="List the microphones, and do nothing else.")
-@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
-@click.option("--only-role", metavar="NAME", help="Score that role alone; the others get no rows.")
+@click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
+@click.option(
+    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Score that role alone; the others get no rows."
+)
 @click.option(
     "-m",
     "--model",
     metavar="NAME|FILE",
+    envvar="SERTAG_MODEL",
     help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
     shell_complete=complete_model,
 )
-@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
+@click.option(
+    "--hop",
+    type=Number(over=0),
+    metavar="SECONDS",
+    envvar="SERTAG_HOP",
+    help="Step between windows.  [default: from the model]",
+)
 @click.option(
     "--min-confidence",
     type=Number(least=0, most=1),
     metavar="X",
+    envvar="SERTAG_MIN_CONFIDENCE",
     help="Under it a window or a row is `uncertain`.  [default: from the model]",
 )
 @click.option(

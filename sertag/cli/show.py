@@ -20,7 +20,7 @@ Examples:
 @click.command(
     short_help="Look at one recording, play it, cut it.",
     epilog=_EXAMPLES,
-    context_settings={"max_content_width": 100, "auto_envvar_prefix": "SERTAG_SHOW"},
+    context_settings={"max_content_width": 100},
 )
 @click.argument("path", metavar="FILE", type=click.Path())
 @click.option(
@@ -43,19 +43,30 @@ Examples:
     default="split",
     help="One timeline per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
 )
-@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
+@click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
+@click.option(
+    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Show that role alone; the others are not scored."
+)
 @click.option(
     "-m",
     "--model",
     metavar="NAME|FILE",
+    envvar="SERTAG_MODEL",
     help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
     shell_complete=complete_model,
 )
-@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
+@click.option(
+    "--hop",
+    type=Number(over=0),
+    metavar="SECONDS",
+    envvar="SERTAG_HOP",
+    help="Step between windows.  [default: from the model]",
+)
 @click.option(
     "--min-confidence",
     type=Number(least=0, most=1),
     metavar="X",
+    envvar="SERTAG_MIN_CONFIDENCE",
     help="Under it a window or a row is `uncertain`.  [default: from the model]",
 )
 @click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")

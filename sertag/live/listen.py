@@ -66,7 +66,11 @@ def listen(
         SertagError: the source does not have the channel or the role that was asked for.
     """
     shape = {"channels": source.channels, "rate_hz": source.rate_hz}
-    session = Session(model=model, options=options, path=path, clock=clock, **shape)
+    try:
+        session = Session(model=model, options=options, path=path, clock=clock, **shape)
+    except SertagError:
+        source.close()
+        raise
     feed = Feed(source, clock=clock)
     finished = False
     try:

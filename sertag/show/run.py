@@ -40,6 +40,7 @@ class Request:
     clip: str | None = None
     channels: Literal["split", "mix"] | int = "split"
     roles: tuple[str, ...] = ()
+    only_role: str | None = None
     model: str | None = None
     hop: float | None = None
     min_confidence: float | None = None
@@ -60,7 +61,8 @@ def run(request: Request) -> int:
         if request.play is not None and not sys.stdout.isatty():
             return _play(request, None)
         model = load(request.model or DEFAULT_MODEL)
-        options = Options(request.channels, request.roles, None, request.hop, request.min_confidence, raw=request.raw)
+        whose = request.channels, request.roles, request.only_role
+        options = Options(*whose, request.hop, request.min_confidence, raw=request.raw)
         result = tag_file(AudioFile(request.path), model=model, options=options)
         return _shown(request, result, model, options)
     except DecodeError as error:
@@ -154,6 +156,8 @@ def _check(request: Request) -> None:
     """
     if request.path == "-":
         raise ShowError("standard input cannot be read twice; give a file")
+    if request.only_role is not None and request.only_role not in request.roles:
+        raise ShowError(f"--only-role {request.only_role!r} must be one of --roles")
     if request.clip is not None and request.play is not None:
         raise ShowError("--clip and --play are different things; give one of them")
     try:

@@ -147,7 +147,7 @@ class Output:
                 raise
             reason = error.strerror or type(error).__name__
             if self._target == "-":
-                message = f"cannot write standard output: {reason}; name a file with --out"
+                message = f"cannot write standard output: {reason}; send it to a file or a pipe that takes it"
             else:
                 advice = "check that the folder exists, its rights and its free space"
                 message = f"cannot write {display_name(self._target)}: {reason}; {advice}"

@@ -358,6 +358,32 @@ def test_a_signal_ends_with_the_row_and_success(tiny_model: Path, signum: signal
     assert events[-1]["result"]["channels"][0]["duration_s"] == 8.0
 
 
+def test_whoever_waits_for_a_call_may_stop_waiting(tiny_model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "sertag", "listen", "--audiosocket", f":{port}", "--model", str(tiny_model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        waiting = f"0100007F:{port:04X} 00000000:0000 0A"  # 0A: somebody waits for a connection
+        for _ in range(1200):
+            if waiting in Path("/proc/net/tcp").read_text(encoding="ascii"):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == (b"", b"")
+        assert process.returncode == 0
+
+
+def test_a_full_disk_is_told(tiny_model: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "sertag", "listen", "--raw", "s16le", "--model", str(tiny_model)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, input=bytes(16_000), stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False
+        )
+    assert (done.returncode, b"No space left" in done.stderr) == (5, True)
+
+
 def test_a_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "sertag", "listen", "--raw", "s16le", "--model", str(tiny_model)]
@@ -424,9 +450,10 @@ def test_a_microphone_is_heard_until_somebody_has_enough(
 
 
 def test_errors_of_a_session_are_told(tiny_model: Path) -> None:
+    source = Script(SPEECH)
     with pytest.raises(SertagError, match="is not apart"):
         listen(
-            Script(SPEECH),
+            source,
             lambda events: None,
             model=load(str(tiny_model)),
             options=Options(roles=("a", "b"), only_role="b"),
@@ -434,3 +461,4 @@ def test_errors_of_a_session_are_told(tiny_model: Path) -> None:
             limits=Limits(9, 9),
             stop=threading.Event(),
         )
+    assert source.closed.is_set()

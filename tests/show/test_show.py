@@ -16,7 +16,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from sertag.cli.show import show
 from sertag.errors import DecodeError, Exit, OutputError
 from sertag.model.session import load
 from sertag.records import AudioFile, Options
@@ -29,6 +31,8 @@ from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
 
 ROOT = Path(__file__).parents[2]
+CALL = ROOT / "examples" / "calls" / "2026-03-02_0901_billing_complaint.wav"
+PICTURE = ROOT / "docs" / "pictures" / "show.png"
 
 
 # What is measured
@@ -99,6 +103,16 @@ def test_a_picture_shows_what_is_heard(drawing: tuple[Any, ...]) -> None:
     )
     silent = matplotlib.image.imread(io.BytesIO(picture(result, quiet, spec=spec, suffix=".png")))
     assert (pixels != silent).any(axis=2).mean() > 0.05
+
+
+def test_the_picture_of_the_page_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fonts differ by fractions of a pixel between versions of Matplotlib, so few pixels may differ."""
+    monkeypatch.chdir(ROOT)
+    target = tmp_path / "show.png"
+    assert run(Request(str(CALL.relative_to(ROOT)), roles=("agent", "customer"), out=str(target))) == Exit.OK
+    found, committed = (matplotlib.image.imread(path) for path in (target, PICTURE))
+    assert found.shape == committed.shape
+    assert (np.abs(found - committed).max(axis=2) > 0.2).mean() < 0.03, "run `python -m benchmarks.live_pages`"
 
 
 def test_nothing_looks_for_a_screen(drawing: tuple[Any, ...]) -> None:
@@ -239,6 +253,7 @@ def test_what_cannot_be_shown_is_told_with_a_code(
     "wish",
     [
         {"path": "-"},
+        {"only_role": "customer"},
         {"clip": "1-2"},
         {"clip": "1-2", "out": "x.png"},
         {"clip": "2-1", "out": "x.wav"},
@@ -253,6 +268,18 @@ def test_what_cannot_be_shown_is_told_with_a_code(
 def test_settings_that_contradict_each_other_are_usage_errors(wish: dict[str, str]) -> None:
     with pytest.raises(ShowError):
         run(Request(**({"path": "call.wav"} | wish)))
+
+
+def test_settings_of_the_environment_hold_here_too(
+    call: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"MODEL": str(tiny_model), "ROLES": "agent,customer", "ONLY_ROLE": "customer", "HOP": "1"}
+    for name, value in names.items():
+        monkeypatch.setenv(f"SERTAG_{name}", value)
+    shown = CliRunner().invoke(show, [str(call)])
+    assert shown.exit_code == 0
+    assert "1 customer:" in shown.output
+    assert "agent" not in shown.output
 
 
 def test_a_clip_that_is_shorter_is_told(call: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
