@@ -48,5 +48,10 @@ def clip_file(samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "clip.wav"
-        soundfile.write(place, samples, rate_hz, subtype=subtype)
+        write_clip(place, samples, rate_hz=rate_hz, subtype=subtype)
         yield place
+
+
+def write_clip(place: Path, samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "FLOAT"]) -> None:
+    """Write a clip to a WAV file; arguments as of `clip_file`."""
+    soundfile.write(place, samples, rate_hz, subtype=subtype)

@@ -17,9 +17,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-import soundfile
 
-from export.audio.clip_file import WHOLE_CLIP, read_clip
+from export.audio.clip_file import WHOLE_CLIP, read_clip, write_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.telephone import over_a_line
 from export.conversion.provenance import read_trained_on
@@ -254,5 +253,5 @@ def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:
     except ExportError as error:
         return AudioFile(str(clip.path), problem=Problem(error.code, str(error)))
     sent = over_a_line(samples, digest=clip.digest, seed=seed)
-    soundfile.write(place, sent, LINE_HZ, subtype="PCM_16")
+    write_clip(place, sent, rate_hz=LINE_HZ, subtype="PCM_16")
     return AudioFile(str(place))
