@@ -30,7 +30,7 @@ OWNERS = {
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.writers"},
     "matplotlib": {"show.picture"},
-    "miniaudio": {"live.sources.microphone", "show.playback"},
+    "miniaudio": {"audio.devices.sound_system"},
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),
