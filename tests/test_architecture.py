@@ -34,7 +34,7 @@ OWNERS = {
     "av": {"audio.decoders.opening"},
     "pyarrow": {"tables.readers", "tables.writers"},
     "matplotlib": {"show.picture"},
-    "miniaudio": {"live.sources.microphone", "show.playback"},
+    "miniaudio": {"audio.devices.sound_system"},
     "duckdb": {"analysis.selection"},
     "pandas": {"exports.data_frames"},
     "xlsxwriter": {"exports.spreadsheet"},

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sertag import signals
 from tests.conftest import RATE_HZ, speech_like
 
 ROOT = Path(__file__).parents[1]
@@ -239,3 +240,33 @@ print("nothing happened")
 def test_the_exception_arrives_and_is_not_raised_again_on_its_way(program: str, said: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_by_itself_is_told_once_and_a_second_ctrl_c_ends_it_at_once(first: signal.Signals) -> None:
+    program = (
+        "import time\n"
+        "from sertag import signals\n"
+        "signals.install()\n"
+        "with signals.handled(lambda: print('told', flush=True)):\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(first)
+        assert process.stdout.readline() == "told\n"
+        time.sleep(0.3)  # the thread that waits for signals repeats itself
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == -signal.SIGINT
+
+
+def test_signals_are_handled_only_where_they_were_taken_over() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    with signals.handled(lambda: None):
+        assert signal.getsignal(signal.SIGUSR1) == before

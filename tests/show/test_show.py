@@ -18,13 +18,14 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from sertag.audio.devices.sound_system import DeviceError
 from sertag.cli.show import show
 from sertag.errors import DecodeError, Exit, OutputError
 from sertag.model.session import load
 from sertag.records import AudioFile, Options
 from sertag.show.clip import Span, cut, parse_span, parse_time
 from sertag.show.picture import COLUMNS, picture
-from sertag.show.playback import PlaybackError, play
+from sertag.show.playback import play
 from sertag.show.run import Request, ShowError, run
 from sertag.show.sound import measure
 from sertag.tagging.pipeline import tag_file
@@ -198,7 +199,7 @@ def test_what_cannot_be_played_is_told(tmp_path: Path, call: Path, monkeypatch: 
     with pytest.raises(DecodeError):
         play(str(tmp_path / "no.wav"), stop=threading.Event(), moved=lambda position_s: None, null=True)
     monkeypatch.setitem(sys.modules, "miniaudio", None)
-    with pytest.raises(PlaybackError, match=r"pip install 'sertag\[listen\]'"):
+    with pytest.raises(DeviceError, match=r"pip install 'sertag\[listen\]'"):
         play(str(call), stop=threading.Event(), moved=lambda position_s: None, null=True)
 
 

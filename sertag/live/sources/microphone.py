@@ -1,14 +1,14 @@
-"""A microphone, through miniaudio (the extra `listen`), which needs no library of the system."""
+"""A microphone, through the sound system of this computer (the extra `listen`)."""
 
 from __future__ import annotations
 
-import importlib
 import queue
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 
+from sertag.audio.devices.sound_system import DeviceError, backends, check_backend, load_miniaudio, opening
 from sertag.live.events import Gap, Reason
 from sertag.live.sources.source import SourceError
 from sertag.records import FloatArray
@@ -36,36 +36,41 @@ class Microphone:
         Raises:
             SourceError: the extra is not installed, there is no such device, or it cannot be opened.
         """
-        library = load_miniaudio()
         self.name, self.channels, self.rate_hz = "microphone", channels, rate_hz
         self.call: dict[str, str] = {}
         self.reason: Reason = "end_of_stream"
         self.declared_samples: int | None = None
         self._pieces: queue.Queue[bytes | None] = queue.Queue(round(1000 * _LONGEST_S / _PERIOD_MS))
         self._closed = False
-        backends = [library.Backend.NULL] if null else None
         try:
-            chosen = None if device is None else _find(library, device, backends)
-            self._device = library.CaptureDevice(
+            self._device = self._opened(device, null)
+        except DeviceError as error:
+            raise SourceError(
+                f"{error}; {_ADVICE}" if error.code == "no_device" else str(error), code=error.code
+            ) from error
+
+    def _opened(self, device: str | None, null: bool) -> Any:
+        """The device at work."""
+        library = load_miniaudio()
+        chosen = None if device is None else _find(library, device, null)
+        with opening(library, "the microphone"):
+            opened = library.CaptureDevice(
                 input_format=library.SampleFormat.FLOAT32,
-                nchannels=channels,
-                sample_rate=rate_hz,
+                nchannels=self.channels,
+                sample_rate=self.rate_hz,
                 buffersize_msec=_PERIOD_MS,
                 device_id=None if chosen is None else chosen["id"],
-                backends=backends,
+                backends=backends(library, null=null),
                 app_name="sertag",
             )
-            if self._device.backend == "Null" and not null:
-                raise SourceError(f"no microphone: there is no sound system here; {_ADVICE}", code="no_microphone")
-            self._device.stop_callback = self._stopped
-            self._recorder = self._record()
-            next(self._recorder)
-            self._device.start(self._recorder)
-        except library.MiniaudioError as error:
-            reason = display_text(" ".join(map(str, error.args)))
-            raise SourceError(f"the microphone cannot be opened ({reason}); {_ADVICE}", code="no_microphone") from error
+            check_backend(opened, "the microphone", null=null)
+            opened.stop_callback = self._stopped
+            recorder = self._record()
+            next(recorder)
+            opened.start(recorder)
         if chosen is not None:
             self.call["device"] = chosen["name"]
+        return opened
 
     def items(self) -> Iterator[FloatArray | Gap]:
         """What it hears, until it is closed."""
@@ -109,39 +114,25 @@ def device_names(*, null: bool = False) -> list[str]:
     Raises:
         SourceError: the extra is not installed, or there is no sound system.
     """
-    library = load_miniaudio()
-    return [display_text(found["name"]) for found in _devices(library, [library.Backend.NULL] if null else None)]
-
-
-def load_miniaudio() -> Any:
-    """The library.
-
-    Raises:
-        SourceError: it is not installed.
-    """
     try:
-        return importlib.import_module("miniaudio")
-    except ImportError as error:
-        message = (
-            "microphones and loudspeakers need miniaudio, which is not installed; run: pip install 'sertag[listen]'"
-        )
-        raise SourceError(message, code="needs_listen") from error
+        return [display_text(found["name"]) for found in _devices(load_miniaudio(), null)]
+    except DeviceError as error:
+        raise SourceError(str(error), code=error.code) from error
 
 
-def _devices(library: Any, backends: Any) -> list[dict[str, Any]]:
-    try:
-        return list(library.Devices(backends).get_captures())
-    except library.MiniaudioError as error:
-        reason = display_text(" ".join(map(str, error.args)))
-        raise SourceError(f"microphones cannot be listed ({reason})", code="no_microphone") from error
+def _devices(library: Any, null: bool) -> list[dict[str, Any]]:
+    with opening(library, "the microphone"):
+        found = library.Devices(backends(library, null=null))
+        check_backend(found, "the microphone", null=null)
+        return list(found.get_captures())
 
 
-def _find(library: Any, device: str, backends: Any) -> dict[str, Any]:
-    devices = _devices(library, backends)
+def _find(library: Any, device: str, null: bool) -> dict[str, Any]:
+    devices = _devices(library, null)
     if device.isascii() and device.isdigit() and int(device) < len(devices):
         return devices[int(device)]
     matching = [found for found in devices if device.lower() in found["name"].lower()]
     if len(matching) != 1:
         found = f"{len(matching)} microphones match" if matching else "no microphone matches"
-        raise SourceError(f"{found} {display_text(device)!r}; {_ADVICE}", code="no_microphone")
+        raise DeviceError(f"{found} {display_text(device)!r}", code="no_device")
     return matching[0]
