@@ -11,7 +11,7 @@ from logging import DEBUG, WARNING, Logger
 from typing import Any
 
 from sertag.records import FAILURES, FileResult, Problem, Status
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.text import display_name, display_text
 
 
@@ -88,7 +88,7 @@ def last_line(tally: Tally, *, where: str) -> str:
 
 
 def document(
-    tally: Tally, *, version: str, origin: Origin, jobs: int, params: dict[str, Any], exit_code: int
+    tally: Tally, *, version: str, origin: ModelInfo, jobs: int, params: dict[str, Any], exit_code: int
 ) -> dict[str, Any]:
     """The JSON summary of a finished run.
 
@@ -148,7 +148,7 @@ def _moment(when: datetime) -> str:
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Remarks:
+class FileWarnings:
     """Says what there is to say about one file after the other."""
 
     def __init__(self, logger: Logger, *, failures: Set[Status], roles: tuple[str, ...]) -> None:
@@ -162,8 +162,8 @@ class Remarks:
         self._logger, self._failures, self._roles = logger, failures, roles
         self._roles_said = not roles
 
-    def about(self, result: FileResult, *, reused: bool) -> None:
-        """Say it; what is odd about a row that an earlier run has made was said by that run."""
+    def log(self, result: FileResult, *, reused: bool) -> None:
+        """Log what is odd about a result; what an earlier run has made was logged by that run."""
         for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
             if problem is not None:
                 # A call without speech is a fact, not a fault, unless --strict makes it one.
