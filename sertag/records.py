@@ -117,19 +117,19 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Chunk:
     """A stretch of a recording, long enough for statistics and short enough for memory.
 
     Attributes:
         first_frame: index in the file of the first frame.
-        own_frames: how many frames belong to this section; those after them are look-ahead for windows that
-            begin here and end in the next section.
-        last: whether the recording ends with it; then there is no look-ahead.
-        frames: own frames and look-ahead.
+        core_frames: how many frames belong to this chunk; those after them are lookahead for windows that
+            begin here and end in the next chunk.
+        last: whether the recording ends with it; then there is no lookahead.
+        frames: own frames and lookahead.
     """
 
     first_frame: int
-    own_frames: int
+    core_frames: int
     last: bool
     frames: Frames
 
@@ -150,10 +150,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The windows of one channel and section that hold enough speech to be scored.
+    """The windows of one channel and chunk that hold enough speech to be scored.
 
     Attributes:
-        starts: int64 (w,), where each begins in the section: a frame, or a sample for models that take cut clips.
+        starts: int64 (w,), where each begins in the chunk: a frame, or a sample for models that take cut clips.
         start_s, end_s: float64 (w,), in the file.
         speech_s: float64 (w,), seconds of speech inside each.
         loudness_dbfs: float64 (w,), level of the speech inside each.

@@ -29,7 +29,7 @@ _FUNCTIONS = {
     "channel_result": "aggregate",
     "clip_features": "coefficients",
 }
-_GENERATORS = {"stream_frames": "frames", "cut_sections": "sections", "window_batches": "windows"}
+_GENERATORS = {"stream_frames": "frames", "cut_chunks": "chunks", "window_batches": "windows"}
 _MODULES = (pipeline, channel_state)
 
 
