@@ -154,7 +154,7 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
                 table.add(result)
             run.tally.add(result, reused=reused)
             show()
-        _tidy(run)
+        _compact(run)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be cut in two
         exit_code = _exit_code(run.tally)
         if "--summary" in outputs:
@@ -231,10 +231,10 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
         raise
 
 
-def _tidy(run: _Run) -> None:
+def _compact(run: _Run) -> None:
     try:
         if run.journal is not None:
-            run.journal.tidy()
+            run.journal.compact()
     except OutputError as error:  # it is as long as before, and as good
         run.logger.warning("%s", display_text(str(error)))
 
