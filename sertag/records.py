@@ -1,4 +1,4 @@
-"""What travels between the stations: frozen records, no behaviour beyond their own arithmetic.
+"""What travels between the stages: frozen records, no behaviour beyond their own arithmetic.
 
 Conventions: seconds are floats counted from the first sample of the file, levels are dBFS (0 dB is a mean
 square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and follow the label order of the model.

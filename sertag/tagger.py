@@ -1,4 +1,4 @@
-"""The Python interface: the same line, the same records and the same bytes as the command line."""
+"""The Python interface: the same pipeline, the same records and the same bytes as the command line."""
 
 from __future__ import annotations
 

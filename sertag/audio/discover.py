@@ -1,6 +1,6 @@
 """Which recordings are meant: paths and directories become a stream of `AudioFile`.
 
-Station of the line: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
+Stage: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
 become samples (a missing path, a FIFO, a dangling link, a folder that cannot be looked into) is an `AudioFile` with a
 problem, never an exception and never nothing.
 

@@ -1,6 +1,6 @@
 """Frames to chunks: stretches long enough for a channel's statistics and short enough for memory.
 
-Stage of the pipeline: features -> **chunks** -> speech. Nearly every call is one chunk; an eight-hour recording is
+Stage: features -> **chunks** -> speech. Nearly every call is one chunk; an eight-hour recording is
 many, and is worked on in the memory of one.
 """
 

@@ -1,6 +1,6 @@
 """Chunks to windows: the stretches that hold enough speech, and the features of each.
 
-Station of the line: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
+Stage: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
 offset; one more is aligned to the end of the recording where the grid leaves speech uncovered. Frames are never
 computed twice for windows that overlap: channels are framed once and windows are views.
 """

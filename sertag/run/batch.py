@@ -1,4 +1,4 @@
-"""A run from a request to an exit code: the line of stations with its outputs, journal, messages and counts around it.
+"""A run from a request to an exit code: the pipeline with outputs, journal, messages and counts around it.
 
 Used by `cli`. At its end, first every output is brought to the disk, then all are moved into place.
 """

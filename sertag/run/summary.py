@@ -16,7 +16,7 @@ from sertag.text import display_name, display_text
 
 
 class Tally:
-    """Counts what comes out of the line, file by file.
+    """Counts what comes out of the pipeline, file by file.
 
     Attributes:
         inputs: files so far.

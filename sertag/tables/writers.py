@@ -1,6 +1,6 @@
 r"""Rows to tables: CSV, TSV, JSON, JSON Lines and Parquet, streamed at constant memory.
 
-Last station of the line: aggregate -> **write**. How text survives, since names can hold any byte but zero:
+Last stage: aggregate -> **write**. How text survives, since names can hold any byte but zero:
 
 - All text is valid UTF-8, whatever it is of. Paths come from `rows` in the form of `names.encode_path`, the same in all
   formats; what else should hold characters that are none has them spelled out.

@@ -1,6 +1,6 @@
 """Scored windows to segments: what each window of a channel says, as a record.
 
-Stage of the pipeline: model -> **segments** -> aggregate.
+Stage: model -> **segments** -> aggregate.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Speech counted once, however many windows cover it: what each window adds, and the worst stretch of a channel.
 
-Stage of the pipeline: model -> **stretches** -> aggregate. Windows overlap, so a sound that two of them hold is one
+Stage: model -> **stretches** -> aggregate. Windows overlap, so a sound that two of them hold is one
 piece of evidence, not two. Between two edges of windows the same windows cover every frame; such a piece, and the mean
 over the windows that cover it, is the unit here. Frames are those of the file, windows are in order of time.
 """
