@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 else:
     FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
+TIMEOUT_S, MAX_DURATION_S = 3600.0, 86_400.0  # defaults: of the time for one file, and of a recording's length
 STDIN = "-"  # the path of a recording that comes on standard input
 SCHEMA = 2  # of the rows; raised with every change that could break a reader
 
@@ -97,7 +98,7 @@ class Options:
     only_role: str | None = None
     hop_s: float | None = None
     min_confidence: float | None = None
-    max_duration_s: float = 86_400.0
+    max_duration_s: float = MAX_DURATION_S
     raw: str | None = None
 
 

@@ -21,7 +21,7 @@ from logging import Logger
 from typing import Any
 
 from sertag.model.model_file import ModelFile
-from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options, Problem
+from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
 from sertag.run.summary import plural
 from sertag.spec import ModelSpec
@@ -31,7 +31,6 @@ from sertag.text import display_name
 
 PIPELINE_VERSION = 4  # raised with every change of the code that changes a row of any recording
 
-_STDIN = "-"
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
 _SECOND_NS = 1_000_000_000
 _MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
@@ -156,7 +155,7 @@ class _Turn:
 
 
 def _turn(file: AudioFile, journal: Journal) -> _Turn:
-    if file.problem is not None or file.path == _STDIN:
+    if file.problem is not None or file.path == STDIN:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
     key = _key(file.path)
