@@ -1,4 +1,4 @@
-"""What travels between the stations: frozen records, no behaviour beyond their own arithmetic.
+"""What travels between the stages: frozen records, no behaviour beyond their own arithmetic.
 
 Conventions: seconds are floats counted from the first sample of the file, levels are dBFS (0 dB is a mean
 square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and follow the label order of the model.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 else:
     FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
+TIMEOUT_S, MAX_DURATION_S = 3600.0, 86_400.0  # defaults: of the time for one file, and of a recording's length
 STDIN = "-"  # the path of a recording that comes on standard input
 SCHEMA = 2  # of the rows; raised with every change that could break a reader
 
@@ -97,7 +98,7 @@ class Options:
     only_role: str | None = None
     hop_s: float | None = None
     min_confidence: float | None = None
-    max_duration_s: float = 86_400.0
+    max_duration_s: float = MAX_DURATION_S
     raw: str | None = None
 
 
@@ -117,19 +118,19 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Chunk:
     """A stretch of a recording, long enough for statistics and short enough for memory.
 
     Attributes:
         first_frame: index in the file of the first frame.
-        own_frames: how many frames belong to this section; those after them are look-ahead for windows that
-            begin here and end in the next section.
-        last: whether the recording ends with it; then there is no look-ahead.
-        frames: own frames and look-ahead.
+        core_frames: how many frames belong to this chunk; those after them are lookahead for windows that
+            begin here and end in the next chunk.
+        last: whether the recording ends with it; then there is no lookahead.
+        frames: own frames and lookahead.
     """
 
     first_frame: int
-    own_frames: int
+    core_frames: int
     last: bool
     frames: Frames
 
@@ -150,10 +151,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The windows of one channel and section that hold enough speech to be scored.
+    """The windows of one channel and chunk that hold enough speech to be scored.
 
     Attributes:
-        starts: int64 (w,), where each begins in the section: a frame, or a sample for models that take cut clips.
+        starts: int64 (w,), where each begins in the chunk: a frame, or a sample for models that take cut clips.
         start_s, end_s: float64 (w,), in the file.
         speech_s: float64 (w,), seconds of speech inside each.
         loudness_dbfs: float64 (w,), level of the speech inside each.

@@ -1,4 +1,4 @@
-"""The Python interface: the same line, the same records and the same bytes as the command line."""
+"""The Python interface: the same pipeline, the same records and the same bytes as the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
 from sertag.spec import ModelSpec
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.tagging.pipeline import tag_file, tag_source
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class Tagger:
         self._model = load(model)
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> ModelInfo:
         """What tables say of the model: labels, name and SHA-256."""
-        return Origin(self.spec.labels, self.spec.name, self._model.sha256)
+        return ModelInfo(self.spec.labels, self.spec.name, self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:

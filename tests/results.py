@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sertag.records import ChannelResult, FileResult, Problem, Segment, Sentiment, Status, Trend
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 
 LABELS = ("angry", "happy", "neutral")
-ORIGIN = Origin(labels=LABELS, model="tiny", model_sha256="ab" * 32)
+ORIGIN = ModelInfo(labels=LABELS, model="tiny", model_sha256="ab" * 32)
 
 
 def segment(index: int = 0, status: Status = Status.OK) -> Segment:

@@ -22,7 +22,7 @@ import soundfile
 from sertag.model.session import Model, load
 from sertag.records import AudioFile, Options
 from sertag.run.resume import PIPELINE_VERSION
-from sertag.tables.columns import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+from sertag.tables.columns import Column, ModelInfo, Row, result_columns, result_rows, segment_columns, segment_rows
 from sertag.tagging.pipeline import tag_file
 from tests.conftest import LOUD, SOFT, speech_like, write_telling_model
 from tests.onnx_models import PAPER_FEATURES, tiny_spec, write_model
@@ -54,7 +54,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     sounds = {"call": stereo, "clip": speech_like(3, seed=3)[:, None], "silence": np.zeros((16000, 1)), "hold": hold}
     found = []
     for model in models(folder):
-        origin = Origin(labels=LABELS, model="", model_sha256="")
+        origin = ModelInfo(labels=LABELS, model="", model_sha256="")
         for name, samples in sounds.items():
             soundfile.write(folder / f"{name}.wav", samples, 8000, subtype="ULAW")
             result = tag_file(AudioFile(str(folder / f"{name}.wav")), model=model, options=Options())

@@ -6,7 +6,7 @@
     two_floors  the same in two processes at once: what a second core is worth on this machine
     tutorial    each 4 s clip of each channel alone: librosa at 22,050 Hz, mean of 40 MFCC, Keras `predict`
     opensmile   each 4 s clip of each channel alone: eGeMAPS functionals at 16 kHz
-    profile     no contender: where sertag's own time goes, station by station
+    profile     no contender: where sertag's own time goes, stage by stage
     network     no contender either: the model alone, in batches of 16 windows on one thread
 
 Prints one JSON object with the processor seconds of the work alone, without imports and without the first clip.
@@ -28,7 +28,7 @@ import numpy as np
 import scipy.fft
 import soundfile
 
-from benchmarks.speed.stations import Stations, watched
+from benchmarks.speed.stages import Stages, watched
 from sertag.features.mfcc import activity_spec
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.records import AudioFile, Options, Statistics
@@ -132,15 +132,15 @@ def opensmile(clips: Sequence[tuple[str, float]]) -> Report:
 
 
 def profile(calls: Sequence[str], *, model: str) -> Report:
-    """Thread seconds by station over all calls, after one call to warm up."""
+    """Thread seconds by stage over all calls, after one call to warm up."""
     loaded = load(model)
     tag_file(AudioFile(calls[0]), model=loaded, options=Options())
-    stations = Stations()
-    with watched(stations):
+    stages = Stages()
+    with watched(stages):
         for call in calls:
             tag_file(AudioFile(call), model=loaded, options=Options())
     heard_s = sum(info.duration * info.channels for info in map(soundfile.info, calls))
-    return {"thread_s": stations.seconds(), "channel_seconds": heard_s}
+    return {"thread_s": stages.seconds(), "channel_seconds": heard_s}
 
 
 def network(*, model: str) -> Report:

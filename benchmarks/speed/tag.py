@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.tag                  # 2 hours of stereo calls in 3 minutes, writes results/tag.json
     python -m benchmarks.speed.tag --long --many    # also an 8-hour call and 20,000 clips of 3 s: memory
-    python -m benchmarks.speed.tag --profile        # where sertag's time goes, station by station; writes no file
+    python -m benchmarks.speed.tag --profile        # where sertag's time goes, stage by stage; writes no file
 
 Absolute times belong to the machine, ratios travel: contenders take turns, round by round, and medians are shown.
 Core-seconds are user and system time of all processes of a command. The floor and the peers are charged for their work
@@ -177,7 +177,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--long", action="store_true", help="an 8-hour call, 460 MB on disk")
     parser.add_argument("--many", action="store_true", help="20,000 clips of 3 s")
-    parser.add_argument("--profile", action="store_true", help="only the time by station")
+    parser.add_argument("--profile", action="store_true", help="only the time by stage")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"name or file ({DEFAULT_MODEL})")
     parser.add_argument("--out", type=Path, default=RESULTS, help="JSON (benchmarks/results/tag.json)")
     return parser.parse_args()

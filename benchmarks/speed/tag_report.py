@@ -83,12 +83,12 @@ def markdown(report: Report) -> str:
 
 
 def show_profile(profile: Report) -> None:
-    """Print the time by station."""
+    """Print the time by stage."""
     channel_s = profile["channel_seconds"]
     total_s = sum(profile["thread_s"].values())
-    table = _table("sertag by station, one thread", "station", "ms for 5 minutes of a channel", "%")
-    for station, seconds in profile["thread_s"].items():
-        table.add_row(station, f"{1000 * seconds * 300 / channel_s:.2f}", f"{100 * seconds / total_s:.1f}")
+    table = _table("sertag by stage, one thread", "stage", "ms for 5 minutes of a channel", "%")
+    for stage, seconds in profile["thread_s"].items():
+        table.add_row(stage, f"{1000 * seconds * 300 / channel_s:.2f}", f"{100 * seconds / total_s:.1f}")
     table.add_row("all", f"{1000 * total_s * 300 / channel_s:.2f}", "100")
     Console().print(table)
     Console().print(f"{channel_s / total_s:,.0f} channel-seconds per core-second")

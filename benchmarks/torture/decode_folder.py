@@ -1,4 +1,4 @@
-"""Decodes every file of a folder as the first station of the line does, and says of each how that ended.
+"""Decodes every file of a folder as the first stage of the pipeline does, and says how each ended.
 
     python -m benchmarks.torture.decode_folder FOLDER [NAME]     # from the file NAME on
 

@@ -1,6 +1,6 @@
 """Recordings to samples: any container, codec, rate and channel count becomes float32 blocks of one rate.
 
-Station of the line: discover -> **decode** -> features. Audio is float32 (channels, samples) in [-1, 1], always, and
+Stage: discover -> **decode** -> features. Audio is float32 (channels, samples) in [-1, 1], always, and
 streamed, so that an eight-hour call takes no more memory than a short one. The content decides, never the name.
 
 libsndfile reads WAV, FLAC, MP3, Ogg, AIFF, AU and their kin; PyAV (the extra `av`) what it cannot: m4a, WMA, AMR.

@@ -1,6 +1,6 @@
 """Which recordings are meant: paths and directories become a stream of `AudioFile`.
 
-Station of the line: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
+Stage: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
 become samples (a missing path, a FIFO, a dangling link, a folder that cannot be looked into) is an `AudioFile` with a
 problem, never an exception and never nothing.
 
@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from sertag.audio.headerless import SUFFIXES as HEADERLESS_SUFFIXES
 from sertag.audio.unreachable import empty_folder, file_problem, folder_problem, is_passing_link
-from sertag.records import AudioFile, Problem
+from sertag.records import STDIN, AudioFile, Problem
 from sertag.text import display_name
 
 AUDIO_SUFFIXES = frozenset(
@@ -92,7 +92,7 @@ class _Walk:
 
     def argument(self, path: str) -> Iterator[tuple[AudioFile, str]]:
         """The records of one argument."""
-        if path == "-":
+        if path == STDIN:
             yield AudioFile(path), path
             return
         found = _stat(path)

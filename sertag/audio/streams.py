@@ -14,6 +14,7 @@ from bisect import bisect_right
 from typing import BinaryIO
 
 from sertag.errors import DecodeError
+from sertag.records import STDIN
 from sertag.text import display_name
 
 _STDIN_IN_MEMORY_BYTES, _STDIN_BYTES = 64 << 20, 16 << 30  # more than a day of stereo at 48 kHz
@@ -33,7 +34,7 @@ def open_stream(path: str) -> BinaryIO:
     Traceback (most recent call last):
     sertag.errors.DecodeError: /dev/null: is not a regular file; pipe audio to `-` instead
     """
-    if path == "-":
+    if path == STDIN:
         return _spooled_stdin()
     name = display_name(path)
     try:

@@ -33,6 +33,7 @@ from sertag.cli.tables.diff import diff
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.parallel import ONE_THREAD
+from sertag.records import MAX_DURATION_S, TIMEOUT_S
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ def cli() -> None:
 @click.option(
     "--timeout",
     type=Number(over=0),
-    default=3600.0,
+    default=TIMEOUT_S,
     metavar="SECONDS",
-    help="A file that takes longer is given up, a `failed` row.  [default: 3600]",
+    help=f"A file that takes longer is given up, a `failed` row.  [default: {TIMEOUT_S:g}]",
 )
 @click.option(
     "--raw",
@@ -125,9 +126,9 @@ def cli() -> None:
 @click.option(
     "--max-duration",
     type=Number(over=0),
-    default=86400.0,
+    default=MAX_DURATION_S,
     metavar="SECONDS",
-    help="A longer recording is a `failed` row.  [default: 86400, a day]",
+    help=f"A longer recording is a `failed` row.  [default: {MAX_DURATION_S:g}, a day]",
 )
 @click.option(
     "--resume/--no-resume",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sertag.errors import SertagError
 from sertag.records import FileResult
-from sertag.tables.columns import Column, Origin, Row, result_columns, result_rows, segment_columns, segment_rows
+from sertag.tables.columns import Column, ModelInfo, Row, result_columns, result_rows, segment_columns, segment_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def _frame(
     results: Iterable[FileResult],
     columns: tuple[Column, ...],
     rows: Callable[..., Iterator[Row]],
-    origin: Origin,
+    origin: ModelInfo,
 ) -> pd.DataFrame:
     try:
         import pandas as pd

@@ -1,6 +1,6 @@
 """Samples to features: log-mel frames and cepstral coefficients, one definition for training and tagging.
 
-Station of the line: decode -> **features** -> speech. Takes float32 samples in [-1, 1] at the rate of the spec and
+Stage: decode -> **features** -> speech. Takes float32 samples in [-1, 1] at the rate of the spec and
 returns float32 frames, bands in dB, voice and pitch behind them, or coefficients; time before frequency: `(t, m)`,
 `(t, c)`.
 

@@ -1,6 +1,6 @@
 """What is known of a channel's speech, by which graphs normalise it: where its features lie and how far they move.
 
-Station of the line: features, speech -> **channel** -> model. Sums are added up stretch by stretch, in training clip by
+Stage: features, speech -> **channel** -> model. Sums are added up stretch by stretch, in training clip by
 clip, and become the `Statistics` that a graph takes.
 """
 

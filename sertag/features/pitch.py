@@ -1,6 +1,6 @@
 """Voice and its pitch in each frame, which the smooth spectrum that cepstra describe leaves out.
 
-Station of the line: decode -> features, which calls it for recipes that ask for pitch. A voice at a pitch f has its
+Stage: decode -> features, which calls it for recipes that ask for pitch. A voice at a pitch f has its
 energy at the multiples of f. The magnitudes of a frame, weighted by a cosine over frequency with the period f, add up
 where that is so and cancel where it is not; the pitch is where they add up most. Each pitch hears its lowest harmonics
 only, however high it is, so that a voice looks the same at any pitch, and the fundamental that a telephone line cuts

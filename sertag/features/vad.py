@@ -1,6 +1,6 @@
 """Which frames of a channel are speech: an energy gate on the log-mel frames that exist anyway.
 
-Station of the line: features -> **speech** -> windows. Takes float32 frames (t, m) in dB, returns bool (t,).
+Stage: features -> **speech** -> windows. Takes float32 frames (t, m) in dB, returns bool (t,).
 
 A frame is active where a broad band stands out of what sounds there all the time, and comes near to the loudest speech
 of the section. A run of active frames is speech if its level moves as syllables do; tones, bursts of noise and steady

@@ -1,6 +1,6 @@
-"""Sections to windows: the stretches that hold enough speech, and the features of each.
+"""Chunks to windows: the stretches that hold enough speech, and the features of each.
 
-Station of the line: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
+Stage: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
 offset; one more is aligned to the end of the recording where the grid leaves speech uncovered. Frames are never
 computed twice for windows that overlap: channels are framed once and windows are views.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sertag.records import BoolArray, FloatArray, Section, Windows
+from sertag.records import BoolArray, Chunk, FloatArray, Windows
 from sertag.spec import FeatureSpec, ModelSpec
 
 Ints = npt.NDArray[np.int64]
@@ -21,7 +21,7 @@ QUIETEST_POWER = 1e-10  # -100 dBFS stands for digital silence
 
 
 def cut_windows(
-    section: Section,
+    chunk: Chunk,
     active: BoolArray,
     *,
     channel: int,
@@ -30,16 +30,16 @@ def cut_windows(
     hop_s: float,
     duration_s: float | None,
 ) -> Windows:
-    """Windows of one channel that begin in a section and hold at least `spec.min_speech_s` of speech.
+    """Windows of one channel that begin in a chunk and hold at least `spec.min_speech_s` of speech.
 
     Args:
-        section: frames of all channels.
-        active: bool (t,), the speech of this channel, look-ahead included.
+        chunk: frames of all channels.
+        active: bool (t,), the speech of this channel, lookahead included.
         channel: index of the channel.
         spec: the model's specification.
-        frame_hz: frames per second of the section.
+        frame_hz: frames per second of the chunk.
         hop_s: step between windows, seconds.
-        duration_s: length of the recording, known (and needed) for its last section only.
+        duration_s: length of the recording, known (and needed) for its last chunk only.
 
     Returns:
         The windows in order of time.
@@ -47,13 +47,13 @@ def cut_windows(
     clip = spec.features.framing == "clip"
     unit_hz = spec.features.rate_hz if clip else frame_hz
     length = round(spec.window_s * unit_hz) if clip else spec.window_frames
-    starts = _grid(section, spec=spec, unit_hz=unit_hz, frame_hz=frame_hz, hop_s=hop_s, length=length)
-    first_s = section.first_frame / frame_hz
+    starts = _grid(chunk, spec=spec, unit_hz=unit_hz, frame_hz=frame_hz, hop_s=hop_s, length=length)
+    first_s = chunk.first_frame / frame_hz
     step = round(unit_hz / frame_hz)  # units of one frame
-    begin = (starts + step // 2) // step  # (w,) the nearest frames inside the section
+    begin = (starts + step // 2) // step  # (w,) the nearest frames inside the chunk
     stop = np.minimum(begin + round(spec.window_s * frame_hz), len(active))
     heard = np.concatenate([[0], np.cumsum(active)])
-    power = np.concatenate([[0.0], np.cumsum(section.frames.power[channel] * active, dtype=np.float64)])
+    power = np.concatenate([[0.0], np.cumsum(chunk.frames.power[channel] * active, dtype=np.float64)])
     speech_frames = heard[stop] - heard[begin]
     kept = speech_frames >= max(1, round(spec.min_speech_s * frame_hz))
     begin, stop, speech_frames = begin[kept], stop[kept], speech_frames[kept]
@@ -64,8 +64,8 @@ def cut_windows(
         end_s=end_s if duration_s is None else np.minimum(end_s, duration_s),
         speech_s=speech_frames / frame_hz,
         loudness_dbfs=10 * np.log10(np.maximum((power[stop] - power[begin]) / speech_frames, QUIETEST_POWER)),
-        first_frame=section.first_frame + begin,
-        end_frame=section.first_frame + stop,
+        first_frame=chunk.first_frame + begin,
+        end_frame=chunk.first_frame + stop,
     )
 
 
@@ -76,7 +76,7 @@ def window_batches(
 
     Args:
         windows: where to cut.
-        source: float32 (t, c) coefficients of the section.
+        source: float32 (t, c) coefficients of the chunk.
         length: frames of one window.
         padding: float32 (c,) what stands behind the end of a recording that is shorter than a window.
         size: windows of one batch.
@@ -104,16 +104,16 @@ def fit_frames(frames: FloatArray, *, spec: FeatureSpec, length: int) -> FloatAr
     return np.pad(frames[:length], ((0, max(0, length - len(frames))), (0, 0)))
 
 
-def _grid(section: Section, *, spec: ModelSpec, unit_hz: float, frame_hz: float, hop_s: float, length: int) -> Ints:
-    """Where windows begin inside the section, in units of frames or samples."""
-    first = round(section.first_frame / frame_hz * unit_hz)
-    own = round(section.own_frames / frame_hz * unit_hz)
-    held = _held(section) if unit_hz != frame_hz else section.frames.power.shape[1]
+def _grid(chunk: Chunk, *, spec: ModelSpec, unit_hz: float, frame_hz: float, hop_s: float, length: int) -> Ints:
+    """Where windows begin inside the chunk, in units of frames or samples."""
+    first = round(chunk.first_frame / frame_hz * unit_hz)
+    own = round(chunk.core_frames / frame_hz * unit_hz)
+    held = _held(chunk) if unit_hz != frame_hz else chunk.frames.power.shape[1]
     offset, hop = round(spec.offset_s * unit_hz), max(1, round(hop_s * unit_hz))
-    if section.last and section.first_frame == 0:
+    if chunk.last and chunk.first_frame == 0:
         offset = min(offset, max(0, held - length)) if held <= offset else offset
     lowest = offset + max(0, -(-(first - offset) // hop)) * hop - first
-    if not section.last:
+    if not chunk.last:
         return np.arange(lowest, own, hop, dtype=np.int64)
     starts = np.arange(lowest, max(0, held - length) + 1, hop, dtype=np.int64)
     covered = int(starts[-1]) + length if len(starts) else max(0, lowest - hop + length)
@@ -123,5 +123,5 @@ def _grid(section: Section, *, spec: ModelSpec, unit_hz: float, frame_hz: float,
     return starts
 
 
-def _held(section: Section) -> int:
-    return 0 if section.frames.samples is None else section.frames.samples.shape[1]
+def _held(chunk: Chunk) -> int:
+    return 0 if chunk.frames.samples is None else chunk.frames.samples.shape[1]

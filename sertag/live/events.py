@@ -12,7 +12,7 @@ from functools import singledispatch
 from typing import Any, Literal
 
 from sertag.records import SCHEMA, ChannelResult, FileResult, Segment, Status
-from sertag.tables.columns import Origin, file_object
+from sertag.tables.columns import ModelInfo, file_object
 from sertag.text import encode_path
 
 Channel = int | Literal["mix"]
@@ -121,7 +121,7 @@ Event = Start | Window | SpeechEnd | Gap | End
 
 
 @singledispatch
-def event_object(event: Event, *, origin: Origin) -> dict[str, Any]:
+def event_object(event: Event, *, origin: ModelInfo) -> dict[str, Any]:
     """An event as a JSON object.
 
     Args:
@@ -133,14 +133,14 @@ def event_object(event: Event, *, origin: Origin) -> dict[str, Any]:
         prints of the same audio.
 
     >>> gap = Gap("stall", None, start_s=4, duration_s=2, filled=False, open=True)
-    >>> event_object(gap, origin=Origin(("calm",), "m", ""))["duration_ms"]
+    >>> event_object(gap, origin=ModelInfo(("calm",), "m", ""))["duration_ms"]
     2000
     """
     raise TypeError(f"{type(event).__name__} is no event")
 
 
 @event_object.register
-def _(event: Start, *, origin: Origin) -> dict[str, Any]:
+def _(event: Start, *, origin: ModelInfo) -> dict[str, Any]:
     return {
         "event": "start",
         "schema": SCHEMA,
@@ -158,7 +158,7 @@ def _(event: Start, *, origin: Origin) -> dict[str, Any]:
 
 
 @event_object.register
-def _(event: Window, *, origin: Origin) -> dict[str, Any]:
+def _(event: Window, *, origin: ModelInfo) -> dict[str, Any]:
     channel = ChannelResult(event.channel, Status.OK, event.role, segments=(event.segment,))
     (segment,) = file_object(FileResult("", (channel,)), origin=origin)["channels"][0]["segments"]
     return {
@@ -174,13 +174,13 @@ def _(event: Window, *, origin: Origin) -> dict[str, Any]:
 
 
 @event_object.register
-def _(event: SpeechEnd, *, origin: Origin) -> dict[str, Any]:
+def _(event: SpeechEnd, *, origin: ModelInfo) -> dict[str, Any]:
     times = {"start_s": round(event.start_s, 3), "end_s": round(event.end_s, 3), "lag_ms": event.lag_ms}
     return {"event": "speech_end", "channel": event.channel, "role": event.role, **times}
 
 
 @event_object.register
-def _(event: Gap, *, origin: Origin) -> dict[str, Any]:
+def _(event: Gap, *, origin: ModelInfo) -> dict[str, Any]:
     return {
         "event": "gap",
         "cause": event.cause,
@@ -193,7 +193,7 @@ def _(event: Gap, *, origin: Origin) -> dict[str, Any]:
 
 
 @event_object.register
-def _(event: End, *, origin: Origin) -> dict[str, Any]:
+def _(event: End, *, origin: ModelInfo) -> dict[str, Any]:
     return {
         "event": "end",
         "reason": event.reason,

@@ -25,7 +25,7 @@ from sertag.live.sources.twilio import TwilioSource
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import Options
 from sertag.storage.atomic_output import Output
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.tables.writers import json_line
 from sertag.text import display_text
 
@@ -124,7 +124,7 @@ def _listen(source: Source, request: Request, model: Model) -> int:
 @contextmanager
 def _told(request: Request, model: Model) -> Iterator[Emit]:
     """Who is told of events: standard output, a line each, or somebody who looks at a terminal."""
-    origin = Origin(model.spec.labels, model.spec.name, model.sha256)
+    origin = ModelInfo(model.spec.labels, model.spec.name, model.sha256)
     with Output("-") as output:
         timeline = output.terminal if request.format is None else request.format == "timeline"
         if timeline:
@@ -134,7 +134,7 @@ def _told(request: Request, model: Model) -> Iterator[Emit]:
             yield partial(_write, output, origin)
 
 
-def _write(output: Output, origin: Origin, events: Iterable[Event]) -> None:
+def _write(output: Output, origin: ModelInfo, events: Iterable[Event]) -> None:
     for event in events:
         output.write(json_line(event_object(event, origin=origin)))
     output.flush()

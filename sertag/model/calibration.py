@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,5 +22,4 @@ def softmax(logits: Floats) -> Floats:
     >>> softmax(log_probs(np.array([0.2, 0.6]))).round(6).tolist()
     [0.25, 0.75]
     """
-    scaled = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True))
+    return np.asarray(special.softmax(logits, axis=-1))

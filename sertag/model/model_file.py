@@ -1,6 +1,6 @@
 """A model file as it lies on the disk: which one is meant, its digest, what it says of itself.
 
-Beside the line: nothing is run here and no runtime is loaded, so this is cheap, and safe with a file from anywhere.
+Beside the pipeline: nothing is run here and no runtime is loaded, so this is cheap, and safe with a file from anywhere.
 `model` opens what was found here.
 """
 

@@ -1,9 +1,9 @@
 """Windows to probabilities: one self-describing ONNX file, run on one thread.
 
-Station of the line: windows -> **model** -> aggregate. The graph takes `features` float32 (w, t, c) and, where the spec
+Stage: windows -> **model** -> aggregate. The graph takes `features` float32 (w, t, c) and, where the spec
 asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1); it returns probabilities (w, k)
 and, if it has an output named `speech`, the probability (w,) or (w, 1) that a window holds speech at all.
-What leaves this station is calibrated: log-probabilities divided by the spec's temperature and renormalised.
+What leaves this stage is calibrated: log-probabilities divided by the spec's temperature and renormalised.
 """
 
 from __future__ import annotations

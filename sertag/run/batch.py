@@ -1,4 +1,4 @@
-"""A run from a request to an exit code: the line of stations with its outputs, journal, messages and counts around it.
+"""A run from a request to an exit code: the pipeline with outputs, journal, messages and counts around it.
 
 Used by `cli`. At its end, first every output is brought to the disk, then all are moved into place.
 """
@@ -24,11 +24,11 @@ from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, nothing_found
 from sertag.run.log import to_stderr_and_file
 from sertag.run.settings import Request, RequestError, check, segments_format, table_format
-from sertag.run.summary import Remarks, Tally, document, last_line
+from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
 from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
 from sertag.text import display_name, display_text
@@ -107,8 +107,8 @@ class _Run:
         return self.request.jobs or engine.usable_cpus()
 
     @property
-    def origin(self) -> Origin:
-        return Origin(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
+    def origin(self) -> ModelInfo:
+        return ModelInfo(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:
@@ -146,18 +146,18 @@ def _tag(request: Request, logger: Logger) -> Exit:
 
 def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
     """Tag everything and put the outputs in place."""
-    remarks = Remarks(run.logger, failures=_failures(run.request), roles=run.request.roles)
+    warnings = FileWarnings(run.logger, failures=_failures(run.request), roles=run.request.roles)
     with ExitStack() as opened:
         outputs = _outputs(run.request, opened)
         tables = [opened.enter_context(table) for table in _tables(run, outputs)]
         show = opened.enter_context(_progress(run))
         for result, reused in opened.enter_context(_results(run, files)):
-            remarks.about(result, reused=reused)
+            warnings.log(result, reused=reused)
             for table in tables:
                 table.add(result)
             run.tally.add(result, reused=reused)
             show()
-        _tidy(run)
+        _compact(run)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be cut in two
         exit_code = _exit_code(run.tally)
         if "--summary" in outputs:
@@ -234,10 +234,10 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
         raise
 
 
-def _tidy(run: _Run) -> None:
+def _compact(run: _Run) -> None:
     try:
         if run.journal is not None:
-            run.journal.tidy()
+            run.journal.compact()
     except OutputError as error:  # it is as long as before, and as good
         run.logger.warning("%s", display_text(str(error)))
 

@@ -21,7 +21,7 @@ from logging import Logger
 from typing import Any
 
 from sertag.model.model_file import ModelFile
-from sertag.records import FAILURES, SCHEMA, AudioFile, FileResult, Options, Problem
+from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
 from sertag.spec import ModelSpec
 from sertag.storage.journal import Journal, Key
@@ -30,7 +30,6 @@ from sertag.text import display_name, plural
 
 PIPELINE_VERSION = 4  # raised with every change of the code that changes a row of any recording
 
-_STDIN = "-"
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
 _SECOND_NS = 1_000_000_000
 _MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
@@ -73,7 +72,7 @@ def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journ
     }
     path, name = request.journal, display_name(request.journal)
     journal = Journal(path, fingerprint=fingerprint, folder=_folder(path), renew=not request.resume)
-    if journal.foreign:
+    if journal.unrecognized:
         message = "%s is no journal of this version of sertag; it is set aside as %s.foreign-1 or the next free number"
         logger.warning(message, name, name)
     if journal.damaged:
@@ -121,13 +120,13 @@ def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[Aud
 
 def is_known(file: AudioFile, journal: Journal) -> bool:
     """Whether the journal has the result of a file."""
-    return _turn(file, journal).place is not None
+    return _turn(file, journal).offset is not None
 
 
 def kept(file: AudioFile, journal: Journal) -> Iterator[FileResult]:
     """What the last table had of a place that cannot be looked at."""
-    for place in _kept(_turn(file, journal), journal):
-        yield FileResult(*journal.read_file(place))
+    for offset in _kept(_turn(file, journal), journal):
+        yield FileResult(*journal.read_file(offset))
 
 
 def with_count(problem: Problem, kept: int) -> Problem:
@@ -145,30 +144,30 @@ class _Turn:
         file: as discovered.
         reached: it can be looked at.
         key: under which its result can be kept; None where it must not be.
-        place: of its result in the journal; None where it is new.
+        offset: of its result in the journal; None where it is new.
     """
 
     file: AudioFile
     reached: bool
     key: Key | None
-    place: int | None
+    offset: int | None
 
 
 def _turn(file: AudioFile, journal: Journal) -> _Turn:
-    if file.problem is not None or file.path == _STDIN:
+    if file.problem is not None or file.path == STDIN:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
     key = _key(file.path)
-    place = None if key is None else journal.find(key)
-    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, place)
+    offset = None if key is None else journal.find(key)
+    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, offset)
 
 
 def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
     """A new result, and behind it those of the last table that stay because a place cannot be looked at."""
-    places = _kept(turn, journal)
-    yield _told_of(result, len(places)), False
-    for place in places:
-        yield FileResult(*journal.read_file(place)), True
+    offsets = _kept(turn, journal)
+    yield _told_of(result, len(offsets)), False
+    for offset in offsets:
+        yield FileResult(*journal.read_file(offset)), True
 
 
 def _kept(turn: _Turn, journal: Journal) -> list[int]:
@@ -188,7 +187,7 @@ def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[A
     """The files that are new, until too many known ones wait behind them; all take their place in `waiting`."""
     for turn in turns:
         waiting[turn.file.path] = turn
-        if turn.place is None:
+        if turn.offset is None:
             yield turn.file
         elif len(waiting) >= _MOST_WAITING:
             return
@@ -196,9 +195,9 @@ def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[A
 
 def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
     """The results whose turn it is, up to the next new file."""
-    while (turn := next(iter(waiting.values()), None)) is not None and turn.place is not None:
+    while (turn := next(iter(waiting.values()), None)) is not None and turn.offset is not None:
         waiting.popitem(last=False)
-        yield FileResult(turn.file.path, journal.read(turn.place)), True
+        yield FileResult(turn.file.path, journal.read(turn.offset)), True
 
 
 def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) -> None:

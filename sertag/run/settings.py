@@ -15,7 +15,7 @@ from sertag.audio.discover import has_audio_suffix
 from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
-from sertag.records import Options
+from sertag.records import MAX_DURATION_S, STDIN, TIMEOUT_S, Options
 from sertag.run.log import LogFormat
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
@@ -46,8 +46,8 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
-    timeout: float = 3600.0
-    max_duration: float = 86400.0
+    timeout: float = TIMEOUT_S
+    max_duration: float = MAX_DURATION_S
     raw: str | None = None
     resume: bool = True
     strict: bool = False
@@ -124,7 +124,7 @@ def check(request: Request) -> None:
     """
     if not request.paths and request.files_from is None:
         raise RequestError("nothing to tag: give files, directories, `-` for audio on standard input, or --files-from")
-    if request.files_from == "-" and "-" in request.paths:
+    if request.files_from == "-" and STDIN in request.paths:
         raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")

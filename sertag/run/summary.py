@@ -11,12 +11,12 @@ from logging import DEBUG, WARNING, Logger
 from typing import Any
 
 from sertag.records import FAILURES, FileResult, Problem, Status
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.text import audio_text, display_name, display_text, plural
 
 
 class Tally:
-    """Counts what comes out of the line, file by file.
+    """Counts what comes out of the pipeline, file by file.
 
     Attributes:
         inputs: files so far.
@@ -88,7 +88,7 @@ def last_line(tally: Tally, *, where: str) -> str:
 
 
 def document(
-    tally: Tally, *, version: str, origin: Origin, jobs: int, params: dict[str, Any], exit_code: int
+    tally: Tally, *, version: str, origin: ModelInfo, jobs: int, params: dict[str, Any], exit_code: int
 ) -> dict[str, Any]:
     """The JSON summary of a finished run.
 
@@ -128,7 +128,7 @@ def _moment(when: datetime) -> str:
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Remarks:
+class FileWarnings:
     """Says what there is to say about one file after the other."""
 
     def __init__(self, logger: Logger, *, failures: Set[Status], roles: tuple[str, ...]) -> None:
@@ -142,8 +142,8 @@ class Remarks:
         self._logger, self._failures, self._roles = logger, failures, roles
         self._roles_said = not roles
 
-    def about(self, result: FileResult, *, reused: bool) -> None:
-        """Say it; what is odd about a row that an earlier run has made was said by that run."""
+    def log(self, result: FileResult, *, reused: bool) -> None:
+        """Log what is odd about a result; what an earlier run has made was logged by that run."""
         for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
             if problem is not None:
                 # A call without speech is a fact, not a fault, unless --strict makes it one.

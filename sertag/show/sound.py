@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sertag.audio.decode import open_audio
-from sertag.features.chunks import cut_sections, section_frames
+from sertag.features.chunks import chunk_frames, cut_chunks
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.features.vad import detect
-from sertag.records import FloatArray, Options, Section
+from sertag.records import Chunk, FloatArray, Options
 from sertag.spec import FeatureSpec, ModelSpec
 
 QUIETEST_DBFS = -100.0
@@ -69,14 +69,14 @@ def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, 
             block.mean(axis=0, keepdims=True) if mixed else block
             for block in audio.blocks(rate_hz=spec.features.rate_hz)
         )
-        sections = cut_sections(
+        chunks = cut_chunks(
             stream_frames(found.seen(blocks), spec=frame_spec, keep_samples=False),
-            own_frames=section_frames(channels=count, frame_rate_hz=frame_spec.frame_rate_hz),
-            ahead_frames=round(spec.window_s * frame_spec.frame_rate_hz) + 1,
+            core_frames=chunk_frames(channels=count, frame_rate_hz=frame_spec.frame_rate_hz),
+            lookahead_frames=round(spec.window_s * frame_spec.frame_rate_hz) + 1,
             hop_length=frame_spec.hop_length,
         )
-        for section in sections:
-            found.add(section)
+        for chunk in chunks:
+            found.add(chunk)
     return found.sound()
 
 
@@ -104,15 +104,15 @@ class _Columns:
             self._samples += block.shape[1]
             yield block
 
-    def add(self, section: Section) -> None:
-        """Note the frames of a section."""
-        core = section.own_frames
-        place = self._column(section.first_frame + np.arange(core), self._spec.frame_rate_hz)
+    def add(self, chunk: Chunk) -> None:
+        """Note the frames of a chunk."""
+        core = chunk.core_frames
+        place = self._column(chunk.first_frame + np.arange(core), self._spec.frame_rate_hz)
         np.add.at(self._frames, place, 1)
-        for channel, frames in enumerate(section.frames.columns):
+        for channel, frames in enumerate(chunk.frames.columns):
             active = detect(frames, spec=self._spec)[:core]
             np.add.at(self._speech[channel], place, active)
-            np.add.at(self._power[channel], place, section.frames.power[channel, :core])
+            np.add.at(self._power[channel], place, chunk.frames.power[channel, :core])
             np.add.at(self._mel[channel], place, frames[:core, : self._spec.n_mels])
 
     def sound(self) -> Sound:

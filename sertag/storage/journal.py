@@ -54,7 +54,7 @@ class Journal:
 
     Attributes:
         path: of the file.
-        foreign: what was found is no journal of this version; it is set aside when the first result is added.
+        unrecognized: what was found is no journal of this version; it is set aside when the first result is added.
         damaged: how many of its lines cannot be read.
     """
 
@@ -72,12 +72,12 @@ class Journal:
             OutputError: it cannot be read.
         """
         self.path = path
-        self.foreign = False
+        self.unrecognized = False
         self.damaged = 0
         self._print = fingerprint_print(fingerprint)
         self._folder = folder
-        self._places: dict[bytes, int] = {}  # of what has not been used
-        self._left: set[int] = set()  # places of what is in no table
+        self._offsets: dict[bytes, int] = {}  # of what has not been used
+        self._left: set[int] = set()  # offsets of what is in no table
         self._index: PathIndex | None = None
         self._end = 0  # of the last whole line
         self._used, self._used_bytes = array("Q"), len(HEADER)
@@ -86,18 +86,18 @@ class Journal:
         with self._errors():
             self._scan()
         if renew:
-            self._places.clear()
+            self._offsets.clear()
             self._left.clear()
             self._end = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to find."""
-        return not self._places
+        return not self._offsets
 
     def find(self, key: Key) -> int | None:
         """Where the journal holds the result of a file, for `read`; None where it does not, or has said so before."""
-        return self._places.pop(digest(self._keyed(key)), None)
+        return self._offsets.pop(digest(self._keyed(key)), None)
 
     def find_below(self, path: str) -> list[int]:
         """Where the journal holds what the last table had of a path or from below it, for `read_file`.
@@ -113,28 +113,28 @@ class Journal:
         Raises:
             OutputError: the journal cannot be read.
         """
-        if not self._places:
+        if not self._offsets:
             return []
         with self._errors():
             if self._index is None:
                 self._index = PathIndex(self._paths())
             return [
-                place for place in self._index.at_or_below(path) if self._is_unused(parse(self._line(place)), place)
+                offset for offset in self._index.at_or_below(path) if self._is_unused(parse(self._line(offset)), offset)
             ]
 
-    def read(self, place: int) -> tuple[ChannelResult, ...]:
-        """The channels at a place that `find` gave."""
-        line = self._line(place)
-        self._use(place, line)
+    def read(self, offset: int) -> tuple[ChannelResult, ...]:
+        """The channels at an offset that `find` gave."""
+        line = self._line(offset)
+        self._use(offset, line)
         return journal_codec.loads(json.loads(line)[-1])
 
-    def read_file(self, place: int) -> tuple[str, tuple[ChannelResult, ...]]:
-        """The path and the channels at a place that `find_below` gave."""
-        line = parse(self._line(place))
+    def read_file(self, offset: int) -> tuple[str, tuple[ChannelResult, ...]]:
+        """The path and the channels at an offset that `find_below` gave."""
+        line = parse(self._line(offset))
         if line is None:
             raise OutputError(f"the journal {display_name(self.path)} was changed meanwhile", code="cannot_read")
-        self._places.pop(digest(line.key), None)
-        return line.path, self.read(place)
+        self._offsets.pop(digest(line.key), None)
+        return line.path, self.read(offset)
 
     def add(self, key: Key, channels: tuple[ChannelResult, ...]) -> None:
         """Keep the result of a file.
@@ -146,7 +146,7 @@ class Journal:
         self._append(line)
         self._use(self._end - len(line), line)
 
-    def tidy(self) -> None:
+    def compact(self) -> None:
         """Write the journal anew if more than half of it is of no use: for the end of a run that used what it needs.
 
         Raises:
@@ -157,8 +157,8 @@ class Journal:
             return
         with Output(self.path) as output:
             output.write(HEADER)
-            for place in self._used:
-                output.write(self._line(place))
+            for offset in self._used:
+                output.write(self._line(offset))
 
     def __enter__(self) -> Journal:
         return self
@@ -176,7 +176,7 @@ class Journal:
         self._reader = reader = open(self.path, "rb")
         header = reader.readline(len(HEADER))
         if header != HEADER:
-            self.foreign = not HEADER.startswith(header)  # else it was torn while it was written
+            self.unrecognized = not HEADER.startswith(header)  # else it was torn while it was written
             return
         self._end = len(HEADER)
         for line in reader:
@@ -193,27 +193,27 @@ class Journal:
             if found.moved:
                 self._left ^= found.moved
             else:
-                self._places[digest(found.key)] = self._end
+                self._offsets[digest(found.key)] = self._end
 
     def _note_moved(self) -> None:
         """Write down what has left the table in this run, and what has come back."""
-        moved = self._left.symmetric_difference(self._places.values())
+        moved = self._left.symmetric_difference(self._offsets.values())
         if moved:
             self._append(moved_line(self._print, moved))
 
     def _paths(self) -> Iterator[tuple[str, int]]:
-        """Path and place of the results that have not been used and were in the last table."""
+        """Path and offset of the results that have not been used and were in the last table."""
         with open(self.path, "rb") as reader:
-            place = 0
+            offset = 0
             for line in reader:
                 found = parse(line)
-                if found and self._is_unused(found, place) and place not in self._left:
+                if found and self._is_unused(found, offset) and offset not in self._left:
                     if found.folder == self._folder_of(found.path):
-                        yield found.path, place
-                place += len(line)
+                        yield found.path, offset
+                offset += len(line)
 
-    def _is_unused(self, line: Line | None, place: int) -> bool:
-        return line is not None and self._places.get(digest(line.key)) == place
+    def _is_unused(self, line: Line | None, offset: int) -> bool:
+        return line is not None and self._offsets.get(digest(line.key)) == offset
 
     def _keyed(self, key: Key) -> bytes:
         folder = self._folder_of(key.path)
@@ -222,10 +222,10 @@ class Journal:
     def _folder_of(self, path: str) -> str:
         return "" if os.path.isabs(path) else self._folder
 
-    def _line(self, place: int) -> bytes:
+    def _line(self, offset: int) -> bytes:
         if self._reader is None:
             self._reader = open(self.path, "rb")
-        self._reader.seek(place)
+        self._reader.seek(offset)
         return self._reader.readline()
 
     def _append(self, line: bytes) -> None:
@@ -235,12 +235,12 @@ class Journal:
             self._writer.append(line)
         self._end += len(line)
 
-    def _use(self, place: int, line: bytes) -> None:
-        self._used.append(place)
+    def _use(self, offset: int, line: bytes) -> None:
+        self._used.append(offset)
         self._used_bytes += len(line)
 
     def _begin(self) -> AppendedFile:
-        if self.foreign and self._reader is not None:
+        if self.unrecognized and self._reader is not None:
             self._reader.close()
             self._reader = None
             os.rename(self.path, _free_name(self.path))
@@ -251,7 +251,7 @@ class Journal:
         return writer
 
     def _is_wasteful(self) -> bool:
-        if self._writer is None and (self.foreign or not _is_there(self.path)):
+        if self._writer is None and (self.unrecognized or not _is_there(self.path)):
             return False
         return os.stat(self.path).st_size > 2 * self._used_bytes
 

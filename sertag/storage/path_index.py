@@ -21,20 +21,20 @@ class PathIndex:
         """Sort.
 
         Args:
-            entries: path and place of each result; of a path that comes up again the last one counts.
+            entries: path and offset of each result; of a path that comes up again the last one counts.
         """
         keys: list[bytes] = []
-        places = array("Q")
-        for path, place in entries:
+        offsets = array("Q")
+        for path, offset in entries:
             keys.append(_key(path))
-            places.append(place)
+            offsets.append(offset)
         order = sorted(range(len(keys)), key=keys.__getitem__)  # equal ones stay in order
         latest = [now for now, then in zip_longest(order, order[1:]) if then is None or keys[now] != keys[then]]
         self._keys = [keys[number] for number in latest]
-        self._places = array("Q", (places[number] for number in latest))
+        self._offsets = array("Q", (offsets[number] for number in latest))
 
     def at_or_below(self, path: str) -> list[int]:
-        """The places of a file of this path and of all files below a folder of this path, in the order of a walk.
+        """The offsets of a file of this path and of all files below a folder of this path, in the order of a walk.
 
         >>> PathIndex([("b/c.wav", 1), ("b.wav", 2), ("b/a.wav", 3), ("b", 4), ("bb/a.wav", 5)]).at_or_below("b")
         [4, 3, 1]
@@ -43,8 +43,8 @@ class PathIndex:
         below = key if key.endswith(b"\0") else key + b"\0"
         start, end = bisect_left(self._keys, below), bisect_left(self._keys, below[:-1] + b"\1")
         at = bisect_left(self._keys, key)
-        exact = [self._places[at]] if at < start and self._keys[at] == key else []
-        return exact + self._places[start:end].tolist() if path else exact
+        exact = [self._offsets[at]] if at < start and self._keys[at] == key else []
+        return exact + self._offsets[start:end].tolist() if path else exact
 
 
 def _key(path: str) -> bytes:

@@ -35,7 +35,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ModelInfo:
     """What made the rows.
 
     Attributes:
@@ -105,14 +105,14 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
     )
 
 
-def result_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
+def result_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The rows of one file, one a channel, rounded, in the order of `result_columns`."""
     columns, path = result_columns(origin.labels), encode_path(result.path)
     for channel in result.channels:
         yield _rounded(_result_cells(path, channel, origin), columns)
 
 
-def segment_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
+def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The scored windows of one file, rounded, in the order of `segment_columns`."""
     columns, path = segment_columns(origin.labels), encode_path(result.path)
     for channel in result.channels:
@@ -120,7 +120,7 @@ def segment_rows(result: FileResult, *, origin: Origin) -> Iterator[Row]:
             yield _rounded((path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
 
 
-def file_object(result: FileResult, *, origin: Origin) -> dict[str, Any]:
+def file_object(result: FileResult, *, origin: ModelInfo) -> dict[str, Any]:
     """One file as it stands in JSON: the same values as its rows, with probabilities and windows nested.
 
     Args:
@@ -165,7 +165,7 @@ def _plain(cell: Any, kind: Kind) -> Cell:
     return int(cell) if kind == "count" and cell is not None else cell  # int: numpy's integers are no JSON
 
 
-def _result_cells(path: str, channel: ChannelResult, origin: Origin) -> tuple[Any, ...]:
+def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> tuple[Any, ...]:
     nothing = (None,) * len(origin.labels)
     problem = channel.problem
     return (
@@ -208,7 +208,7 @@ def _result_cells(path: str, channel: ChannelResult, origin: Origin) -> tuple[An
     )
 
 
-def _segment_cells(segment: Segment, origin: Origin) -> tuple[Any, ...]:
+def _segment_cells(segment: Segment, origin: ModelInfo) -> tuple[Any, ...]:
     return (
         segment.index,
         segment.start_s,
@@ -225,7 +225,7 @@ def _segment_cells(segment: Segment, origin: Origin) -> tuple[Any, ...]:
     )
 
 
-def _channel_object(result: FileResult, index: int, origin: Origin) -> dict[str, Any]:
+def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[str, Any]:
     one = FileResult(result.path, (result.channels[index],))
     flat = _named(result_columns(origin.labels), next(result_rows(one, origin=origin)))
     segments = [_named(segment_columns(origin.labels), row) for row in segment_rows(one, origin=origin)]
@@ -246,7 +246,7 @@ def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
     return {column.name: cell for column, cell in zip(columns, row, strict=True)}
 
 
-def _nested(flat: dict[str, Any], prefix: str, origin: Origin) -> dict[str, Any] | None:
+def _nested(flat: dict[str, Any], prefix: str, origin: ModelInfo) -> dict[str, Any] | None:
     """Take the columns of one prefix out of `flat`; None where they hold nothing."""
     values = {label: flat.pop(prefix + label) for label in origin.labels}
     return None if None in values.values() else values

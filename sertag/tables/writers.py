@@ -1,6 +1,6 @@
 r"""Rows to tables: CSV, TSV, JSON, JSON Lines and Parquet, streamed at constant memory.
 
-Last station of the line: aggregate -> **write**. How text survives, since names can hold any byte but zero:
+Last stage: aggregate -> **write**. How text survives, since names can hold any byte but zero:
 
 - All text is valid UTF-8, whatever it is of. Paths come from `rows` in the form of `names.encode_path`, the same in all
   formats; what else should hold characters that are none has them spelled out.
@@ -30,7 +30,7 @@ from sertag.tables.columns import (
     DECIMALS,
     Cell,
     Column,
-    Origin,
+    ModelInfo,
     Row,
     file_object,
     result_columns,
@@ -46,7 +46,7 @@ _ROW_GROUP = 4096  # rows of a Parquet row group: some megabytes in memory, larg
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TableView:
     """What one table says about each file.
 
     Attributes:
@@ -79,20 +79,20 @@ def plain_text(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def results_view(origin: Origin) -> View:
+def results_view(origin: ModelInfo) -> TableView:
     """The result table: one row a channel, one JSON object a file."""
-    return View(
+    return TableView(
         columns=result_columns(origin.labels),
         rows=lambda result: result_rows(result, origin=origin),
         objects=lambda result: [file_object(result, origin=origin)],
     )
 
 
-def segments_view(origin: Origin) -> View:
+def segments_view(origin: ModelInfo) -> TableView:
     """The table of scored windows: one row and one JSON object a window."""
     columns = segment_columns(origin.labels)
     names = [column.name for column in columns]
-    return View(
+    return TableView(
         columns=columns,
         rows=lambda result: segment_rows(result, origin=origin),
         objects=lambda result: (dict(zip(names, row, strict=True)) for row in segment_rows(result, origin=origin)),
@@ -100,7 +100,7 @@ def segments_view(origin: Origin) -> View:
 
 
 @contextmanager
-def open_table(output: Output, *, fmt: Format, view: View, bom: bool = False) -> Iterator[Table]:
+def open_table(output: Output, *, fmt: Format, view: TableView, bom: bool = False) -> Iterator[Table]:
     """Write a table; leaving the block without an exception finishes the output.
 
     Args:
@@ -147,7 +147,7 @@ def finish_json(output: Output, document: dict[str, Any]) -> None:
     output.finish()
 
 
-def _encoder(output: Output, *, fmt: Format, view: View, bom: bool) -> Table:
+def _encoder(output: Output, *, fmt: Format, view: TableView, bom: bool) -> Table:
     if fmt in ("csv", "tsv"):
         return _Delimited(output, view, delimiter="," if fmt == "csv" else "\t", bom=bom)
     if fmt in ("json", "jsonl"):
@@ -158,7 +158,7 @@ def _encoder(output: Output, *, fmt: Format, view: View, bom: bool) -> Table:
 
 
 class _Delimited:
-    def __init__(self, output: Output, view: View, *, delimiter: str, bom: bool) -> None:
+    def __init__(self, output: Output, view: TableView, *, delimiter: str, bom: bool) -> None:
         self._output, self._view = output, view
         self._line = io.StringIO()
         self._writer = csv.writer(self._line, delimiter=delimiter, lineterminator="\r\n")
@@ -193,7 +193,7 @@ class _Delimited:
 
 
 class _Json:
-    def __init__(self, output: Output, view: View, *, lines: bool) -> None:
+    def __init__(self, output: Output, view: TableView, *, lines: bool) -> None:
         self._output, self._view, self._lines = output, view, lines
         self._first = True
 
@@ -213,7 +213,7 @@ class _Json:
 
 
 class _Parquet:
-    def __init__(self, output: Output, view: View) -> None:
+    def __init__(self, output: Output, view: TableView) -> None:
         try:
             import pyarrow
             import pyarrow.parquet

@@ -1,6 +1,6 @@
 """Scored windows and speech activity to the row of a channel.
 
-Stage of the pipeline: model -> **aggregate** -> write. Pure arithmetic on probabilities (w, k), seconds and booleans.
+Stage: model -> **aggregate** -> write. Pure arithmetic on probabilities (w, k), seconds and booleans.
 "Negative" is the sum of the probabilities of the labels that the model maps to negative sentiment. Every mean over
 windows is weighted by the speech that each adds to the others, so speech counts once, however windows overlap.
 """

@@ -1,4 +1,4 @@
-"""One channel on its way through the sections of a recording: what was heard and scored so far.
+"""One channel on its way through the chunks of a recording: what was heard and scored so far.
 
 Used by `pipeline`, which has one for each channel.
 """
@@ -15,7 +15,7 @@ from sertag.features.vad import detect
 from sertag.features.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 from sertag.model.calibration import Floats
 from sertag.model.session import BATCH_WINDOWS, Model, Prediction
-from sertag.records import BoolArray, ChannelResult, Options, Section, Windows
+from sertag.records import BoolArray, ChannelResult, Chunk, Options, Windows
 from sertag.tagging.aggregate import ChannelMeasurements, channel_result
 from sertag.tagging.segments import join_windows, segments
 from sertag.tagging.stretches import unspoken
@@ -23,7 +23,7 @@ from sertag.tagging.talk import TalkStats
 
 
 class ChannelState:
-    """What is known of a channel up to the section at work.
+    """What is known of a channel up to the chunk at work.
 
     Attributes:
         channel: its index.
@@ -45,7 +45,7 @@ class ChannelState:
         self._power = np.zeros(2)  # summed over all frames, over speech frames
         self._sums: SpeechSums | None = None
         self._scored: list[tuple[Windows, Floats, BoolArray]] = []
-        self._covered = np.zeros((2, 0), dtype=np.bool_)  # of the next section, by windows with and without speech
+        self._covered = np.zeros((2, 0), dtype=np.bool_)  # of the next chunk, by windows with and without speech
 
     @property
     def activity(self) -> BoolArray:
@@ -57,19 +57,19 @@ class ChannelState:
         is_music = len(self._scored) > 0 and not any(is_speech.any() for _, _, is_speech in self._scored)
         return np.zeros_like(found) if is_music else found
 
-    def process(self, section: Section, *, duration_s: float | None, score: bool) -> None:
-        """Take in a section: speech, levels and, if `score`, the windows that begin in it."""
-        core = section.own_frames
-        active = detect(section.frames.columns[self.channel], spec=self._frame_spec)
+    def process(self, chunk: Chunk, *, duration_s: float | None, score: bool) -> None:
+        """Take in a chunk: speech, levels and, if `score`, the windows that begin in it."""
+        core = chunk.core_frames
+        active = detect(chunk.frames.columns[self.channel], spec=self._frame_spec)
         speech = active[:core]
         if score:
-            speech = speech & ~self._unspoken(section, self._score(section, active, duration_s))
-        power = section.frames.power[self.channel, :core]
+            speech = speech & ~self._unspoken(chunk, self._score(chunk, active, duration_s))
+        power = chunk.frames.power[self.channel, :core]
         self._active.append(speech)
         self._power += power.sum(dtype=np.float64), power[speech].sum(dtype=np.float64)
 
     def result(self, duration_s: float, clipped_pct: float, talk: TalkStats, options: Options) -> ChannelResult:
-        """The row of the channel, once every section was heard."""
+        """The row of the channel, once every chunk was heard."""
         spec, frame_hz = self._model.spec, self._frame_spec.frame_rate_hz
         window_floor, row_floor = spec.thresholds(options.min_confidence)
         activity = self.activity
@@ -88,13 +88,13 @@ class ChannelState:
         found = () if windows is None else segments(windows, spec=spec, min_confidence=window_floor)
         return channel_result(windows, found, measured, spec=spec, min_confidence=row_floor)
 
-    def _score(self, section: Section, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
-        """The windows that begin in a section and which of them hold speech; None where there are none."""
+    def _score(self, chunk: Chunk, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
+        """The windows that begin in a chunk and which of them hold speech; None where there are none."""
         if not active.any():
             return None
         spec = self._model.spec
         windows = cut_windows(
-            section,
+            chunk,
             active,
             channel=self.channel,
             spec=spec,
@@ -103,29 +103,29 @@ class ChannelState:
             duration_s=duration_s,
         )
         clip = spec.features.framing == "clip"
-        found = self._clip_answers(section, windows) if clip else self._frame_answers(section, active, windows)
+        found = self._clip_answers(chunk, windows) if clip else self._frame_answers(chunk, active, windows)
         if not found:
             return None
         is_speech = np.concatenate([answer.is_speech(spec.min_speech_probability) for answer in found])
         self._scored.append((windows, np.concatenate([answer.probs for answer in found]), is_speech))
         return windows, is_speech
 
-    def _unspoken(self, section: Section, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
-        """Frames of a section's core, bool (core,), that the gate takes for speech and the model does not."""
-        before = np.zeros((2, section.frames.power.shape[1]), dtype=np.bool_)
+    def _unspoken(self, chunk: Chunk, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
+        """Frames of a chunk's core, bool (core,), that the gate takes for speech and the model does not."""
+        before = np.zeros((2, chunk.frames.power.shape[1]), dtype=np.bool_)
         before[:, : self._covered.shape[1]] = self._covered
         spans, is_speech = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.bool_)
         if scored is not None:
             windows, is_speech = scored
-            spans = np.stack([windows.first_frame, windows.end_frame], axis=1) - section.first_frame
-        found, self._covered = unspoken(spans, is_speech, before=before, core=section.own_frames)
+            spans = np.stack([windows.first_frame, windows.end_frame], axis=1) - chunk.first_frame
+        found, self._covered = unspoken(spans, is_speech, before=before, core=chunk.core_frames)
         return found
 
-    def _frame_answers(self, section: Section, active: BoolArray, windows: Windows) -> list[Prediction]:
+    def _frame_answers(self, chunk: Chunk, active: BoolArray, windows: Windows) -> list[Prediction]:
         """What the model says of windows cut from the frames of the channel, batch by batch."""
         spec = self._model.spec
-        frames = coefficients(section.frames.columns[self.channel], spec=spec.features)  # (t, c)
-        spoken = frames[: section.own_frames][active[: section.own_frames]]
+        frames = coefficients(chunk.frames.columns[self.channel], spec=spec.features)  # (t, c)
+        spoken = frames[: chunk.core_frames][active[: chunk.core_frames]]
         found = speech_sums(spoken, spec=spec.features)
         self._sums = found if self._sums is None else self._sums + found
         padding = silence_coefficients(spec=spec.features)
@@ -133,12 +133,12 @@ class ChannelState:
         statistics = channel_statistics(self._sums, spec=spec.features)
         return [self._model.predict(batch, statistics=statistics) for batch in batches]
 
-    def _clip_answers(self, section: Section, windows: Windows) -> list[Prediction]:
+    def _clip_answers(self, chunk: Chunk, windows: Windows) -> list[Prediction]:
         """What the model says of windows whose features are computed from their own samples, as papers do."""
         spec = self._model.spec
-        if section.frames.samples is None:
-            raise TypeError("cut clips need the samples of the section")
-        samples = section.frames.samples[self.channel]
+        if chunk.frames.samples is None:
+            raise TypeError("cut clips need the samples of the chunk")
+        samples = chunk.frames.samples[self.channel]
         cut = clips(windows, samples, length=round(spec.window_s * spec.features.rate_hz))
         features = [
             fit_frames(clip_features(clip, spec=spec.features), spec=spec.features, length=spec.window_frames)

@@ -1,7 +1,7 @@
 """The whole pipeline for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
 
-One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in sections, so memory
-does not grow with its length; a channel is normalised by the speech heard up to the end of the section at work, which
+One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in chunks, so memory
+does not grow with its length; a channel is normalised by the speech heard up to the end of the chunk at work, which
 for recordings up to a quarter of an hour is the whole channel.
 """
 
@@ -17,10 +17,10 @@ import numpy as np
 
 from sertag.audio.decode import AudioSource, open_audio
 from sertag.errors import DecodeError, SertagError
-from sertag.features.chunks import cut_sections, section_frames
+from sertag.features.chunks import chunk_frames, cut_chunks
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
-from sertag.records import AudioFile, ChannelResult, FileResult, FloatArray, Options, Problem, Section, Status
+from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
 from sertag.tagging.channel_state import ChannelState
 from sertag.tagging.talk import talk_stats
 from sertag.text import display_name, display_text
@@ -73,10 +73,10 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
     mixed = options.channels == "mix"
     states = [ChannelState(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
     frame_spec, apart_db = activity_spec(model.spec.features), 0.0
-    for section in _sections(audio, model=model, options=options):
-        apart_db = max(apart_db, _apart_db(section, bands=frame_spec.n_mels))
+    for chunk in _sections(audio, model=model, options=options):
+        apart_db = max(apart_db, _apart_db(chunk, bands=frame_spec.n_mels))
         for state in states:
-            state.process(section, duration_s=audio.duration_s if section.last else None, score=state.channel in wanted)
+            state.process(chunk, duration_s=audio.duration_s if chunk.last else None, score=state.channel in wanted)
     same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
     if same and options.only_role is not None:
         raise _not_separate(audio, "has the same signal in all channels", options)
@@ -135,9 +135,9 @@ def _not_separate(audio: AudioSource, found: str, options: Options) -> SertagErr
     return SertagError(message, code="role_not_separate")
 
 
-def _apart_db(section: Section, *, bands: int) -> float:
+def _apart_db(chunk: Chunk, *, bands: int) -> float:
     """How far any channel ever is from the first one, dB, mean over the bands of a frame; 0 for one channel."""
-    frames = section.frames.columns[:, : section.own_frames : _EVERY_FRAMES, :bands]
+    frames = chunk.frames.columns[:, : chunk.core_frames : _EVERY_FRAMES, :bands]
     return float(np.abs(frames - frames[:1]).mean(axis=2).max())
 
 
@@ -153,17 +153,17 @@ def _role(channel: int, options: Options) -> str:
     return options.roles[channel] if channel < len(options.roles) else ""
 
 
-def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Section]:
-    """Decode and frame a recording in sections that look ahead by one window."""
+def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Chunk]:
+    """Decode and frame a recording in chunks that look ahead by one window."""
     features = model.spec.features
     frame_spec = activity_spec(features)
     blocks = _blocks(audio, rate_hz=features.rate_hz, options=options)
     frames = stream_frames(blocks, spec=frame_spec, keep_samples=features.framing == "clip")
     channels = 1 if options.channels == "mix" else audio.channels
-    return cut_sections(
+    return cut_chunks(
         frames,
-        own_frames=section_frames(channels=channels, frame_rate_hz=frame_spec.frame_rate_hz),
-        ahead_frames=round(model.spec.window_s * frame_spec.frame_rate_hz) + 1,
+        core_frames=chunk_frames(channels=channels, frame_rate_hz=frame_spec.frame_rate_hz),
+        lookahead_frames=round(model.spec.window_s * frame_spec.frame_rate_hz) + 1,
         hop_length=frame_spec.hop_length,
     )
 

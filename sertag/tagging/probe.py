@@ -1,6 +1,6 @@
 """The answer of a model to a known sound, so that any drift of the file, the code or a library shows.
 
-Beside the line, at the level of the pipeline: the exporter stores `measure(model)` in the model file, and
+Beside the pipeline: the exporter stores `measure(model)` in the model file, and
 `sertag models check` and the tests compare with `check(model)`. The sound is a closed formula, so no recording travels
 along; its features are made by the very functions that the tagger calls.
 """

@@ -1,6 +1,6 @@
 """Scored windows to segments: what each window of a channel says, as a record.
 
-Stage of the pipeline: model -> **segments** -> aggregate.
+Stage: model -> **segments** -> aggregate.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _OPPOSITE = {"negative": "positive", "positive": "negative"}
 
 
 def join_windows(parts: Sequence[tuple[Windows, Floats, BoolArray]]) -> ScoredWindows | None:
-    """The windows of all sections of a channel in order of time; None where there are none.
+    """The windows of all chunks of a channel in order of time; None where there are none.
 
     Args:
-        parts: of each section: windows, calibrated probabilities (w, k) and which hold speech at all (w,).
+        parts: of each chunk: windows, calibrated probabilities (w, k) and which hold speech at all (w,).
     """
     if not parts:
         return None

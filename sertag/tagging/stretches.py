@@ -1,6 +1,6 @@
 """Speech counted once, however many windows cover it: what each window adds, and the worst stretch of a channel.
 
-Stage of the pipeline: model -> **stretches** -> aggregate. Windows overlap, so a sound that two of them hold is one
+Stage: model -> **stretches** -> aggregate. Windows overlap, so a sound that two of them hold is one
 piece of evidence, not two. Between two edges of windows the same windows cover every frame; such a piece, and the mean
 over the windows that cover it, is the unit here. Frames are those of the file, windows are in order of time.
 """
@@ -90,18 +90,18 @@ def worst_stretch(values: Floats, pieces: Pieces, *, frames: int) -> tuple[int, 
 
 
 def unspoken(spans: Ints, is_speech: BoolArray, *, before: BoolArray, core: int) -> tuple[BoolArray, BoolArray]:
-    """Frames of a section that windows cover, but none that holds speech.
+    """Frames of a chunk that windows cover, but none that holds speech.
 
-    Windows that began in the section before reach into this one; none that begins in a later one reaches back.
+    Windows that began in the chunk before reach into this one; none that begins in a later one reaches back.
 
     Args:
-        spans: int64 (w, 2), first frame and frame after the last of the windows that begin in the section, within it.
+        spans: int64 (w, 2), first frame and frame after the last of the windows that begin in the chunk, within it.
         is_speech: bool (w,), whether each holds speech.
-        before: bool (2, t), what windows of the section before cover of this one: those with speech, those without.
-        core: frames of the section without those that it looks ahead.
+        before: bool (2, t), what windows of the chunk before cover of this one: those with speech, those without.
+        core: frames of the chunk without those that it looks ahead.
 
     Returns:
-        bool (core,), and what is `before` for the next section.
+        bool (core,), and what is `before` for the next chunk.
 
     >>> nothing = np.zeros((2, 6), bool)
     >>> found, later = unspoken(np.array([[0, 3], [2, 6]]), np.array([False, True]), before=nothing, core=4)

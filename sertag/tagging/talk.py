@@ -1,6 +1,6 @@
 """Who speaks when: talk, overtalk, silence and interruptions, from the speech activity of all channels.
 
-Stage of the pipeline: speech -> **talk** -> aggregate. Pure arithmetic on booleans (channels, t).
+Stage: speech -> **talk** -> aggregate. Pure arithmetic on booleans (channels, t).
 """
 
 from __future__ import annotations

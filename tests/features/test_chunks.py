@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sertag.features.chunks import cut_sections, section_frames
-from sertag.records import Frames, Section
+from sertag.features.chunks import chunk_frames, cut_chunks
+from sertag.records import Chunk, Frames
 
 HOP = 4
 
@@ -29,18 +29,18 @@ def counted(count: int, sizes: list[int], *, samples: bool) -> list[Frames]:
     ]
 
 
-def check_cover(sections: list[Section], *, count: int, own: int, ahead: int) -> None:
-    """Own frames follow each other without gap; all but the last section look ahead in full."""
-    assert [section.last for section in sections] == [False] * (len(sections) - 1) + [True]
-    assert [section.first_frame for section in sections] == [own * i for i in range(len(sections))]
-    assert [section.own_frames for section in sections[:-1]] == [own] * (len(sections) - 1)
-    assert sum(section.own_frames for section in sections) == count
-    for section in sections:
-        seen = section.frames.power.shape[1]
-        assert seen == section.own_frames + (0 if section.last else ahead)
-        expected = section.first_frame + np.arange(seen)
-        assert np.array_equal(section.frames.power, np.tile(expected, (2, 1)))
-        assert np.array_equal(section.frames.columns[1, :, 0], expected)
+def check_cover(chunks: list[Chunk], *, count: int, own: int, ahead: int) -> None:
+    """Own frames follow each other without gap; all but the last chunk look ahead in full."""
+    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert [chunk.first_frame for chunk in chunks] == [own * i for i in range(len(chunks))]
+    assert [chunk.core_frames for chunk in chunks[:-1]] == [own] * (len(chunks) - 1)
+    assert sum(chunk.core_frames for chunk in chunks) == count
+    for chunk in chunks:
+        seen = chunk.frames.power.shape[1]
+        assert seen == chunk.core_frames + (0 if chunk.last else ahead)
+        expected = chunk.first_frame + np.arange(seen)
+        assert np.array_equal(chunk.frames.power, np.tile(expected, (2, 1)))
+        assert np.array_equal(chunk.frames.columns[1, :, 0], expected)
 
 
 @settings(deadline=None)
@@ -51,36 +51,36 @@ def check_cover(sections: list[Section], *, count: int, own: int, ahead: int) ->
     st.integers(1, 60),
     st.booleans(),
 )
-def test_sections_cover_a_recording_once(count: int, sizes: list[int], own: int, ahead: int, samples: bool) -> None:
+def test_chunks_cover_a_recording_once(count: int, sizes: list[int], own: int, ahead: int, samples: bool) -> None:
     pieces = counted(count, sizes, samples=samples)
-    sections = list(cut_sections(pieces, own_frames=own, ahead_frames=ahead, hop_length=HOP))
-    check_cover(sections, count=count, own=own, ahead=ahead)
+    chunks = list(cut_chunks(pieces, core_frames=own, lookahead_frames=ahead, hop_length=HOP))
+    check_cover(chunks, count=count, own=own, ahead=ahead)
     if count > own + ahead:
-        assert sections[-1].own_frames > ahead  # so the last section holds a whole window
-    for section in sections:
+        assert chunks[-1].core_frames > ahead  # so the last chunk holds a whole window
+    for chunk in chunks:
         if samples:
-            heard = section.frames.samples
+            heard = chunk.frames.samples
             assert heard is not None
-            assert np.array_equal(heard[0], section.first_frame * HOP + np.arange(heard.shape[1]))
-            assert heard.shape[1] == section.frames.power.shape[1] * HOP
+            assert np.array_equal(heard[0], chunk.first_frame * HOP + np.arange(heard.shape[1]))
+            assert heard.shape[1] == chunk.frames.power.shape[1] * HOP
         else:
-            assert section.frames.samples is None
+            assert chunk.frames.samples is None
 
 
 def test_samples_that_end_within_a_frame_stay_whole() -> None:
     first = Frames(np.zeros((1, 9, 1), np.float32), np.zeros((1, 9), np.float32), np.zeros((1, 38), np.float32))
     rest = Frames(np.zeros((1, 1, 1), np.float32), np.zeros((1, 1), np.float32))
-    (section,) = cut_sections([first, rest], own_frames=100, ahead_frames=2, hop_length=HOP)
-    assert section.own_frames == 10
-    assert section.frames.samples is not None
-    assert section.frames.samples.shape == (1, 38)
+    (chunk,) = cut_chunks([first, rest], core_frames=100, lookahead_frames=2, hop_length=HOP)
+    assert chunk.core_frames == 10
+    assert chunk.frames.samples is not None
+    assert chunk.frames.samples.shape == (1, 38)
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert list(cut_sections([], own_frames=10, ahead_frames=2, hop_length=HOP)) == []
+    assert list(cut_chunks([], core_frames=10, lookahead_frames=2, hop_length=HOP)) == []
 
 
-def test_sections_are_handed_out_as_they_fill() -> None:
+def test_chunks_are_handed_out_as_they_fill() -> None:
     pulled: list[int] = []
 
     def pieces() -> object:
@@ -88,11 +88,11 @@ def test_sections_are_handed_out_as_they_fill() -> None:
             pulled.append(piece.power.shape[1])
             yield piece
 
-    next(cut_sections(pieces(), own_frames=60, ahead_frames=10, hop_length=HOP))  # type: ignore[arg-type]
+    next(cut_chunks(pieces(), core_frames=60, lookahead_frames=10, hop_length=HOP))  # type: ignore[arg-type]
     assert sum(pulled) == 100
 
 
 @pytest.mark.parametrize(("channels", "seconds"), [(1, 900), (2, 900), (4, 450), (64, 28.125)])
-def test_more_channels_make_shorter_sections(channels: int, seconds: float) -> None:
-    assert section_frames(channels=channels, frame_rate_hz=100) == pytest.approx(seconds * 100, abs=1)
-    assert section_frames(channels=channels, frame_rate_hz=50) == pytest.approx(seconds * 50, abs=1)
+def test_more_channels_make_shorter_chunks(channels: int, seconds: float) -> None:
+    assert chunk_frames(channels=channels, frame_rate_hz=100) == pytest.approx(seconds * 100, abs=1)
+    assert chunk_frames(channels=channels, frame_rate_hz=50) == pytest.approx(seconds * 50, abs=1)

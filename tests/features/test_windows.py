@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sertag.features.chunks import cut_sections
+from sertag.features.chunks import cut_chunks
 from sertag.features.mfcc import activity_spec, clip_features
 from sertag.features.windows import clips, cut_windows, fit_frames, window_batches
-from sertag.records import Frames, Section, Windows
+from sertag.records import Chunk, Frames, Windows
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.conftest import speech_like
 from tests.onnx_models import PAPER_FEATURES, tiny_spec
@@ -30,25 +30,25 @@ def recording(count: int, *, spec: ModelSpec, seed: int = 0) -> Frames:
 
 
 def windows_of(
-    frames: Frames, active: np.ndarray, *, spec: ModelSpec, hop_s: float | None = None, own_frames: int = 10**9
+    frames: Frames, active: np.ndarray, *, spec: ModelSpec, hop_s: float | None = None, core_frames: int = 10**9
 ) -> list[Windows]:
-    """The windows of each section of a recording of one channel."""
+    """The windows of each chunk of a recording of one channel."""
     activity = activity_spec(spec.features)
     frame_hz = activity.frame_rate_hz
     ahead = round(spec.window_s * frame_hz) + 1
-    sections = cut_sections([frames], own_frames=own_frames, ahead_frames=ahead, hop_length=activity.hop_length)
+    chunks = cut_chunks([frames], core_frames=core_frames, lookahead_frames=ahead, hop_length=activity.hop_length)
     samples = frames.samples.shape[1] if frames.samples is not None else (len(active) - 1) * activity.hop_length
     return [
         cut_windows(
-            section,
-            active[section.first_frame :][: section.frames.power.shape[1]],
+            chunk,
+            active[chunk.first_frame :][: chunk.frames.power.shape[1]],
             channel=0,
             spec=spec,
             frame_hz=frame_hz,
             hop_s=spec.hop_s if hop_s is None else hop_s,
-            duration_s=samples / activity.rate_hz if section.last else None,
+            duration_s=samples / activity.rate_hz if chunk.last else None,
         )
-        for section in sections
+        for chunk in chunks
     ]
 
 
@@ -89,7 +89,7 @@ def test_windows_lie_on_the_grid_and_reach_the_end(held: int, length: int, offse
     seed=st.integers(0, 9),
     talk=st.sampled_from([1.0, 0.7, 0.2, 0.0]),
 )
-def test_short_sections_give_the_windows_of_one_long_section(
+def test_short_chunks_give_the_windows_of_one_long_section(
     held: int, own: int, length: int, hop: int, offset: int, seed: int, talk: float
 ) -> None:
     spec = tiny_spec(
@@ -102,7 +102,7 @@ def test_short_sections_give_the_windows_of_one_long_section(
     frames = recording(held, spec=spec, seed=seed)
     active = np.random.default_rng(seed).uniform(size=held) < talk
     whole = joined(windows_of(frames, active, spec=spec))
-    parts = windows_of(frames, active, spec=spec, own_frames=own)
+    parts = windows_of(frames, active, spec=spec, core_frames=own)
     found = joined(parts)
     for name in ("start_s", "end_s", "speech_s", "loudness_dbfs"):
         np.testing.assert_allclose(found[name], whole[name], rtol=1e-6, atol=1e-6, err_msg=name)
@@ -111,11 +111,11 @@ def test_short_sections_give_the_windows_of_one_long_section(
 
 @settings(deadline=None, max_examples=60)
 @given(held=st.integers(1, 4000), own=st.integers(400, 2000), hop_s=st.sampled_from([0.5, 2.0, 3.0, 7.3]))
-def test_short_sections_give_the_clips_of_one_long_section(held: int, own: int, hop_s: float) -> None:
+def test_short_chunks_give_the_clips_of_one_long_section(held: int, own: int, hop_s: float) -> None:
     frames = recording(held, spec=PAPER)
     active = np.ones(held, bool)
     whole = joined(windows_of(frames, active, spec=PAPER, hop_s=hop_s))
-    found = joined(windows_of(frames, active, spec=PAPER, hop_s=hop_s, own_frames=own))
+    found = joined(windows_of(frames, active, spec=PAPER, hop_s=hop_s, core_frames=own))
     for name in ("start_s", "end_s", "speech_s", "loudness_dbfs"):
         np.testing.assert_allclose(found[name], whole[name], rtol=1e-6, atol=1e-6, err_msg=name)
 
@@ -212,6 +212,6 @@ def test_short_clips_are_padded_with_zeros_and_long_ones_cut() -> None:
 
 
 def test_a_later_section_without_windows_gives_none() -> None:
-    section = Section(1000, 50, False, recording(500, spec=CALLS))
-    found = cut_windows(section, np.ones(500, bool), channel=0, spec=CALLS, frame_hz=100, hop_s=30, duration_s=None)
+    chunk = Chunk(1000, 50, False, recording(500, spec=CALLS))
+    found = cut_windows(chunk, np.ones(500, bool), channel=0, spec=CALLS, frame_hz=100, hop_s=30, duration_s=None)
     assert len(found.starts) == 0

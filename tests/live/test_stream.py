@@ -19,7 +19,7 @@ from sertag.live.session.session import Session
 from sertag.live.stream import stream
 from sertag.model.session import Model, load
 from sertag.records import AudioFile, FileResult, Options, Status
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.tables.writers import json_line, results_view
 from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
@@ -38,8 +38,8 @@ class SimulatedClock:
         return self.now_s
 
 
-def origin_of(model: Model) -> Origin:
-    return Origin(model.spec.labels, model.spec.name, model.sha256)
+def origin_of(model: Model) -> ModelInfo:
+    return ModelInfo(model.spec.labels, model.spec.name, model.sha256)
 
 
 def blocks_of(path: Path | str, *, block_s: float = 0.02) -> tuple[int, Iterator[np.ndarray]]:

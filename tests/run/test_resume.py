@@ -782,7 +782,7 @@ def test_journal_that_cannot_be_tidied_costs_a_warning(runs: Runs, monkeypatch: 
     def fail(journal: Journal) -> None:
         raise OutputError("cannot write r.csv.journal: No space left on device")
 
-    monkeypatch.setattr(Journal, "tidy", fail)
+    monkeypatch.setattr(Journal, "compact", fail)
     assert "warning: cannot write r.csv.journal" in runs("calls", "-o", "r.csv").output
 
 

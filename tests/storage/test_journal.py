@@ -46,8 +46,8 @@ def filled(path: Path, count: int = 6) -> list[Key]:
 
 def found(path: Path, wanted: list[Key], **changes: Any) -> list[Channels | None]:
     with opened(path, **changes) as journal:
-        places = [journal.find(key) for key in wanted]
-        return [None if place is None else journal.read(place) for place in places]
+        offsets = [journal.find(key) for key in wanted]
+        return [None if offset is None else journal.read(offset) for offset in offsets]
 
 
 def test_what_was_added_is_found_again(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_result_is_with_the_system_as_soon_as_it_was_added(tmp_path: Path) -> No
 # Places that cannot be looked at
 
 
-def below(path: Path, place: str, **changes: Any) -> list[tuple[str, Channels]]:
+def below(path: Path, offset: str, **changes: Any) -> list[tuple[str, Channels]]:
     with opened(path, **changes) as journal:
-        return [journal.read_file(found) for found in journal.find_below(place)]
+        return [journal.read_file(found) for found in journal.find_below(offset)]
 
 
 def test_what_lies_below_a_place_is_found_without_a_look_at_the_files(tmp_path: Path) -> None:
@@ -159,7 +159,10 @@ def test_a_result_comes_out_once(tmp_path: Path) -> None:
     wanted = filled(path, 3)
     with opened(path) as journal:
         assert journal.read(journal.find(wanted[1]) or 0) == channels(1)
-        assert [journal.read_file(place)[0] for place in journal.find_below("calls")] == ["calls/0.wav", "calls/2.wav"]
+        assert [journal.read_file(offset)[0] for offset in journal.find_below("calls")] == [
+            "calls/0.wav",
+            "calls/2.wav",
+        ]
         assert journal.find_below("calls") == []
         assert [journal.find(key) for key in wanted] == [None] * 3
 
@@ -222,7 +225,7 @@ def test_torn_tail_is_dropped_wherever_it_was_torn(tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         whole = max(0, sum(end <= length for end in ends) - 1)  # the header is a line too
         with opened(path) as journal:
-            assert not journal.foreign
+            assert not journal.unrecognized
             assert journal.damaged == 0
             journal.add(new, channels(0))
         expected = [channels(number) if number < whole else None for number in range(3)]
@@ -268,7 +271,7 @@ def test_foreign_file_is_set_aside_and_never_overwritten(tmp_path: Path, content
     for number in (1, 2):
         path.write_bytes(content)
         with opened(path) as journal:
-            assert journal.foreign != torn
+            assert journal.unrecognized != torn
             assert path.read_bytes() == content
             journal.add(keys(1)[0], channels(0))
         assert found(path, keys(1)) == [channels(0)]
@@ -280,7 +283,7 @@ def test_foreign_file_stays_where_nothing_is_added(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.write_text("somebody's notes\n" * 100)
     with opened(path) as journal:
-        journal.tidy()
+        journal.compact()
     assert path.read_text() == "somebody's notes\n" * 100
 
 
@@ -393,20 +396,20 @@ def test_renewed_journal_forgets_even_where_nothing_is_added(tmp_path: Path) -> 
     path = tmp_path / "journal"
     wanted = filled(path)
     with opened(path, renew=True) as journal:
-        journal.tidy()
+        journal.compact()
     assert found(path, wanted) == [None] * 6
 
 
 def run_over(path: Path, wanted: list[Key]) -> None:
-    """What a run does: reuse what is there, add what is not, tidy."""
+    """What a run does: reuse what is there, add what is not, compact."""
     with opened(path) as journal:
         for number, key in enumerate(wanted):
-            place = journal.find(key)
-            if place is None:
+            offset = journal.find(key)
+            if offset is None:
                 journal.add(key, channels(number))
             else:
-                assert journal.read(place) == channels(number)
-        journal.tidy()
+                assert journal.read(offset) == channels(number)
+        journal.compact()
 
 
 def test_tidying_waits_until_half_is_of_no_use(tmp_path: Path) -> None:
@@ -452,7 +455,7 @@ def test_tidying_on_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path) -> 
     with opened(path) as journal:
         journal.read(journal.find(wanted[3]) or 0)
         with largest_file(100), pytest.raises(OutputError):
-            journal.tidy()
+            journal.compact()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -19,8 +19,8 @@ def walk_order(path: str) -> list[bytes]:
 
 @given(st.lists(PATHS.map(os.fsdecode), max_size=30), st.data())
 def test_the_same_is_found_as_by_looking_at_every_path(paths: list[str], data: st.DataObject) -> None:
-    index = PathIndex((path, place) for place, path in enumerate(paths))
-    latest = {path: place for place, path in enumerate(paths)}
+    index = PathIndex((path, offset) for offset, path in enumerate(paths))
+    latest = {path: offset for offset, path in enumerate(paths)}
     folders = [folder for path in paths if (folder := os.path.dirname(path))]
     wanted = data.draw(st.sampled_from([*paths, *folders, *(f"{folder}/" for folder in folders), "other"]))
     below = wanted if wanted.endswith("/") else wanted + "/"

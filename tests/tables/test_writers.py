@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sertag.errors import OutputError
 from sertag.records import FileResult
 from sertag.storage.atomic_output import Output
-from sertag.tables.columns import Origin
+from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
 from sertag.tables.writers import open_table, results_view, segments_view, write_json
 from sertag.text import decode_path, encode_path
@@ -138,7 +138,7 @@ def test_numbers_are_not_guarded(tmp_path: Path) -> None:
 def test_text_of_a_model_that_is_none_is_spelled_out_everywhere(tmp_path: Path, fmt: Format) -> None:
     """Also where it names columns; a model's metadata may hold anything that JSON can."""
     labels = ("angry", "h\udce9ppy", "\ud800")
-    view = results_view(Origin(labels=labels, model="odd \ud800", model_sha256=""))
+    view = results_view(ModelInfo(labels=labels, model="odd \ud800", model_sha256=""))
     with Output(str(tmp_path / "r")) as output, open_table(output, fmt=fmt, view=view) as table:
         table.add(ok())
     (row,) = read(tmp_path / "r", fmt)

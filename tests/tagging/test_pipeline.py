@@ -65,7 +65,7 @@ def test_a_stereo_call_has_a_row_for_each_channel(call: Path, model: Model) -> N
 
 
 def test_windows_of_a_channel_are_those_of_its_frames(call: Path, model: Model) -> None:
-    """The same numbers by the shortest way: all frames at once, no sections, no batches."""
+    """The same numbers by the shortest way: all frames at once, no chunks, no batches."""
     samples = soundfile.read(call, dtype="float32", always_2d=True)[0].T
     spec = model.spec
     for row, channel in zip(tagged(call, model).channels, samples, strict=True):
@@ -295,13 +295,13 @@ def test_an_offset_changes_no_level(model: Model, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["model", "paper"])
-def test_sections_change_little(which: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_chunks_change_little(which: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Windows stay where they are; at a seam the speech detector knows less of what surrounds a frame."""
     used: Model = request.getfixturevalue(which)
     path = written(tmp_path / "long.wav", speech_like(75, seed=1), speech_like(75, seed=2), subtype="ULAW")
     whole = tagged(path, used).channels
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "_SECTION_S", 20.0)
+        patch.setattr(chunks, "_CHUNK_S", 20.0)
         parts = tagged(path, used).channels
     for one, many in zip(whole, parts, strict=True):
         starts = [segment.start_s for segment in many.segments]
@@ -310,7 +310,7 @@ def test_sections_change_little(which: str, tmp_path: Path, request: pytest.Fixt
         assert many.speech_s == pytest.approx(one.speech_s, rel=0.04)
         assert (many.duration_s, many.clipped_pct) == (one.duration_s, one.clipped_pct)
         assert many.loudness_dbfs == pytest.approx(one.loudness_dbfs, abs=0.3)
-        # The early sections are normalised by less speech; cut clips are not normalised by the channel at all.
+        # The early chunks are normalised by less speech; cut clips are not normalised by the channel at all.
         tolerance = 0.02 if which == "model" else 1e-6
         np.testing.assert_allclose([s.probs for s in many.segments], [s.probs for s in one.segments], atol=tolerance)
 
@@ -483,13 +483,13 @@ def test_models_that_do_not_tell_take_the_gate_for_granted(telling: Model, tmp_p
     assert only(tagged(path, deaf)) == only(tagged(path, plain))
 
 
-def test_sections_do_not_show_in_what_is_music(telling: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate hears a section at a time; with one that takes every frame for speech, only the model decides."""
+def test_chunks_do_not_show_in_what_is_music(telling: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate hears a chunk at a time; with one that takes every frame for speech, only the model decides."""
     monkeypatch.setattr(channel_state, "detect", lambda frames, *, spec: np.ones(len(frames), bool))
     path = music_and_speech(tmp_path / "hold.wav", music_s=61.3, speech_s=58.2)
     whole = only(tagged(path, telling))
     assert {segment.status for segment in whole.segments} == {Status.NO_SPEECH, Status.OK}
-    monkeypatch.setattr(pipeline, "section_frames", lambda **_: 700)
+    monkeypatch.setattr(pipeline, "chunk_frames", lambda **_: 700)
     parts = only(tagged(path, telling))
     for one, other in zip(parts.segments, whole.segments, strict=True):  # sums of power begin elsewhere
         assert dataclasses.replace(one, loudness_dbfs=other.loudness_dbfs) == other

@@ -1,6 +1,6 @@
 """What can be said of audio while it comes: windows as soon as they are complete, and where speech ends.
 
-The functions are those of the pipeline, on the half minute that was heard last instead of a whole section. What they
+The functions are those of the pipeline, on the half minute that was heard last instead of a whole chunk. What they
 find may change once more is known, the threshold of speech above all, so it is provisional; `final` has the last word.
 """
 
@@ -19,7 +19,7 @@ from sertag.features.vad import detect
 from sertag.features.windows import clips, cut_windows, fit_frames
 from sertag.live.session.turns import Turn, Turns
 from sertag.model.session import Model, Prediction
-from sertag.records import BoolArray, FloatArray, Frames, Options, Section, Segment, Statistics, Windows
+from sertag.records import BoolArray, Chunk, FloatArray, Frames, Options, Segment, Statistics, Windows
 from sertag.tagging.segments import join_windows, segments
 
 CONTEXT_S = 30.0  # of frames that are kept: the gate looks back 5 s, and wants the level of some speech
@@ -79,8 +79,8 @@ class Provisional:
     def _look(self) -> list[Said]:
         joined = _joined(self._held)
         self._looked_at = self._first + self._count
-        section = Section(self._first, max(0, self._count - self._length), False, joined)
-        found = [self._look_at(number, channel, section) for number, channel in self._channels.items()]
+        chunk = Chunk(self._first, max(0, self._count - self._length), False, joined)
+        found = [self._look_at(number, channel, chunk) for number, channel in self._channels.items()]
         surplus = self._count - round(CONTEXT_S * self._frame_spec.frame_rate_hz) - self._length
         if surplus > 0:
             self._forget(joined, surplus)
@@ -88,13 +88,13 @@ class Provisional:
             self._held = [joined]
         return [said for said in found if said.segments or said.turns]
 
-    def _look_at(self, number: int, channel: _Channel, section: Section) -> Said:
-        active = detect(section.frames.columns[number], spec=self._frame_spec)
+    def _look_at(self, number: int, channel: _Channel, chunk: Chunk) -> Said:
+        active = detect(chunk.frames.columns[number], spec=self._frame_spec)
         channel.active = active
-        windows = self._new_windows(number, channel, section, active)
+        windows = self._new_windows(number, channel, chunk, active)
         made: tuple[Segment, ...] = ()
         if windows is not None and len(windows.starts):
-            answer = self._answer(number, channel, section, windows)
+            answer = self._answer(number, channel, chunk, windows)
             is_speech = answer.is_speech(self._model.spec.min_speech_probability)
             joined = join_windows([(windows, answer.probs, is_speech)])
             if joined is not None:
@@ -102,15 +102,15 @@ class Provisional:
             made = tuple(replace(segment, index=channel.count + index) for index, segment in enumerate(made))
             channel.count += len(made)
             channel.turns.add_windows(windows, is_speech)
-        return Said(number, made, channel.turns.ended(active, first_frame=section.first_frame))
+        return Said(number, made, channel.turns.ended(active, first_frame=chunk.first_frame))
 
-    def _new_windows(self, number: int, channel: _Channel, section: Section, active: BoolArray) -> Windows | None:
+    def _new_windows(self, number: int, channel: _Channel, chunk: Chunk, active: BoolArray) -> Windows | None:
         """The windows that have become complete since the last look."""
-        end = section.first_frame + section.own_frames
-        if section.own_frames == 0 or end <= channel.scored:
+        end = chunk.first_frame + chunk.core_frames
+        if chunk.core_frames == 0 or end <= channel.scored:
             return None
         windows = cut_windows(
-            section,
+            chunk,
             active,
             channel=number,
             spec=self._model.spec,
@@ -122,18 +122,18 @@ class Provisional:
         channel.scored = end
         return Windows(*(getattr(windows, name)[new] for name in Windows.__dataclass_fields__))
 
-    def _answer(self, number: int, channel: _Channel, section: Section, windows: Windows) -> Prediction:
+    def _answer(self, number: int, channel: _Channel, chunk: Chunk, windows: Windows) -> Prediction:
         """What the model says of new windows, float32 (w, t, c)."""
         spec = self._model.spec
         if spec.features.framing == "clip":
-            if section.frames.samples is None:
-                raise TypeError("cut clips need the samples of the section")
-            cut = clips(windows, section.frames.samples[number], length=round(spec.window_s * spec.features.rate_hz))
+            if chunk.frames.samples is None:
+                raise TypeError("cut clips need the samples of the chunk")
+            cut = clips(windows, chunk.frames.samples[number], length=round(spec.window_s * spec.features.rate_hz))
             made = [clip_features(clip, spec=spec.features) for clip in cut]
             return self._model.predict(
                 np.stack([fit_frames(one, spec=spec.features, length=spec.window_frames) for one in made])
             )
-        frames = coefficients(section.frames.columns[number], spec=spec.features)  # (t, c)
+        frames = coefficients(chunk.frames.columns[number], spec=spec.features)  # (t, c)
         cut = [frames[start : start + spec.window_frames] for start in windows.starts]
         return self._model.predict(np.stack(cut), statistics=self._statistics(channel, frames))
 

@@ -17,7 +17,7 @@ import soundfile
 from benchmarks import call_material
 from benchmarks.processes import measure
 from benchmarks.speed import tag_report
-from benchmarks.speed.stations import Stations
+from benchmarks.speed.stages import Stages
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,15 +68,15 @@ def test_the_profile_accounts_for_the_whole_time(tiny_model: Path, call: Path) -
 
 
 def test_a_station_is_not_charged_for_those_it_waits_for() -> None:
-    stations = Stations()
+    stages = Stages()
 
     def busy(n: int) -> int:
         return sum(range(n))
 
-    inner = stations.generator("inner", lambda: (busy(300_000) for _ in range(20)))
-    outer = stations.generator("outer", lambda: (item for item in inner()))
+    inner = stages.generator("inner", lambda: (busy(300_000) for _ in range(20)))
+    outer = stages.generator("outer", lambda: (item for item in inner()))
     assert len(list(outer())) == 20
-    seconds = stations.seconds()
+    seconds = stages.seconds()
     assert seconds["inner"] > 10 * seconds["outer"]
 
 

@@ -1,6 +1,6 @@
 """Where the time of a file goes: the stages of `sertag.tagging.pipeline` with a clock at each door.
 
-Stations feed each other through generators, so a station's own time is what is left when the time of those that it
+Stages feed each other through generators, so a stage's own time is what is left when the time of those that it
 waits for is taken off. Seconds are those of the thread.
 """
 
@@ -29,27 +29,27 @@ _FUNCTIONS = {
     "channel_result": "aggregate",
     "clip_features": "coefficients",
 }
-_GENERATORS = {"stream_frames": "frames", "cut_sections": "sections", "window_batches": "windows"}
+_GENERATORS = {"stream_frames": "frames", "cut_chunks": "chunks", "window_batches": "windows"}
 _MODULES = (pipeline, channel_state)
 
 
-class Stations:
-    """Seconds by station; only the innermost one that is at work is charged."""
+class Stages:
+    """Seconds by stage; only the innermost one that is at work is charged."""
 
     def __init__(self) -> None:
-        """Start with nothing charged; `rest` is what no station takes."""
+        """Start with nothing charged; `rest` is what no stage takes."""
         self._seconds: dict[str, float] = {}
         self._at_work = [REST]
         self._since_s = time.thread_time()
 
     def seconds(self) -> dict[str, float]:
-        """Thread seconds by station until now, the longest first."""
+        """Thread seconds by stage until now, the longest first."""
         self._charge()
         return dict(sorted(self._seconds.items(), key=lambda item: -item[1]))
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
-        """Charge a station."""
+        """Charge a stage."""
         self._charge()
         self._at_work.append(name)
         try:
@@ -92,17 +92,17 @@ _END = object()
 
 
 @contextmanager
-def watched(stations: Stations) -> Iterator[None]:
+def watched(stages: Stages) -> Iterator[None]:
     """Put the clocks into the pipeline for a while."""
     with ExitStack() as stack:
         for function, name in _FUNCTIONS.items():
             module = next(module for module in _MODULES if hasattr(module, function))
-            clocked = stations.function(name, getattr(module, function))
+            clocked = stages.function(name, getattr(module, function))
             stack.enter_context(patch.object(module, function, clocked))
         for function, name in _GENERATORS.items():
             module = next(module for module in _MODULES if hasattr(module, function))
-            clocked_items = stations.generator(name, getattr(module, function))
+            clocked_items = stages.generator(name, getattr(module, function))
             stack.enter_context(patch.object(module, function, clocked_items))
-        stack.enter_context(patch.object(AudioSource, "blocks", stations.generator("decode", AudioSource.blocks)))
-        stack.enter_context(patch.object(Model, "predict", stations.function("model", Model.predict)))
+        stack.enter_context(patch.object(AudioSource, "blocks", stages.generator("decode", AudioSource.blocks)))
+        stack.enter_context(patch.object(Model, "predict", stages.function("model", Model.predict)))
         yield
