@@ -97,6 +97,7 @@ function storedVerdict(where) { // one about another label, of another model, is
 function judge(verdict) {
   const where = target();
   if (!where || !where.label) return say('There is no label to judge.');
+  if (kept) loadVerdicts(); // the same page may be open twice
   if (verdict === '') verdicts.delete(verdictKey(where));
   else verdicts.set(verdictKey(where), {...where, verdict});
   saved = false;
@@ -636,6 +637,7 @@ function connect() {
   on('list', 'toggle', () => $('list').open && listWindows());
   document.addEventListener('keydown', onKey);
   window.addEventListener('hashchange', readHash);
+  window.addEventListener('storage', (event) => { if (event.key === STORE && kept) { loadVerdicts(); showVerdicts(); if (picked >= 0) showQuestion(); delete ranks.verdict; draw(true); } });
   window.addEventListener('resize', () => picked >= 0 && drawTimeline());
   window.addEventListener('beforeunload', (event) => { if (!kept && !saved) event.preventDefault(); });
   const more = $('more');
