@@ -296,7 +296,7 @@ def test_the_commands_exist(page: str) -> None:
 def test_commands_are_found() -> None:
     found = [words[0] for words in commands(read("README.md"))]
     assert found[:4] == ["pip", "sertag", "pip", "pytest"]
-    assert found.count("sertag") == 10
+    assert found.count("sertag") == 14
     (train,) = commands(
         '    all="--data a=b \\"c d\\""\n    python -m export train phone $all \\\n        --labels a,b:neutral\n'
     )
