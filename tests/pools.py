@@ -34,5 +34,6 @@ def synthetic_pool(*, sharp: float = 3.0, tilt: float = 0.0, seed: int = 0) -> W
     scores = sharp * np.eye(len(LABELS))[truth] + rng.standard_normal((len(truth), len(LABELS)))
     scores[:, LABELS.index("angry")] += tilt
     log_probs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    columns = (np.array(column) for column in (truth, person, place, ordinary))
+    clip = np.arange(len(truth)) // 4
+    columns = (np.array(column) for column in (clip, truth, person, place, ordinary))
     return WindowPool(log_probs, np.full(len(truth), 2.0), *columns)

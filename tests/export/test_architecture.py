@@ -36,7 +36,7 @@ OWNERS = {
     "jinja2": {"card", "exploration"},
     "kagglehub": set(),  # loaded by name, where it is asked for
 }
-TOP = {"__main__", "readme"}  # above all rooms
+TOP = {"__main__", "live_pages", "readme"}  # above all rooms
 
 
 def modules(package: str) -> dict[str, ast.Module]:
