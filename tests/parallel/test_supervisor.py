@@ -146,7 +146,9 @@ def test_only_so_much_is_read_behind_a_slow_file(
     slow, *_ = recordings(["hangs.wav"])
     results = tag_all(endless(slow), model=model, options=Options(), jobs=2, timeout_s=3)
     assert problem(next(results)) is not None
-    assert 500 <= len(read) <= 500 + 16 * (8 * 2 + 2 * 2 + 2)  # queued here, by joblib, and waiting in part
+    assert (
+        500 <= len(read) <= 500 + 16 * (2 * engine._QUEUED + 2 * 2 + 2)
+    )  # here and not seen yet, by joblib, waiting in part
     results.close()  # type: ignore[attr-defined]
 
 
