@@ -154,6 +154,7 @@ def test_only_so_much_is_read_behind_a_slow_file(
 
 def test_workers_go_on_when_joblib_is_called_again(tag: Tag, pids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_WAITING_FILES", 20)
+    monkeypatch.setattr(engine, "_QUEUED", 8)
     calls: list[int] = []
     take = engine._Queue.take
 
