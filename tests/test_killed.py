@@ -241,7 +241,7 @@ def test_cron_line_of_the_readme(cron: Callable[[], tuple[int, str]], calls: Pat
     for path in bad:
         path.unlink()
     assert cron() == (0, "")
-    log = (tmp_path / "var-log" / "sertag.run.log").read_text()
+    log = (tmp_path / "var-log" / "sertag.log").read_text()
     assert f"{FILES - len(bad)} files" in log.splitlines()[-1]
     assert "nothing new" in log.splitlines()[-1]
     table = (tmp_path / "srv" / "results.csv").read_bytes()
