@@ -29,7 +29,9 @@ FEW_FILES = 64  # how many are looked at to know whether a second one is worth i
 
 _LITTLE_AUDIO_BYTES = 16_000_000
 _BATCH_FILES, _BATCH_BYTES = 16, 500_000  # of one task
-_QUEUED_BATCHES = 8  # for each thread of joblib
+# Batches, at least, and for each worker. An empty queue ends a call of joblib, and then all wait for the slowest file.
+# So there is enough for the time in which this thread does something else, even of files that fail at once.
+_QUEUED, _QUEUED_EACH = 128, 8
 _WAITING_FILES, _WAITING_BYTES = 16_000, 2_000_000_000  # whose results wait for their turn behind a slow file
 
 Tagged = tuple[Batch, list[FileResult]]
@@ -179,7 +181,7 @@ class _Queue:
     def __init__(self, files: Iterable[AudioFile], *, jobs: int) -> None:
         self._batches = _batches(files, jobs=jobs)
         self._queued: deque[Batch] = deque()
-        self._most_queued = _QUEUED_BATCHES * jobs
+        self._most_queued = max(_QUEUED, _QUEUED_EACH * jobs)
         self._finished: dict[int, Tagged] = {}  # by number, until it is the turn of that number
         self._turn = 0
         self._waiting_files = self._waiting_bytes = 0

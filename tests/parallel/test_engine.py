@@ -88,7 +88,7 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
 ) -> None:
     """However slowly the results are read."""
     monkeypatch.setattr(engine, "_WAITING_FILES", 500)
-    queued = 16 * (8 * jobs + 2 * max(2, jobs) + 2)  # here, by joblib, and batches that wait in part
+    queued = 16 * (2 * engine._QUEUED + 2 * max(2, jobs) + 2)  # here and not seen yet, by joblib, waiting in part
     taken: list[int] = []
 
     def million() -> Iterator[AudioFile]:

@@ -146,12 +146,15 @@ def test_only_so_much_is_read_behind_a_slow_file(
     slow, *_ = recordings(["hangs.wav"])
     results = tag_all(endless(slow), model=model, options=Options(), jobs=2, timeout_s=3)
     assert problem(next(results)) is not None
-    assert 500 <= len(read) <= 500 + 16 * (8 * 2 + 2 * 2 + 2)  # queued here, by joblib, and waiting in part
+    assert (
+        500 <= len(read) <= 500 + 16 * (2 * engine._QUEUED + 2 * 2 + 2)
+    )  # here and not seen yet, by joblib, waiting in part
     results.close()  # type: ignore[attr-defined]
 
 
 def test_workers_go_on_when_joblib_is_called_again(tag: Tag, pids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_WAITING_FILES", 20)
+    monkeypatch.setattr(engine, "_QUEUED", 8)
     calls: list[int] = []
     take = engine._Queue.take
 
