@@ -167,6 +167,43 @@ main()
     assert (tmp_path / "r.csv").read_text() != "old"
 
 
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_workers_are_ended_before_threads(start: Start, tmp_path: Path, signum: signal.Signals) -> None:
+    """So that a thread that ends slowly keeps no worker alive; what was to be done at exit is done all the same."""
+    program = """
+import atexit, subprocess
+from multiprocessing.pool import ThreadPool
+from sertag.parallel.supervisor import Supervisor
+tag, terminate = Supervisor.tag, ThreadPool.terminate
+def tagged(self, files):
+    open("tagging", "w").close()
+    return tag(self, files)
+def ended(self):
+    command = ["ps", "-e", "-o", "ppid=,stat=,args="]
+    open("left", "a").write("threads end\\n" + subprocess.run(command, capture_output=True, text=True).stdout)
+    terminate(self)
+Supervisor.tag, ThreadPool.terminate = tagged, ended
+atexit.register(lambda: open("at_exit", "w").close())
+from sertag.__main__ import main
+main()
+"""
+    process = start("many", "-o", "r.csv", "-q", "-j", "2", program=program)
+    while not (tmp_path / "tagging").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signum)
+    said = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 128 + signum, said
+    assert said.startswith(f"error: stopped by {signum.name}; ")
+    left = (tmp_path / "left").read_text()
+    assert left.startswith("threads end\n")
+    assert [
+        line for line in left.splitlines() if line.split()[0] == str(process.pid) and "sertag.parallel" in line
+    ] == []
+    assert (tmp_path / "at_exit").exists()
+
+
 def test_what_was_ignored_at_the_start_stays_ignored(start: Start, tmp_path: Path) -> None:
     program = """
 import signal

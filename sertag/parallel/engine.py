@@ -95,7 +95,7 @@ def tag_all(
     threads = 1 if workers == 1 and len(first) < FEW_FILES else max(2, workers)
     with _ended_at_exit() as held:
         tag = held.enter_context(_parallel(pool, threads=threads))
-        held.callback(pool.close)  # first, because the kernel ends a worker with the thread that started it
+        held.callback(pool.close)
         while queue.fill():
             for batch, results in tag(queue.take()):
                 for result in results:
@@ -157,6 +157,12 @@ def _parallel(pool: SupervisorPool, *, threads: int) -> Iterator[Callable[[Itera
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about semaphores
         from joblib import Parallel, delayed
+        from joblib.parallel import ThreadingBackend
+
+    class Threads(ThreadingBackend):  # type: ignore[misc] # joblib has no types
+        def terminate(self) -> None:
+            pool.close()  # first: a signal that arrives inside joblib comes here before it leaves joblib
+            super().terminate()
 
     running: list[Generator[Tagged, None, None]] = []
 
@@ -165,7 +171,7 @@ def _parallel(pool: SupervisorPool, *, threads: int) -> Iterator[Callable[[Itera
         return running[0]
 
     # Tasks wait for their worker process, so threads will do.
-    with Parallel(threads, backend="threading", return_as="generator_unordered", batch_size=1) as parallel:
+    with Parallel(threads, backend=Threads(), return_as="generator_unordered", batch_size=1) as parallel:
         try:
             yield tag
         finally:

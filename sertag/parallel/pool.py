@@ -86,8 +86,10 @@ class SupervisorPool:
                     self._idle.put(supervisor)
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers; may be called more than once."""
         with self._lock:
+            for supervisor in self._supervisors:
+                supervisor.kill()  # all at once: the end of a process takes a while
             for supervisor in self._supervisors:
                 supervisor.close()
         self._idle.put(None)

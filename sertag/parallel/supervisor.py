@@ -94,14 +94,22 @@ class Supervisor:
         finally:
             self._busy = False
 
-    def close(self) -> None:
-        """End the worker for good; may be called from any thread."""
+    def kill(self) -> None:
+        """Have the worker end for good; may be called from any thread."""
         with self._lock:
             self._closed = True
+            if self._worker is not None:
+                self._worker.kill()
+
+    def close(self) -> None:
+        """End the worker for good; may be called from any thread, and more than once."""
+        self.kill()
+        with self._lock:
             if self._worker is not None and self._busy:
-                self._worker.kill()  # the thread that waits for it notices, and does the rest
+                self._worker.wait()  # the thread that waits for an answer notices, and does the rest
             elif self._worker is not None:
                 self._worker.end()
+                self._worker = None
 
     def _tag(self, files: Sequence[AudioFile]) -> tuple[list[FileResult], _Exit | None]:
         """Results until all files have one or the worker ends."""

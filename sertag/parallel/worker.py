@@ -108,14 +108,18 @@ class Worker:
         return answer
 
     def kill(self) -> None:
-        """End it; may be called while another thread waits for an answer."""
+        """Have it end; may be called while another thread waits for an answer."""
         self._process.kill()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_DYING_S)
 
     def end(self) -> tuple[str, str]:
         """End it if it has not ended; how it ended, for a message, and the end of its stderr, for a log."""
         self.kill()
+        self.wait()
         self.connection.close()
         size_bytes = self._stderr_file.seek(0, os.SEEK_END)
         self._stderr_file.seek(max(0, size_bytes - _TAIL_BYTES))

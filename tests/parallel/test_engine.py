@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ from sertag.tagging.pipeline import tag_file
 from tests.conftest import RATE_HZ, speech_like
 from tests.onnx_models import tiny_spec, write_model
 
+ROOT = Path(__file__).parents[2]
 OPTIONS = Options(roles=("agent", "customer"))
 
 
@@ -103,6 +106,36 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
             time.sleep(0.3)
         assert len(taken) <= number + 500 + queued
     results.close()  # type: ignore[attr-defined]
+
+
+UNREAD = """
+import atexit, os, sys, threading
+from sertag.model.model_file import describe
+from sertag.parallel import engine
+from sertag.records import AudioFile, Options
+engine._LITTLE_AUDIO_BYTES = 0
+workers = []
+atexit.register(lambda: print(*(worker._process.poll() for worker in workers)))  # after all others
+prestart = engine.prestart
+def remembered(first, *, jobs, prestarted):
+    prestart(first, jobs=jobs, prestarted=prestarted)
+    workers.extend(prestarted)
+engine.prestart = remembered
+files = [AudioFile(path) for path in sys.argv[3:]]
+results = engine.tag_all(files, model=describe(sys.argv[1]), options=Options(), jobs=int(sys.argv[2]))
+print(next(results).path, flush=True)
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_iterator_that_is_left_unread_does_not_hold_up_the_end(tiny_model: Path, tmp_path: Path, jobs: int) -> None:
+    soundfile.write(tmp_path / "ok.wav", speech_like(3), RATE_HZ)
+    os.mkfifo(tmp_path / "never.wav")  # a worker waits for it
+    paths = [str(tmp_path / name) for name in ("ok.wav", "never.wav", "never.wav")]
+    command = [sys.executable, "-c", UNREAD, str(tiny_model), str(jobs), *paths]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [paths[0], " ".join(["-9"] * jobs)]
 
 
 def test_no_files_give_no_results(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

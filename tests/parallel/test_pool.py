@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import soundfile
@@ -60,6 +61,26 @@ def test_a_closed_pool_starts_nothing(pool: SupervisorPool, batches: list[Batch]
     pool.close()
     with pytest.raises(ClosedError):
         tag_batch(batches[0], pool=pool)
+
+
+class FakeWorker:
+    """Remembers what was asked of all of them."""
+
+    asked: ClassVar[list[str]] = []
+
+    def kill(self) -> None:
+        FakeWorker.asked.append("kill")
+
+    def end(self) -> None:
+        FakeWorker.asked.append("end")
+
+
+def test_workers_end_at_the_same_time_and_once(job: Job) -> None:
+    pool = SupervisorPool(job, prestarted=[FakeWorker(), FakeWorker()])  # type: ignore[list-item]
+    pool.close()
+    pool.close()
+    assert FakeWorker.asked[:2] == ["kill", "kill"]
+    assert FakeWorker.asked.count("end") == 2
 
 
 def test_a_model_that_cannot_be_used_is_said_by_every_task(job: Job, batches: list[Batch], tmp_path: Path) -> None:
