@@ -15,6 +15,7 @@ import numpy as np
 from export.arrays import Ints
 from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
+from export.corpora.ordinary import NAME as ORDINARY
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.material import UNACTED_SHARE
 from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
@@ -44,20 +45,22 @@ def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], setting
         if settings.folds_by == "corpus"
         else f"{parts} folds by speaker; every clip scored by a network that was not trained on its speaker"
     )
+    ordinary = any(corpus.name == ORDINARY for corpus in corpora)
     training = {
         "folds_by": settings.folds_by,
-        "calibrated_on": "windows of recordings that the network was not trained on, most of them ordinary speech",
+        "calibrated_on": "windows of recordings that the network was not trained on"
+        + (", most of them ordinary speech" if ordinary else ""),
         "leaking": False,
         "seed": settings.seed,
         "epochs": settings.epochs or experiment.recipe.epochs,
-        "unacted_share": UNACTED_SHARE,
+        "unacted_share": UNACTED_SHARE if ordinary else 0.0,
         "versions": list(experiment.versions),
         "data_sha256": data_hash(experiment.clips),
     }
     metrics = {
         "protocol": f"{scored}; length of training fixed beforehand; calibration on the same scores",
-        "min_confidence": f"{settings.answers_right:.0%} of the windows called other than neutral are right, "
-        f"where {ORDINARY_SHARE:.0%} of the speech is ordinary",
+        "min_confidence": f"{settings.answers_right:.0%} of the windows called other than neutral are right, where "
+        + (f"{ORDINARY_SHARE:.0%} of the speech is ordinary" if ordinary else "each label is equally likely"),
     }
     return _described(experiment, corpora, settings, training, metrics)
 

@@ -15,7 +15,7 @@ from sertag.tables.readers import ReadRow, ReadTable, TableError, open_results
 
 Place = tuple[str, Any]  # path and channel
 
-_HINT = "tag with --segments FILE and give that table as well, or tag with --out FILE.jsonl, which has both"
+WINDOWS_HINT = "tag with --segments FILE and give that table as well, or tag with --out FILE.jsonl, which has both"
 
 
 @dataclass(slots=True)
@@ -98,8 +98,13 @@ def need_windows(loaded: Loaded) -> None:
     Raises:
         TableError: there are none.
     """
-    if loaded.rows and not loaded.windows and any(row["segments"] for row in loaded.rows):
-        raise TableError(f"{loaded.name}: has no windows; {_HINT}", code="no_windows")
+    if lacks_windows(loaded):
+        raise TableError(f"{loaded.name}: has no windows; {WINDOWS_HINT}", code="no_windows")
+
+
+def lacks_windows(loaded: Loaded) -> bool:
+    """Whether the results have windows that no table holds."""
+    return not loaded.windows and any(row["segments"] for row in loaded.rows)
 
 
 def place(row: ReadRow) -> Place:

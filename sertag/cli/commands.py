@@ -95,7 +95,7 @@ def cli() -> None:
     "-m",
     "--model",
     metavar="NAME|FILE",
-    help="Bundled model or an .onnx file of yours.  [default: phone]",
+    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
     shell_complete=complete_model,
 )
 @click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
@@ -192,7 +192,10 @@ def list_models() -> None:
 @click.argument("model", shell_complete=complete_model)
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.  [default: where it is no terminal]")
 def info(model: str, as_json: bool) -> None:
-    """Show what a model file says of itself: a card on a terminal, JSON in a pipe."""
+    """Show what a model file says of itself.
+
+    It is a card on a terminal and JSON in a pipe.
+    """
     loaded = _load_model(model)
     if as_json or not sys.stdout.isatty():
         import json

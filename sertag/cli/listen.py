@@ -10,12 +10,12 @@ from sertag.cli.params import Names, Number, complete_model
 
 _EXAMPLES = """\b
 Examples:
-  sertag listen                                          the microphone
-  arecord -f S16_LE -r 16000 | sertag listen -           a WAV file of any length
-  sertag listen --raw mulaw < line.ulaw                  samples without a header
-  sertag listen --in fd:3                                Asterisk's EAGI
-  sertag listen --audiosocket :9092                      Asterisk's AudioSocket
-  bridge | sertag listen --stream-format twilio          Twilio's Media Streams
+  sertag listen                                  the microphone
+  arecord -f S16_LE -r 16000 | sertag listen -   a WAV file of any length
+  sertag listen --raw mulaw < line.ulaw          samples without a header
+  sertag listen --in fd:3                        Asterisk's EAGI
+  sertag listen --audiosocket :9092              Asterisk's AudioSocket
+  bridge | sertag listen --stream-format twilio  Twilio's Media Streams
 """
 
 

@@ -117,7 +117,8 @@ class Number(_ParamType):
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and number > self._over and self._least <= number <= self._most):
-            wanted = "a number over 0" if self._over == 0 else f"a number from {self._least:g} to {self._most:g}"
+            most = f" and up to {self._most:g}" if math.isfinite(self._most) else ""
+            wanted = f"a number over 0{most}" if self._over == 0 else f"a number from {self._least:g} to {self._most:g}"
             self.fail(f"{value!r} is not {wanted}", param, ctx)
         return number
 

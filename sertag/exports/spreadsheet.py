@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -50,30 +51,15 @@ def write_spreadsheet(loaded: Loaded, target: str) -> str:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
-        book = xlsxwriter.Workbook(_Stream(output), options)
+        content = io.BytesIO()  # XlsxWriter turns errors of a file into others, and a zip file ends twice after them
+        book = xlsxwriter.Workbook(content, options)
         book.set_properties({"created": _NO_DATE})
         for name, rows, columns in sheets:
             _sheet(book, name, rows, columns)
         book.close()
+        output.write(content.getvalue())
         output.finish()
     return ", ".join(f"{name}: {plural(len(rows), 'row')}" for name, rows, _ in sheets)
-
-
-class _Stream:
-    """An output that is written once, from start to end, as a zip file is."""
-
-    def __init__(self, output: Output) -> None:
-        self._output, self._at = output, 0
-
-    def write(self, data: bytes) -> int:
-        self._at += len(data)
-        return self._output.write(data)
-
-    def tell(self) -> int:
-        return self._at
-
-    def flush(self) -> None:
-        self._output.flush()
 
 
 def _sheet(book: Any, name: str, rows: Sequence[ReadRow], columns: Mapping[str, str]) -> None:

@@ -43,6 +43,8 @@ class Display:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._live.__exit__(kind, error, at)
+        if not self._console.is_terminal:  # there Rich ends the last line itself
+            self._console.line()
 
     def show(self, events: Iterable[Event]) -> None:
         """Draw what has happened."""

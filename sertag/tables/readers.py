@@ -21,7 +21,7 @@ from typing import Any, Literal, TextIO
 from sertag.errors import SertagError
 from sertag.records import FAILURES, SCHEMA
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
-from sertag.text import display_name
+from sertag.text import display_name, plural
 
 Kind = Literal["results", "segments"]
 ReadRow = dict[str, Any]
@@ -164,16 +164,18 @@ def _delimited_rows(name: str, lines: Iterable[str], delimiter: str, warnings: l
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         header = next(reader)
-        empty = True
+        empty, odd = True, []
         for cells in reader:
             if not cells:
                 continue
             if len(cells) != len(header):
-                line = reader.line_num
-                warnings.append(f"{name}: line {line} has {len(cells)} cells instead of {len(header)} and is left out")
+                odd.append(f"line {reader.line_num} has {len(cells)} cells instead of {len(header)} and is left out")
                 continue
             empty = False
             yield {column: unmarked(cell) for column, cell in zip(header, cells, strict=True)}
+        if odd:
+            more = f", and {plural(len(odd) - 1, 'more line')} like it" if len(odd) > 1 else ""
+            warnings.append(f"{name}: {odd[0]}{more}")
         if empty:
             yield dict.fromkeys(header) | {_HEADER_ONLY: True}
     except csv.Error as error:

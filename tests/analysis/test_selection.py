@@ -54,6 +54,13 @@ def test_the_worst_come_first_and_rows_without_a_value_last(table: Loaded) -> No
         worst(table, "role", 1)
 
 
+def test_a_column_without_a_value_is_said(table: Loaded) -> None:
+    for row in table.rows:
+        row["attention"] = None
+    assert worst(table, "attention", 2) == table.rows[:2]
+    assert table.remarks[-1] == "no row has a value in attention; the rows are in the order of the table"
+
+
 def test_columns_are_those_that_are_named(table: Loaded) -> None:
     assert kinds(table, ("file", "attention")) == {"file": "text", "attention": "probability"}
     assert table.rows[0]["file"] == "2026-03-02_0000.wav"

@@ -28,6 +28,7 @@ from click.testing import CliRunner, Result
 
 from sertag import __version__
 from sertag.cli.commands import cli
+from sertag.model.model_file import DEFAULT_MODEL
 from sertag.records import AudioFile, FileResult
 from sertag.text import decode_path
 from tests.conftest import LOUD, SOFT, speech_like
@@ -672,6 +673,12 @@ def test_dry_run_lists_and_does_nothing(run: Run, calls: Path, tmp_path: Path) -
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments, prog_name="sertag")
+
+
+@pytest.mark.parametrize("command", ["tag", "show", "listen"])
+def test_help_names_the_default_model(command: str) -> None:
+    said = " ".join(invoke(command, "--help").output.split())
+    assert f"Bundled model or an .onnx file of yours. [default: {DEFAULT_MODEL}]" in said
 
 
 def test_help_begins_with_examples_and_has_every_option() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,6 +124,23 @@ def test_spreadsheets_hold_text_and_numbers_and_no_formulas(tmp_path: Path) -> N
     attention = list(table.columns).index("attention")
     assert sheet.cell(3, attention + 1).value == 0.8123
     assert sheet.cell(3, attention + 1).number_format == "0.0000"
+
+
+def test_a_disk_that_is_full_is_one_error(tmp_path: Path) -> None:
+    pytest.importorskip("xlsxwriter")
+    write(tmp_path / "r.jsonl", night(1))
+    command = [sys.executable, "-m", "sertag", "convert", "r.jsonl", "--to", "xlsx", "-o"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    settings: dict[str, Any] = {"cwd": tmp_path, "env": env, "timeout": 60}
+    full = subprocess.run([*command, "/dev/full"], capture_output=True, **settings)
+    assert full.returncode == 5
+    assert full.stderr.startswith(b"error: cannot write /dev/full: No space left on device; ")
+    assert full.stderr.count(b"\n") == 1
+    reader, writer = os.pipe()
+    os.close(reader)
+    left = subprocess.run([*command, "-"], stdout=writer, stderr=subprocess.PIPE, **settings)
+    os.close(writer)
+    assert b"Traceback" not in left.stderr
 
 
 def test_a_sheet_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

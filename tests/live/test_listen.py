@@ -23,7 +23,7 @@ from rich.console import Console
 
 from sertag.errors import Exit, SertagError
 from sertag.live.display import Display
-from sertag.live.events import End, Event, Gap, Reason, Start
+from sertag.live.events import End, Event, Gap, Reason, SpeechEnd, Start
 from sertag.live.listen import Limits, exit_code, listen
 from sertag.live.run import ListenError, Request, run
 from sertag.live.sources.feed import Arrived, Feed, Lost, Over
@@ -251,6 +251,13 @@ def test_a_timeline_fits_its_terminal(tiny_model: Path, width: int) -> None:
     shown = "".join(part for part in drawn.split("\x1b")[-1:])
     assert max(len(line) for line in shown.splitlines()) <= width
     assert "customer" in drawn.replace("\n", "")
+
+
+def test_a_timeline_in_a_file_ends_with_a_line_end(tiny_model: Path) -> None:
+    file = io.StringIO()
+    with Display(load(str(tiny_model)).spec, console=Console(file=file, width=80)) as display:
+        display.show([SpeechEnd(0, "customer", 0.0, 1.0, 0)])
+    assert file.getvalue().endswith("\n")
 
 
 # The command

@@ -95,6 +95,17 @@ def test_a_cut_table_gives_what_is_whole_and_says_so(fmt: str, tmp_path: Path) -
     assert "r." in table.warnings[0]
 
 
+def test_lines_of_another_table_are_one_warning(tmp_path: Path) -> None:
+    path = Path(written(tmp_path / "r.csv", results=(ok("a.wav"),)))
+    lines = len(path.read_text().splitlines())
+    path.write_text(path.read_text() + "x,y\n" * 3)
+    table, rows = read(str(path))
+    assert [row["path"] for row in rows] == ["a.wav"]
+    (warning,) = table.warnings
+    assert f"line {lines + 1} has 2 cells instead of " in warning
+    assert warning.endswith(" and is left out, and 2 more lines like it")
+
+
 def test_older_tables_lack_columns_and_newer_ones_are_refused(tmp_path: Path) -> None:
     path = Path(written(tmp_path / "r.jsonl", results=(ok(),)))
     document = json.loads(path.read_text())

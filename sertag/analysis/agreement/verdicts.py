@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sertag.analysis.loading import Loaded, place, windows_of
+from sertag.analysis.loading import WINDOWS_HINT, Loaded, lacks_windows, place, windows_of
 from sertag.errors import SertagError
 from sertag.tables.readers import ReadRow, unmarked
 from sertag.text import display_name, display_text
@@ -129,8 +129,10 @@ def match(verdicts: Sequence[Verdict], loaded: Loaded) -> Matched:
 
     Args:
         verdicts: of one or several listeners.
-        loaded: tables.
+        loaded: tables; gets a remark where verdicts are about windows and it has none.
     """
+    if lacks_windows(loaded) and any(verdict.start_s is not None for verdict in verdicts):
+        loaded.remarks.append(f"{loaded.name}: has no windows for the verdicts on windows; {WINDOWS_HINT}")
     matched = Matched()
     rows: dict[tuple[str, str], ReadRow] = {(row["path"], _text(row["channel"])): row for row in loaded.rows}
     windows = {(path, _text(channel)): own for (path, channel), own in windows_of(loaded).items()}

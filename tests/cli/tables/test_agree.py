@@ -45,6 +45,17 @@ def test_agree_as_json_and_of_a_part(run: Run) -> None:
     assert told["threshold"]["more_calls_needed"] == 4
 
 
+def test_verdicts_on_windows_need_windows(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "r.csv", [judged("0.wav", (0.95, "angry"))])
+    done = run("agree", "r.csv", "--verdicts", "v.csv")
+    assert "note: r.csv: has no windows for the verdicts on windows; tag with --segments FILE" in done.stderr
+    assert "has no windows" not in run("agree", "r.jsonl", "--verdicts", "v.csv").stderr
+    assert (
+        "'80' is not a number over 0 and up to 1"
+        in run("agree", "r.jsonl", "--verdicts", "v.csv", "--precision", "80").stderr
+    )
+
+
 def test_what_was_not_found_is_not_written(run: Run, tmp_path: Path) -> None:
     done = run("agree", "r.jsonl", "--verdicts", "few.csv", "--write", "sertag.toml")
     assert done.exit_code == 1

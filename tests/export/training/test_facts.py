@@ -34,10 +34,10 @@ EXPERIMENT: Any = SimpleNamespace(
 )
 
 
-def described(**settings: Any) -> ModelSpec:
+def described(*corpora: Corpus, **settings: Any) -> ModelSpec:
     folds = np.array([0, 1, 2, 2])
     return describe_calls(
-        EXPERIMENT, corpora=[OWN], settings=Settings(name="ours", version="3", **settings), folds=folds
+        EXPERIMENT, corpora=corpora or (OWN,), settings=Settings(name="ours", version="3", **settings), folds=folds
     )
 
 
@@ -58,13 +58,23 @@ def test_what_was_asked_for_is_what_the_file_says():
     spec = described(answers_right=0.45, seed=7, counts_as=(("calm", "neutral"), ("angry", "angry")))
     assert (spec.name, spec.version, spec.licence) == ("ours", "3", "mine: CC BY 4.0")
     assert spec.metrics["min_confidence"].startswith("45% of the windows called other than neutral are right")
-    assert f"where {ORDINARY_SHARE:.0%} of the speech is ordinary" in spec.metrics["min_confidence"]
     assert spec.training["counts_as"] == {"calm": "neutral"}
     assert (spec.training["seed"], spec.training["epochs"]) == (7, RECIPE.epochs)
     assert described(epochs=3).training["epochs"] == 3
     assert spec.training["versions"] == ["clean", "phone", "line"]
     assert spec.training["data_sha256"] == data_hash(CLIPS)
     assert from_json(to_json(spec), source="here").training == spec.training
+
+
+def test_ordinary_speech_is_named_only_where_there_was_some():
+    spec = described(OWN, Corpus("ordinary", "CC0", CLIPS))
+    assert f"where {ORDINARY_SHARE:.0%} of the speech is ordinary" in spec.metrics["min_confidence"]
+    assert spec.training["calibrated_on"].endswith(", most of them ordinary speech")
+    assert spec.training["unacted_share"] > 0
+    without = described()
+    assert without.metrics["min_confidence"].endswith("where each label is equally likely")
+    assert without.training["calibrated_on"] == "windows of recordings that the network was not trained on"
+    assert without.training["unacted_share"] == 0
 
 
 def test_a_corpus_that_forbids_trade_forbids_it_for_the_weights():
