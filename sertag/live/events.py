@@ -1,8 +1,8 @@
 """What is said of audio while it comes, as records and as the JSON objects that `sertag listen` prints.
 
 Events come in this order: `Start`; `Window`, `SpeechEnd` and `Gap` as things happen; every window once more when it is
-final; `End` with the rows. Times are seconds from the first sample, so no clock that jumps can move them. Numbers are
-rounded as in tables.
+final, which is when its chunk was scored, at the end of the audio at the latest; `End` with the rows. Times are seconds
+from the first sample, so no clock that jumps can move them. Numbers are rounded as in tables.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Window:
         channel, role: whose it is.
         segment: as in a row, except that `index` counts the windows of this channel as they are said.
         provisional: said before the rest of the recording was known; False once nothing can change it.
-        withdrawn: it was said before, and the whole recording has no such window: there is no speech in it.
-        lag_ms: since it could be known: since its last sample came, or, once it is final, since the last of all.
+        withdrawn: it was said before, and the row has no such window: there is no speech in it.
+        lag_ms: since it could be known: since its last sample came, or, once it is final, since the last
+            sample of its chunk or of all.
         dropped_ms: audio that was lost so far because nothing could keep up, milliseconds.
     """
 

@@ -6,6 +6,8 @@ Used by `pipeline`, which has one for each channel.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +17,28 @@ from sertag.features.vad import detect
 from sertag.features.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 from sertag.model.calibration import Floats
 from sertag.model.session import BATCH_WINDOWS, Model, Prediction
-from sertag.records import BoolArray, ChannelResult, Chunk, Options, Windows
+from sertag.records import BoolArray, ChannelResult, Chunk, Options, Segment, Windows
 from sertag.tagging.aggregate import ChannelMeasurements, channel_result
 from sertag.tagging.segments import join_windows, segments
 from sertag.tagging.stretches import unspoken
 from sertag.tagging.talk import TalkStats
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedWindows:
+    """The windows of one channel that begin in one chunk, as they stay in the row.
+
+    Attributes:
+        channel: index of the channel.
+        segments: the windows, in order of time.
+        until_s: the end of the chunk, where the next one begins.
+        known_s: how much of the recording had to be known, lookahead included.
+    """
+
+    channel: int
+    segments: tuple[Segment, ...]
+    until_s: float
+    known_s: float
 
 
 class ChannelState:
@@ -45,6 +64,7 @@ class ChannelState:
         self._power = np.zeros(2)  # summed over all frames, over speech frames
         self._sums: SpeechSums | None = None
         self._scored: list[tuple[Windows, Floats, BoolArray]] = []
+        self._confirmed_parts = self._confirmed_windows = 0  # of those scored
         self._covered = np.zeros((2, 0), dtype=np.bool_)  # of the next chunk, by windows with and without speech
 
     @property
@@ -68,10 +88,20 @@ class ChannelState:
         self._active.append(speech)
         self._power += power.sum(dtype=np.float64), power[speech].sum(dtype=np.float64)
 
+    def confirmed(self, chunk: Chunk, options: Options) -> ConfirmedWindows:
+        """What `process` has found in a chunk; to be called once for each."""
+        parts = self._scored[self._confirmed_parts :]
+        self._confirmed_parts = len(self._scored)
+        first = self._confirmed_windows
+        found = tuple(replace(segment, index=first + segment.index) for segment in self._segments(parts, options))
+        self._confirmed_windows += len(found)
+        frame_hz, frames = self._frame_spec.frame_rate_hz, chunk.frames.power.shape[1]
+        until_s, known_s = (chunk.first_frame + chunk.core_frames) / frame_hz, (chunk.first_frame + frames) / frame_hz
+        return ConfirmedWindows(self.channel, found, until_s, known_s)
+
     def result(self, duration_s: float, clipped_pct: float, talk: TalkStats, options: Options) -> ChannelResult:
         """The row of the channel, once every chunk was heard."""
         spec, frame_hz = self._model.spec, self._frame_spec.frame_rate_hz
-        window_floor, row_floor = spec.thresholds(options.min_confidence)
         activity = self.activity
         speech_frames = int(activity.sum())
         mean_square = self._power[1] / speech_frames if speech_frames else self._power[0] / max(1, len(activity))
@@ -84,9 +114,13 @@ class ChannelState:
             active=activity,
             frame_hz=frame_hz,
         )
-        windows = join_windows(self._scored)
-        found = () if windows is None else segments(windows, spec=spec, min_confidence=window_floor)
+        windows, row_floor = join_windows(self._scored), spec.thresholds(options.min_confidence)[1]
+        found = self._segments(self._scored, options)
         return channel_result(windows, found, measured, spec=spec, min_confidence=row_floor)
+
+    def _segments(self, parts: Sequence[tuple[Windows, Floats, BoolArray]], options: Options) -> tuple[Segment, ...]:
+        windows, window_floor = join_windows(parts), self._model.spec.thresholds(options.min_confidence)[0]
+        return () if windows is None else segments(windows, spec=self._model.spec, min_confidence=window_floor)
 
     def _score(self, chunk: Chunk, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
         """The windows that begin in a chunk and which of them hold speech; None where there are none."""

@@ -21,7 +21,7 @@ from sertag.features.chunks import chunk_frames, cut_chunks
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
 from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
-from sertag.tagging.channel_state import ChannelState
+from sertag.tagging.channel_state import ChannelState, ConfirmedWindows
 from sertag.tagging.talk import talk_stats
 from sertag.text import display_name, display_text
 
@@ -46,12 +46,20 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
 
 
 def tag_source(
-    file: AudioFile, open_source: Callable[[], AudioSource], *, model: Model, options: Options
+    file: AudioFile,
+    open_source: Callable[[], AudioSource],
+    *,
+    model: Model,
+    options: Options,
+    confirm: Callable[[ConfirmedWindows], None] | None = None,
 ) -> FileResult:
-    """Tag what a function opens, which need not be a file; arguments and result are else those of `tag_file`."""
+    """Tag what a function opens, which need not be a file; arguments and result are else those of `tag_file`.
+
+    `confirm` is called for each channel that is scored and each chunk but the last, as soon as the chunk is scored.
+    """
     try:
         with open_source() as audio:
-            return FileResult(file.path, _tag_audio(audio, model=model, options=options))
+            return FileResult(file.path, _tag_audio(audio, model=model, options=options, confirm=confirm))
     except DecodeError as error:
         return _without_audio(file, Status.UNREADABLE, Problem(error.code, str(error)))
     except SertagError as error:
@@ -67,7 +75,9 @@ def tag_source(
         return replace(_without_audio(file, Status.FAILED, problem), crash=crash)
 
 
-def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[ChannelResult, ...]:
+def _tag_audio(
+    audio: AudioSource, *, model: Model, options: Options, confirm: Callable[[ConfirmedWindows], None] | None
+) -> tuple[ChannelResult, ...]:
     _check_length(audio, audio.announced_s, "announces", options)
     wanted = _wanted(audio, options)
     mixed = options.channels == "mix"
@@ -77,6 +87,8 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
         apart_db = max(apart_db, _apart_db(chunk, bands=frame_spec.n_mels))
         for state in states:
             state.process(chunk, duration_s=audio.duration_s if chunk.last else None, score=state.channel in wanted)
+            if confirm is not None and state.channel in wanted and not chunk.last:
+                confirm(state.confirmed(chunk, options))
     same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
     if same and options.only_role is not None:
         raise _not_separate(audio, "has the same signal in all channels", options)

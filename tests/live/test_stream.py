@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import soundfile
 import sertag
 from sertag.audio.decode import open_audio
 from sertag.errors import SertagError
+from sertag.features import chunks
 from sertag.live.events import End, Event, SpeechEnd, Start, Window, event_object
 from sertag.live.session.session import Session
 from sertag.live.stream import stream
@@ -105,6 +107,56 @@ def test_windows_are_said_once_at_once_and_once_for_good(call: Path, tiny_model:
     assert len(set(final)) == len(final) >= len(said) - 2
     assert [(c.channel, s.start_s) for c in events[-1].result.channels for s in c.segments] == sorted(final)
     assert [w.provisional for w in windows] == sorted((w.provisional for w in windows), reverse=True)
+
+
+@pytest.mark.parametrize("which", ["tiny_model", "paper_model"])
+def test_windows_are_final_as_soon_as_their_chunk_is_scored(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A microphone that runs for days gets them while it runs, and the end is the row all the same."""
+    monkeypatch.setattr(chunks, "_CHUNK_S", 20.0)
+    path, model = tmp_path / "long.wav", load(str(request.getfixturevalue(which)))
+    quiet = np.where(np.arange(70 * RATE_HZ) // RATE_HZ % 30 < 9, 0.01, 1)  # a level that says something else later
+    sound = np.stack([speech_like(70, seed=3) * quiet, speech_like(70, seed=4)], axis=1)
+    soundfile.write(path, sound, RATE_HZ)
+    rate_hz, blocks = blocks_of(path, block_s=0.5)
+    session = Session(model=model, channels=2, rate_hz=rate_hz, options=Options(roles=("agent",)), path=str(path))
+    came: list[tuple[float, Window]] = []
+    for block in blocks:
+        events = session.push(np.ascontiguousarray(block.T))
+        came += [(session.duration_s, event) for event in events if isinstance(event, Window)]
+        deadline_s = time.monotonic() + 30
+        while not session._final._samples.queue.empty():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.001)
+    *rest, end = session.finish("hang_up")
+    early = [window for at_s, window in came if not window.provisional]
+    assert {window.segment.start_s // 20 for window in early} == {0, 1}
+    assert min(at_s for at_s, window in came if not window.provisional) < 40
+    windows = [*(window for _, window in came), *(event for event in rest if isinstance(event, Window))]
+    assert_each_is_said_and_then_final(windows)
+    assert isinstance(end, End)
+    for channel in end.result.channels:
+        own = [w for w in windows if w.channel == channel.channel and not w.provisional]
+        assert tuple(w.segment for w in own if not w.withdrawn) == channel.segments
+        assert {w.role for w in own} == {channel.role}
+    assert live_line(end, model) == batch_line(str(path), model, Options(roles=("agent",)))
+
+
+def assert_each_is_said_and_then_final(windows: list[Window]) -> None:
+    """No window is provisional twice or after it was final, and none stays provisional."""
+    said: set[tuple[object, float]] = set()
+    final: set[tuple[object, float]] = set()
+    for window in windows:
+        key = window.channel, round(window.segment.start_s, 3)
+        assert key not in final
+        if window.provisional:
+            assert key not in said
+            said.add(key)
+        else:
+            assert key in said or not window.withdrawn
+            final.add(key)
+    assert said <= final
 
 
 def test_a_window_is_said_within_a_second_of_its_end(call: Path, tiny_model: Path) -> None:

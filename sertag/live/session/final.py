@@ -1,7 +1,7 @@
 """The rows of audio that is still coming: the batch pipeline on a thread of its own, fed piece by piece.
 
-So the last word on a stream is that of `sertag tag` on the same samples, by the same code, in the same sections; a
-section that is scored at its end does not hold up what is said meanwhile.
+So the last word on a stream is that of `sertag tag` on the same samples, by the same code, in the same chunks; a
+chunk that is scored at its end does not hold up what is said meanwhile, and its windows are final then.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sertag.audio.decode import AudioSource
 from sertag.errors import SertagError
 from sertag.model.session import Model
 from sertag.records import AudioFile, FileResult, FloatArray, Options, Problem
+from sertag.tagging.channel_state import ConfirmedWindows
 from sertag.tagging.pipeline import tag_source
 
 _PIECES = 4096  # waiting, at most: some minutes of packets of 20 ms
@@ -36,6 +37,7 @@ class FinalRows:
         """
         self._samples = _QueuedSamples(channels, rate_hz)
         self._result: FileResult | None = None
+        self._confirmed: queue.SimpleQueue[ConfirmedWindows] = queue.SimpleQueue()
         self._pushed = 0  # samples of each channel
         self._thread = threading.Thread(target=self._run, args=(path, model, options), name="sertag-final", daemon=True)
         self._thread.start()
@@ -44,6 +46,11 @@ class FinalRows:
         """Add native samples, float32 (n, channels), which must not change afterwards."""
         self._pushed += len(piece)
         self._put(piece)
+
+    def confirmed(self) -> Iterator[ConfirmedWindows]:
+        """What has become final since the last call; never waits."""
+        while not self._confirmed.empty():
+            yield self._confirmed.get()
 
     def result(self, *, declared_samples: int | None = None, notes: Sequence[Problem] = ()) -> FileResult:
         """The rows, once everything was added.
@@ -69,7 +76,8 @@ class FinalRows:
         def open_source() -> AudioSource:
             return AudioSource(path, io.BytesIO(), self._samples)
 
-        self._result = tag_source(AudioFile(path), open_source, model=model, options=options)
+        file = AudioFile(path)
+        self._result = tag_source(file, open_source, model=model, options=options, confirm=self._confirmed.put)
 
     def _put(self, piece: FloatArray | None) -> None:
         while self._thread.is_alive():  # it gives up early on what is too long, and takes no more

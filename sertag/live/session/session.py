@@ -22,6 +22,7 @@ from sertag.model.session import Model
 from sertag.records import FloatArray, Options, Problem, Segment
 
 _ARRIVALS_S = 60.0  # longer than any window or context that something is said of
+_EDGE_S = 1e-5  # less than a sample, and more than sums of floats set apart
 _BLOCK_S = 1.0  # of silence that stands for a gap, pushed at a time
 
 
@@ -67,6 +68,8 @@ class Session:
         self._provisional = Provisional(model=model, options=options, channels=heard, wanted=self._wanted)
         self._final = FinalRows(path, channels=channels, rate_hz=rate_hz, model=model, options=options)
         self._said: dict[int, list[Segment]] = {channel: [] for channel in self._wanted}
+        self._confirmed = dict.fromkeys(self._wanted, 0)  # windows that are final
+        self._until_s = dict.fromkeys(self._wanted, 0.0)  # windows that begin before are final
         self._arrivals: deque[tuple[float, float]] = deque()  # seconds of audio, when they had come
         self._samples = self._dropped = 0
 
@@ -109,7 +112,8 @@ class Session:
         block = np.ascontiguousarray(sound.T)  # (channels, m)
         if self._options.channels == "mix":
             block = block.mean(axis=0, keepdims=True)
-        return [event for said in self._provisional.push(block) for event in self._events(said)] if block.size else []
+        said = self._provisional.push(block) if block.size else []
+        return [*(event for one in said for event in self._events(one)), *self._confirmations()]
 
     def lose(self, samples: int) -> list[Event]:
         """Put silence where so many samples of each channel were lost, because nothing could keep up."""
@@ -124,7 +128,7 @@ class Session:
     def finish(
         self, reason: Reason, *, error: str = "", declared_samples: int | None = None, notes: Sequence[Problem] = ()
     ) -> list[Event]:
-        """The windows as they stay, and the rows; nothing can be pushed any more.
+        """The windows that are not final yet as they stay, and the rows; nothing can be pushed any more.
 
         Args:
             reason: why it is over.
@@ -139,9 +143,8 @@ class Session:
             if channel.channel is None:
                 continue
             number = 0 if channel.channel == "mix" else channel.channel
-            for segment, withdrawn in confirmed(self._said.get(number, []), channel.segments):
-                whose = channel.channel, channel.role
-                events.append(Window(*whose, segment, False, lag_ms, dropped_ms, withdrawn=withdrawn))
+            new = channel.segments[self._confirmed[number] :]
+            events += self._final_windows(number, self._said[number], new, lag_ms=lag_ms)
         return [*events, End(reason, error, dropped_ms, lag_ms, result)]
 
     def close(self) -> None:
@@ -149,16 +152,41 @@ class Session:
         self._final.close()
 
     def _events(self, said: Said) -> list[Event]:
-        channel: Channel = "mix" if self._options.channels == "mix" else said.channel
-        roles = self._options.roles
-        role = roles[said.channel] if channel != "mix" and said.channel < len(roles) else ""
+        channel, role = self._whose(said.channel)
         dropped_ms = round(1000 * self.dropped_s)
-        self._said[said.channel] += said.segments
-        windows = [
-            Window(channel, role, segment, True, self._lag_ms(segment.end_s), dropped_ms) for segment in said.segments
-        ]
+        until_s = self._until_s[said.channel] - _EDGE_S
+        new = [segment for segment in said.segments if segment.start_s >= until_s]
+        self._said[said.channel] += new
+        windows = [Window(channel, role, segment, True, self._lag_ms(segment.end_s), dropped_ms) for segment in new]
         turns = [SpeechEnd(channel, role, turn.start_s, turn.end_s, self._lag_ms(turn.end_s)) for turn in said.turns]
         return [*windows, *turns]
+
+    def _confirmations(self) -> list[Event]:
+        """Windows of chunks that have been scored."""
+        events: list[Event] = []
+        for chunk in self._final.confirmed():
+            number, before_s = chunk.channel, chunk.until_s - _EDGE_S
+            due = [segment for segment in self._said[number] if segment.start_s < before_s]
+            self._said[number] = [segment for segment in self._said[number] if segment.start_s >= before_s]
+            self._confirmed[number] += len(chunk.segments)
+            self._until_s[number] = chunk.until_s
+            events += self._final_windows(number, due, chunk.segments, lag_ms=self._lag_ms(chunk.known_s))
+        return events
+
+    def _final_windows(
+        self, number: int, said: Sequence[Segment], final: Sequence[Segment], *, lag_ms: int
+    ) -> list[Window]:
+        whose, dropped_ms = self._whose(number), round(1000 * self.dropped_s)
+        return [
+            Window(*whose, segment, False, lag_ms, dropped_ms, withdrawn=withdrawn)
+            for segment, withdrawn in confirmed(said, final)
+        ]
+
+    def _whose(self, number: int) -> tuple[Channel, str]:
+        if self._options.channels == "mix":
+            return "mix", ""
+        roles = self._options.roles
+        return number, roles[number] if number < len(roles) else ""
 
     def _lag_ms(self, end_s: float) -> int:
         """Milliseconds since the audio before `end_s` had come, never negative."""
