@@ -37,13 +37,14 @@ _SPEED = ROOT / "benchmarks" / "results"
 _HELP_WIDTH = 100
 _ABOUT_MODELS = """\
 UAR (mean recall over the emotions) and AUC are of acted corpora that the network was not trained on, over a simulated
-telephone line. False alarms are windows of ordinary speech that are given an emotion. The cost is that of one core for
-a second of one channel."""
+telephone line. UAR takes all emotions to be equally likely; as shipped, the model expects ordinary speech, and UAR is
+lower. False alarms are windows of ordinary speech that are given an emotion. The cost is that of one core for a second
+of one channel."""
 _OPEN_SUFFIX = "-open"
 _ABOUT_OPEN = """
 
 Models whose names end in `-open` are trained only on recordings whose licences allow commercial use. What that costs is
-in [accuracy](docs/accuracy.md#the-bundled-models)."""
+in [accuracy](docs/accuracy.md#the-bundled-models). `phone-open` names hardly any emotion; take `phone-deep-open`."""
 Conditions = list[dict[str, Any]]  # the figures of one recipe, an entry for each seed: line, group, figure
 
 

@@ -76,7 +76,7 @@ def restrict_both(before: Loaded, after: Loaded, text: str, *, date_regex: str |
 def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
     """The rows with the largest values of a column, largest first, those without a value last.
 
-    A remark says where no row has a value, as in tables of older versions.
+    A remark says where rows have an emotion and none a value, as in tables of older versions.
 
     Raises:
         SelectionError: no such column, or not one of numbers.
@@ -85,7 +85,8 @@ def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
         numbers = tuple(name for name, kind in loaded.columns.items() if is_number(kind))
         message = f"{loaded.name}: no column of numbers {column!r} to sort by; {nearest(column, numbers)}"
         raise SelectionError(message, code="no_column")
-    if loaded.rows and all(row[column] is None for row in loaded.rows):
+    answered = [row for row in loaded.rows if row["emotion"]]
+    if answered and all(row[column] is None for row in loaded.rows):
         loaded.remarks.append(f"no row has a value in {column}; the rows are in the order of the table")
     return sorted(loaded.rows, key=lambda row: (row[column] is None, -(row[column] or 0.0)))[:count]
 

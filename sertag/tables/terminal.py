@@ -25,6 +25,7 @@ _PAGE_ROWS = 1000  # of one table on the screen; its columns are as wide as thes
 _SPOOL_BYTES = 1 << 20
 _PATHS = frozenset(("file", "path"))  # columns that may be folded
 _FOLDED = 20  # characters, at least
+_LEFT_OUT = ("trend", "speech", "sentiment", "note")  # one after the other, until a narrow terminal has place
 
 _COLOURS = {
     Status.OK: "green",
@@ -152,6 +153,11 @@ def rendered_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> byt
 
 
 def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
-    names = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
+    filled = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
     colours = {"status": {status.value: colour for status, colour in _COLOURS.items()}}
-    return rendered_rows(names, [[row[name] for name in names] for row in rows], terminal=terminal, colours=colours)
+    for count in range(len(_LEFT_OUT) + 1):
+        names = [name for name in filled if name not in _LEFT_OUT[:count]]
+        cells = [[row[name] for name in names] for row in rows]
+        if not terminal or not too_narrow(names, cells):
+            return rendered_rows(names, cells, terminal=terminal, colours=colours)
+    return rendered_records(filled, [[row[name] for name in filled] for row in rows])

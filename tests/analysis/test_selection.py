@@ -59,6 +59,10 @@ def test_a_column_without_a_value_is_said(table: Loaded) -> None:
         row["attention"] = None
     assert worst(table, "attention", 2) == table.rows[:2]
     assert table.remarks[-1] == "no row has a value in attention; the rows are in the order of the table"
+    said = len(table.remarks)
+    table.rows = [row for row in table.rows if row["emotion"] is None]
+    assert worst(table, "attention", 9) == table.rows
+    assert len(table.remarks) == said, "rows without an emotion never have one"
 
 
 def test_columns_are_those_that_are_named(table: Loaded) -> None:

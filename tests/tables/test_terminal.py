@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,23 @@ def test_table_for_eyes_is_set_in_pages(tmp_path: Path, monkeypatch: pytest.Monk
     text = target.read_text(encoding="utf-8")
     assert text.count("confidence") == 3
     assert [f"{index}.wav" in text for index in range(5)] == [True] * 5
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 130])
+def test_names_and_emotions_are_whole_in_every_terminal(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    target = tmp_path / "table.txt"
+    with Output(str(target)) as output, open_screen_table(output) as table:
+        output.terminal = True
+        table.add(ok("calls/one.wav", channels=2))
+        table.add(unreadable("calls/two.wav"))
+    text = re.sub(r"\x1b\[[0-9;]*m", "", target.read_text(encoding="utf-8"))
+    for word in ("calls/one.wav", "calls/two.wav", "emotion", "angry", "unreadable", "confidence"):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= columns
+    assert ("sentiment" in text) is (columns != 80), "40 and 60: one below the other; 100 and 130: wide enough"
 
 
 @pytest.mark.parametrize(("columns", "narrow"), [("40", True), ("60", False)])
