@@ -171,7 +171,7 @@ def _formats(request: Request) -> tuple[Format, Format | None]:
 
 
 def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
-    """Open all outputs; they are put in place in reverse order, so the summary comes last, after the files it covers."""
+    """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
     named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
     return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
 
