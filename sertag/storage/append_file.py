@@ -1,8 +1,8 @@
 """A file for appending in which each append is written completely or not at all.
 
 Used by `journal`. Appended data are passed to the operating system at once, so that nothing is lost if the process is
-killed, and are on the disk within `SYNC_S`, which bounds the loss in a power cut. A thread flushes the file to the disk,
-so that appending does not wait for it.
+killed, and are on the disk within `SYNC_S`, which bounds the loss in a power cut. A thread flushes the file to the
+disk, so that appending does not wait for it.
 """
 
 from __future__ import annotations
