@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sertag.analysis.derived import DatePattern
 from sertag.errors import SertagError
 from sertag.report import excerpts
 from sertag.report.calls import Call, Calls, load
-from sertag.report.days import compiled, day_in_name, day_of_writing
+from sertag.report.days import day_in_name, day_of_writing
 from sertag.report.page.about import bundled_spec
 from sertag.report.page.assemble import Heading, page
 from sertag.report.page.data import Extras, Sound
@@ -61,11 +62,11 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
         warn: called with each thing that somebody should know.
 
     Raises:
-        TableError, PatternError, RequestError: the request cannot be met.
+        TableError, DateError, RequestError: the request cannot be met.
         OutputError: the page cannot be written.
         BrokenPipeError: the reader of standard output has left.
     """
-    pattern = None if request.date_regex is None else compiled(request.date_regex)
+    pattern = None if request.date_regex is None else DatePattern(request.date_regex)
     _spare(request.out, [*request.results, *request.segments], "a table that is read")
     with Output(request.out) as output:  # opened first: a place that cannot be written is known before the work
         calls = load(request.results, segments=request.segments)
