@@ -19,6 +19,7 @@ from sertag.records import MAX_DURATION_S, STDIN, TIMEOUT_S, Options
 from sertag.run.log import LogFormat
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
 
 
@@ -169,16 +170,9 @@ def _check_roles(request: Request) -> None:
     repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
     if repeated:
         raise RequestError(f"--roles names {', '.join(repeated)} more than once")
-    if request.only_role is None:
-        return
-    if request.only_role not in request.roles:
-        known = f"which is {', '.join(request.roles)}" if request.roles else "which is not given"
-        raise RequestError(f"--only-role {request.only_role!r} must be one of --roles, {known}")
-    if request.channels == "mix":
-        raise RequestError("--only-role needs separate channels; it cannot be used with --channels mix")
-    if isinstance(request.channels, int) and request.roles.index(request.only_role) != request.channels:
-        where = f"channel {request.roles.index(request.only_role)}"
-        raise RequestError(f"--only-role {request.only_role!r} is {where}, but --channels is {request.channels}")
+    conflict = only_role_conflict(request.only_role, request.roles, request.channels)
+    if conflict is not None:
+        raise RequestError(conflict)
 
 
 def _check_outputs(request: Request) -> None:

@@ -22,6 +22,7 @@ from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
 from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
 from sertag.tagging.channel_state import ChannelState
+from sertag.tagging.roles import not_separate, role_of, wanted_channels
 from sertag.tagging.talk import talk_stats
 from sertag.text import display_name, display_text
 
@@ -69,7 +70,8 @@ def tag_source(
 
 def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[ChannelResult, ...]:
     _check_length(audio, audio.announced_s, "announces", options)
-    wanted = _wanted(audio, options)
+    name = display_name(audio.path)
+    wanted = wanted_channels(audio.channels, options, name=name)
     mixed = options.channels == "mix"
     states = [ChannelState(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
     frame_spec, apart_db = activity_spec(model.spec.features), 0.0
@@ -79,7 +81,7 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
             state.process(chunk, duration_s=audio.duration_s if chunk.last else None, score=state.channel in wanted)
     same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
     if same and options.only_role is not None:
-        raise _not_separate(audio, "has the same signal in all channels", options)
+        raise not_separate(name, "has the same signal in all channels", options)
     activity = np.stack([state.activity for state in states])
     talk = talk_stats(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
@@ -95,46 +97,6 @@ def _tag_audio(audio: AudioSource, *, model: Model, options: Options) -> tuple[C
     )
 
 
-def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
-    """The channels that get a row.
-
-    Raises:
-        SertagError: the recording does not have the requested channel or role.
-    """
-    if options.only_role is not None:
-        _check_role(audio, options)
-    if options.channels == "mix":
-        return (0,)
-    name = display_name(audio.path)
-    channels = tuple(range(audio.channels)) if options.channels == "split" else (options.channels,)
-    if channels[-1] >= audio.channels:
-        message = f"{name}: has {audio.channels} channel(s), --channels asks for number {channels[-1]}"
-        message += " (they count from 0)"
-        raise SertagError(message, code="no_such_channel")
-    wanted = tuple(c for c in channels if options.only_role in (None, _role(c, options)))
-    if not wanted:
-        message = f"{name}: no channel that was asked for has the role {options.only_role!r}; check --roles"
-        raise SertagError(message, code="no_such_role")
-    return wanted
-
-
-def _check_role(audio: AudioSource, options: Options) -> None:
-    """Refuse a recording with several speakers in one channel: the score would include the wrong speaker."""
-    if audio.channels < len(options.roles):
-        reason = f"has {audio.channels} channel(s) for {len(options.roles)} roles"
-    elif options.channels == "mix" and audio.channels > 1:
-        reason = "is mixed down"
-    else:
-        return
-    raise _not_separate(audio, reason, options)
-
-
-def _not_separate(audio: AudioSource, reason: str, options: Options) -> SertagError:
-    advice = "record one channel for each role, and tag the channels separately"
-    message = f"{display_name(audio.path)}: {reason}, so {options.only_role!r} cannot be separated; {advice}"
-    return SertagError(message, code="role_not_separate")
-
-
 def _apart_db(chunk: Chunk, *, bands: int) -> float:
     """Largest difference of any channel from the first, dB, mean over the bands of a frame; 0 for one channel."""
     frames = chunk.frames.columns[:, : chunk.core_frames : _EVERY_FRAMES, :bands]
@@ -145,10 +107,6 @@ def _same_signal(audio: AudioSource) -> Problem:
     message = f"{display_name(audio.path)}: has the same signal in all {audio.channels} channels"
     message += "; speakers are not separated, so roles and overtalk mean nothing; record one channel for each speaker"
     return Problem("same_signal", message)
-
-
-def _role(channel: int, options: Options) -> str:
-    return options.roles[channel] if channel < len(options.roles) else ""
 
 
 def _chunks(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Chunk]:
@@ -193,7 +151,7 @@ def _named(
     return replace(
         result,
         channel=channel,
-        role="" if channel == "mix" else _role(channel, options),
+        role="" if channel == "mix" else role_of(channel, options.roles),
         sample_rate=audio.rate_hz,
         problem=audio.problem or note or result.problem,
     )
