@@ -1,4 +1,4 @@
-"""The whole way from tables to a page: start reading here."""
+"""Builds the page from tables; start reading here."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _AROUND_S = 10.0  # of sound before and after the start of the worst seconds
 
 
 class RequestError(SertagError):
-    """What was asked for would destroy something."""
+    """The page would overwrite an input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for.
+    """The settings of `sertag report`.
 
     Attributes:
         results: tables of results or of windows; `-` is standard input.
@@ -67,13 +67,13 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
         BrokenPipeError: the reader of standard output has left.
     """
     pattern = None if request.date_regex is None else DatePattern(request.date_regex)
-    _spare(request.out, [*request.results, *request.segments], "a table that is read")
+    _check_not_overwritten(request.out, [*request.results, *request.segments], "a table that is read")
     with Output(request.out) as output:  # opened first: a place that cannot be written is known before the work
         calls = load(request.results, segments=request.segments)
-        _learn_from_models(calls)
+        _add_sentiments_of_models(calls)
         folder = os.curdir if request.out == "-" else os.path.dirname(os.path.realpath(request.out))
         sources = {call.path: find(call.path, root=request.root, page_folder=folder) for call in calls.calls}
-        _spare(request.out, [source.file for source in sources.values() if source.file], "a recording")
+        _check_not_overwritten(request.out, [source.file for source in sources.values() if source.file], "a recording")
         if pattern is None:
             days = {path: day_of_writing(source.mtime_s) for path, source in sources.items()}
             days_from = "the time of the last change of each file, because no --date-regex was given"
@@ -88,7 +88,7 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
     _warn(request, calls, sources, len(content), warn)
 
 
-def _spare(out: str, files: Iterable[str], what: str) -> None:
+def _check_not_overwritten(out: str, files: Iterable[str], what: str) -> None:
     """Refuse to write over something that no page may replace."""
     place = os.path.realpath(out)
     if out != "-" and place in {os.path.realpath(file) for file in files}:
@@ -96,7 +96,7 @@ def _spare(out: str, files: Iterable[str], what: str) -> None:
         raise RequestError(message, code="overwrites")
 
 
-def _learn_from_models(calls: Calls) -> None:
+def _add_sentiments_of_models(calls: Calls) -> None:
     """Sentiments of labels that no row has: what the model says, if it is here."""
     for model in calls.models:
         spec = bundled_spec(model)
