@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 
-# Newer builds of ONNX Runtime tell their makers how they are used, from their import on, unless this is set before.
-# Nothing that sertag does may leave the machine.
+# Newer builds of ONNX Runtime send telemetry from their import on, unless this is set before. sertag sends no data.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 TYPE_CHECKING = False  # that of `typing`, whose loading would be most of what this takes

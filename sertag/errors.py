@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions with a message and a code, and what the process returns. Standard library only."""
+"""Exceptions with a message and a code, and exit codes of the process. Standard library only."""
 
 from __future__ import annotations
 
@@ -53,4 +53,4 @@ class Exit(IntEnum):
     MODEL = 4
     OUTPUT = 5
     LOCKED = 75  # EX_TEMPFAIL of sysexits.h: try again later
-    READER_LEFT = 141  # 128 + SIGPIPE, what a shell reports of any tool whose reader leaves
+    READER_LEFT = 141  # 128 + SIGPIPE, as a shell reports for a program whose pipe was closed

@@ -1,4 +1,4 @@
-"""What travels between the stages: frozen records, no behaviour beyond their own arithmetic.
+"""Frozen records that are passed between the stages, without behaviour beyond simple arithmetic.
 
 Conventions: seconds are floats counted from the first sample of the file, levels are dBFS (0 dB is a mean
 square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and follow the label order of the model.
@@ -126,7 +126,7 @@ class Chunk:
         core_frames: how many frames belong to this chunk; those after them are lookahead for windows that
             begin here and end in the next chunk.
         last: whether the recording ends with it; then there is no lookahead.
-        frames: own frames and lookahead.
+        frames: frames of the core and lookahead.
     """
 
     first_frame: int
@@ -137,7 +137,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Mean and deviation of the coefficients over the speech of one channel, as far as it was heard.
+    """Mean and deviation of the coefficients over the speech of one channel, as far as it was processed.
 
     Attributes:
         mean, std: float32 (c,).
@@ -177,7 +177,7 @@ class ScoredWindows:
     Attributes:
         start_s, end_s, speech_s, loudness_dbfs, first_frame, end_frame: (w,), as in `Windows`.
         probs: float64 (w, k), calibrated.
-        is_speech: bool (w,), False where the model hears music, noise or tones.
+        is_speech: bool (w,), False if the model detects music, noise or tones.
     """
 
     start_s: npt.NDArray[np.float64]
@@ -194,7 +194,7 @@ class ScoredWindows:
 class Segment:
     """One window of one channel. `emotion` is None unless `status` is `ok`.
 
-    With `no_speech` (the model hears music, noise or tones) `probs` is empty, and `confidence`, `arousal` and `valence`
+    With `no_speech` (the model detects music, noise or tones) `probs` is empty; `confidence`, `arousal` and `valence`
     are None.
     """
 
@@ -260,7 +260,7 @@ class FileResult:
     Attributes:
         path: as in `AudioFile`.
         channels: one result a channel; a file that cannot be opened has one with `channel=None`.
-        crash: for the log, of a failure nobody foresaw: a traceback, or the last words of a process; else None.
+        crash: details of an unexpected failure for the log: a traceback, or the end of a worker's stderr; else None.
     """
 
     path: str

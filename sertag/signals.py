@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end a run in order: one exception that nothing on the way takes for a bad file.
+"""SIGINT, SIGTERM and SIGHUP end a run cleanly, by one exception that is never handled as the error of a file.
 
 Used by `cli` and `run`. The signals are blocked and a thread waits for them, because an exception out of a signal
 handler can be lost (in a finaliser, or where a library catches everything): the thread has it raised again whenever it

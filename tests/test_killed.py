@@ -123,7 +123,7 @@ def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], call
     process.terminate()
     code, said = finished(process)
     assert code == 143
-    assert "stopped by SIGTERM; the output files are as they were; the same command goes on from here" in said
+    assert "stopped by SIGTERM; the output files are unchanged; run the same command again to continue" in said
     assert sorted(os.listdir(tmp_path)) == ["calls", "r.csv.journal"]
     reused = kept(tmp_path, "r.csv")
     assert 5 <= reused < FILES * 3 / 4

@@ -1,1 +1,1 @@
-"""Tables that are there already: chosen from, grouped, compared, joined, and judged by listeners."""
+"""Analysis of existing tables: selection, groups, comparison, joins, and verdicts of listeners."""

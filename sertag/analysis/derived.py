@@ -1,6 +1,6 @@
-"""Columns that follow from the path of a recording: `file`, `folder`, `day`, `week` and `month`.
+"""Columns derived from the path of a recording: `file`, `folder`, `day`, `week` and `month`.
 
-Made only where they are asked for, and never in place of a column that the table has. A week is its Monday.
+They are added only if they are used, and never replace a column of the table. A week is given by its Monday.
 """
 
 from __future__ import annotations
@@ -27,18 +27,58 @@ class DateError(SertagError):
     """A pattern for dates cannot be used."""
 
 
+class DatePattern:
+    r"""A pattern for the day of a call in its file name or path, as `--date-regex` takes it.
+
+    The groups `year`, `month` and `day` are the date; without them the match, or its first group, contains year, month
+    and day in that order.
+
+    >>> DatePattern().find("calls/2026-03-02_0901.wav")
+    datetime.date(2026, 3, 2)
+    >>> DatePattern(r"(?P<day>\d\d)\.(?P<month>\d\d)\.(?P<year>\d{4})").find("02.03.2026/7.wav")
+    datetime.date(2026, 3, 2)
+    """
+
+    def __init__(self, date_regex: str | None = None) -> None:
+        """Compile a pattern; None for dates as in `2026-03-02` and `20260302`.
+
+        Raises:
+            DateError: it is not a regular expression.
+        """
+        try:
+            self._pattern = re.compile(date_regex or DATE)
+        except re.error as error:
+            message = f"--date-regex {date_regex!r} is no regular expression: {error}; expected one like '[0-9]{{8}}'"
+            raise DateError(message, code="bad_pattern") from error
+        self._by_group = date_regex is not None and self._pattern.groups > 0
+
+    def find(self, path: str) -> date | None:
+        """The first valid date in the file name, else in the whole path; None if there is none."""
+        matches = (match for text in (path.rpartition("/")[2], path) for match in self._pattern.finditer(text))
+        return next((day for match in matches if (day := self._date(match)) is not None), None)
+
+    def _date(self, match: re.Match[str]) -> date | None:
+        groups = match.groupdict()
+        if all(groups.get(name) for name in _NAMED):
+            digits = "".join(groups[name].zfill(2) for name in _NAMED)
+        else:
+            digits = "".join(re.findall(r"[0-9]", (match[1] if self._by_group else match[0]) or ""))
+        try:
+            return datetime.strptime(digits[:8], "%Y%m%d").date() if len(digits) >= 8 else None
+        except ValueError:  # the digits are not a date
+            return None
+
+
 def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: str | None = None) -> list[str]:
     """Add columns to rows, in place.
 
     Args:
-        rows: with a `path`.
-        names: of columns; those that are not derived are left out.
-        date_regex: finds the day in a file name, else in its path: by the groups `year`, `month` and `day`, or what it
-            matches (its first group, if it has one) holds year, month and day in that order. None for dates as in
-            `2026-03-02` and `20260302`.
+        rows: rows with a `path`.
+        names: names of columns; others than derived ones are ignored.
+        date_regex: pattern of the date, see `DatePattern`.
 
     Returns:
-        What to say of it: where the days are from.
+        Notes about where the days are from.
 
     Raises:
         DateError: the pattern is not valid.
@@ -49,7 +89,7 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
     """
     rows = list(rows)
     wanted = {name for name in names if name in DERIVED and any(name not in row for row in rows)}
-    pattern = _compiled(date_regex)
+    pattern = DatePattern(date_regex)
     days: dict[str, date | None] = {}
     sources: Counter[str] = Counter()
     for row in rows:
@@ -58,41 +98,19 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
             days[text], source = _day(text, pattern)
             sources[source] += 1
         path = PurePosixPath(text)
-        own = {"file": path.name, "folder": str(path.parent), **_of_day(days.get(text))}
-        row.update({name: own[name] for name in wanted if name not in row})
-    return _said(sources)
+        derived = {"file": path.name, "folder": str(path.parent), **_of_day(days.get(text))}
+        row.update({name: derived[name] for name in wanted if name not in row})
+    return _notes(sources)
 
 
-def _compiled(text: str | None) -> tuple[re.Pattern[str], bool]:
-    """A pattern, and whether its groups have a meaning."""
+def _day(path: str, pattern: DatePattern) -> tuple[date | None, str]:
+    """The day of a recording, and where it is from; None and an empty text if it is not known."""
+    if (day := pattern.find(path)) is not None:
+        return day, "names"
     try:
-        return re.compile(text or DATE), text is not None
-    except re.error as error:
-        message = f"--date-regex {text!r} is no regular expression: {error}; expected one like '[0-9]{{8}}'"
-        raise DateError(message, code="bad_pattern") from error
-
-
-def _day(text: str, pattern: tuple[re.Pattern[str], bool]) -> tuple[date | None, str]:
-    for place in (text.rpartition("/")[2], text):
-        for match in pattern[0].finditer(place):
-            if (day := _matched(match, own=pattern[1])) is not None:
-                return day, "names"
-    try:
-        return date.fromtimestamp(os.stat(decode_path(text)).st_mtime), "times of writing"
+        return date.fromtimestamp(os.stat(decode_path(path)).st_mtime), "times of writing"
     except (OSError, ValueError, OverflowError):
         return None, ""
-
-
-def _matched(match: re.Match[str], *, own: bool) -> date | None:
-    groups = match.groupdict()
-    if all(groups.get(name) for name in _NAMED):
-        digits = "".join(groups[name].zfill(2) for name in _NAMED)
-    else:
-        digits = "".join(re.findall(r"[0-9]", (match[1] if own and match.re.groups else match[0]) or ""))
-    try:
-        return datetime.strptime(digits[:8], "%Y%m%d").date() if len(digits) >= 8 else None
-    except ValueError:  # digits that are no date
-        return None
 
 
 def _of_day(day: date | None) -> dict[str, str | None]:
@@ -102,9 +120,9 @@ def _of_day(day: date | None) -> dict[str, str | None]:
     return {"day": day.isoformat(), "week": week.isoformat(), "month": day.isoformat()[:7]}
 
 
-def _said(sources: Counter[str]) -> list[str]:
+def _notes(sources: Counter[str]) -> list[str]:
     parts = [f"from the {source} of {plural(count, 'recording')}" for source, count in sources.items() if source]
     if sources[""]:
-        reason = "whose names hold no date and whose files are not there"
+        reason = "whose names contain no date and whose files do not exist"
         parts.append(f"unknown for {plural(sources[''], 'recording')}, {reason}")
     return [f"days are {', '.join(parts)}"] if parts else []

@@ -1,6 +1,6 @@
-"""Groups of calls: how many there are, how many were answered, and means with intervals.
+"""Groups of calls: number of calls, rows with an emotion, and means with intervals.
 
-Small groups are not shown: a mean of a few calls says nothing, and could be one of a person. Groups of persons, such as
+Small groups are not shown: a mean of a few calls is mostly chance, and could describe one person. Groups of persons, as
 agents, are made of the channels of the customers alone: Article 5(1)(f) of Regulation (EU) 2024/1689 prohibits
 inferring emotions of people at work from their voices.
 """

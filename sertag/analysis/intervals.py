@@ -1,4 +1,4 @@
-"""How sure a mean or a share is, where several values come from one call and so tell less than they count.
+"""Intervals for means and shares of values that are correlated, because several come from the same call.
 
 Intervals are of 95 %. Means are resampled by whole calls (the cluster bootstrap of Davison and Hinkley, 1997, section
 3.8, with the percentiles of Efron and Tibshirani, 1993, chapter 13), always with the same seed. With few calls such
@@ -25,7 +25,7 @@ _BLOCK = 1 << 20  # weights in memory at once
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean or a share with its interval; `low` and `high` are None where nothing can be said of them."""
+    """A mean or a share with its interval; `low` and `high` are None if no interval can be computed."""
 
     value: float
     low: float | None

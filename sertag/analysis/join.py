@@ -25,7 +25,7 @@ class JoinError(SertagError):
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """A table to be joined: what it says of each key.
+    """A table to be joined, by key.
 
     Attributes:
         name: of the file.

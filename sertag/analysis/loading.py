@@ -1,4 +1,4 @@
-"""Tables of one or several runs as lists of rows, in memory: where every command on tables begins.
+"""Loads tables of one or several runs into memory, as lists of rows, for all commands on tables.
 
 A row is a dict of columns (`tables.readers`). Rows are of results, one a channel; windows are of segments, one a
 window, wherever they come from: JSON has both, CSV and Parquet have them in tables of their own.

@@ -1,4 +1,4 @@
-"""Which rows are wanted: by a filter, by SQL, and how many of them.
+"""Selection of rows by a filter, by SQL, or by the largest values of a column.
 
 SQL is DuckDB's (the extra `sql`), over tables in memory; it can read and write no files.
 """

@@ -29,7 +29,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 CLIP_LEVEL = 0.98  # of full scale; the largest value of mu-law is 0.9803, of A-law 0.984
 
 _FEW_NOT_FINITE = 0.5  # share of values that are no numbers up to which the others are believed
-_STALE_S = 0.25  # more than this behind the length in the header is worth a word
+_STALE_S = 0.25  # more audio than this after the length in the header gives a warning
 
 
 def open_audio(path: str, *, raw: str | None = None) -> AudioSource:

@@ -1,4 +1,4 @@
-"""Which recordings are meant: paths and directories become a stream of `AudioFile`.
+"""Finds recordings: paths and directories to a stream of `AudioFile`.
 
 Stage: **discover** -> decode. Standard library only; nothing is opened, so nothing can hang. What cannot
 become samples (a missing path, a FIFO, a dangling link, a folder that cannot be looked into) is an `AudioFile` with a

@@ -1,4 +1,4 @@
-"""Bytes of recordings: opened without any risk of waiting, read at a position, shown to decoders in pieces.
+"""Reads the bytes of recordings without blocking, at any position, and joins pieces for decoders.
 
 Used by decode. Standard library only; positions and sizes are in bytes.
 """

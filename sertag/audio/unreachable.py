@@ -1,4 +1,4 @@
-"""What is said about a path that cannot be looked at: whether recordings may be missing, why, and what to do.
+"""Error messages for paths that cannot be accessed: the reason, whether recordings may be missing, and what to do.
 
 Used by discover. Standard library only.
 """

@@ -1,7 +1,7 @@
-"""The command line: what can be typed, and what a mistake in typing is answered. The only module that imports click.
+"""The command line: commands, options and usage errors. Only `cli` imports click.
 
-Everything heavy is imported inside the commands, so that `--help` and completion answer at once. Settings come from
-flags, then `SERTAG_*` variables, then the file of `--config`, then the user's own configuration file.
+Heavy modules are imported inside the commands, so that `--help` and completion are fast. Settings come from flags, then
+`SERTAG_*` variables, then the file of `--config`, then the user's configuration file.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def cli() -> None:
 @click.option("-f", "--format", type=click.Choice(FORMATS), help="Format of the result table, overrides the suffix.")
 @click.option("--segments", metavar="FILE", help="Second table: one row per window, format from its suffix.")
 @click.option("--summary", metavar="FILE", help="JSON summary of the run.")
-@click.option("--files-from", metavar="FILE", help="Read paths from a list, one a line; - is standard input.")
+@click.option("--files-from", metavar="FILE", help="Read paths from a list, one per line; - is standard input.")
 @click.option("-0", "--null", is_flag=True, help="The list, and the output of --dry-run, is NUL-separated.")
 @click.option(
     "--include",
     multiple=True,
     metavar="GLOB",
-    help="In directories, take files that match, whatever their suffix; can be repeated.  [default: audio suffixes]",
+    help="In directories, take files that match, with any suffix; repeatable.  [default: audio suffixes]",
 )
-@click.option("--exclude", multiple=True, metavar="GLOB", help="In directories, leave out what matches; repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="In directories, skip files that match; repeatable.")
 @click.option(
     "--channels",
     type=Channels(),
@@ -90,12 +90,12 @@ def cli() -> None:
     help="One row per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
 )
 @click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
-@click.option("--only-role", metavar="NAME", help="Score that role alone; the others get no rows.")
+@click.option("--only-role", metavar="NAME", help="Score only that role; the others get no rows.")
 @click.option(
     "-m",
     "--model",
     metavar="NAME|FILE",
-    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
+    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
     shell_complete=complete_model,
 )
 @click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
@@ -103,7 +103,7 @@ def cli() -> None:
     "--min-confidence",
     type=Number(least=0, most=1),
     metavar="X",
-    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
 )
 @click.option(
     "-j",
@@ -117,7 +117,7 @@ def cli() -> None:
     type=Number(over=0),
     default=TIMEOUT_S,
     metavar="SECONDS",
-    help=f"A file that takes longer is given up, a `failed` row.  [default: {TIMEOUT_S:g}]",
+    help=f"A file that takes longer becomes a `failed` row.  [default: {TIMEOUT_S:g}]",
 )
 @click.option(
     "--raw",
@@ -130,16 +130,16 @@ def cli() -> None:
     type=Number(over=0),
     default=MAX_DURATION_S,
     metavar="SECONDS",
-    help=f"A longer recording is a `failed` row.  [default: {MAX_DURATION_S:g}, a day]",
+    help=f"A longer recording becomes a `failed` row.  [default: {MAX_DURATION_S:g}, a day]",
 )
 @click.option(
     "--resume/--no-resume",
     default=True,
-    help="Take the rows of files that have not changed from the journal beside --out, where every run keeps what "
-    "it has finished.  [default: resume]",
+    help="Reuse the rows of unchanged files from the journal beside --out, in which every run stores finished files."
+    "  [default: resume]",
 )
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
-@click.option("--dry-run", is_flag=True, help="List what would be tagged, count what would be reused, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
 @click.option(
     "--config",
     metavar="FILE",
@@ -148,10 +148,12 @@ def cli() -> None:
     help="TOML file with long option names "
     "as keys. Flags and SERTAG_* variables come first; $XDG_CONFIG_HOME/sertag/config.toml comes last.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No messages but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors.")
 @click.option("-v", "--verbose", is_flag=True, help="More messages, with tracebacks.")
 @click.option("--log-file", metavar="FILE", help="Append all messages to a file.")
-@click.option("--log-format", type=click.Choice(("text", "json")), default="text", help="Of messages.  [default: text]")
+@click.option(
+    "--log-format", type=click.Choice(("text", "json")), default="text", help="Format of messages.  [default: text]"
+)
 @click.option("--progress/--no-progress", default=None, help="Show progress on stderr.  [default: on a terminal]")
 @click.option("--bom", is_flag=True, help="Begin CSV and TSV with a byte-order mark, for spreadsheets.")
 @click.version_option(__version__, message="sertag %(version)s")
@@ -160,24 +162,24 @@ def tag(**given: Any) -> None:
     from sertag.run.batch import run
     from sertag.run.settings import Request, RequestError
 
-    del given["config"]  # its callback has put the settings where the other options found them
+    del given["config"]  # its callback has set the defaults of the other options
     try:
         code = run(Request(**given))
     except RequestError as error:
         raise click.UsageError(str(error)) from error
-    except BrokenPipeError:  # `head` has seen enough: silently, as `cat` ends
+    except BrokenPipeError:  # the reader, such as `head`, has ended: exit silently, as `cat` does
         code = Exit.READER_LEFT
     click.get_current_context().exit(int(code))
 
 
 @cli.group(cls=Group)
 def models() -> None:
-    """Look at bundled models and model files."""
+    """Show bundled models and model files."""
 
 
 @models.command("list")
 def list_models() -> None:
-    """List the bundled models, and what each may be used for."""
+    """List the bundled models and their licences."""
     from sertag.model import model_file
 
     for name in model_file.bundled():
@@ -190,11 +192,11 @@ def list_models() -> None:
 
 @models.command()
 @click.argument("model", shell_complete=complete_model)
-@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.  [default: where it is no terminal]")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.  [default: if not on a terminal]")
 def info(model: str, as_json: bool) -> None:
-    """Show what a model file says of itself.
+    """Show the specification of a model file.
 
-    It is a card on a terminal and JSON in a pipe.
+    It is a summary on a terminal and JSON in a pipe.
     """
     loaded = _load_model(model)
     if as_json or not sys.stdout.isatty():
@@ -215,7 +217,7 @@ def info(model: str, as_json: bool) -> None:
 @models.command()
 @click.argument("model", shell_complete=complete_model)
 def check(model: str) -> None:
-    """Recompute the probe inside a model file and compare."""
+    """Check that a model file gives the outputs stored in it."""
     from sertag.tagging import probe
 
     problems = probe.check(_load_model(model))

@@ -29,9 +29,9 @@ class ConfigError(SertagError):
 
 
 def user_file() -> Path | None:
-    """The user's own configuration, `sertag/config.toml` under `$XDG_CONFIG_HOME`; None where there is none."""
+    """The user's configuration file, `sertag/config.toml` under `$XDG_CONFIG_HOME`; None if there is none."""
     folder = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG specification has relative values ignored.
+    # The XDG specification says that relative values are ignored.
     base = Path(folder) if os.path.isabs(folder) else Path("~/.config")
     try:
         path = base.expanduser() / "sertag" / "config.toml"
@@ -75,13 +75,13 @@ def read(path: str | Path, *, kinds: Mapping[str, tuple[type, ...]]) -> dict[str
 
 
 def write_setting(path: str, key: str, value: str, *, reason: str) -> None:
-    """Set one key of a file and leave everything else in it as it is; a file that is not there is made.
+    """Set one key of a file without other changes; the file is created if it does not exist.
 
     Args:
-        path: of a TOML file.
-        key: spelled with underscores.
-        value: as TOML.
-        reason: for a comment behind the value.
+        path: path of a TOML file.
+        key: key, with underscores.
+        value: value as TOML.
+        reason: text of a comment after the value.
 
     Raises:
         ConfigError: the file cannot be read, is not TOML, or has the key in a form that cannot be changed line by line.

@@ -1,4 +1,4 @@
-"""`sertag listen`: what can be typed."""
+"""`sertag listen`: options and examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command(
-    short_help="Tag audio while it comes.",
+    short_help="Tag live audio.",
     epilog=_EXAMPLES,
     context_settings={"max_content_width": 100},
 )
@@ -28,15 +28,17 @@ Examples:
 @click.option(
     "--raw",
     type=click.Choice(("s16le", "mulaw", "ulaw", "alaw", "f32le")),
-    help="Standard input has no header and holds samples of that kind.",
+    help="Standard input has no header and contains samples of that format.",
 )
 @click.option(
     "--rate",
     type=click.IntRange(1000, 768_000),
     metavar="HZ",
-    help="Of samples without a header, or of the microphone.  [default: 8000; microphone: 16000]",
+    help="Sample rate, for --raw or the microphone.  [default: 8000; microphone: 16000]",
 )
-@click.option("--channels", type=click.IntRange(1, 256), metavar="N", help="Of the same.  [default: 1]")
+@click.option(
+    "--channels", type=click.IntRange(1, 256), metavar="N", help="Channels, for --raw or the microphone.  [default: 1]"
+)
 @click.option(
     "--in",
     "input",
@@ -54,14 +56,14 @@ Examples:
 @click.option("--list-devices", is_flag=True, help="List the microphones, and do nothing else.")
 @click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
 @click.option(
-    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Score that role alone; the others get no rows."
+    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Score only that role; the others get no rows."
 )
 @click.option(
     "-m",
     "--model",
     metavar="NAME|FILE",
     envvar="SERTAG_MODEL",
-    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
+    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
     shell_complete=complete_model,
 )
 @click.option(
@@ -76,33 +78,33 @@ Examples:
     type=Number(least=0, most=1),
     metavar="X",
     envvar="SERTAG_MIN_CONFIDENCE",
-    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
 )
 @click.option(
     "-f",
     "--format",
     type=click.Choice(("jsonl", "timeline")),
-    help="JSON lines or a timeline for eyes.  [default: timeline on a terminal, else jsonl]",
+    help="JSON lines, or a timeline for people.  [default: timeline on a terminal, else jsonl]",
 )
-@click.option("--name", metavar="TEXT", help="What the rows are called.  [default: what the source calls itself]")
+@click.option("--name", metavar="TEXT", help="Path of the rows.  [default: name of the source]")
 @click.option(
     "--stall",
     type=Number(least=0, most=1e6),
     default=60.0,
     metavar="SECONDS",
-    help="Give up when nothing comes for so long; 0 for never.  [default: 60]",
+    help="End if no audio arrives for this time; 0 for no limit.  [default: 60]",
 )
 @click.option(
     "--max-duration",
     type=Number(over=0),
     default=86400.0,
     metavar="SECONDS",
-    help="Of audio, after which it ends.  [default: 86400, a day]",
+    help="End after this much audio.  [default: 86400, a day]",
 )
 def listen(**given: Any) -> None:
-    """Tag audio while it comes: one JSON line for each event, and in the end the row that `sertag tag` would give.
+    """Tag live audio: one JSON line for each event, and at the end the row that `sertag tag` would give.
 
-    Without a source it listens to the microphone, which takes: pip install 'sertag[listen]'.
+    The default source is the microphone, which needs: pip install 'sertag[listen]'.
     """
     from sertag.live.run import ListenError, Request, list_devices, run
 

@@ -1,4 +1,4 @@
-"""Kinds of commands and parameters: what a value may be, and where settings come from besides the command line."""
+"""Command classes and parameter types, and settings from configuration files."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Number(_ParamType):
 
 
 def load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Put the settings of the configuration files where click looks after flags and environment."""
+    """Make the settings of the configuration files the defaults, which click uses after flags and environment."""
     if ctx.resilient_parsing:  # completion must not fail on a bad file
         return value
     from sertag.cli import config

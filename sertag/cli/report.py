@@ -1,4 +1,4 @@
-"""`sertag report`: tables to a page. Only click is imported until it runs."""
+"""`sertag report`: tables to an HTML page. Other modules than click are imported when it runs."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class _ReportCommand(click.Command):
         super().format_help(ctx, formatter)
 
 
-@click.command(cls=_ReportCommand, short_help="Make a page to look at, listen with and judge.")
+@click.command(cls=_ReportCommand, short_help="Make an HTML page for review.")
 @click.argument("results", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--out", required=True, metavar="FILE", help="The page, as report.html; - is standard output.")
 @click.option(
     "--segments",
     multiple=True,
     metavar="FILE",
-    help="Table of windows of the same run; repeatable. JSONL has them inside.",
+    help="Table of windows of the same run; repeatable. JSONL contains them already.",
 )
 @click.option("--title", default="Calls", help="Title of the page.  [default: Calls]")
 @click.option(
@@ -82,7 +82,7 @@ class _ReportCommand(click.Command):
     "the recordings and for readers who do not have them.  [default: worst:0]",
 )
 def report(results: tuple[str, ...], out: str, segments: tuple[str, ...], **given: Any) -> None:
-    """Make one offline page of tables: figures, all calls, their timelines, and verdicts.
+    """Make an offline HTML page from tables: figures, all calls, their timelines, and verdicts.
 
     RESULTS are tables that sertag has written, of one run or of several, in any format; - is standard input.
     """

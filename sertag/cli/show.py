@@ -1,4 +1,4 @@
-"""`sertag show`: what can be typed."""
+"""`sertag show`: options and examples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Examples:
 
 
 @click.command(
-    short_help="Look at one recording, play it, cut it.",
+    short_help="Show, play or cut one recording.",
     epilog=_EXAMPLES,
     context_settings={"max_content_width": 100},
 )
@@ -34,7 +34,7 @@ Examples:
     is_flag=False,
     flag_value="0",
     metavar="[START]",
-    help="Play it, from a time on; behind FILE, as in `sertag show FILE --play 1:15`.",
+    help="Play it, optionally from a time; after FILE, as in `sertag show FILE --play 1:15`.",
 )
 @click.option("--clip", metavar="START-END", help="Cut a piece to a file; times are seconds, M:SS or H:MM:SS.")
 @click.option(
@@ -45,14 +45,14 @@ Examples:
 )
 @click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
 @click.option(
-    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Show that role alone; the others are not scored."
+    "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Show only that role; the others are not scored."
 )
 @click.option(
     "-m",
     "--model",
     metavar="NAME|FILE",
     envvar="SERTAG_MODEL",
-    help="Bundled model or an .onnx file of yours.  [default: phone-deep]",
+    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
     shell_complete=complete_model,
 )
 @click.option(
@@ -67,14 +67,14 @@ Examples:
     type=Number(least=0, most=1),
     metavar="X",
     envvar="SERTAG_MIN_CONFIDENCE",
-    help="Under it a window or a row is `uncertain`.  [default: from the model]",
+    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
 )
 @click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")
 @click.option("--device", type=click.Choice(("null",)), hidden=True)
 def show(**given: Any) -> None:
-    """Look at one recording: emotions, levels and talk of each channel as timelines.
+    """Show one recording: emotions, levels and talk of each channel as timelines.
 
-    Pictures take: pip install 'sertag[show]'; playing takes: pip install 'sertag[listen]'.
+    Pictures need: pip install 'sertag[show]'; playback needs: pip install 'sertag[listen]'.
     """
     from sertag.show.run import Request, ShowError, run
 

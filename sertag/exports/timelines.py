@@ -1,7 +1,7 @@
-"""Windows, which overlap, as intervals that do not: what every timeline of another program wants.
+"""Converts overlapping windows to intervals that do not overlap, for timelines of other programs.
 
-Where two windows overlap, each second belongs to the window whose middle is nearer. Neighbours with the same label
-become one interval. Windows that hold no speech are left out.
+If two windows overlap, each second belongs to the window whose middle is nearer. Neighbours with the same label become
+one interval. Windows without speech are left out.
 """
 
 from __future__ import annotations

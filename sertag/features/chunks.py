@@ -1,4 +1,4 @@
-"""Frames to chunks: stretches long enough for a channel's statistics and short enough for memory.
+"""Frames to chunks, which are long enough for the statistics of a channel and short enough for memory.
 
 Stage: features -> **chunks** -> speech. Nearly every call is one chunk; an eight-hour recording is
 many, and is worked on in the memory of one.
@@ -40,19 +40,19 @@ def cut_chunks(
     Yields:
         Chunks; the last one has `last` set.
     """
-    held: list[Frames] = []
+    pending: list[Frames] = []
     first = count = 0
     for piece in pieces:
-        held.append(piece)
+        pending.append(piece)
         count += piece.power.shape[1]
         while count > core_frames + lookahead_frames:
-            joined = _join(held)
+            joined = _join(pending)
             yield Chunk(first, core_frames, False, _part(joined, 0, core_frames + lookahead_frames, hop_length))
-            held = [_part(joined, core_frames, None, hop_length)]
+            pending = [_part(joined, core_frames, None, hop_length)]
             first += core_frames
             count -= core_frames
     if count:
-        yield Chunk(first, count, True, _join(held))
+        yield Chunk(first, count, True, _join(pending))
 
 
 def _join(pieces: list[Frames]) -> Frames:

@@ -6,7 +6,7 @@ returns float32 frames, bands in dB, voice and pitch behind them, or coefficient
 
 The numbers are those of `librosa.feature.melspectrogram`, `power_to_db`, `mfcc` and `delta` (librosa 0.11: Slaney's mel
 scale with area normalisation, periodic Hann window, centred frames, zero-padded ends, orthonormal DCT-II), computed in
-blocks that stay in the processor's cache and never held as a spectrogram of the whole recording.
+blocks that fit into the processor's cache; the spectrogram of the whole recording is never in memory.
 
 Channels are computed in single precision, which is exact to 1e-3 dB for bins up to 60 dB under the mean of their frame;
 clips, where papers' recipes keep 80 dB and more of dynamic range, in double precision.
@@ -81,7 +81,7 @@ def coefficients(frames: FloatArray, *, spec: FeatureSpec) -> FloatArray:
 
 
 def silence_coefficients(*, spec: FeatureSpec) -> FloatArray:
-    """The coefficients of digital silence, float32 (c,): what pads a window that ends after the recording."""
+    """The coefficients of digital silence, float32 (c,): padding for a window that ends after the recording."""
     return np.asarray(coefficients(np.tile(silence_frame(spec=spec), (spec.delta_width, 1)), spec=spec)[0])
 
 
@@ -93,9 +93,9 @@ def silence_frame(*, spec: FeatureSpec) -> FloatArray:
 
 
 def activity_spec(spec: FeatureSpec) -> FeatureSpec:
-    """The frames that speech activity is read from: the model's own where it computes them for the whole channel.
+    """The recipe of the frames for speech detection: that of the model if it computes frames for the whole channel.
 
-    A recipe that works on cut clips has no such frames, so 32 ms frames every 10 ms stand in.
+    A recipe for cut clips has no such frames; then it is 32 ms frames every 10 ms.
 
     >>> activity_spec(FeatureSpec(framing="clip", rate_hz=22050, fmax_hz=11025, n_fft=2048, hop_length=512)).hop_length
     220
@@ -128,7 +128,7 @@ class FrameStream:
         self._tail = np.zeros((channels, spec.n_fft // 2), dtype=np.float32)  # centred frames: zeros before the start
 
     def push(self, block: FloatArray) -> FloatArray:
-        """Frames that are complete once `block`, float32 (channels, n), has come: (channels, t, m), dB."""
+        """Add `block`, float32 (channels, n), and return the frames that it completes: (channels, t, m), dB."""
         buffer = np.concatenate([self._tail, block], axis=1)
         hop, n_fft = self._spec.hop_length, self._spec.n_fft
         count = max(0, (buffer.shape[1] - n_fft) // hop + 1)
@@ -140,7 +140,7 @@ class FrameStream:
         return frames
 
     def flush(self) -> FloatArray:
-        """The last frames, (channels, t, m): those that reach into the zeros behind the end."""
+        """The last frames, (channels, t, m): those that reach into the zeros after the end."""
         return self.push(np.zeros((len(self._tail), self._spec.n_fft // 2), dtype=np.float32))
 
 
@@ -150,7 +150,7 @@ def stream_frames(blocks: Iterable[FloatArray], *, spec: FeatureSpec, keep_sampl
     Args:
         blocks: float32 (channels, n) each, at `spec.rate_hz`.
         spec: the recipe of the frames.
-        keep_samples: whether the samples travel along.
+        keep_samples: whether the frames include their samples.
 
     Yields:
         Frames; 1 + n // hop over a whole recording of n samples, none for an empty one.
@@ -164,10 +164,10 @@ def stream_frames(blocks: Iterable[FloatArray], *, spec: FeatureSpec, keep_sampl
             shapes = ((spec.frame_columns,), (), ())
             columns, power, rest = (np.empty((len(block), 0, *more), np.float32) for more in shapes)
         columns = _joined(columns, stream.push(block))
-        heard = _joined(rest, block)
-        whole = heard.shape[1] // hop * hop
-        power = _joined(power, _hop_power(heard[:, :whole], hop))
-        rest = heard[:, whole:].copy()
+        samples = _joined(rest, block)
+        whole = samples.shape[1] // hop * hop
+        power = _joined(power, _hop_power(samples[:, :whole], hop))
+        rest = samples[:, whole:].copy()
         ready = min(columns.shape[1], power.shape[1])
         yield Frames(columns[:, :ready], power[:, :ready], block if keep_samples else None)
         columns, power = columns[:, ready:], power[:, ready:]
@@ -178,12 +178,12 @@ def stream_frames(blocks: Iterable[FloatArray], *, spec: FeatureSpec, keep_sampl
 
 
 def _joined(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Both behind each other in time; the usual nothing at the left costs no copy."""
+    """Both, one after the other in time; nothing is copied if the left one is empty, which is usual."""
     return np.concatenate([left, right], axis=1) if left.shape[1] else right
 
 
 def _hop_power(samples: FloatArray, hop: int) -> FloatArray:
-    """Mean square of each hop, (channels, t), without the constant part of the samples: an offset is no sound."""
+    """Mean square of each hop, (channels, t), without the constant part of the samples (DC offset)."""
     if not samples.size:
         return np.zeros((len(samples), 0), dtype=np.float32)
     hops = samples.reshape(len(samples), -1, hop)
@@ -195,7 +195,7 @@ def _hop_power(samples: FloatArray, hop: int) -> FloatArray:
 
 
 def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
-    """Fill `out` (t, m) with what the frames that begin every hop of `samples` hold."""
+    """Fill `out` (t, m) with the log-mel frames that begin at every hop of `samples`."""
     window, bands = _front_end(spec)
     frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop_length]
     step = max(16, _BLOCK_SAMPLES // spec.n_fft)
@@ -215,7 +215,7 @@ def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Bands:
-    """Neighbouring mel bands and the bins that they hear: most weights of the whole matrix are zero.
+    """Neighbouring mel bands and their bins of the spectrum; most weights of the whole matrix are zero.
 
     Attributes:
         bins: of the spectrum.
@@ -241,8 +241,8 @@ def _front_end(spec: FeatureSpec) -> tuple[FloatArray, tuple[_Bands, ...]]:
 
 
 def _group(bands: FloatArray, columns: slice) -> _Bands:
-    heard = np.flatnonzero(bands[:, columns].any(axis=1))
-    bins = slice(int(heard[0]), int(heard[-1]) + 1) if len(heard) else slice(0, 1)  # bands may lie between two bins
+    used = np.flatnonzero(bands[:, columns].any(axis=1))
+    bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)  # bands may lie between two bins
     return _Bands(bins, columns, np.ascontiguousarray(bands[bins, columns]))
 
 

@@ -1,4 +1,4 @@
-"""What is known of a channel's speech, by which graphs normalise it: where its features lie and how far they move.
+"""Statistics of the speech of a channel, by which graphs normalise features: their mean and deviation.
 
 Stage: features, speech -> **channel** -> model. Sums are added up stretch by stretch, in training clip by
 clip, and become the `Statistics` that a graph takes.
@@ -16,7 +16,7 @@ from sertag.records import FloatArray, Statistics
 from sertag.spec import FeatureSpec
 
 BLOCK_FRAMES = 400  # of speech; a window's length at 100 frames a second
-_WHISPERED = 0.02  # weight of speech without voice: somebody who only whispers is normalised too, if a little
+_UNVOICED_WEIGHT = 0.02  # added to the voicing of each frame, so that speech without any voice has statistics too
 
 _Sum = npt.NDArray[np.float64]
 
@@ -25,9 +25,9 @@ _Sum = npt.NDArray[np.float64]
 class SpeechSums:
     """Sums over speech frames.
 
-    With `normalisation="channel_speech"` every frame weighs 1 and `squares` are those of the coefficients. With
-    `channel_voice` a frame weighs its voicing, and `squares` are those of what lies between a coefficient and its mean
-    over the 4 s of speech around it: how far features move while somebody speaks, whatever else changes in a call.
+    With `normalisation="channel_speech"` every frame has the weight 1 and `squares` are sums of squared coefficients.
+    With `channel_voice` the weight of a frame is its voicing, and `squares` are sums of squared differences between a
+    coefficient and its mean over 4 s of speech: the variation within speech, without slow changes during a call.
 
     Attributes:
         weight: of all frames, float.
@@ -46,28 +46,28 @@ def speech_sums(frames: FloatArray, *, spec: FeatureSpec) -> SpeechSums:
     """Sum a stretch of speech.
 
     Args:
-        frames: coefficients (t, c) of speech frames, which need not have been neighbours.
+        frames: coefficients (t, c) of speech frames, which need not be consecutive.
         spec: the recipe that made them.
 
-    >>> found = speech_sums(np.ones((10, 24), np.float32), spec=FeatureSpec(n_mfcc=24, normalisation="channel_speech"))
-    >>> found.weight, float(found.total[0]), float(found.squares[0])
+    >>> sums = speech_sums(np.ones((10, 24), np.float32), spec=FeatureSpec(n_mfcc=24, normalisation="channel_speech"))
+    >>> sums.weight, float(sums.total[0]), float(sums.squares[0])
     (10.0, 10.0, 10.0)
     """
-    own = frames.astype(np.float64)
-    if spec.normalisation != "channel_voice" or not len(own):
-        return SpeechSums(float(len(own)), own.sum(axis=0), np.square(own).sum(axis=0))
-    weights = own[:, VOICING] + _WHISPERED
-    weighted = weights[:, None] * own
-    starts = np.arange(0, len(own), BLOCK_FRAMES)
+    values = frames.astype(np.float64)
+    if spec.normalisation != "channel_voice" or not len(values):
+        return SpeechSums(float(len(values)), values.sum(axis=0), np.square(values).sum(axis=0))
+    weights = values[:, VOICING] + _UNVOICED_WEIGHT
+    weighted = weights[:, None] * values
+    starts = np.arange(0, len(values), BLOCK_FRAMES)
     in_block, of_block = np.add.reduceat(weighted, starts), np.add.reduceat(weights, starts)[:, None]
-    means = np.repeat(in_block / of_block, np.diff([*starts, len(own)]), axis=0)
+    means = np.repeat(in_block / of_block, np.diff([*starts, len(values)]), axis=0)
     return SpeechSums(
-        float(weights.sum()), in_block.sum(axis=0), (weights[:, None] * np.square(own - means)).sum(axis=0)
+        float(weights.sum()), in_block.sum(axis=0), (weights[:, None] * np.square(values - means)).sum(axis=0)
     )
 
 
 def channel_statistics(sums: SpeechSums, *, spec: FeatureSpec) -> Statistics:
-    """What the graph takes: mean, deviation and how much speech they are of.
+    """The statistics that the graph takes: mean, deviation and the amount of speech.
 
     >>> frames = np.arange(8.0).repeat(24).reshape(8, 24)
     >>> spec = FeatureSpec(n_mfcc=24, normalisation="channel_speech")

@@ -1,17 +1,18 @@
-"""Which frames of a channel are speech: an energy gate on the log-mel frames that exist anyway.
+"""Voice activity detection: an energy gate on the log-mel frames, which are computed anyway.
 
 Stage: features -> **speech** -> windows. Takes float32 frames (t, m) in dB, returns bool (t,).
 
-A frame is active where a broad band stands out of what sounds there all the time, and comes near to the loudest speech
-of the section. A run of active frames is speech if its level moves as syllables do; tones, bursts of noise and steady
-music stand out too, but at one level.
+A frame is active if a broad band exceeds the noise floor of that band and comes near to the loudest speech of the
+chunk. A run of active frames is speech if its level varies as that of syllables does; tones, bursts of noise and steady
+music exceed the floor too, but at a constant level.
 
 Why not WebRTC VAD: `python -m benchmarks.speed.speech_activity` measured both, in every mode and frame length, on clips
 and calls with and without noise (benchmarks/results/speech_activity.json). On clean speech and in white noise from 10
 dB up, the best WebRTC mode and the gate agree equally well with the louder truth (F1 of 92 to 98 %). In white and
-street noise at 5 dB the gate still tells speech from noise (76 to 88 % against 58 to 66 %). Tones, DTMF, hum, steady
-noise and constant music are never speech to the gate and mostly speech to WebRTC VAD. And it costs 1.5 ms for 5 minutes
-of a channel instead of 18 to 28, because the frames are there. Neither hears one voice out of eight others at 10 dB.
+street noise at 5 dB the gate still separates speech from noise (76 to 88 % against 58 to 66 %). The gate never
+classifies tones, DTMF, hum, steady noise or constant music as speech; WebRTC VAD mostly does. And it takes 1.5 ms for
+5 minutes of a channel instead of 18 to 28, because it reuses the frames. Neither finds one voice among eight others at
+10 dB.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
 
 _BAND_HZ = (200.0, 3600.0)  # above hum and rumble, inside the telephone's band
-_BROAD_BANDS = 8  # speech in noise sticks out in some of them only; in narrower ones noise alone sticks out
-_BLOCK_S, _SPAN_S = 0.2, 5.0  # what lasts longer than the span without a pause of one block is its own floor
+_BROAD_BANDS = 8  # speech in noise exceeds the floor in some of them only; in narrower bands noise alone does too
+_BLOCK_S, _SPAN_S = 0.2, 5.0  # a sound that lasts longer than the span without a pause of one block becomes the floor
 _OVER_FLOOR_DB = 6.0  # steady noise stays under it
 _OVER_FLOOR_SHARE = 0.5  # of the way from the floor to the loudest speech: voices in the background stay under it
 _UNDER_LOUDEST_DB = 30.0  # fainter frames are the other speaker's crosstalk, or breath
-_SAMPLE = 2000  # frames that tell the level of the loudest speech well enough
+_SAMPLE = 2000  # frames from which the level of the loudest speech is estimated
 _MIN_SPREAD_DB = 1.3  # tones, bursts of noise and steady music spread by 1 dB at most, most speech in noise by 2
 _GAP_S, _BURST_S = 0.25, 0.1  # stop consonants are no pauses, clicks no speech
 _MARGIN_S = 0.03  # first and last sounds of an utterance are weak
@@ -44,7 +45,7 @@ def detect(log_mel: FloatArray, *, spec: FeatureSpec) -> BoolArray:
     """Frames in which somebody speaks.
 
     Args:
-        log_mel: float32 (t, m), dB; columns behind the mel bands of the recipe are not looked at.
+        log_mel: float32 (t, m), dB; columns after the mel bands of the recipe are not used.
         spec: the recipe that made the frames.
 
     Returns:
@@ -94,9 +95,9 @@ def _broad_bands(spec: FeatureSpec) -> FloatArray:
     """Weights, float32 (m, b), that average neighbouring mel bands inside the telephone's band."""
     low, high = hz_to_mel(spec.fmin_hz), hz_to_mel(spec.fmax_hz)
     centres = np.linspace(low, high, spec.n_mels + 2)[1:-1]
-    heard = np.flatnonzero((centres >= hz_to_mel(_BAND_HZ[0])) & (centres <= hz_to_mel(_BAND_HZ[1])))
-    heard = heard if len(heard) else np.arange(spec.n_mels)
-    groups = np.array_split(heard, min(_BROAD_BANDS, len(heard)))
+    in_band = np.flatnonzero((centres >= hz_to_mel(_BAND_HZ[0])) & (centres <= hz_to_mel(_BAND_HZ[1])))
+    in_band = in_band if len(in_band) else np.arange(spec.n_mels)
+    groups = np.array_split(in_band, min(_BROAD_BANDS, len(in_band)))
     weights = np.zeros((spec.n_mels, len(groups)), dtype=np.float32)
     for band, group in enumerate(groups):
         weights[group, band] = 1 / len(group)
@@ -104,10 +105,10 @@ def _broad_bands(spec: FeatureSpec) -> FloatArray:
 
 
 def _floor(bands: FloatArray, frame_rate_hz: float) -> FloatArray:
-    """What sounds all the time, (b, t), dB: the quietest block of the seconds before or of those after, the higher one.
+    """Noise floor, (b, t), dB: of the quietest blocks in the seconds before and after a frame, the louder one.
 
-    The higher one, because then a noise is its own floor from the moment it sets in. What lies outside the section is
-    not known: near its ends the other side decides alone, and in a section shorter than both the quietest block of all.
+    With the louder one, a steady noise is its own floor from its start. Near the ends of the chunk only the side inside
+    the chunk is used, and in a chunk shorter than both sides the quietest block of all.
     """
     count = bands.shape[1]
     block = max(1, round(_BLOCK_S * frame_rate_hz))
@@ -125,14 +126,14 @@ def _floor(bands: FloatArray, frame_rate_hz: float) -> FloatArray:
 
 
 def _loudest(bands: FloatArray, active: BoolArray) -> FloatArray:
-    """Level of the loudest speech of the section in each broad band, float32 (b,), dB: the 95th percentile."""
+    """Level of the loudest speech of the chunk in each broad band, float32 (b,), dB: the 95th percentile."""
     places = np.flatnonzero(active)
     sample = bands[:, places[:: 1 + len(places) // _SAMPLE]]
     return np.percentile(sample, 95, axis=1).astype(np.float32)
 
 
 def _moving_minimum(values: FloatArray, width: int) -> FloatArray:
-    """Minimum of every `width` neighbours along the last axis, by windows that double."""
+    """Minimum of every `width` neighbours along the last axis, from windows of doubled length."""
     reach = 1
     while 2 * reach <= width:
         values = np.minimum(values[:, :-reach], values[:, reach:])
@@ -141,18 +142,18 @@ def _moving_minimum(values: FloatArray, width: int) -> FloatArray:
 
 
 def _spread_db(log_mel: FloatArray, active: BoolArray, runs: Runs, spec: FeatureSpec) -> npt.NDArray[np.float64]:
-    """Standard deviation of the level in each run while sound is on, float64 (runs,); 0 where that is too short.
+    """Standard deviation of the level of each run, float64 (runs,); 0 if the run is too short.
 
-    Only frames whose whole analysis window is active count, so that neither the pauses of a cadence nor its edges look
-    like a change of level. The level is averaged over six frames, because two tones beat at 16 to 50 Hz (ITU-T E.180).
+    Only frames whose whole analysis window is active count, so that the pauses of a cadence and its edges are not
+    changes of level. The level is averaged over six frames, because two tones beat at 16 to 50 Hz (ITU-T E.180).
     """
     reach = math.ceil(spec.win_length / 2 / spec.hop_length)
     inner = np.zeros_like(active)
     inner[reach:-reach] = active[reach:-reach] & active[: -2 * reach] & active[2 * reach :]
     middle = np.flatnonzero(inner)[::3]
     decibels = (log_mel[middle - 1] + log_mel[middle] + log_mel[middle + 1]) / 3
-    heard = np.flatnonzero(_broad_bands(spec).any(axis=1))
-    power = np.exp(decibels[:, heard[0] : heard[-1] + 1] * np.float32(math.log(10) / 10)).sum(axis=1)
+    in_band = np.flatnonzero(_broad_bands(spec).any(axis=1))
+    power = np.exp(decibels[:, in_band[0] : in_band[-1] + 1] * np.float32(math.log(10) / 10)).sum(axis=1)
     level_db = 10 * np.log10(power + np.roll(power, 1), dtype=np.float64)
     ends = np.searchsorted(middle, runs)  # (runs, 2)
     count = np.maximum(1, ends[:, 1] - ends[:, 0])

@@ -1,8 +1,8 @@
-"""Chunks to windows: the stretches that hold enough speech, and the features of each.
+"""Chunks to windows with enough speech, and the features of each.
 
 Stage: speech -> **windows** -> model. Windows begin every hop of a grid that starts at the model's
-offset; one more is aligned to the end of the recording where the grid leaves speech uncovered. Frames are never
-computed twice for windows that overlap: channels are framed once and windows are views.
+offset; one more is aligned to the end of the recording if the grid leaves speech uncovered. Frames are computed once
+for each channel, and overlapping windows are views of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cut_windows(
     hop_s: float,
     duration_s: float | None,
 ) -> Windows:
-    """Windows of one channel that begin in a chunk and hold at least `spec.min_speech_s` of speech.
+    """Windows of one channel that begin in a chunk and contain at least `spec.min_speech_s` of speech.
 
     Args:
         chunk: frames of all channels.
@@ -52,9 +52,9 @@ def cut_windows(
     step = round(unit_hz / frame_hz)  # units of one frame
     begin = (starts + step // 2) // step  # (w,) the nearest frames inside the chunk
     stop = np.minimum(begin + round(spec.window_s * frame_hz), len(active))
-    heard = np.concatenate([[0], np.cumsum(active)])
+    speech_before = np.concatenate([[0], np.cumsum(active)])
     power = np.concatenate([[0.0], np.cumsum(chunk.frames.power[channel] * active, dtype=np.float64)])
-    speech_frames = heard[stop] - heard[begin]
+    speech_frames = speech_before[stop] - speech_before[begin]
     kept = speech_frames >= max(1, round(spec.min_speech_s * frame_hz))
     begin, stop, speech_frames = begin[kept], stop[kept], speech_frames[kept]
     end_s = first_s + starts[kept] / unit_hz + spec.window_s
@@ -72,13 +72,13 @@ def cut_windows(
 def window_batches(
     windows: Windows, source: FloatArray, *, length: int, padding: FloatArray, size: int
 ) -> Iterator[FloatArray]:
-    """Contiguous pieces of a channel, a batch of windows at a time.
+    """The frames of windows, a batch of windows at a time.
 
     Args:
-        windows: where to cut.
+        windows: windows to cut.
         source: float32 (t, c) coefficients of the chunk.
         length: frames of one window.
-        padding: float32 (c,) what stands behind the end of a recording that is shorter than a window.
+        padding: float32 (c,), the frame that pads a recording that is shorter than a window.
         size: windows of one batch.
 
     Yields:
@@ -98,7 +98,7 @@ def clips(windows: Windows, samples: FloatArray, *, length: int) -> list[FloatAr
 
 
 def fit_frames(frames: FloatArray, *, spec: FeatureSpec, length: int) -> FloatArray:
-    """Pad a clip's frames (t, c) with zeros behind, as papers do, or cut them to `length`; pooled ones stay."""
+    """Pad a clip's frames (t, c) with zeros at the end, as in papers, or cut them to `length`; pooled ones are kept."""
     if spec.pooling == "mean" or len(frames) == length:
         return frames
     return np.pad(frames[:length], ((0, max(0, length - len(frames))), (0, 0)))
@@ -107,21 +107,21 @@ def fit_frames(frames: FloatArray, *, spec: FeatureSpec, length: int) -> FloatAr
 def _grid(chunk: Chunk, *, spec: ModelSpec, unit_hz: float, frame_hz: float, hop_s: float, length: int) -> Ints:
     """Where windows begin inside the chunk, in units of frames or samples."""
     first = round(chunk.first_frame / frame_hz * unit_hz)
-    own = round(chunk.core_frames / frame_hz * unit_hz)
-    held = _held(chunk) if unit_hz != frame_hz else chunk.frames.power.shape[1]
+    core = round(chunk.core_frames / frame_hz * unit_hz)
+    available = _available(chunk) if unit_hz != frame_hz else chunk.frames.power.shape[1]
     offset, hop = round(spec.offset_s * unit_hz), max(1, round(hop_s * unit_hz))
     if chunk.last and chunk.first_frame == 0:
-        offset = min(offset, max(0, held - length)) if held <= offset else offset
+        offset = min(offset, max(0, available - length)) if available <= offset else offset
     lowest = offset + max(0, -(-(first - offset) // hop)) * hop - first
     if not chunk.last:
-        return np.arange(lowest, own, hop, dtype=np.int64)
-    starts = np.arange(lowest, max(0, held - length) + 1, hop, dtype=np.int64)
+        return np.arange(lowest, core, hop, dtype=np.int64)
+    starts = np.arange(lowest, max(0, available - length) + 1, hop, dtype=np.int64)
     covered = int(starts[-1]) + length if len(starts) else max(0, lowest - hop + length)
-    if held - covered >= max(1, round(spec.min_speech_s * unit_hz)) or (first == 0 and not len(starts)):
-        tail = max(held - length, min(offset, held - 1) if first == 0 else 0)
+    if available - covered >= max(1, round(spec.min_speech_s * unit_hz)) or (first == 0 and not len(starts)):
+        tail = max(available - length, min(offset, available - 1) if first == 0 else 0)
         starts = np.append(starts, np.int64(tail))
     return starts
 
 
-def _held(chunk: Chunk) -> int:
+def _available(chunk: Chunk) -> int:
     return 0 if chunk.frames.samples is None else chunk.frames.samples.shape[1]

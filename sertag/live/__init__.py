@@ -1,1 +1,1 @@
-"""A recording that is still being made, to events; start reading at `listen`, from Python at `stream`."""
+"""Live audio to events; start reading at `listen`, or at `stream` for use from Python."""

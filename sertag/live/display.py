@@ -1,4 +1,4 @@
-"""What is heard, for somebody who looks at a terminal: the last minute of each channel as a timeline that moves."""
+"""Live results on a terminal: the last minute of each channel as a moving timeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SPAN_S = 60.0
 
 
 class Display:
-    """A timeline on standard output, drawn anew at each event; where that is no terminal, once at the end."""
+    """A timeline on standard output, redrawn at each event; if that is not a terminal, drawn once at the end."""
 
     def __init__(self, spec: ModelSpec, *, console: Console | None = None) -> None:
         """Begin.
@@ -47,7 +47,7 @@ class Display:
             self._console.line()
 
     def show(self, events: Iterable[Event]) -> None:
-        """Draw what has happened."""
+        """Update the timeline and redraw it."""
         for event in events:
             self._take(event)
         self._live.update(self._drawn(), refresh=True)

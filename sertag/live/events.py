@@ -1,4 +1,4 @@
-"""What is said of audio while it comes, as records and as the JSON objects that `sertag listen` prints.
+"""Events of live audio, as records and as the JSON objects that `sertag listen` prints.
 
 Events come in this order: `Start`; `Window`, `SpeechEnd` and `Gap` as things happen; every window once more when it is
 final, which is when its chunk was scored, at the end of the audio at the latest; `End` with the rows. Times are seconds
@@ -25,12 +25,12 @@ class Start:
     """Audio begins.
 
     Attributes:
-        path: what the rows are called.
-        channels: how many there are.
+        path: path of the rows.
+        channels: number of channels.
         sample_rate: Hz.
         window_s, hop_s: length of a window and step between windows.
         started: wall clock, UTC, ISO 8601.
-        call: what the source says of the call, such as its UUID; empty where it says nothing.
+        call: information about the call from the source, such as its UUID; may be empty.
     """
 
     path: str
@@ -44,16 +44,16 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one window of a channel says.
+    """The result of one window of a channel.
 
     Attributes:
-        channel, role: whose it is.
-        segment: as in a row, except that `index` counts the windows of this channel as they are said.
-        provisional: said before the rest of the recording was known; False once nothing can change it.
-        withdrawn: it was said before, and the row has no such window: there is no speech in it.
-        lag_ms: since it could be known: since its last sample came, or, once it is final, since the last
-            sample of its chunk or of all.
-        dropped_ms: audio that was lost so far because nothing could keep up, milliseconds.
+        channel, role: channel and role of the window.
+        segment: as in a row, except that `index` counts the windows of this channel in the order of events.
+        provisional: whether later audio can change the result; False for final results.
+        withdrawn: an earlier event had this window, but in the whole recording it has no speech.
+        lag_ms: time since the last sample of the window arrived; for final windows, since the last sample of their
+            chunk or of all.
+        dropped_ms: audio lost so far because processing could not keep up, milliseconds.
     """
 
     channel: Channel
@@ -67,7 +67,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnd:
-    """Somebody has stopped speaking; a shorter pause than `talk.PAUSE_S` is none."""
+    """The end of a turn; a pause shorter than `talk.PAUSE_S` does not end it."""
 
     channel: Channel
     role: str
@@ -78,17 +78,17 @@ class SpeechEnd:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Audio that did not come.
+    """Missing audio.
 
     Attributes:
-        cause: `overflow` (lost here, because nothing could keep up), `missing` (the source left it out), `late` (it
-            came when its place was taken by silence), `stall` (the source sends nothing, and time stands still),
-            `clock_jump` (its timestamps leapt by that much, and were set to go on).
-        channel: whose; None for all.
-        start_s: where.
-        duration_s: how much.
-        filled: whether silence stands for it, so that what follows keeps its time.
-        open: whether it still goes on.
+        cause: `overflow` (lost here, because processing could not keep up), `missing` (not sent by the source), `late`
+            (it arrived after it had been replaced by silence), `stall` (the source sends nothing, and the time of the
+            audio does not advance), `clock_jump` (its timestamps jumped by that much, and were corrected).
+        channel: the channel; None for all.
+        start_s: start of the gap.
+        duration_s: its duration.
+        filled: whether silence replaces it, so that later times are not shifted.
+        open: whether the gap has not ended yet.
     """
 
     cause: Cause
@@ -101,13 +101,13 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """It is over.
+    """The last event.
 
     Attributes:
-        reason: why.
-        error: what went wrong, for people; empty after a normal end.
-        dropped_ms: audio that was lost because nothing could keep up, milliseconds.
-        lag_ms: since the last sample came.
+        reason: why the audio ended.
+        error: message of an error; empty after a normal end.
+        dropped_ms: audio lost because processing could not keep up, milliseconds.
+        lag_ms: time since the last sample arrived.
         result: the rows, the same as those of a recording of the same samples.
     """
 

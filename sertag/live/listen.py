@@ -1,4 +1,4 @@
-"""One source listened to from its first sample to its end: events go out as they happen."""
+"""Processes one source from its first sample to its end, and emits events as they happen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sertag.live.sources.source import Source
 from sertag.model.session import Model
 from sertag.records import FAILURES, Options
 
-STALL_S = 2.0  # without anything: worth a word
+STALL_S = 2.0  # without any audio; then an event is emitted
 
 _TICK_S = 0.25
 _NORMAL: tuple[Reason, ...] = ("end_of_stream", "hang_up", "interrupted", "max_duration")
@@ -25,11 +25,11 @@ Emit = Callable[[Iterable[Event]], None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to listen, and to wait.
+    """Limits of time.
 
     Attributes:
-        stall_s: without anything after which it is given up; infinite for never.
-        max_duration_s: of audio.
+        stall_s: end after this time without any audio; infinite for no limit.
+        max_duration_s: end after this much audio.
     """
 
     stall_s: float
@@ -47,23 +47,23 @@ def listen(
     stop: threading.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> End:
-    """Listen until the source ends, or somebody wants to stop.
+    """Process a source until it ends or `stop` is set.
 
     Args:
-        source: open; it is closed here.
-        emit: takes events; what it raises ends everything.
-        model: that scores windows.
-        options: of the run.
-        path: what the rows are called.
-        limits: of time.
-        stop: set by whoever wants the end.
+        source: an open source; it is closed here.
+        emit: called with events; an exception from it ends the processing.
+        model: the model that scores windows.
+        options: options of the run.
+        path: path of the rows.
+        limits: limits of time.
+        stop: set it to end the processing.
         clock: seconds since any moment; one that cannot be set back.
 
     Returns:
-        The last event, which was emitted.
+        The last event, which was also emitted.
 
     Raises:
-        SertagError: the source does not have the channel or the role that was asked for.
+        SertagError: the source does not have the requested channel or role.
     """
     shape = {"channels": source.channels, "rate_hz": source.rate_hz}
     try:
@@ -75,7 +75,7 @@ def listen(
     finished = False
     try:
         emit([session.start(source.call)])
-        over = _Listening(session, feed, emit, limits, stop, clock).run()
+        over = _Loop(session, feed, emit, limits, stop, clock).run()
         source.close()
         error = "" if over.error is None else str(over.error)
         events = session.finish(over.reason, error=error, declared_samples=source.declared_samples)
@@ -93,7 +93,7 @@ def listen(
 
 
 def exit_code(end: End) -> Exit:
-    """What the process returns: 0 after a normal end, 1 where something failed, 3 where there was no audio at all."""
+    """The exit code of the process: 0 after a normal end, 1 after a failure, 3 if there was no audio at all."""
     if end.reason not in _NORMAL:
         return Exit.SOME_FAILED
     if end.result.status not in FAILURES or end.reason in ("hang_up", "interrupted"):
@@ -101,8 +101,8 @@ def exit_code(end: End) -> Exit:
     return Exit.NOTHING_TAGGED if end.result.duration_s == 0 else Exit.SOME_FAILED
 
 
-class _Listening:
-    """The loop, and since when nothing has come."""
+class _Loop:
+    """The main loop, with the time of the last arrival."""
 
     def __init__(
         self,
@@ -115,14 +115,14 @@ class _Listening:
     ) -> None:
         self._session, self._feed, self._emit = session, feed, emit
         self._limits, self._stop, self._clock = limits, stop, clock
-        self._came_s, self._stalled = clock(), False
+        self._arrived_s, self._stalled = clock(), False
 
     def run(self) -> Over:
-        """Listen to everything that comes; why it is over."""
+        """Process everything that arrives; returns why it ended."""
         while True:
             stopped = self._stop.is_set()
             if stopped:
-                self._feed.close()  # what has come by now is heard, and no more
+                self._feed.close()  # audio that has arrived is still processed
             item = self._feed.get(timeout_s=0.0 if stopped else _TICK_S)
             if isinstance(item, Over):
                 return item
@@ -136,7 +136,7 @@ class _Listening:
         now_s = self._clock()
         if self._stalled:
             self._emit([self._gap(now_s, still=False)])
-        self._came_s, self._stalled = now_s, False
+        self._arrived_s, self._stalled = now_s, False
         if isinstance(item, Gap):
             self._emit([item])
         elif isinstance(item, Lost):
@@ -151,7 +151,7 @@ class _Listening:
 
     def _idle(self) -> Over | None:
         now_s = self._clock()
-        waited_s = now_s - self._came_s
+        waited_s = now_s - self._arrived_s
         if waited_s >= STALL_S and not self._stalled:
             self._stalled = True
             self._emit([self._gap(now_s, still=True)])
@@ -161,4 +161,4 @@ class _Listening:
         return None
 
     def _gap(self, now_s: float, *, still: bool) -> Gap:
-        return Gap("stall", None, self._session.duration_s, now_s - self._came_s, filled=False, open=still)
+        return Gap("stall", None, self._session.duration_s, now_s - self._arrived_s, filled=False, open=still)

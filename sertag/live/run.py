@@ -1,4 +1,4 @@
-"""`sertag listen` from its settings to its exit code: which source, who is told, and what ends it."""
+"""`sertag listen` from its settings to its exit code: opens the source and the output, and handles errors."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from sertag.records import Options
 from sertag.storage.atomic_output import Output
 from sertag.tables.columns import ModelInfo
 from sertag.tables.writers import json_line
+from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_text
 
 Form = Literal["jsonl", "timeline"]
@@ -76,8 +77,9 @@ def run(request: Request) -> int:
         ListenError: settings contradict each other.
     """
     opens = _source_of(request)
-    if request.only_role is not None and request.only_role not in request.roles:
-        raise ListenError(f"--only-role {request.only_role!r} must be one of --roles")
+    conflict = only_role_conflict(request.only_role, request.roles)
+    if conflict is not None:
+        raise ListenError(conflict)
     try:
         model = load(request.model or DEFAULT_MODEL)
         source = opens()
@@ -91,8 +93,8 @@ def run(request: Request) -> int:
     except SertagError as error:
         return _failed(error, Exit.SOME_FAILED)
     except BrokenPipeError:
-        return Exit.OK  # who reads has had enough, which ends listening as well as anything
-    except signals.Stopped:  # while it waited for a call
+        return Exit.OK  # the reader of the events has closed the pipe, which is a normal end
+    except signals.Stopped:  # while waiting for a call
         signals.ignore()
         return Exit.OK
 
@@ -113,7 +115,7 @@ def _listen(source: Source, request: Request, model: Model) -> int:
         "split", request.roles, request.only_role, request.hop, request.min_confidence, max_duration_s=math.inf
     )
     limits = Limits(stall_s=request.stall or math.inf, max_duration_s=request.max_duration)
-    with _told(request, model) as emit, signals.handled(stop.set):
+    with _event_output(request, model) as emit, signals.handled(stop.set):
         path = source.name if request.name is None else request.name
         end = listen(source, emit, model=model, options=options, path=path, limits=limits, stop=stop)
     if end.error:
@@ -122,8 +124,8 @@ def _listen(source: Source, request: Request, model: Model) -> int:
 
 
 @contextmanager
-def _told(request: Request, model: Model) -> Iterator[Emit]:
-    """Who is told of events: standard output, a line each, or somebody who looks at a terminal."""
+def _event_output(request: Request, model: Model) -> Iterator[Emit]:
+    """Yields a function that writes events: JSON lines on standard output, or a timeline on a terminal."""
     origin = ModelInfo(model.spec.labels, model.spec.name, model.sha256)
     with Output("-") as output:
         timeline = output.terminal if request.format is None else request.format == "timeline"

@@ -26,7 +26,7 @@ def stream(
     min_confidence: float | None = None,
     name: str = "-",
 ) -> Iterator[Event]:
-    """Tag audio while it comes.
+    """Tag live audio.
 
     Events come in the order in which things happen: `Start`; for each window a provisional `Window` as soon as it is
     complete, `SpeechEnd` when somebody stops; after the last block every window once more as it stays; `End` with the
@@ -42,7 +42,7 @@ def stream(
         only_role: score this role alone.
         hop_s: step between windows in seconds; None for the model's.
         min_confidence: under it a window and a row are `uncertain`; None for the model's.
-        name: what the rows are called.
+        name: path of the rows.
 
     Raises:
         ModelError: the model cannot be used.

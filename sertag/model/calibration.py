@@ -1,4 +1,4 @@
-"""Probabilities and their logarithms: what calibration, pooling over windows and the fit of the temperature share."""
+"""Probabilities and their logarithms, for calibration, pooling over windows and the fit of the temperature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
-_LEAST = 1e-12  # stands for a probability of 0, whose logarithm would be infinite
+_LEAST = 1e-12  # replaces a probability of 0, whose logarithm would be infinite
 
 
 def log_probs(probs: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What a model file says of itself, on one screen, for people."""
+"""A summary of a model file for the terminal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _HEAD = 16  # characters
 
 
 def card(spec: ModelSpec, *, path: str, sha256: str, width: int) -> str:
-    """The card of a model, as lines that fit a terminal.
+    """The summary of a model, as lines that fit a terminal.
 
     Args:
-        spec: inside the file.
-        path: of the file.
-        sha256: of the file.
-        width: of the terminal, characters.
+        spec: specification in the file.
+        path: path of the file.
+        sha256: SHA-256 of the file.
+        width: width of the terminal, characters.
     """
     lines = []
     for name, value in _facts(spec, path, sha256):
@@ -39,15 +39,15 @@ def _facts(spec: ModelSpec, path: str, sha256: str) -> Iterator[tuple[str, str]]
     yield "windows", f"{spec.window_s:g} s every {spec.hop_s:g} s, with {spec.min_speech_s:g} s of speech or more"
     window, row = spec.thresholds(None)
     yield "min_confidence", f"{window:g} for windows, {row:g} for rows"
-    tells = "tells speech from music and noise" if spec.probe and spec.probe.speech is not None else ""
-    yield "no speech", tells or "is found by level and modulation alone"
+    by_model = spec.probe is not None and spec.probe.speech is not None
+    yield "no speech", "detected by the model too" if by_model else "detected by level and modulation alone"
     yield "licence", spec.licence or "not stated"
     yield "trained on", _corpora(spec.training) or "not stated"
     if protocol := spec.metrics.get("protocol"):
         yield "figures", str(protocol)
     page = os.path.splitext(path)[0] + ".md"
     if os.path.exists(page):
-        yield "all of it", display_name(page)
+        yield "full card", display_name(page)
     yield "as JSON", "sertag models info --json"
 
 

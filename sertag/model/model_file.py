@@ -1,7 +1,7 @@
-"""A model file as it lies on the disk: which one is meant, its digest, what it says of itself.
+"""Model files: finds a file by name or path, and reads its digest and its specification.
 
-Beside the pipeline: nothing is run here and no runtime is loaded, so this is cheap, and safe with a file from anywhere.
-`model` opens what was found here.
+Not part of the pipeline. The graph is not run and no runtime is loaded, so this is cheap, and safe with untrusted
+files. `session` loads the model.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ EXPORT_HINT = "export it with `python -m export convert`, which writes the speci
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file that describes itself.
+    """A model file with a specification.
 
     Attributes:
-        path: of the file.
-        sha256: of its bytes, hexadecimal.
-        spec: what the file says of itself.
+        path: path of the file.
+        sha256: SHA-256 of its bytes, hexadecimal.
+        spec: specification in the file.
     """
 
     path: str
@@ -37,10 +37,10 @@ class ModelFile:
 
 
 def describe(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
-    """Look at a model file; whether its graph does what it says is known only when it is loaded.
+    """Read the specification of a model file; whether the graph matches it is checked when the model is loaded.
 
     Args:
-        name_or_path: as for `model.load`.
+        name_or_path: as for `session.load`.
 
     Raises:
         ModelError: no such model, unreadable, not an ONNX file, or one that may do harm.
@@ -54,10 +54,10 @@ def describe(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
 
 
 def read(name_or_path: str) -> tuple[str, bytes]:
-    """Path and bytes of a bundled model, or of a file; a name that is bundled wins.
+    """Path and bytes of a bundled model or of a file; names of bundled models take precedence.
 
     Raises:
-        ModelError: there is none, or it cannot be read.
+        ModelError: there is no such file, or it cannot be read.
     """
     names = bundled()
     path = str(_folder() / f"{name_or_path}.onnx") if name_or_path in names else name_or_path
@@ -70,7 +70,7 @@ def read(name_or_path: str) -> tuple[str, bytes]:
 
 
 def described(path: str, content: bytes) -> ModelFile:
-    """What the bytes of a model file say; the errors are those of `describe`."""
+    """The specification in the bytes of a model file; errors as in `describe`."""
     metadata = read_metadata(content, source=path)
     if SPEC_KEY not in metadata:
         found = sorted(metadata) or "no metadata"

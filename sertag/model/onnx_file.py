@@ -1,7 +1,7 @@
-"""What is inside an ONNX file, read without running any of it, so that a bad one is refused before a runtime sees it.
+"""Reads an ONNX file without running it, so that a harmful file is refused before a runtime loads it.
 
-Used by `model_file`. The format is protocol buffers (onnx.proto of ONNX 1.x). Only the few fields that matter are
-looked at, one after the other, so that neither depth nor number of anything in the file can exhaust this process.
+Used by `model_file`. The format is protocol buffers (onnx.proto of ONNX 1.x). Only the fields that are needed are read,
+one after the other and without recursion, so that deeply nested or numerous fields cannot exhaust this process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sertag.text import display_name, display_text
 MOST_BYTES = (1 << 31) - 1  # of a protocol buffer
 
 _MOST_FIELDS = 5_000_000  # some seconds of looking; what export tools write has thousands
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})  # what ONNX Runtime itself brings
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})  # built into ONNX Runtime
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 _LONGEST_VARINT = 10
 _VALUES_PER_BYTE = 2  # at most, of four bits each; what is negative is a huge number here
@@ -37,12 +37,12 @@ _Value = int | range  # a number, or where bytes lie
 
 
 class _BadFileError(Exception):
-    """The file is not what onnx.proto describes, or more than anybody needs."""
+    """The file does not follow onnx.proto, or exceeds a limit."""
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the walk through a file has seen; pairs are (domain, name)."""
+    """Contents of a file; pairs are (domain, name)."""
 
     graphs: int = 0
     properties: dict[str, str] = field(default_factory=dict)
@@ -52,18 +52,18 @@ class _Found:
 
 
 def read_metadata(content: bytes, *, source: str) -> dict[str, str]:
-    """The `metadata_props` of a model, once nothing that the file holds can do harm.
+    """The `metadata_props` of a model, after a check that the file is safe to load.
 
     Args:
-        content: of an ONNX file.
+        content: bytes of an ONNX file.
         source: its name, for messages.
 
     Returns:
         Keys and values.
 
     Raises:
-        ModelError: `bad_model` where it is no ONNX file or has tensors larger than itself, `external_data` where it
-            refers to other files, `custom_operator` where it needs code that does not come with ONNX Runtime.
+        ModelError: `bad_model` if it is not an ONNX file or has tensors larger than itself, `external_data` if it
+            refers to other files, `custom_operator` if it needs operators that are not part of ONNX Runtime.
 
     >>> read_metadata(b"", source="x.onnx")
     Traceback (most recent call last):
@@ -80,10 +80,10 @@ def read_metadata(content: bytes, *, source: str) -> dict[str, str]:
     if found.external:
         message = f"{name}: keeps {found.external} tensor(s) in other files, expected all in this one"
         raise ModelError(f"{message}; save it again with save_as_external_data=False", code="external_data")
-    foreign = [pair for pair in found.operators if pair[0] not in _DOMAINS and pair not in found.functions]
-    if foreign:
-        what = display_text(", ".join(":".join(pair) for pair in foreign[:3]))
-        message = f"{name}: needs operators that ONNX Runtime does not bring ({what}); export it without them"
+    custom = [pair for pair in found.operators if pair[0] not in _DOMAINS and pair not in found.functions]
+    if custom:
+        names = display_text(", ".join(":".join(pair) for pair in custom[:3]))
+        message = f"{name}: needs operators that ONNX Runtime does not have ({names}); export it without them"
         raise ModelError(message, code="custom_operator")
     return found.properties
 
@@ -123,7 +123,7 @@ def _note(found: _Found, kind: str, texts: tuple[str, ...]) -> None:
 
 
 def _is_external(content: bytes, place: range, budget: Iterator[int]) -> bool:
-    """Whether the values of a tensor lie elsewhere, once its dimensions are found to be possible."""
+    """Whether the values of a tensor are in another file; checks that its dimensions are possible."""
     sizes: list[int] = []
     external = False
     for number, value in _fields(content, place, budget):

@@ -1,9 +1,9 @@
-"""Windows to probabilities: one self-describing ONNX file, run on one thread.
+"""Windows to probabilities: one ONNX file with its specification, run on one thread.
 
 Stage: windows -> **model** -> aggregate. The graph takes `features` float32 (w, t, c) and, where the spec
 asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1); it returns probabilities (w, k)
 and, if it has an output named `speech`, the probability (w,) or (w, 1) that a window holds speech at all.
-What leaves this stage is calibrated: log-probabilities divided by the spec's temperature and renormalised.
+The results are calibrated: log-probabilities are divided by the spec's temperature and renormalised.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["BATCH_WINDOWS", "DEFAULT_MODEL", "Model", "Prediction", "bundled", "
 
 BATCH_WINDOWS = 16  # wide enough for the matrix units, small enough for the cache
 
-SPEECH_OUTPUT = "speech"  # everything else that is not sound: music on hold, typing, engines, tones
+SPEECH_OUTPUT = "speech"  # low for music on hold, typing, engines and tones
 
 _STATISTICS = ("channel_mean", "channel_std", "speech_frames")
 _FIRST_WINDOW_S = 60.0  # the longest that the graph may take for one; what ships takes a thousandth of a second
@@ -34,34 +34,34 @@ _FIRST_WINDOW_S = 60.0  # the longest that the graph may take for one; what ship
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of a batch of windows.
+    """Output of a model for a batch of windows.
 
     Attributes:
         probs: float64 (w, k), calibrated; each row sums to 1.
-        speech: float64 (w,), the probability that a window holds speech at all; None for graphs that do not tell.
+        speech: float64 (w,), the probability that a window contains speech; None for graphs without that output.
     """
 
     probs: Floats
     speech: Floats | None = None
 
     def is_speech(self, least: float) -> BoolArray:
-        """Which windows hold speech with at least that probability, bool (w,); all, if the graph does not tell."""
+        """Which windows contain speech with at least that probability, bool (w,); all, if the graph has no output."""
         if self.speech is None:
             return np.ones(len(self.probs), dtype=np.bool_)
         return np.asarray(self.speech >= least)
 
 
 class Model:
-    """A loaded model file; holds an ONNX Runtime session, so it is made anew in every worker.
+    """A loaded model file; it has an ONNX Runtime session, so every worker loads it anew.
 
     Attributes:
-        path: of the file.
-        sha256: of its bytes, hexadecimal.
-        spec: what the file says of itself.
+        path: path of the file.
+        sha256: SHA-256 of its bytes, hexadecimal.
+        spec: specification in the file.
     """
 
     def __init__(self, *, path: str, content: bytes) -> None:
-        """Open a session on the bytes of a model file and check it against its own specification.
+        """Open a session on the bytes of a model file and check it against the specification in the file.
 
         Raises:
             ModelError: not a model, or its inputs and outputs contradict its specification.
@@ -72,13 +72,13 @@ class Model:
         self.spec: ModelSpec = file.spec
         self._session = _open_session(path, content)
         self._input = _check_inputs(self._session, self.spec, path)
-        # A graph whose weights have 8 bits scales them to all that it is given, and a window must not depend on others.
+        # A graph with 8-bit weights scales values by the whole batch, and a window must not depend on others.
         self._one_by_one = self._session.get_inputs()[0].shape[0] == 1
         self._outputs = _check_outputs(self._session, path)
         self._check_first_window()
 
     def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
-        """What the model says of one batch of windows of one channel.
+        """Predictions for one batch of windows of one channel.
 
         Args:
             features: float32 (w, t, c).
@@ -92,7 +92,7 @@ class Model:
         return self.predict(features, statistics=statistics).probs
 
     def raw(self, features: FloatArray, *, statistics: Statistics | None = None) -> Floats:
-        """What the graph itself answers, before the temperature: float64 (w, k)."""
+        """Probabilities before calibration, as the graph returns them: float64 (w, k)."""
         return self._answer(features, statistics, None)[0]
 
     def calibrated(self, probs: Floats) -> Floats:
@@ -109,7 +109,7 @@ class Model:
         return np.asarray(probs, dtype=np.float64), self._speech(speech[0], len(features)) if speech else None
 
     def _run(self, feed: dict[str, FloatArray], count: int, run: Any) -> list[Any]:
-        """All outputs for a batch; window by window where the graph takes no more at a time."""
+        """All outputs for a batch; window by window if the graph takes only one at a time."""
         names = list(self._outputs)
         if not self._one_by_one or count == 1:
             return list(self._session.run(names, feed, run))
@@ -135,7 +135,7 @@ class Model:
         return speech.reshape(count)
 
     def _check_first_window(self) -> None:
-        """Run one window of zeros: dynamic shapes and loops without end show only when it runs."""
+        """Run one window of zeros: dynamic shapes and endless loops are detected only by running the graph."""
         features = self.spec.features
         rows, columns = self.spec.window_frames, features.n_coefficients
         if features.pooling == "mean":
@@ -170,7 +170,7 @@ def load(name_or_path: str = DEFAULT_MODEL) -> Model:
     """Load a bundled model by name or a model file by path.
 
     Args:
-        name_or_path: `phone`, or a path; a name that is bundled wins, so write `./phone` for a file of that name.
+        name_or_path: `phone`, or a path; names of bundled models take precedence, so use `./phone` for a file.
 
     Raises:
         ModelError: no such model, unreadable, not a model.
@@ -186,9 +186,9 @@ def _open_session(path: str, content: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sertag is parallel over files; one thread also fixes the order of every sum
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its warnings are not for the user of a table
+    options.log_severity_level = 4  # no warnings of the runtime
     try:
-        # From bytes, not from the path: what is hashed is what runs, and a file cannot point at other files.
+        # From bytes, not from the path: the bytes that are hashed are those that run, and no other files are read.
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own, derived from Exception alone
         message = f"{path}: not a usable ONNX model ({len(content)} bytes): {_one_line(error)}"
@@ -196,7 +196,7 @@ def _open_session(path: str, content: bytes) -> Any:
 
 
 def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
-    """The name of the input that takes features, once all inputs are as the specification needs them."""
+    """The name of the input for features, after a check of all inputs against the specification."""
     found: dict[str, tuple[str, list[Any]]] = {item.name: (item.type, item.shape) for item in session.get_inputs()}
     extra = _STATISTICS if spec.features.by_channel else ()
     others = [name for name in found if name not in extra]
@@ -212,7 +212,7 @@ def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
 
 
 def _check_outputs(session: Any, path: str) -> tuple[str, ...]:
-    """The names of the outputs that are read: the probabilities, then that of speech if there is one."""
+    """The names of the outputs that are read: the probabilities, then that of speech if the graph has it."""
     found = {item.name: item.type for item in session.get_outputs()}
     others = [name for name in found if name != SPEECH_OUTPUT]
     if not others:
@@ -225,7 +225,7 @@ def _check_outputs(session: Any, path: str) -> tuple[str, ...]:
 
 
 def _one_line(error: Exception) -> str:
-    """What onnxruntime says, which may be a page, and quotes the file."""
+    """The message of onnxruntime, which may be long and quote the file, shortened to one line."""
     return display_text(" ".join(str(error).split())[:300])
 
 

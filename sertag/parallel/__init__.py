@@ -1,6 +1,6 @@
-"""Many files at once, each in a process that may die without loss."""
+"""Many files in parallel, tagged by worker processes that may crash without ending the run."""
 
-# Environment of every process: numerical libraries would start a thread for each processor in each of them.
+# Environment of every worker: without it numerical libraries start a thread for each processor in each worker.
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )

@@ -1,11 +1,11 @@
-"""Many files at once: batches of them are tasks of joblib, results come in the order of the input.
+"""Many files in parallel: batches of files are joblib tasks, and results come in the order of the input.
 
-Files are the unit of work, so a result never depends on how many workers there are or which one it was. All work is
-done in worker processes, with one job too: whatever a recording does to the process that reads it, the run goes on.
+Each file is tagged independently, so a result never depends on the number of workers. All work is done in worker
+processes, even with one job: if a recording crashes the process that reads it, the run goes on.
 
-joblib takes tasks from its source as fast as they are done, however slowly results are read, and it does so in a thread
-of its own. So it gets them from a short queue that is filled here, in the thread of the caller, and not filled while
-too many results wait behind a slow file. When the queue is empty, the call of joblib ends, and the next one begins.
+joblib takes tasks from its source as fast as they are done, however slowly results are read, and it does so in a
+separate thread. So it gets them from a short queue that is filled here, in the thread of the caller, and not filled
+while too many results wait behind a slow file. When the queue is empty, the joblib call ends, and the next one begins.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from sertag.parallel.supervisor import Job
 from sertag.parallel.worker import Setup, Worker
 from sertag.records import AudioFile, FileResult, Options
 
-# A worker takes half a second of a processor to start, in which one tags half an hour of stereo telephone audio.
-FEW_FILES = 64  # how many are looked at to know whether a second one is worth it
+# A worker needs half a second of processor time to start, enough to tag half an hour of stereo telephone audio.
+FEW_FILES = 64  # how many files are inspected to decide whether a second worker is worth its start
 
 _LITTLE_AUDIO_BYTES = 16_000_000
-_BATCH_FILES, _BATCH_BYTES = 16, 500_000  # of one task
-# Batches, at least, and for each worker. An empty queue ends a call of joblib, and then all wait for the slowest file.
-# So there is enough for the time in which this thread does something else, even of files that fail at once.
+_BATCH_FILES, _BATCH_BYTES = 16, 500_000  # limits of one task
+# Queued batches: at least this many, and this many per worker. An empty queue ends the joblib call, and then all
+# workers wait for the slowest file. So the queue lasts while this thread is busy, even if files fail immediately.
 _QUEUED, _QUEUED_EACH = 128, 8
-_WAITING_FILES, _WAITING_BYTES = 16_000, 2_000_000_000  # whose results wait for their turn behind a slow file
+_WAITING_FILES, _WAITING_BYTES = 16_000, 2_000_000_000  # limits of the results that wait behind a slow file
 
 Tagged = tuple[Batch, list[FileResult]]
 
 
 class ModelFile(Protocol):
-    """What has to be known of a model here; `model.Model` and `model_file.ModelFile` will do."""
+    """The attributes of a model that are needed here; `model.Model` and `model_file.ModelFile` have them."""
 
     @property
     def path(self) -> str:
-        """Of the file."""
+        """Path of the file."""
 
     @property
     def sha256(self) -> str:
-        """Of its bytes."""
+        """SHA-256 of its bytes, hexadecimal."""
 
 
 def tag_all(
@@ -63,21 +63,22 @@ def tag_all(
 
     Args:
         files: read lazily, in the caller's thread.
-        model: workers load the file themselves.
-        options: of the run.
-        jobs: worker processes, None for as many as there are processors; fewer are used where one more would take
-            longer to start than to work.
-        timeout_s: longest time for one file, None for any. Time in which the whole run stood still does not count.
-        done: called in the caller's thread with each result of a batch as soon as that is tagged, whatever its turn.
-        prestarted: workers that `prestart` has started; they are taken out of the list.
+        model: the model file; each worker loads it.
+        options: options of the run.
+        jobs: number of worker processes, None for the number of processors; fewer are used if there is too little
+            work to make up for their start.
+        timeout_s: longest time for one file, None for no limit. Time in which this process was suspended is not
+            counted.
+        done: called in the caller's thread with each result of a batch as soon as the batch is tagged, in any order.
+        prestarted: workers that `prestart` has started; they are removed from the list.
 
     Yields:
-        One result a file, in the order of `files`. A file that crashes the process that reads it, has it killed for
-        want of memory, or takes too long, is a failed result.
+        One result per file, in the order of `files`. A file whose worker crashes, is killed because memory is short,
+        or takes too long, has a failed result.
 
     Raises:
         ModelError: the model cannot be used, or changed during the run.
-        SertagError: `no_workers`, they cannot be started.
+        SertagError: `no_workers`, worker processes cannot be started.
     """
     files = iter(files)
     first = list(itertools.islice(files, FEW_FILES))
@@ -91,11 +92,11 @@ def tag_all(
     pool = SupervisorPool(job, prestarted=prestarted)
     prestarted.clear()
     queue = _Queue(itertools.chain(first, files), jobs=workers)
-    # One thread is this one, and then a worker has nothing to do while rows are written.
+    # With one thread, tasks run in this thread, and the worker is idle while rows are written.
     threads = 1 if workers == 1 and len(first) < FEW_FILES else max(2, workers)
-    with _ended_at_exit() as held:
-        tag = held.enter_context(_parallel(pool, threads=threads))
-        held.callback(pool.close)
+    with _ended_at_exit() as stack:
+        tag = stack.enter_context(_parallel(pool, threads=threads))
+        stack.callback(pool.close)
         while queue.fill():
             for batch, results in tag(queue.take()):
                 for result in results:
@@ -105,20 +106,20 @@ def tag_all(
 
 
 def prestart(first: list[AudioFile], *, jobs: int | None, prestarted: list[Worker]) -> None:
-    """Start workers before `tag_all`, while this process still loads what it needs itself.
+    """Start workers before `tag_all`, while this process still loads its modules.
 
     Args:
         first: the first `FEW_FILES` files, fewer only if there are no more.
         jobs: as for `tag_all`.
-        prestarted: gets the workers that it lacks. Who never comes to `tag_all` has to `end` them.
+        prestarted: missing workers are added to it. If `tag_all` is not called, call `end`.
     """
     if first and not prestarted:
-        prestarted.append(Worker())  # it loads while processors are counted
+        prestarted.append(Worker())  # it loads its modules while processors are counted
     prestarted.extend(Worker() for _ in range(_worthwhile(first, jobs) - len(prestarted)))
 
 
 def end(prestarted: list[Worker]) -> None:
-    """End workers that nobody has taken over."""
+    """End prestarted workers that are not used."""
     while prestarted:
         prestarted.pop().end()
 
@@ -126,7 +127,7 @@ def end(prestarted: list[Worker]) -> None:
 def usable_cpus() -> int:
     """Processors that this process may use: affinity and cgroup limits respected."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about semaphores, which nobody needs to count
+        warnings.simplefilter("ignore")  # about semaphores, which are not needed to count processors
         import joblib
 
     return int(joblib.cpu_count())
@@ -141,17 +142,17 @@ def _worthwhile(first: list[AudioFile], jobs: int | None) -> int:
 
 @contextmanager
 def _ended_at_exit() -> Iterator[ExitStack]:
-    """A stack that is closed at the exit of the interpreter at the latest: an iterator may be left unread."""
-    with ExitStack() as held:
-        atexit.register(held.close)
-        held.callback(atexit.unregister, held.close)
-        yield held
+    """A stack that is closed at the exit of the interpreter at the latest: an iterator may never be exhausted."""
+    with ExitStack() as stack:
+        atexit.register(stack.close)
+        stack.callback(atexit.unregister, stack.close)
+        yield stack
 
 
 @contextmanager
 def _parallel(pool: SupervisorPool, *, threads: int) -> Iterator[Callable[[Iterator[Batch]], Iterator[Tagged]]]:
-    """Yields a function that tags batches, results in any order."""
-    if threads == 1:  # as joblib does it, without its import, which takes a fifth of the time of tagging one clip
+    """Yields a function that tags batches and yields results in any order."""
+    if threads == 1:  # the same without joblib, whose import takes a fifth of the time of tagging one clip
         yield lambda batches: (tag_batch(batch, pool=pool) for batch in batches)
         return
     with warnings.catch_warnings():
@@ -170,30 +171,30 @@ def _parallel(pool: SupervisorPool, *, threads: int) -> Iterator[Callable[[Itera
         running[:] = [parallel(delayed(tag_batch)(batch, pool=pool) for batch in batches)]
         return running[0]
 
-    # Tasks wait for their worker process, so threads will do.
+    # Threads are enough, because tasks only wait for their worker process.
     with Parallel(threads, backend=Threads(), return_as="generator_unordered", batch_size=1) as parallel:
         try:
             yield tag
         finally:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about results that nobody reads after a signal
+                warnings.simplefilter("ignore")  # about results that are not read after a signal
                 for tagged in running:
                     tagged.close()
 
 
 class _Queue:
-    """Batches on their way to joblib, and results on their way back to the order of the input."""
+    """Batches that wait for joblib, and results that wait for earlier files."""
 
     def __init__(self, files: Iterable[AudioFile], *, jobs: int) -> None:
         self._batches = _batches(files, jobs=jobs)
         self._queued: deque[Batch] = deque()
         self._most_queued = max(_QUEUED, _QUEUED_EACH * jobs)
-        self._finished: dict[int, Tagged] = {}  # by number, until it is the turn of that number
-        self._turn = 0
+        self._finished: dict[int, Tagged] = {}  # by batch number
+        self._next_number = 0
         self._waiting_files = self._waiting_bytes = 0
 
     def fill(self) -> bool:
-        """Read more of the input, unless enough is queued or waits; False if nothing is queued then."""
+        """Read more of the input unless enough batches are queued or wait; False if no batch is queued then."""
         while (
             len(self._queued) < self._most_queued
             and self._waiting_files < _WAITING_FILES
@@ -204,17 +205,17 @@ class _Queue:
         return bool(self._queued)
 
     def take(self) -> Iterator[Batch]:
-        """What is queued; may be read in another thread."""
+        """The queued batches; may be read in another thread."""
         while self._queued:
             yield self._queued.popleft()
 
     def in_order(self, batch: Batch, results: list[FileResult]) -> Iterator[FileResult]:
-        """Results whose turn it is, now that those of one more batch are there."""
+        """Add the results of a batch, and yield all results that are next in the order of the input."""
         self._wait(batch, sign=1)
         self._finished[batch.number] = batch, results
-        while self._turn in self._finished:
-            batch, results = self._finished.pop(self._turn)
-            self._turn += 1
+        while self._next_number in self._finished:
+            batch, results = self._finished.pop(self._next_number)
+            self._next_number += 1
             self._wait(batch, sign=-1)
             yield from results
 
@@ -224,7 +225,7 @@ class _Queue:
 
 
 def _batches(files: Iterable[AudioFile], *, jobs: int) -> Iterator[Batch]:
-    """Regroup files; the first batches are small, so that the first results are there soon."""
+    """Regroup files; the first batches are small, so that the first results come soon."""
     number = size_bytes = 0
     batch: list[AudioFile] = []
     for file in files:

@@ -1,7 +1,7 @@
-"""The task that `engine` has done in parallel: one batch of files, tagged by a worker process that outlives it.
+"""The task that `engine` runs in parallel: one batch of files, tagged by a worker process.
 
 `tag_batch` and its arguments can be pickled, and no recording makes it fail, so it may run in a thread of this process
-or in processes on other computers. Workers are kept for the next batch where it runs: a start takes half a second.
+or in processes on other computers. Workers are reused for the next batch, because a start takes half a second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sertag.records import AudioFile, FileResult
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Files that are tagged by one task: a clip of seconds is tagged in about the time that handing it over takes.
+    """Files that are tagged by one task; for short clips, submitting a task takes as long as tagging.
 
     Attributes:
         number: 0, 1, ... in the order of the input.
@@ -30,7 +30,7 @@ class Batch:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files, as far as it is known."""
+        """Total size of the files, as far as known."""
         return sum(file.size_bytes or 0 for file in self.files)
 
 
@@ -38,14 +38,14 @@ def tag_batch(batch: Batch, *, pool: SupervisorPool) -> tuple[Batch, list[FileRe
     """Tag the files of a batch.
 
     Args:
-        batch: to tag.
-        pool: of the run; its copy in another process is that process's own.
+        batch: the files to tag.
+        pool: pool of the run; in another process it is unpickled as the pool of that process.
 
     Returns:
-        The batch, and one result a file, in order.
+        The batch, and one result per file, in order.
 
     Raises:
-        SertagError: no worker process can be started, or none can use the model.
+        SertagError: no worker process can be started, or the model cannot be used.
         ClosedError: the run has ended.
     """
     return batch, pool.tag(batch.files)
@@ -55,17 +55,17 @@ class SupervisorPool:
     """Supervisors of one run in one process; each tags one batch at a time."""
 
     def __init__(self, job: Job, *, prestarted: Iterable[Worker] = ()) -> None:
-        """Start no process.
+        """Create the pool; no process is started.
 
         Args:
-            job: of the run.
-            prestarted: workers that have been started already; they belong to the pool from now on.
+            job: job of the run.
+            prestarted: workers that are already running; the pool ends them.
         """
         self._job = job
         self._supervisors = [Supervisor(job, worker=worker) for worker in prestarted]
         self._supervisors += [Supervisor(job) for _ in range(job.workers - len(self._supervisors))]
         self._lock = threading.Lock()
-        self._idle: LifoQueue[Supervisor | None] = LifoQueue()  # the last one used first: it is most likely ready
+        self._idle: LifoQueue[Supervisor | None] = LifoQueue()  # last in, first out: it is most likely ready
         for supervisor in reversed(self._supervisors):
             self._idle.put(supervisor)
 
@@ -98,7 +98,7 @@ class SupervisorPool:
         return _pool_of_this_process, (self._job,)
 
     def _remove(self, supervisor: Supervisor) -> bool:
-        """Do without one that cannot start a worker, unless it is the last: memory may be enough for fewer."""
+        """Remove a supervisor that cannot start a worker, unless it is the last: memory may suffice for fewer."""
         with self._lock:
             if len(self._supervisors) == 1:
                 return False
@@ -106,7 +106,7 @@ class SupervisorPool:
             return True
 
 
-# By run, of processes that tag batches for another one; they end with the process.
+# By run, in processes that tag batches for another process; they end with the process.
 _pools: dict[str, SupervisorPool] = {}
 _lock = threading.Lock()
 

@@ -1,7 +1,7 @@
-"""One private worker process at a time, and what becomes of a file whose worker ends.
+"""Runs one worker process at a time, and handles files at which it ends.
 
-Used by `pool`. A file that ends its worker twice, or takes too long, is one `failed` row. Every file is answered by
-itself, so the file at which a worker ended is known; the files behind it go to the next worker.
+Used by `pool`. A file at which the worker ends twice, or that takes too long, gets one `failed` row. The worker sends
+one result per file, so the file at which it ended is known; the files after it go to the next worker.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from sertag.text import display_name
 
 _POLL_S = 1.0  # the longest wait between two looks at the clock
 _START_S = 300.0  # the longest start of a worker
-_STARTS = 8  # that may fail in a row
-_PAUSE_S = 0.1  # before the next start, times the square of how many failed: memory may become free
+_STARTS = 8  # how many starts may fail in a row
+_PAUSE_S = 0.1  # pause before the next start, times the square of the number of failures: memory may become free
 
 
 class NoWorkersError(SertagError):
@@ -27,19 +27,19 @@ class NoWorkersError(SertagError):
 
 
 class ClosedError(Exception):
-    """The run has ended, so nobody waits for the result."""
+    """The run has ended, so the result is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a batch needs besides its files, wherever it is tagged; it can be pickled.
+    """What is needed to tag a batch besides its files; it can be pickled.
 
     Attributes:
-        run_id: differs between runs.
-        setup: for worker processes.
-        timeout_s: longest time for one file, None for any. Time in which this process did not run (stopped by Ctrl-Z,
-            or a computer that was asleep) does not count.
-        workers: most worker processes at a time in one process that tags batches.
+        run_id: unique for each run.
+        setup: sent to each worker process.
+        timeout_s: longest time for one file, None for no limit. Time in which this process was suspended (by Ctrl-Z, or
+            because the computer slept) is not counted.
+        workers: maximum number of worker processes of one process that tags batches.
     """
 
     run_id: str
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Exit:
-    """How a worker ended: too late with an answer, or by itself, and the end of what it wrote to stderr."""
+    """How a worker ended: by timeout (`late`) or not, a description, and the end of its stderr."""
 
     late: bool
     how: str
@@ -58,24 +58,24 @@ class _Exit:
 
 
 class Supervisor:
-    """Has files tagged by a worker process of its own, which it replaces when it ends."""
+    """Has files tagged by one worker process, and replaces the process when it ends."""
 
     def __init__(self, job: Job, *, worker: Worker | None = None) -> None:
-        """Start nothing yet.
+        """Create the supervisor; no process is started.
 
         Args:
-            job: of the run.
-            worker: one that has been started already; None starts one when it is needed.
+            job: job of the run.
+            worker: a worker that is already running; None starts one when it is needed.
         """
         self._job = job
         self._worker = worker
         self._ready = False
         self._busy = False
         self._closed = False
-        self._lock = threading.Lock()  # `close` comes from another thread than `tag`
+        self._lock = threading.Lock()  # `close` is called from another thread than `tag`
 
     def tag(self, files: Sequence[AudioFile]) -> list[FileResult]:
-        """Tag files, one result each, in order.
+        """Tag files; one result per file, in order.
 
         Raises:
             SertagError: the worker cannot use the model.
@@ -95,7 +95,7 @@ class Supervisor:
             self._busy = False
 
     def kill(self) -> None:
-        """Have the worker end for good; may be called from any thread."""
+        """Kill the worker and start no other; may be called from any thread."""
         with self._lock:
             self._closed = True
             if self._worker is not None:
@@ -112,7 +112,7 @@ class Supervisor:
                 self._worker = None
 
     def _tag(self, files: Sequence[AudioFile]) -> tuple[list[FileResult], _Exit | None]:
-        """Results until all files have one or the worker ends."""
+        """Results until every file has one or the worker ends, and how it ended."""
         worker = self._ready_worker()
         worker.submit(files)
         results: list[FileResult] = []
@@ -126,8 +126,8 @@ class Supervisor:
         return results, None
 
     def _handle_exit(self, file: AudioFile, ended: _Exit) -> FileResult:
-        """The result of a file at which a worker ended: once may be chance, so it is tried again, alone."""
-        if not ended.late and file.path != STDIN:  # which cannot be read a second time
+        """The result of a file at which a worker ended; the cause may be another one, so the file is tried again."""
+        if not ended.late and file.path != STDIN:  # standard input cannot be read twice
             results, again = self._tag([file])
             if again is None:
                 return results[0]
@@ -163,15 +163,15 @@ class Supervisor:
         """The next answer of the worker.
 
         Raises:
-            EOFError: it has ended.
+            EOFError: the worker has ended.
             TimeoutError: it did not answer in time.
-            SertagError: its answer is that it cannot work.
+            SertagError: the worker sent this error, because it cannot start.
         """
         waited_s, longest_s = 0.0, min(_POLL_S, timeout_s or _POLL_S)
         before_s = time.monotonic()
         while not worker.connection.poll(longest_s):
             now_s = time.monotonic()
-            waited_s += min(now_s - before_s, 2 * longest_s)  # more, and this process stood still for a while
+            waited_s += min(now_s - before_s, 2 * longest_s)  # a longer gap means that this process was suspended
             before_s = now_s
             if timeout_s is not None and waited_s >= timeout_s:
                 raise TimeoutError
@@ -191,19 +191,19 @@ class Supervisor:
 
 def _no_workers(last: _Exit) -> NoWorkersError:
     how = ": ".join([last.how, *last.stderr_tail.splitlines()[-1:]])
-    found = f"{_STARTS} in a row ended before they were ready, the last {how}"
-    message = f"worker processes cannot be started: {found}; is there enough memory? fewer --jobs need less"
+    reason = f"{_STARTS} in a row ended before they were ready, the last {how}"
+    message = f"worker processes cannot be started: {reason}; is there enough memory? fewer --jobs need less"
     return NoWorkersError(message, code="no_workers")
 
 
 def _timed_out(path: str, timeout_s: float) -> FileResult:
-    message = f"{display_name(path)}: was given up after {timeout_s:g} s; is it damaged? --timeout can be longer"
+    message = f"{display_name(path)}: was stopped after {timeout_s:g} s; is it damaged? --timeout can be longer"
     return _failed(path, Problem("timeout", message))
 
 
 def _died(path: str, ended: _Exit) -> FileResult:
-    found = f"{display_name(path)}: the process that tagged it {ended.how}"
-    message = f"{found}; is the file damaged, or was there too little memory? fewer --jobs need less"
+    reason = f"{display_name(path)}: the process that tagged it {ended.how}"
+    message = f"{reason}; is the file damaged, or was there too little memory? fewer --jobs need less"
     return replace(_failed(path, Problem("worker_died", message)), crash=ended.stderr_tail or None)
 
 

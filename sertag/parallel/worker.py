@@ -1,16 +1,16 @@
-"""One worker process: how it is started, what it receives, what it answers, how it ends.
+"""One worker process: how it is started, which messages it exchanges with its parent, and how it ends.
 
-Used by `supervisor`. Whatever a recording does to the libraries that read it happens in here: a decoder that crashes or
-never returns costs the process that called it, and that is this one.
+Used by `supervisor`. Recordings are decoded here only, so that a decoder that crashes or never returns ends this
+process and not the run.
 
-The two ends are connected by a socket. The parent sends one `Setup`, then lists of files; the worker answers with one
-`None` when it is ready, or with an exception where it cannot be, then with one result a file. A worker does not
-outlive its parent: however that ends, the kernel closes its end of the socket, for which a thread of the worker waits.
+Parent and worker are connected by a socket. The parent sends one `Setup`, then lists of files. The worker answers with
+`None` when it is ready, or with an exception if it cannot start, then with one result per file. A worker ends with its
+parent: however the parent ends, the kernel closes its end of the socket, and a thread of the worker waits for that.
 
-A worker's memory is managed in two ways of its own. Freed blocks stay with it, because every block of a recording needs
-the same memory again, and glibc by default returns large arrays to the system and takes them back page by page, which
-costs a tenth of a run. And there is a limit, because no recording needs more than some hundred megabytes, however long,
-so that whatever asks for gigabytes is damaged or hostile.
+Two settings concern the memory of a worker. Freed blocks are kept, because every block of a recording needs the same
+memory again; by default glibc returns large arrays to the system and gets them back page by page, which costs a tenth
+of a run. And memory is limited, because no recording needs more than some hundred megabytes, however long it is; one
+that needs gigabytes is damaged or hostile.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ from sertag.text import display_text
 
 Answer = FileResult | Exception | None
 
-# Not `-m`, which would look for modules in the current folder first, and that may hold anybody's recordings.
+# Not `-m`, which would search the current folder for modules first, and that may contain untrusted files.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from sertag.parallel.worker import main; main(int(sys.argv[1]))"
 _ENVIRONMENT = {
     **ONE_THREAD,
-    # Of glibc, see mallopt(3): how much stays at the end of the heap, and the largest arrays that come from the heap.
+    # glibc, see mallopt(3): free memory kept at the end of the heap, and the largest arrays taken from the heap.
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }
 _STDERR = 2
-_PR_SET_PDEATHSIG = 1  # prctl(2); it is the thread that counts, so one that ends early costs a start of workers
+_PR_SET_PDEATHSIG = 1  # prctl(2); it depends on the parent's thread, so a thread that ends early kills its workers
 _TAIL_BYTES = 4096
-_MOST_BYTES = 4 << 30  # for recordings; the largest there can be, 64 channels, takes a tenth of it
-_MODEL_TIMES = 4  # its file's bytes, its graph, its weights as the runtime lays them out, and what it computes
-_DYING_S = 2.0  # a process that hangs inside the kernel takes longer, and is not waited for
+_MOST_BYTES = 4 << 30  # for recordings; the largest possible one, with 64 channels, needs a tenth of it
+_MODEL_TIMES = 4  # bytes of the file, the graph, the weights in the layout of the runtime, and intermediate values
+_DYING_S = 2.0  # a process that hangs in the kernel takes longer, and is not waited for
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker needs to know before the first file: the model that the parent has seen, and the options."""
+    """What a worker needs before the first file: the model file, its digest as read by the parent, and the options."""
 
     model_path: str
     model_sha256: str
@@ -69,7 +69,7 @@ class Setup:
 
 
 class Worker:
-    """The parent's end: a process that has begun to load what it needs.
+    """A worker process as seen by its parent.
 
     Attributes:
         connection: readable when there is an answer, or when the process has ended.
@@ -80,18 +80,18 @@ class Worker:
         self.connection, theirs = Pipe()
         self._stderr_file = _open_stderr_file()
         command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
-        with theirs, signals.blocked():  # a Ctrl-C in the terminal is for the parent alone
+        with theirs, signals.blocked():  # only the parent handles a Ctrl-C in the terminal
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 command,
                 env=os.environ | _ENVIRONMENT,
                 pass_fds=(theirs.fileno(),),
-                stdin=None if sys.stdin is not None else subprocess.DEVNULL,  # which may be a recording
+                stdin=None if sys.stdin is not None else subprocess.DEVNULL,  # inherited: it may be a recording
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr_file,
             )
 
     def submit(self, message: Setup | Sequence[AudioFile]) -> None:
-        """Send it something; if it has ended, `receive` will raise."""
+        """Send a message; if the process has ended, `receive` will raise."""
         with suppress(OSError):
             self.connection.send(message)
 
@@ -103,12 +103,12 @@ class Worker:
         """
         try:
             answer: Answer = self.connection.recv()
-        except (OSError, pickle.UnpicklingError) as error:  # it ended in the middle of an answer
+        except (OSError, pickle.UnpicklingError) as error:  # the process ended while it sent an answer
             raise EOFError from error
         return answer
 
     def kill(self) -> None:
-        """Have it end; may be called while another thread waits for an answer."""
+        """Kill the process; may be called while another thread waits for an answer."""
         self._process.kill()
 
     def wait(self) -> None:
@@ -117,7 +117,7 @@ class Worker:
             self._process.wait(_DYING_S)
 
     def end(self) -> tuple[str, str]:
-        """End it if it has not ended; how it ended, for a message, and the end of its stderr, for a log."""
+        """End the process if it is still running; how it ended, for a message, and the end of its stderr, for a log."""
         self.kill()
         self.wait()
         self.connection.close()
@@ -129,12 +129,12 @@ class Worker:
 
 
 def main(descriptor: int) -> None:
-    """The worker's end: work until the parent goes away.
+    """Run in the worker process: tag files until the parent closes the socket.
 
     Args:
-        descriptor: of the socket.
+        descriptor: file descriptor of the socket.
     """
-    faulthandler.enable()  # the traceback of a crash, for `Worker.end`
+    faulthandler.enable()  # writes the traceback of a crash to stderr, see `Worker.end`
     _die_with_parent()
     connection: Connection[Any, Any] = Connection(descriptor)
     inbox: SimpleQueue[Any] = SimpleQueue()
@@ -148,14 +148,14 @@ def main(descriptor: int) -> None:
         connection.send(RuntimeError(f"a worker process cannot begin: {traceback.format_exc()}"))
         return
     connection.send(None)
-    while True:  # an exception in here is the end of this process, which costs one file and not the run
+    while True:  # an exception here ends this process, which costs one file and not the run
         for file in inbox.get():
             _clear_stderr()
             connection.send(tag(file))
 
 
 def _open_stderr_file() -> IO[bytes]:
-    """A file for what decoders print, which must not reach a terminal, and for the traceback of a crash."""
+    """A file for messages of decoders, which must not reach a terminal, and for the traceback of a crash."""
     try:
         return tempfile.TemporaryFile()
     except OSError:  # no space for temporary files
@@ -163,7 +163,7 @@ def _open_stderr_file() -> IO[bytes]:
 
 
 def _receive_from_parent(connection: Connection[Any, Any], inbox: SimpleQueue[Any]) -> None:
-    """Queue what the parent sends, and end with it, whatever the other thread is doing."""
+    """Queue messages of the parent; end this process when the parent ends, whatever the other thread is doing."""
     try:
         while True:
             inbox.put(connection.recv())
@@ -172,13 +172,13 @@ def _receive_from_parent(connection: Connection[Any, Any], inbox: SimpleQueue[An
 
 
 def _die_with_parent() -> None:
-    """Have the kernel see to it, where it can: a decoder that hangs may let no thread run."""
+    """Have the kernel end this process with its parent, on Linux: a decoder that hangs may block all threads."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileResult]:
-    """Load everything; a function that tags one file."""
+    """Load the libraries and the model; returns a function that tags one file."""
     from sertag.model.session import load
     from sertag.tagging.pipeline import tag_file
 
@@ -186,14 +186,14 @@ def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileR
     limit_memory(model_bytes=_size_bytes(setup.model_path))
     model = load(setup.model_path)
     if model.sha256 != setup.model_sha256:
-        found = f"({setup.model_sha256[:12]} became {model.sha256[:12]})"
-        message = f"{setup.model_path}: the model file changed during the run {found}; run again"
+        change = f"({setup.model_sha256[:12]} became {model.sha256[:12]})"
+        message = f"{setup.model_path}: the model file changed during the run {change}; run again"
         raise ModelError(message, code="model_changed")
     return partial(tag_file, model=model, options=setup.options)
 
 
 def limit_memory(*, model_bytes: int) -> None:
-    """Have the kernel refuse more memory than recordings and a model can need.
+    """Limit the memory of this process to what recordings and a model can need.
 
     Args:
         model_bytes: size of the model file.
@@ -205,12 +205,12 @@ def limit_memory(*, model_bytes: int) -> None:
 
 
 def _size_bytes(path: str) -> int:
-    return os.path.getsize(path) if os.path.exists(path) else 0  # then `load` says what is wrong
+    return os.path.getsize(path) if os.path.exists(path) else 0  # if it is missing, `load` raises the error
 
 
 def _clear_stderr() -> None:
-    """What was printed about one file must neither be taken for another's nor fill the disk."""
-    with suppress(OSError):  # it is no regular file
+    """Empty stderr before each file, so that messages belong to one file and do not fill the disk."""
+    with suppress(OSError):  # stderr is not a regular file
         os.ftruncate(_STDERR, 0)
         os.lseek(_STDERR, 0, os.SEEK_SET)
 

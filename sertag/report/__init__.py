@@ -1,1 +1,1 @@
-"""Tables to one page that people look at, listen with and judge: `sertag report`."""
+"""Tables to one HTML page for review: `sertag report`."""

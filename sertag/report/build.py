@@ -1,4 +1,4 @@
-"""The whole way from tables to a page: start reading here."""
+"""Builds the page from tables; start reading here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sertag.analysis.derived import DatePattern
 from sertag.errors import SertagError
 from sertag.report import excerpts
 from sertag.report.calls import Call, Calls, load
-from sertag.report.days import compiled, day_in_name, day_of_writing
+from sertag.report.days import day_in_name, day_of_writing
 from sertag.report.page.about import bundled_spec
 from sertag.report.page.assemble import Heading, page
 from sertag.report.page.data import Extras, Sound
@@ -25,12 +26,12 @@ _AROUND_S = 10.0  # of sound before and after the start of the worst seconds
 
 
 class RequestError(SertagError):
-    """What was asked for would destroy something."""
+    """The page would overwrite an input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for.
+    """The settings of `sertag report`.
 
     Attributes:
         results: tables of results or of windows; `-` is standard input.
@@ -61,18 +62,18 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
         warn: called with each thing that somebody should know.
 
     Raises:
-        TableError, PatternError, RequestError: the request cannot be met.
+        TableError, DateError, RequestError: the request cannot be met.
         OutputError: the page cannot be written.
         BrokenPipeError: the reader of standard output has left.
     """
-    pattern = None if request.date_regex is None else compiled(request.date_regex)
-    _spare(request.out, [*request.results, *request.segments], "a table that is read")
+    pattern = None if request.date_regex is None else DatePattern(request.date_regex)
+    _check_not_overwritten(request.out, [*request.results, *request.segments], "a table that is read")
     with Output(request.out) as output:  # opened first: a place that cannot be written is known before the work
         calls = load(request.results, segments=request.segments)
-        _learn_from_models(calls)
+        _add_sentiments_of_models(calls)
         folder = os.curdir if request.out == "-" else os.path.dirname(os.path.realpath(request.out))
         sources = {call.path: find(call.path, root=request.root, page_folder=folder) for call in calls.calls}
-        _spare(request.out, [source.file for source in sources.values() if source.file], "a recording")
+        _check_not_overwritten(request.out, [source.file for source in sources.values() if source.file], "a recording")
         if pattern is None:
             days = {path: day_of_writing(source.mtime_s) for path, source in sources.items()}
             days_from = "the time of the last change of each file, because no --date-regex was given"
@@ -87,7 +88,7 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
     _warn(request, calls, sources, len(content), warn)
 
 
-def _spare(out: str, files: Iterable[str], what: str) -> None:
+def _check_not_overwritten(out: str, files: Iterable[str], what: str) -> None:
     """Refuse to write over something that no page may replace."""
     place = os.path.realpath(out)
     if out != "-" and place in {os.path.realpath(file) for file in files}:
@@ -95,7 +96,7 @@ def _spare(out: str, files: Iterable[str], what: str) -> None:
         raise RequestError(message, code="overwrites")
 
 
-def _learn_from_models(calls: Calls) -> None:
+def _add_sentiments_of_models(calls: Calls) -> None:
     """Sentiments of labels that no row has: what the model says, if it is here."""
     for model in calls.models:
         spec = bundled_spec(model)

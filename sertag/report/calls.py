@@ -1,7 +1,7 @@
-"""Tables to calls: what any number of tables says of each recording, once.
+"""Tables to calls: merges the rows of any number of tables by recording.
 
-First station of the report: **calls** -> days, playback -> figures -> sections -> page. Where several tables speak of a
-recording, as those of several nights do, the one that was named last counts.
+First stage of the report: **calls** -> days, playback -> page. If several tables contain a recording, as those of
+several runs may, the rows of the last table are used.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Model:
 
 @dataclass(slots=True)
 class Calls:
-    """Everything that the tables say.
+    """The merged content of all tables.
 
     Attributes:
         tables: their names.

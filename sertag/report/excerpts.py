@@ -1,7 +1,7 @@
 """Pieces of recordings for the page: ten seconds around the worst one, and the outline of a waveform.
 
-They are made in a process of its own, because a recording may crash the library that reads it; then the page lacks
-that piece, and nothing else. The process reads jobs as lines of JSON and answers each with one line.
+They are made in a separate process, because a recording may crash the library that reads it; then only that piece is
+missing from the page. The process reads jobs as lines of JSON and answers each with one line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sertag.text import display_name
 _TIMEOUT_S = 120.0
 _PEAKS_RATE_HZ = 8000
 _PEAKS = 1200  # of a waveform: more than a page is wide
-# Not `-m`, which would look for modules in the current folder first, and that may hold anybody's recordings.
+# Not `-m`, which would search the current folder for modules first, and that may contain untrusted files.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from sertag.report.excerpts import main; main()"
 
 

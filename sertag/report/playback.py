@@ -1,4 +1,4 @@
-"""Where a browser finds a recording, and whether it plays it.
+"""The URL of a recording for the page, and whether browsers can play it.
 
 The content decides, never the name. What plays was tried in Chromium and Firefox from `file:`: WAV with PCM, float,
 µ-law and A-law, FLAC, MP3, Ogg, MP4 and WebM; GSM, ADPCM, AIFF, AU and samples without a header do not.

@@ -1,1 +1,1 @@
-"""One run: from its settings to its exit code; start reading at `batch`."""
+"""One run, from its settings to its exit code; start reading at `batch`."""

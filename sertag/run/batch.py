@@ -1,6 +1,6 @@
-"""A run from a request to an exit code: the pipeline with outputs, journal, messages and counts around it.
+"""A run from a request to an exit code: the pipeline, outputs, journal, messages and counts.
 
-Used by `cli`. At its end, first every output is brought to the disk, then all are moved into place.
+Used by `cli`. At the end all outputs are flushed to the disk before any of them is moved into place.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ _CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Ex
 
 
 def run(request: Request) -> Exit:
-    """Do what a request says.
+    """Run a request.
 
     Args:
-        request: of the user.
+        request: settings of the run.
 
     Returns:
-        The exit code; everything there is to say has been said.
+        The exit code; all messages have been logged.
 
     Raises:
         RequestError: the settings contradict each other; nothing was done.
         Stopped: a signal ended the run.
-        BrokenPipeError: nobody reads standard output any more.
+        BrokenPipeError: the reader of standard output has closed it.
     """
     check(request)
     level = DEBUG if request.verbose else ERROR if request.quiet else INFO
     try:
         with to_stderr_and_file(level=level, log_file=request.log_file, log_format=request.log_format) as logger:
             return _logged(request, logger)
-    except OutputError as error:  # of the log file; there is no other place to say it
+    except OutputError as error:  # the log file cannot be written, so the message goes to stderr
         sys.stderr.write(f"error: {error}\n")
         return Exit.OUTPUT
 
 
 def _logged(request: Request, logger: Logger) -> Exit:
-    """Run, and turn whatever ends the run early into one message and its exit code."""
+    """Run a request; an error that ends the run becomes one message and an exit code."""
     try:
         return dry_run(request, logger) if request.dry_run else _tag(request, logger)
     except (BrokenPipeError, RequestError):
@@ -70,11 +70,11 @@ def _logged(request: Request, logger: Logger) -> Exit:
         logger.error("%s", display_text(str(error)))
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
     except signals.Stopped as stop:
-        more = "; the same command goes on from here" if request.journal and request.resume else ""
-        logger.error("stopped by %s; the output files are as they were%s", stop.signum.name, more)
+        more = "; run the same command again to continue" if request.journal and request.resume else ""
+        logger.error("stopped by %s; the output files are unchanged%s", stop.signum.name, more)
         raise
     except Exception as error:
-        # 1 stands for failures that have no code of their own; the traceback is for -v and the log file.
+        # Errors without an exit code of their own give 1; the traceback is shown with -v and in the log file.
         message = display_text(f"{type(error).__name__}: {error}")
         logger.error("%s; this is a fault of sertag, please report it (-v shows where)", message, exc_info=True)
         return Exit.SOME_FAILED
@@ -82,16 +82,16 @@ def _logged(request: Request, logger: Logger) -> Exit:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a run works with.
+    """Everything that the steps of a run share.
 
     Attributes:
-        request: of the user.
-        formats: of the result table and of the table of windows.
+        request: settings of the run.
+        formats: formats of the result table and of the table of windows.
         logger: for messages.
-        model: its file; workers load it.
-        journal: None where the table is no file that stays.
-        prestarted: workers that are loading already.
-        tally: of what has come out.
+        model: the model file; workers load it.
+        journal: None if the table is not a regular file.
+        prestarted: workers that are already starting.
+        tally: counts of the results so far.
     """
 
     request: Request
@@ -113,9 +113,9 @@ class _Run:
 
 def _tag(request: Request, logger: Logger) -> Exit:
     formats = _formats(request)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if request.lock is not None:
-            held.enter_context(lock.hold(request.lock, of=request.out))
+            stack.enter_context(lock.hold(request.lock, of=request.out))
         files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, engine.FEW_FILES))
         if not first:
@@ -132,11 +132,11 @@ def _tag(request: Request, logger: Logger) -> Exit:
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
         prestarted: list[Worker] = []
-        held.callback(engine.end, prestarted)
-        if journal is None or journal.is_empty:  # else nobody knows yet how many files are new
+        stack.callback(engine.end, prestarted)
+        if journal is None or journal.is_empty:  # otherwise the number of new files is not known yet
             engine.prestart(first, jobs=request.jobs, prestarted=prestarted)
         if journal is not None:
-            held.enter_context(journal)
+            stack.enter_context(journal)
         run = _Run(request, formats, logger, model, journal, prestarted, Tally(failures=_failures(request)))
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
@@ -158,7 +158,7 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
             run.tally.add(result, reused=reused)
             show()
         _compact(run)
-        signals.ignore()  # the work is done; moving the outputs into place is short and must not be cut in two
+        signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if "--summary" in outputs:
             finish_json(outputs["--summary"], _summary(run, exit_code))
@@ -171,7 +171,7 @@ def _formats(request: Request) -> tuple[Format, Format | None]:
 
 
 def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
-    """Open all outputs; they are put in place in the opposite order, the summary last: what it tells of is there."""
+    """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
     named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
     return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
 
@@ -191,11 +191,11 @@ def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextMa
 
 @contextmanager
 def _progress(run: _Run) -> Iterator[Any]:
-    """Yields what is to be called after each file."""
+    """Yields a function to be called after each file."""
     request = run.request
     shown = request.progress
     if shown is None:
-        # Rows that run over the same screen would tear the line apart.
+        # Rows on the same terminal would break up the progress line.
         mixed = request.out == "-" and _is_terminal(sys.stdout) and run.formats[0] != "table"
         shown = _is_terminal(sys.stderr) and not request.quiet and not mixed
     if not shown:
@@ -210,7 +210,7 @@ def _progress(run: _Run) -> Iterator[Any]:
 
 @contextmanager
 def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[FileResult, bool]]]:
-    """Yields the results; whatever ends the block early ends the work."""
+    """Yields an iterator over the results; an exception in the block ends the work."""
 
     def tag(new: Iterable[AudioFile], done: Callable[[FileResult], None]) -> Iterator[FileResult]:
         request = run.request
@@ -228,7 +228,7 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
     try:
         yield results
     except BaseException:
-        signals.ignore()  # if it was one, it has arrived; what follows must not be cut in two
+        signals.ignore()  # a signal has been handled by now; the cleanup must not be interrupted
         if isinstance(results, Generator):
             results.close()
         raise
@@ -238,7 +238,7 @@ def _compact(run: _Run) -> None:
     try:
         if run.journal is not None:
             run.journal.compact()
-    except OutputError as error:  # it is as long as before, and as good
+    except OutputError as error:  # the journal is unchanged and still valid
         run.logger.warning("%s", display_text(str(error)))
 
 
@@ -254,8 +254,8 @@ def _exit_code(tally: Tally) -> Exit:
 
 def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
     request = run.request
-    decided = {"strict": request.strict, "timeout_s": request.timeout}
-    params = resume.parameters(request.options, run.model.spec) | decided
+    failure_rules = {"strict": request.strict, "timeout_s": request.timeout}
+    params = resume.parameters(request.options, run.model.spec) | failure_rules
     if not run.model.spec.calibrated:
         params["calibrated"] = False
     return document(

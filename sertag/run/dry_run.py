@@ -1,6 +1,6 @@
-"""What a run would do, without doing it: names on standard output for the next program, the rest for people.
+"""Lists what a run would tag, without tagging: file names on standard output, messages on stderr.
 
-Used by `run`. As with `rsync -n`, what would be left alone is listed only for `-v`, among the messages.
+Used by `run`. As with `rsync -n`, files that would not be tagged are listed only with `-v`, among the messages.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def dry_run(request: Request, logger: Logger) -> Exit:
     """List what would be tagged, count what would be reused.
 
     Args:
-        request: of the user.
+        request: settings of the run.
         logger: for messages.
 
     Returns:
         The exit code.
 
     Raises:
-        ModelError: there is a journal, and the model whose rows it could hold cannot be used.
-        OutputError: standard output cannot be written, or the journal not be read.
+        ModelError: there is a journal, and the model cannot be used, so its rows in the journal cannot be found.
+        OutputError: standard output cannot be written, or the journal cannot be read.
     """
     journal = _journal(request, logger)
     new = reused = 0
@@ -54,13 +54,13 @@ def dry_run(request: Request, logger: Logger) -> Exit:
 
 
 def _journal(request: Request, logger: Logger) -> Journal | None:
-    if not resume.has_journal(request):  # then the model does not matter
+    if not resume.has_journal(request):  # without a journal the model is not needed
         return None
     return resume.open_journal(request, model=describe(request.model or DEFAULT_MODEL), logger=logger)
 
 
 def _warn(file: AudioFile, problem: Problem, journal: Journal | None, logger: Logger) -> int:
-    """Say what is wrong with a file, and how much stays in the table because of that."""
+    """Log the problem of a file and the number of its recordings that stay in the table; returns that number."""
     kept = 0 if journal is None else sum(1 for _ in resume.kept(file, journal))
     message = resume.with_count(problem, kept).message
     logger.warning("%s", message, extra={"per_file": True, "path": file.path})
@@ -68,5 +68,5 @@ def _warn(file: AudioFile, problem: Problem, journal: Journal | None, logger: Lo
 
 
 def _list(file: AudioFile, output: Output, *, end: bytes) -> None:
-    # The next program is to open these files, so it gets their names as they are, not as tables have them.
+    # The next program opens these files, so it gets the names as bytes, not escaped as in tables.
     output.write((display_name(file.path).encode() if output.terminal else os.fsencode(file.path)) + end)

@@ -1,4 +1,4 @@
-"""Which recordings a run is about: its paths and its list of paths, in whatever encoding the list was written."""
+"""The recordings of a run, from its paths and its list of paths; the list may be UTF-8, UTF-16 or UTF-32."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import BinaryIO
 from sertag.audio.discover import discover
 from sertag.errors import SertagError
 from sertag.records import AudioFile
-from sertag.run.settings import Request, RequestError, own_files
+from sertag.run.settings import Request, RequestError, output_files
 from sertag.text import display_name
 
 
 def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFile]:
-    """The recordings of a request, found while they are asked for.
+    """The recordings of a request, found lazily.
 
     Args:
-        request: of the user.
-        empty_folders: arguments and links that lead to empty folders are told too, with a problem.
+        request: settings of the run.
+        empty_folders: also yield arguments and links that lead to empty folders, with a problem.
 
     Raises:
         RequestError: the list cannot be read.
@@ -34,13 +34,13 @@ def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFi
         _paths(request),
         include=request.include,
         exclude=request.exclude,
-        is_output=own_files(request),
+        is_output=output_files(request),
         empty_folders=empty_folders,
     )
 
 
 def nothing_found(request: Request) -> str:
-    """What to say where there is no recording.
+    """The message for a run without any recording.
 
     >>> nothing_found(Request(paths=("a", "b", "c", "d"))).partition(";")[0]
     'no audio found in a, b, c, …'
@@ -48,11 +48,11 @@ def nothing_found(request: Request) -> str:
     given = [*request.paths, *([f"the list {request.files_from}"] if request.files_from else [])]
     names = ", ".join(map(display_name, given[:3])) + (", …" if len(given) > 3 else "")
     advice = "directories are searched for audio suffixes, or for --include"
-    return f"no audio found in {names}; {advice}; output files are left as they were"
+    return f"no audio found in {names}; {advice}; output files are unchanged"
 
 
 def can_be_read_again(request: Request) -> bool:
-    """Whether `inputs` can be called a second time; a list that is no regular file is gone once it was read.
+    """Whether `inputs` can be called a second time; a list that is not a regular file can be read only once.
 
     >>> can_be_read_again(Request(paths=(), files_from="-"))
     False
@@ -77,9 +77,9 @@ def _paths(request: Request) -> Iterator[str]:
 
 
 _CHUNK_BYTES = 65536
-_HEAD_BYTES = 8  # four characters in UTF-16: no list of names has a zero byte at every second place
+_HEAD_BYTES = 8  # four characters in UTF-16: no other list has a zero byte in every second position
 
-_MARKS = (  # the longer ones first, of which UTF-16's is a part
+_MARKS = (  # longer marks first, because that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -89,7 +89,7 @@ _MARKS = (  # the longer ones first, of which UTF-16's is a part
 
 
 class PathListError(SertagError):
-    """A list is not in an encoding that can be read."""
+    """The encoding of a list is not supported."""
 
 
 def read_list(stream: BinaryIO, *, null: bool) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _from_utf16(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         decoder.decode(b"", final=True)
     except UnicodeError as error:
         message = (
-            f"begins with the byte-order mark of {encoding[:6].upper()}, but is not sound; write it again as UTF-8"
+            f"begins with the byte-order mark of {encoding[:6].upper()}, but is not valid; write it again as UTF-8"
         )
         raise PathListError(message, code="bad_list") from error
 
@@ -160,7 +160,7 @@ def _refuse_utf16(head: bytes) -> None:
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     lines = _split(chunks, b"\n")
     first, second = next(lines), next(lines, None)
-    if second is None:  # not one line end, unless they are those of old Macs
+    if second is None:  # no `\n`: the line ends may be `\r`, as on old Macs
         yield from first.split(b"\r")
         return
     yield from (line.removesuffix(b"\r") for line in chain((first, second), lines))

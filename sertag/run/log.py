@@ -1,4 +1,4 @@
-"""Messages of a run: to stderr for a person, to a file for later, as text or as JSON, one line each.
+"""Messages of a run: to stderr and to a log file, as text or as JSON, one line each.
 
 Used by `run` and `cli`. Everything goes through the standard `logging` under the name `sertag`. Messages about single
 files carry `extra={"per_file": True}`; a screen gets the first of them and then a count, a file gets all.
@@ -17,7 +17,7 @@ from typing import Literal
 from sertag.errors import OutputError
 from sertag.text import display_name, encode_path, valid_text
 
-PER_FILE_LIMIT = 20  # lines about single files that a screen gets; more would push everything else away
+PER_FILE_LIMIT = 20  # messages about single files on stderr; more would scroll everything else away
 
 LogFormat = Literal["text", "json"]
 
@@ -29,7 +29,7 @@ def to_stderr_and_file(
     """Send the messages of sertag to stderr, and to a file too, while the block runs.
 
     Args:
-        level: the least important messages that stderr gets; the file gets all.
+        level: lowest level of messages on stderr; the file gets all messages.
         log_file: appended to; None for no file.
         log_format: of both.
 
@@ -65,7 +65,7 @@ def to_stderr_and_file(
 
 
 class _Screen(logging.Handler):
-    """Writes to whatever `sys.stderr` is at the moment: the progress bar puts itself there to stay below."""
+    """Writes to the current `sys.stderr`, which the progress bar replaces while it is shown."""
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
@@ -77,7 +77,7 @@ class _Screen(logging.Handler):
             if self._per_file > PER_FILE_LIMIT + 1:
                 return
             if self._per_file == PER_FILE_LIMIT + 1:
-                message = "more files have problems; the table, --log-file and -v tell all of them"
+                message = "more files have problems; see the table, --log-file or -v for all of them"
                 record = logging.makeLogRecord(
                     {"msg": message, "levelno": record.levelno, "levelname": record.levelname}
                 )
@@ -89,7 +89,7 @@ class _Screen(logging.Handler):
 
 
 class _File(logging.FileHandler):
-    """Appends to a file; a full disk is said once, and the run goes on without it."""
+    """Appends to a file; if writing fails, that is logged once, and the run goes on without the file."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, encoding="utf-8")
@@ -107,12 +107,12 @@ class _File(logging.FileHandler):
         logging.getLogger("sertag").error("%s", message)
 
     def close(self) -> None:
-        with suppress(OSError):  # what could not be written before cannot now
+        with suppress(OSError):  # a failed write was logged before
             super().close()
 
 
 class _Line(logging.Formatter):
-    """`warning: message`, with the traceback only where it was asked for."""
+    """`warning: message`, with the traceback only with `-v`."""
 
     def __init__(self, with_traceback: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run while it lasts. It goes to stderr and is gone when the run ends."""
+"""Progress of a run on stderr. On a terminal the display is removed when the run ends."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Progress:
         """Prepare the display.
 
         Args:
-            tally: of the run, kept by the caller.
-            files: finds the inputs once more, to count them beside the work; None where that is impossible (a list
-                on standard input), and then there is no time left to be told.
+            tally: counts of the run, updated by the caller.
+            files: finds the inputs once more, to count them in a thread; None if that is impossible (a list on
+                standard input), and then no remaining time is shown.
         """
         self._tally = tally
         self._count = _Count(files) if files is not None else None
@@ -42,7 +42,7 @@ class Progress:
         self._last_line = time.monotonic()
 
     def advance(self) -> None:
-        """Show what the tally says now."""
+        """Show the current counts."""
         total = self._count.total if self._count and self._count.complete else None
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._tally.inputs, total=total)
@@ -58,7 +58,7 @@ class Progress:
             try:
                 with signals.blocked():
                     self._bar.start()
-            except BaseException:  # one came meanwhile, and the cursor is hidden
+            except BaseException:  # a signal arrived meanwhile, and the cursor is hidden
                 self._stop()
                 raise
         return self
@@ -83,7 +83,7 @@ class Progress:
             _Words(self._failed, style="red"),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )
-        # Standard output is data and stays untouched; messages on stderr appear above the line.
+        # Standard output contains data, so it is not redirected; messages on stderr appear above the progress line.
         return Bar(*columns, console=console, transient=True, redirect_stdout=False, refresh_per_second=5)
 
     def _files(self) -> str:
@@ -104,18 +104,18 @@ class Progress:
 
 
 class _Words(ProgressColumn):
-    """A column that says what a function says at the moment of drawing."""
+    """A column whose text is the result of a function, called at each redraw."""
 
-    def __init__(self, say: Callable[[], str], *, style: str = "") -> None:
+    def __init__(self, content: Callable[[], str], *, style: str = "") -> None:
         super().__init__()
-        self._say, self._style = say, style
+        self._content, self._style = content, style
 
     def render(self, task: Task) -> Text:
-        return Text(self._say(), style=self._style)
+        return Text(self._content(), style=self._style)
 
 
 class _Count:
-    """Counts the inputs in a thread of its own, so that a million files do not hold up the first."""
+    """Counts the inputs in a separate thread, so that counting a million files does not delay the first."""
 
     def __init__(self, files: Callable[[], Iterable[AudioFile]]) -> None:
         self.total = 0
@@ -131,7 +131,7 @@ class _Count:
         self._stopping.set()
 
     def _run(self) -> None:
-        with suppress(SertagError):  # the list went away; the run itself will say so
+        with suppress(SertagError):  # the list was removed; the run itself reports that
             for _ in self._files():
                 self.total += 1
                 if self._stopping.is_set():

@@ -1,11 +1,11 @@
-"""What is known is taken from the journal, what is new is tagged, and both come out in the order of the input.
+"""Takes results of unchanged files from the journal, has new files tagged, and yields both in the order of the input.
 
-Used by `run`. A result is kept only if the recording was the same before and after it was read, and only if a later
-change would show: a file that was written a moment ago can be written again without another mtime (the "racy" rule of
-git). What failed is never kept, so it is tried again.
+Used by `run`. A result is stored only if the recording did not change while it was read, and only if a later change
+can be detected: a file that was written a moment ago can be written again with the same mtime (the "racy" rule of git).
+Failures are never stored, so they are tried again.
 
-Where a place cannot be looked at, nobody knows whether its recordings are as they were. What the last table had of them
-stays in the table, behind the row that says so, until the place can be looked at again.
+If a file or folder cannot be accessed, it is not known whether its recordings have changed. Their rows of the last
+table stay in the table, after the row with the error, until the path can be accessed again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ PIPELINE_VERSION = 4  # raised with every change of the code that changes a row 
 
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
 _SECOND_NS = 1_000_000_000
-_MOST_WAITING = 100_000  # known files that wait behind new ones: some 30 MB
+_MOST_WAITING = 100_000  # files with stored results that wait behind new ones: some 30 MB
 
 
 def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
-    """What decides rows besides the recordings and the model file, with the model's defaults filled in."""
+    """All settings that determine rows besides the recordings and the model file, with the defaults of the model."""
     hop_s = spec.hop_s if options.hop_s is None else options.hop_s
     window_floor, row_floor = spec.thresholds(options.min_confidence)
     return asdict(options) | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
@@ -48,18 +48,18 @@ def has_journal(request: Request) -> bool:
 
 
 def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journal | None:
-    """Open the journal of a run and say what is wrong with it.
+    """Open the journal of a run and log what is wrong with it.
 
     Args:
-        request: of the user.
-        model: that makes the rows.
+        request: settings of the run.
+        model: the model of the rows.
         logger: for messages.
 
     Returns:
-        The journal; None where the table is no file that stays.
+        The journal; None if the table is not a regular file.
 
     Raises:
-        OutputError: it cannot be read.
+        OutputError: the journal cannot be read.
     """
     if request.journal is None:
         return None
@@ -73,7 +73,7 @@ def open_journal(request: Request, *, model: ModelFile, logger: Logger) -> Journ
     path, name = request.journal, display_name(request.journal)
     journal = Journal(path, fingerprint=fingerprint, folder=_folder(path), renew=not request.resume)
     if journal.unrecognized:
-        message = "%s is no journal of this version of sertag; it is set aside as %s.foreign-1 or the next free number"
+        message = "%s is not a journal of this version of sertag; it is renamed to %s.foreign-1 or the next free number"
         logger.warning(message, name, name)
     if journal.damaged:
         logger.warning("%s: %s cannot be read; their files are tagged again", name, plural(journal.damaged, "line"))
@@ -86,16 +86,16 @@ def results(
     journal: Journal | None,
     tag: Callable[[Iterable[AudioFile], Callable[[FileResult], None]], Iterator[FileResult]],
 ) -> Iterator[tuple[FileResult, bool]]:
-    """The results of all files, from the journal where it has them.
+    """The results of all files, from the journal if it has them.
 
     Args:
-        files: read lazily; no path comes twice.
-        journal: takes the new results; None for none.
-        tag: tags files lazily and yields their results in order. What it is given besides the files, it calls with each
-            result as soon as that is there, so that nothing finished is lost while it waits behind a long recording.
+        files: read lazily; each path only once.
+        journal: new results are added to it; None for no journal.
+        tag: tags files lazily and yields their results in order. It calls its second argument with each result as soon
+            as the file is tagged, so that a result that waits behind a long recording is already stored.
 
     Yields:
-        For each file in order: its result, and whether it is an old one.
+        For each file in order: its result, and whether it is from the journal.
     """
     if journal is None:
         yield from ((result, False) for result in tag(files, lambda result: None))
@@ -111,7 +111,7 @@ def results(
 
 
 def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
-    """The files without empty folders that always were empty: of those there is nothing to say."""
+    """The files without those empty folders of which the journal has no recordings."""
     for file in files:
         empty = file.problem is not None and file.problem.code == "empty_folder"
         if not empty or (journal is not None and journal.find_below(file.path)):
@@ -124,13 +124,13 @@ def is_known(file: AudioFile, journal: Journal) -> bool:
 
 
 def kept(file: AudioFile, journal: Journal) -> Iterator[FileResult]:
-    """What the last table had of a place that cannot be looked at."""
+    """The results in the last table of recordings at or below a path that cannot be accessed."""
     for offset in _kept(_turn(file, journal), journal):
         yield FileResult(*journal.read_file(offset))
 
 
 def with_count(problem: Problem, kept: int) -> Problem:
-    """What is wrong with a place that cannot be looked at, and how many recordings stay in the table as they were."""
+    """The problem of a path that cannot be accessed, with the number of recordings that stay in the table."""
     if not kept:
         return problem
     return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
@@ -138,13 +138,13 @@ def with_count(problem: Problem, kept: int) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A file that waits for its turn to come out.
+    """A file with its place in the journal.
 
     Attributes:
         file: as discovered.
-        reached: it can be looked at.
-        key: under which its result can be kept; None where it must not be.
-        offset: of its result in the journal; None where it is new.
+        reached: whether it can be accessed.
+        key: key to store its result under; None if the result must not be stored.
+        offset: offset of its result in the journal; None if it is new.
     """
 
     file: AudioFile
@@ -163,9 +163,9 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
 
 
 def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
-    """A new result, and behind it those of the last table that stay because a place cannot be looked at."""
+    """A new result, followed by results of the last table that stay because a path cannot be accessed."""
     offsets = _kept(turn, journal)
-    yield _told_of(result, len(offsets)), False
+    yield _with_kept_count(result, len(offsets)), False
     for offset in offsets:
         yield FileResult(*journal.read_file(offset)), True
 
@@ -174,8 +174,8 @@ def _kept(turn: _Turn, journal: Journal) -> list[int]:
     return [] if turn.reached else journal.find_below(turn.file.path)
 
 
-def _told_of(result: FileResult, count: int) -> FileResult:
-    """A result that says how many others stay."""
+def _with_kept_count(result: FileResult, count: int) -> FileResult:
+    """A result whose messages contain the number of recordings that stay."""
     channels = (
         channel if channel.problem is None else replace(channel, problem=with_count(channel.problem, count))
         for channel in result.channels
@@ -184,7 +184,7 @@ def _told_of(result: FileResult, count: int) -> FileResult:
 
 
 def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[AudioFile]:
-    """The files that are new, until too many known ones wait behind them; all take their place in `waiting`."""
+    """The new files, until too many files with stored results wait behind them; all are added to `waiting`."""
     for turn in turns:
         waiting[turn.file.path] = turn
         if turn.offset is None:
@@ -194,7 +194,7 @@ def _new(turns: Iterable[_Turn], waiting: OrderedDict[str, _Turn]) -> Iterator[A
 
 
 def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple[FileResult, bool]]:
-    """The results whose turn it is, up to the next new file."""
+    """The stored results that are next in order, up to the next new file."""
     while (turn := next(iter(waiting.values()), None)) is not None and turn.offset is not None:
         waiting.popitem(last=False)
         yield FileResult(turn.file.path, journal.read(turn.offset)), True
@@ -209,21 +209,21 @@ def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) ->
 
 def _key(path: str) -> Key | None:
     try:
-        found = os.stat(path)
-    except (OSError, ValueError):  # gone since it was found, or no name at all; tagging it will say so
+        status = os.stat(path)
+    except (OSError, ValueError):  # removed since it was found, or not a valid name; tagging it gives the error
         return None
-    return Key(path, found.st_size, found.st_mtime_ns)
+    return Key(path, status.st_size, status.st_mtime_ns)
 
 
 def _is_fresh(key: Key, now_ns: int) -> bool:
-    """Whether the file could be written once more and have the mtime that it has."""
+    """Whether the file could be written once more without a change of its mtime."""
     grain_ns = _COARSE_NS if key.mtime_ns % _SECOND_NS == 0 else _FINE_NS
     return key.mtime_ns + grain_ns > now_ns
 
 
 def _folder(journal_path: str) -> str:
-    """The working folder as seen from the journal."""
+    """The working folder, relative to the folder of the journal."""
     try:
         return os.path.relpath(os.getcwd(), os.path.dirname(os.path.realpath(journal_path)))
-    except OSError:  # it was removed, so no relative path leads anywhere
+    except OSError:  # the working folder was removed, so relative paths are not valid
         return ""

@@ -1,6 +1,6 @@
-"""What a user asked for: every setting of `sertag tag` in one record, and the checks that need more than one of them.
+"""All settings of `sertag tag` in one record, and the checks that need more than one of them.
 
-Used by `cli`, which fills it from flags, environment and files, and `run`, which does it.
+Used by `cli`, which fills it from flags, environment and files, and by `run`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sertag.records import MAX_DURATION_S, STDIN, TIMEOUT_S, Options
 from sertag.run.log import LogFormat
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
 
 
@@ -61,7 +62,7 @@ class Request:
 
     @property
     def options(self) -> Options:
-        """The part that changes rows."""
+        """The settings that change rows."""
         return Options(
             channels=self.channels,
             roles=self.roles,
@@ -74,16 +75,16 @@ class Request:
 
     @property
     def journal(self) -> str | None:
-        """Path of the journal, beside the table; None where the table is no file that stays."""
+        """Path of the journal, beside the table; None if the table is not a regular file."""
         return self._beside(".journal")
 
     @property
     def lock(self) -> str | None:
-        """Path of the lock file, beside the table; None as for the journal."""
+        """Path of the lock file, beside the table; None if the table is not a regular file."""
         return self._beside(".lock")
 
     def _beside(self, suffix: str) -> str | None:
-        table = os.path.realpath(self.out)  # where the table is, by whichever link it is named
+        table = os.path.realpath(self.out)  # the path of the table itself, if `out` is a link
         is_stream = self.out == "-" or (os.path.exists(table) and not os.path.isfile(table))
         return None if is_stream else table + suffix
 
@@ -96,7 +97,7 @@ def table_format(request: Request, *, terminal: bool) -> Format:
         terminal: standard output is one.
 
     Raises:
-        RequestError: neither given nor known from the suffix, or binary data for a terminal.
+        RequestError: the format is neither given nor known from the suffix, or is binary on a terminal.
     """
     if request.format == "parquet" and request.out == "-" and terminal:
         raise RequestError("Parquet is binary and not for a terminal; give --out FILE.parquet")
@@ -117,7 +118,7 @@ def segments_format(target: str) -> Format:
 
 
 def check(request: Request) -> None:
-    """Refuse what cannot be done, before anything is done.
+    """Check the settings of a request before anything is done.
 
     Raises:
         RequestError: settings contradict each other.
@@ -133,24 +134,24 @@ def check(request: Request) -> None:
     _check_outputs(request)
 
 
-def own_files(request: Request) -> Callable[[str], bool]:
-    """How to tell the files that a run itself writes from recordings, wherever it meets them.
+def output_files(request: Request) -> Callable[[str], bool]:
+    """A function that recognises files written by the run itself, so that they are not taken for recordings.
 
     Args:
-        request: of the user.
+        request: settings of the run.
 
     Returns:
-        A function of a path without links. It knows the outputs, the journal and what was set aside for it, the lock,
-        the file that standard output or the messages go to, and what any run is writing at the moment.
+        A function of a path without links. It is true for the outputs, the journal and renamed old journals, the lock,
+        the file that standard output or stderr is redirected to, and temporary files of any run.
     """
     streams = (f"/dev/fd/{number}" for number in (1, 2))
-    places = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
-    aside = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
+    outputs = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
+    renamed = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
 
-    def is_own(place: str) -> bool:
-        return place in places or is_temporary(place) or (".foreign-" in place and aside.fullmatch(place) is not None)
+    def is_output(path: str) -> bool:
+        return path in outputs or is_temporary(path) or (".foreign-" in path and renamed.fullmatch(path) is not None)
 
-    return is_own
+    return is_output
 
 
 def _check_raw(request: Request) -> None:
@@ -169,16 +170,9 @@ def _check_roles(request: Request) -> None:
     repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
     if repeated:
         raise RequestError(f"--roles names {', '.join(repeated)} more than once")
-    if request.only_role is None:
-        return
-    if request.only_role not in request.roles:
-        known = f"which is {', '.join(request.roles)}" if request.roles else "which is not given"
-        raise RequestError(f"--only-role {request.only_role!r} must be one of --roles, {known}")
-    if request.channels == "mix":
-        raise RequestError("--only-role needs the channels apart; it cannot go with --channels mix")
-    if isinstance(request.channels, int) and request.roles.index(request.only_role) != request.channels:
-        where = f"channel {request.roles.index(request.only_role)}"
-        raise RequestError(f"--only-role {request.only_role!r} is {where}, but --channels is {request.channels}")
+    conflict = only_role_conflict(request.only_role, request.roles, request.channels)
+    if conflict is not None:
+        raise RequestError(conflict)
 
 
 def _check_outputs(request: Request) -> None:
@@ -220,19 +214,19 @@ def _outputs(request: Request) -> dict[str, str]:
 
 
 def _is_recording(place: str) -> bool:
-    """Whether an old output would be one by its name or by its content: better refused than overwritten."""
+    """Whether an existing output is a recording by its name or its content; such a file is not overwritten."""
     if has_audio_suffix(place):
         return True
     try:
         with open(place, "rb") as stream:
             return sniff(stream.read(HEAD_BYTES)).decoder in (Decoder.SNDFILE, Decoder.AV)
-    except OSError:  # writing it will say what is wrong
+    except OSError:  # writing it will give the error
         return False
 
 
 def _suffix_format(option: str, target: str, advice: str) -> Format:
-    found = format_of(target)
-    if found is None:
+    fmt = format_of(target)
+    if fmt is None:
         message = f"{option} {display_name(target)}: the format is not known from the suffix"
         raise RequestError(f"{message}; known suffixes are {', '.join(SUFFIXES)}; {advice}")
-    return found
+    return fmt

@@ -1,4 +1,4 @@
-"""What a run says of its files: warnings as they come out, the counts, the last line on stderr, the JSON summary."""
+"""Warnings about files, the counts of a run, its last line on stderr, and its JSON summary."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from sertag.text import audio_text, display_name, display_text, plural
 
 
 class Tally:
-    """Counts what comes out of the pipeline, file by file.
+    """Counts the results of the pipeline, file by file.
 
     Attributes:
         inputs: files so far.
-        failed_inputs: files of which every row failed.
+        failed_inputs: files whose rows all failed.
         failed_rows: rows that failed.
         rows: rows by status.
-        reused: rows that an earlier run has made.
+        reused: rows from the journal.
         audio_s: seconds of audio in the files so far.
-        new_files, new_audio_s: files and seconds of audio of this run's own work.
+        new_files, new_audio_s: files and seconds of audio that this run has tagged.
         started: when the run began, UTC.
     """
 
@@ -33,7 +33,7 @@ class Tally:
         """Begin counting.
 
         Args:
-            failures: what counts as failed for the exit code.
+            failures: statuses that count as failed for the exit code.
         """
         self._failures = failures
         self.inputs = 0
@@ -48,7 +48,7 @@ class Tally:
         self._start = time.monotonic()
 
     def add(self, result: FileResult, *, reused: bool = False) -> None:
-        """Count one file; `reused` says that an earlier run has made its rows."""
+        """Count one file; `reused` if its rows are from the journal."""
         failed = sum(channel.status in self._failures for channel in result.channels)
         self.inputs += 1
         self.failed_inputs += failed == len(result.channels)
@@ -76,8 +76,8 @@ def last_line(tally: Tally, *, where: str) -> str:
     """The run in one line.
 
     Args:
-        tally: of the run.
-        where: the table is.
+        tally: counts of the run.
+        where: where the table is, in words.
     """
     rows = sum(tally.rows.values())
     counts = ", ".join(f"{tally.rows[status]:,} {status.value}" for status in Status if tally.rows[status])
@@ -97,11 +97,11 @@ def document(
         version: of sertag.
         origin: of the rows.
         jobs: worker processes.
-        params: everything else that decides what the rows say.
+        params: all other settings that determine the rows.
         exit_code: of the run.
 
     Returns:
-        Only dicts, lists, strings, numbers and None. The amounts are of the table, the speeds of this run's own work.
+        Only dicts, lists, strings, numbers and None. Counts are those of the table, speeds those of files tagged now.
     """
     return {
         "run_id": str(uuid.uuid4()),
@@ -129,32 +129,32 @@ def _moment(when: datetime) -> str:
 
 
 class FileWarnings:
-    """Says what there is to say about one file after the other."""
+    """Logs the problems of files, one file after the other."""
 
     def __init__(self, logger: Logger, *, failures: Set[Status], roles: tuple[str, ...]) -> None:
         """Begin.
 
         Args:
-            logger: that hears it.
-            failures: what counts as failed.
+            logger: for the messages.
+            failures: statuses that count as failed.
             roles: names of channel 0, 1, ...
         """
         self._logger, self._failures, self._roles = logger, failures, roles
-        self._roles_said = not roles
+        self._roles_warned = not roles
 
     def log(self, result: FileResult, *, reused: bool) -> None:
-        """Log what is odd about a result; what an earlier run has made was logged by that run."""
+        """Log the problems of a result; those of reused results were logged by the run that tagged them."""
         for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
             if problem is not None:
-                # A call without speech is a fact, not a fault, unless --strict makes it one.
+                # A call without speech is not a failure, unless --strict makes it one.
                 loud = status in self._failures or (status is Status.OK and not reused)
                 facts = {"per_file": True, "path": result.path, "status": status.value, "code": problem.code}
                 self._logger.log(WARNING if loud else DEBUG, "%s", _message(result.path, problem), extra=facts)
         if result.crash is not None:
             self._logger.debug("%s", result.crash)
-        if not self._roles_said and self._has_nameless_channel(result):
-            self._roles_said = True
-            message = "%s has more channels than --roles has names; the role of the others is left empty (said once)"
+        if not self._roles_warned and self._has_nameless_channel(result):
+            self._roles_warned = True
+            message = "%s has more channels than --roles has names; the role of the others is left empty (shown once)"
             self._logger.warning(message, display_name(result.path))
 
     def _has_nameless_channel(self, result: FileResult) -> bool:
@@ -162,6 +162,6 @@ class FileWarnings:
 
 
 def _message(path: str, problem: Problem) -> str:
-    """One line that names the file, whoever wrote the message."""
+    """The message on one line, with the name of the file in front if it is missing."""
     name, message = display_name(path), display_text(problem.message)
     return message if message.startswith(name) else f"{name}: {message}"

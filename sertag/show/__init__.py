@@ -1,1 +1,1 @@
-"""One recording to look at and to listen to: on a terminal, as a picture, played, cut."""
+"""Shows one recording on a terminal or as a picture, plays it, or cuts it."""

@@ -1,7 +1,7 @@
 """A recording as a picture: waveform, mel spectrogram, emotions and sentiment of each channel on one axis of time.
 
-Matplotlib (the extra `show`) draws on a figure of its own, never through pyplot, which would look for a screen.
-Emotions are told by colour, hatching and letter, so that none of them is needed alone.
+Matplotlib (the extra `show`) draws on a separate figure, never through pyplot, which would look for a screen. Emotions
+are distinguished by colour, hatching and letter, so that none of them is needed alone.
 """
 
 from __future__ import annotations

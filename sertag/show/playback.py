@@ -36,9 +36,9 @@ def play(
         path: of the recording.
         start_s: where to begin.
         raw: how samples without a header are written.
-        stop: set by whoever has heard enough.
-        moved: is told ten times a second which second is being played.
-        null: a device that nobody hears, for tests.
+        stop: set it to stop the playback.
+        moved: called ten times a second with the position, seconds.
+        null: use a silent device, for tests.
 
     Returns:
         The second at which it ended.

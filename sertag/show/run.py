@@ -23,6 +23,7 @@ from sertag.show.sound import Sound, measure
 from sertag.show.terminal import cursor, drawn, timeline_width
 from sertag.storage.atomic_output import Output
 from sertag.tagging.pipeline import tag_file
+from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, display_text
 
 
@@ -156,8 +157,9 @@ def _check(request: Request) -> None:
     """
     if request.path == "-":
         raise ShowError("standard input cannot be read twice; give a file")
-    if request.only_role is not None and request.only_role not in request.roles:
-        raise ShowError(f"--only-role {request.only_role!r} must be one of --roles")
+    conflict = only_role_conflict(request.only_role, request.roles)
+    if conflict is not None:
+        raise ShowError(conflict)
     if request.clip is not None and request.play is not None:
         raise ShowError("--clip and --play are different things; give one of them")
     try:

@@ -22,13 +22,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What is heard in each column of a timeline; columns are of equal length.
+    """Measurements of each column of a timeline; columns are of equal length.
 
     Attributes:
         duration_s: of all columns together.
         lowest, highest: float32 (channels, columns), samples.
         level_dbfs: float64 (channels, columns).
-        speech: float64 (channels, columns), share of the column in which somebody speaks, as the gate hears it.
+        speech: float64 (channels, columns), share of speech in the column, by the energy gate.
         mel_db: float64 (channels, columns, bands), mean of the frames.
         band_hz: lowest and highest frequency of the bands.
     """
@@ -117,16 +117,16 @@ class _Columns:
 
     def sound(self) -> Sound:
         """Everything, once all has come; a column between two frames is like the one before it."""
-        held = np.maximum.accumulate(np.where(self._frames > 0, np.arange(len(self._frames)), 0))
+        column_source = np.maximum.accumulate(np.where(self._frames > 0, np.arange(len(self._frames)), 0))
         count = np.maximum(1, self._frames)
-        power = (self._power / count)[:, held]
+        power = (self._power / count)[:, column_source]
         return Sound(
             duration_s=self._duration_s,
             lowest=self._lowest,
             highest=self._highest,
             level_dbfs=10 * np.log10(np.maximum(power, 10 ** (QUIETEST_DBFS / 10))),
-            speech=(self._speech / count)[:, held],
-            mel_db=(self._mel / count[:, None])[:, held],
+            speech=(self._speech / count)[:, column_source],
+            mel_db=(self._mel / count[:, None])[:, column_source],
             band_hz=(self._spec.fmin_hz, self._spec.fmax_hz),
         )
 

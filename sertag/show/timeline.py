@@ -1,7 +1,7 @@
 """Windows to the columns of a timeline: one letter each. Pure; `terminal` and `live.display` draw them.
 
-A column may be shorter than a window or hold many. It shows the strongest emotion in it that is not neutral, since that
-is what somebody looks for; neutral where there is none, then `?` for windows that are not sure.
+A column may be shorter than a window or contain many. It shows the strongest emotion in it that is not neutral; neutral
+if there is none, and `?` if all windows are uncertain.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What outlives the process: outputs, locks, the journal."""
+"""Files that remain after a run: outputs, locks, the journal."""

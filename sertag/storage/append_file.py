@@ -1,8 +1,8 @@
-"""A file that grows by whole pieces and loses none of them.
+"""A file for appending in which each append is written completely or not at all.
 
-Used by `journal`. What is appended is with the operating system at once, so that a killed process takes nothing with
-it, and on the disk within `SYNC_S`, so that a power cut takes no more than that. The disk is waited for in a thread,
-beside the work.
+Used by `journal`. Appended data are passed to the operating system at once, so that nothing is lost if the process is
+killed, and are on the disk within `SYNC_S`, which bounds the loss in a power cut. A thread flushes the file to the
+disk, so that appending does not wait for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import threading
 from contextlib import suppress
 
-SYNC_S = 2.0  # rare enough to cost nothing, soon enough to lose little
+SYNC_S = 2.0  # seconds between flushes; more frequent ones cost time, rarer ones risk more data
 
 
 class AppendedFile:
@@ -22,11 +22,11 @@ class AppendedFile:
         """Open a file.
 
         Args:
-            path: of the file, made if `end` is 0; a link is refused.
-            end: what follows is cut off.
+            path: path of the file, created if `end` is 0; a link is refused.
+            end: the file is truncated to this length.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: the file cannot be opened.
         """
         flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         number = os.open(path, flags if end else flags | os.O_CREAT, 0o666)
@@ -34,16 +34,16 @@ class AppendedFile:
         self._stream.truncate(end)
         self._end = end
         self._failed: OSError | None = None
-        self._behind = threading.Event()  # the disk is
+        self._unsynced = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._sync_for_ever, name="sertag-journal", daemon=True)
+        self._thread = threading.Thread(target=self._sync_until_closed, name="sertag-journal", daemon=True)
         self._thread.start()
 
     def append(self, data: bytes) -> None:
         """Append bytes, all or none of them.
 
         Raises:
-            OSError: the disk is full, or bringing what came before to the disk has failed.
+            OSError: the disk is full, or an earlier flush to the disk failed.
         """
         if self._failed is not None:
             raise self._failed
@@ -52,14 +52,14 @@ class AppendedFile:
             while rest:
                 rest = rest[self._stream.write(rest) :]
         except BaseException:  # a full disk, or a signal
-            with suppress(OSError):  # what cannot be cut off now is cut off by the next run
+            with suppress(OSError):  # if this fails, the next run truncates the file
                 self._stream.truncate(self._end)
             raise
         self._end += len(data)
-        self._behind.set()
+        self._unsynced.set()
 
     def close(self) -> None:
-        """Bring everything to the disk and close the file; the errors are those of `append`."""
+        """Flush the file to the disk and close it; errors as in `append`."""
         self._closing.set()
         self._thread.join()
         with self._stream:
@@ -67,14 +67,14 @@ class AppendedFile:
         if self._failed is not None:
             raise self._failed
 
-    def _sync_for_ever(self) -> None:
+    def _sync_until_closed(self) -> None:
         while not self._closing.wait(SYNC_S):
             self._sync()
 
     def _sync(self) -> None:
-        if not self._behind.is_set():
+        if not self._unsynced.is_set():
             return
-        self._behind.clear()
+        self._unsynced.clear()
         try:
             os.fsync(self._stream.fileno())
         except OSError as error:

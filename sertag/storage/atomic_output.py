@@ -1,9 +1,9 @@
-"""Where bytes go: a file that appears whole or not at all, a device, or standard output.
+"""An output: a file that is replaced atomically, a device, or standard output.
 
-Used by `write`. A file is written beside its place, flushed to the disk and moved over the old one in one step
-(`os.replace`): a reader never sees half a table, and after any failure or signal the old one still stands. Where a run
-has several outputs, all are finished before the first is moved. What a killed run left beside its place, the next run
-removes; a lock tells it from what is being written.
+Used by `writers`. A file is written under a temporary name in the same folder, flushed to the disk and moved over the
+old one in one step (`os.replace`): a reader never sees half a table, and after any failure or signal the old file is
+unchanged. If a run has several outputs, all are finished before the first is moved. Temporary files that a killed run
+has left are removed by the next run; files that are still being written are locked.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class Output:
     """A binary stream to a target; leaving its `with` block without an exception puts a file in place.
 
     Attributes:
-        live: somebody may be reading already, so every file's rows are flushed.
-        terminal: a person is looking.
+        live: the output may be read while it is written, so the rows of every file are flushed.
+        terminal: the output is a terminal.
     """
 
     def __init__(self, target: str) -> None:
         """Open the target.
 
         Args:
-            target: path, or `-` for standard output. A link is followed; a device or FIFO is written to directly.
+            target: path, or `-` for standard output. Links are followed; a device or FIFO is written to directly.
 
         Raises:
             OutputError: the target cannot be written.
@@ -54,21 +54,21 @@ class Output:
         """Write bytes.
 
         Raises:
-            OutputError: the disk is full, the device is gone.
-            BrokenPipeError: the reader of a pipe has left.
+            OutputError: the disk is full, or the device was removed.
+            BrokenPipeError: the reader of a pipe has closed it.
         """
-        if not self._stream.closed:  # else it was given up, and an encoder that is taken apart says its last words
+        if not self._stream.closed:  # an encoder that is destroyed after an error may still write
             with self._errors():
                 self._stream.write(data)
         return len(data)
 
     def flush(self) -> None:
-        """Hand what was written to the operating system; the errors are those of `write`."""
+        """Pass buffered data to the operating system; errors as in `write`."""
         with self._errors():
             self._stream.flush()
 
     def finish(self) -> None:
-        """Bring everything to the disk, so that only the move is left; the errors are those of `write`."""
+        """Flush everything to the disk, so that only the move is left; errors as in `write`."""
         self.flush()
         if self._temporary is not None:
             with self._errors():
@@ -79,7 +79,7 @@ class Output:
 
     @property
     def closed(self) -> bool:
-        """Whether writing is over; pyarrow asks."""
+        """Whether the stream is closed; used by pyarrow."""
         return self._stream.closed
 
     def __enter__(self) -> Output:
@@ -108,10 +108,10 @@ class Output:
         folder = os.path.dirname(self._final)
         _remove_leftovers(folder)
         while True:
-            # Not `tempfile`, which would make a table that only its owner may read.
+            # Not `tempfile`, which creates files that only their owner may read.
             temporary = os.path.join(folder, secrets.token_hex(8).join(_TEMPORARY))
             stream = open_locked(temporary)
-            if stream is not None:  # else somebody takes it for a leftover, before it was locked
+            if stream is not None:  # otherwise another run has taken it for a leftover before it was locked
                 self._temporary = temporary
                 return io.BufferedWriter(stream)
 
@@ -121,15 +121,15 @@ class Output:
         with suppress(OSError):  # some network file systems cannot; the content itself is on the disk
             folder = os.open(os.path.dirname(self._final), os.O_RDONLY)
             try:
-                os.fsync(folder)  # the new name must survive a power cut as well
+                os.fsync(folder)  # makes the new name survive a power cut
             finally:
                 os.close(folder)
 
     def _abandon(self) -> None:
-        """Close what is open and remove what was not published."""
+        """Close the stream and remove the temporary file if it was not moved into place."""
         if self._target == "-":
             return
-        with suppress(OSError):  # a full disk can fail again here; what counts is that the old file stands
+        with suppress(OSError):  # a full disk can fail again here; the old file is unchanged
             self._stream.close()
         if self._temporary is not None:
             with suppress(OSError):
@@ -147,15 +147,15 @@ class Output:
                 raise
             reason = error.strerror or type(error).__name__
             if self._target == "-":
-                message = f"cannot write standard output: {reason}; send it to a file or a pipe that takes it"
+                message = f"cannot write standard output: {reason}; send it to another file or pipe"
             else:
-                advice = "check that the folder exists, its rights and its free space"
+                advice = "check that the folder exists, its permissions and its free space"
                 message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
             raise OutputError(message, code="cannot_write") from error
 
 
 def is_temporary(path: str) -> bool:
-    """Whether a path is that of an output while it is being written.
+    """Whether a path is the temporary name of an output.
 
     >>> is_temporary("calls/.sertag-0123456789abcdef.tmp"), is_temporary("calls/call.tmp")
     (True, False)
@@ -165,17 +165,17 @@ def is_temporary(path: str) -> bool:
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove what killed runs were writing: nobody holds its lock any more."""
+    """Remove temporary files of killed runs, which are no longer locked."""
     leftovers: list[str] = []
-    with suppress(OSError), os.scandir(folder) as entries:  # OSError: a folder that may be written, but not listed
+    with suppress(OSError), os.scandir(folder) as entries:  # OSError: the folder is writable, but cannot be listed
         leftovers += [entry.path for entry in entries if is_temporary(entry.name)]
     for path in leftovers:
-        with suppress(OSError), io.FileIO(path, "r+") as stream:  # OSError: moved or removed meanwhile, or not ours
+        with suppress(OSError), io.FileIO(path, "r+") as stream:  # OSError: moved or removed meanwhile, or read-only
             if lock(stream):
                 os.unlink(path)
 
 
 def _mute_standard_output() -> None:
-    """Let the interpreter's own flush at exit succeed, which would fail again and complain."""
+    """Redirect standard output to the null device, so that the interpreter's flush at exit does not fail again."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

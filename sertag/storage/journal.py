@@ -1,7 +1,7 @@
-"""The journal beside a table: finished work, one line a file, so that the same command goes on where it was ended.
+"""The journal beside a table: the results of finished files, one line each, so that a stopped run can be continued.
 
 Used by `run` and `resume`. JSON Lines (see `journal_line`), only ever appended to, by one writer, who holds the lock of
-the table. A line stands for itself: whatever happens to the others, it is read as it was written or not at all.
+the table. Lines are independent: whatever happens to other lines, a line is read as it was written or not at all.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from sertag.text import display_name
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What must be the same for a result to be true again.
+    """Identifies a recording and its state; a result is reused only if all of it is the same.
 
     Attributes:
         path: as reached from the command line.
-        size_bytes, mtime_ns: of the file.
+        size_bytes, mtime_ns: size and modification time of the file.
     """
 
     path: str
@@ -53,33 +53,33 @@ class Journal:
     """An open journal, a context manager; the file is not touched before a result is added.
 
     Attributes:
-        path: of the file.
-        unrecognized: what was found is no journal of this version; it is set aside when the first result is added.
+        path: path of the file.
+        unrecognized: the file is not a journal of this version; it is renamed when the first result is added.
         damaged: how many of its lines cannot be read.
     """
 
     def __init__(self, path: str, *, fingerprint: Any, folder: str, renew: bool = False) -> None:
-        """Look what the journal holds.
+        """Read the keys of all results.
 
         Args:
-            path: of the file; need not exist.
-            fingerprint: all that decides rows besides the recordings, as JSON has it.
-            folder: that relative paths start from, seen from the folder of the journal: the same words in another place
-                mean other recordings, and a tree that moves together with its journal is known again.
-            renew: forget what it holds.
+            path: path of the file; it need not exist.
+            fingerprint: all settings that determine rows besides the recordings, as a JSON value.
+            folder: folder that relative paths start from, relative to the folder of the journal. So the same relative
+                path from another folder is another recording, and a tree that is moved with its journal is recognised.
+            renew: ignore all stored results.
 
         Raises:
-            OutputError: it cannot be read.
+            OutputError: the journal cannot be read.
         """
         self.path = path
         self.unrecognized = False
         self.damaged = 0
         self._print = fingerprint_print(fingerprint)
         self._folder = folder
-        self._offsets: dict[bytes, int] = {}  # of what has not been used
-        self._left: set[int] = set()  # offsets of what is in no table
+        self._offsets: dict[bytes, int] = {}  # offsets of results that have not been used
+        self._left: set[int] = set()  # offsets of results that were not in the last table
         self._index: PathIndex | None = None
-        self._end = 0  # of the last whole line
+        self._end = 0  # end of the last complete line
         self._used, self._used_bytes = array("Q"), len(HEADER)
         self._reader: BinaryIO | None = None
         self._writer: AppendedFile | None = None
@@ -92,23 +92,23 @@ class Journal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to find."""
+        """Whether there are no unused results."""
         return not self._offsets
 
     def find(self, key: Key) -> int | None:
-        """Where the journal holds the result of a file, for `read`; None where it does not, or has said so before."""
+        """The offset of the result of a file, for `read`; None if there is none. Each offset is returned only once."""
         return self._offsets.pop(digest(self._keyed(key)), None)
 
     def find_below(self, path: str) -> list[int]:
-        """Where the journal holds what the last table had of a path or from below it, for `read_file`.
+        """The offsets of results in the last table at or below a path, for `read_file`.
 
-        Reads the journal once more when it is asked first.
+        The first call reads the journal once more.
 
         Args:
-            path: of a file or folder that cannot be looked at.
+            path: path of a file or folder that cannot be accessed.
 
         Returns:
-            Places of results that `find` has not given, in the order of a walk.
+            Offsets of results that `find` has not returned, in the order of a walk.
 
         Raises:
             OutputError: the journal cannot be read.
@@ -123,21 +123,22 @@ class Journal:
             ]
 
     def read(self, offset: int) -> tuple[ChannelResult, ...]:
-        """The channels at an offset that `find` gave."""
+        """The channels at an offset returned by `find`."""
         line = self._line(offset)
         self._use(offset, line)
         return journal_codec.loads(json.loads(line)[-1])
 
     def read_file(self, offset: int) -> tuple[str, tuple[ChannelResult, ...]]:
-        """The path and the channels at an offset that `find_below` gave."""
+        """The path and the channels at an offset returned by `find_below`."""
         line = parse(self._line(offset))
         if line is None:
-            raise OutputError(f"the journal {display_name(self.path)} was changed meanwhile", code="cannot_read")
+            message = f"the journal {display_name(self.path)} was changed by another program; run again"
+            raise OutputError(message, code="cannot_read")
         self._offsets.pop(digest(line.key), None)
         return line.path, self.read(offset)
 
     def add(self, key: Key, channels: tuple[ChannelResult, ...]) -> None:
-        """Keep the result of a file.
+        """Store the result of a file.
 
         Raises:
             OutputError: the journal cannot be written.
@@ -147,10 +148,10 @@ class Journal:
         self._use(self._end - len(line), line)
 
     def compact(self) -> None:
-        """Write the journal anew if more than half of it is of no use: for the end of a run that used what it needs.
+        """Rewrite the journal if more than half of it is not used by the current table; call it at the end of a run.
 
         Raises:
-            OutputError: it cannot be written; then it is as it was.
+            OutputError: the journal cannot be written; the old one is unchanged.
         """
         if not self._is_wasteful():
             self._note_moved()
@@ -176,27 +177,27 @@ class Journal:
         self._reader = reader = open(self.path, "rb")
         header = reader.readline(len(HEADER))
         if header != HEADER:
-            self.unrecognized = not HEADER.startswith(header)  # else it was torn while it was written
+            self.unrecognized = not HEADER.startswith(header)  # a part of the header: the run that wrote it was killed
             return
         self._end = len(HEADER)
         for line in reader:
-            if not line.endswith(b"\n"):  # torn: the process or the machine stopped here
+            if not line.endswith(b"\n"):  # incomplete: the process or the machine stopped here
                 return
-            self._take_in(line)
+            self._add_line(line)
             self._end += len(line)
 
-    def _take_in(self, line: bytes) -> None:
-        found = parse(line)
-        if found is None:
+    def _add_line(self, line: bytes) -> None:
+        parsed = parse(line)
+        if parsed is None:
             self.damaged += 1
-        elif found.key.startswith(self._print.encode("ascii")):
-            if found.moved:
-                self._left ^= found.moved
+        elif parsed.key.startswith(self._print.encode("ascii")):
+            if parsed.moved:
+                self._left ^= parsed.moved
             else:
-                self._offsets[digest(found.key)] = self._end
+                self._offsets[digest(parsed.key)] = self._end
 
     def _note_moved(self) -> None:
-        """Write down what has left the table in this run, and what has come back."""
+        """Append a line about results that this run has removed from the table or put back into it."""
         moved = self._left.symmetric_difference(self._offsets.values())
         if moved:
             self._append(moved_line(self._print, moved))
@@ -206,10 +207,10 @@ class Journal:
         with open(self.path, "rb") as reader:
             offset = 0
             for line in reader:
-                found = parse(line)
-                if found and self._is_unused(found, offset) and offset not in self._left:
-                    if found.folder == self._folder_of(found.path):
-                        yield found.path, offset
+                parsed = parse(line)
+                if parsed and self._is_unused(parsed, offset) and offset not in self._left:
+                    if parsed.folder == self._folder_of(parsed.path):
+                        yield parsed.path, offset
                 offset += len(line)
 
     def _is_unused(self, line: Line | None, offset: int) -> bool:
@@ -261,16 +262,16 @@ class Journal:
             yield
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            advice = "check its rights and the free space of its folder, or name another --out"
+            advice = "check its permissions and the free space of its folder, or give another --out"
             message = f"cannot write the journal {display_name(self.path)}: {reason}; {advice}"
             raise OutputError(message, code="cannot_write") from error
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is such a file.
+    """Whether the file exists.
 
     Raises:
-        OSError: what is there is no file; a link could be meant to have another file overwritten.
+        OSError: it is not a regular file; a link is refused, because another file could be overwritten through it.
     """
     try:
         mode = os.lstat(path).st_mode

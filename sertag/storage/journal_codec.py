@@ -1,8 +1,8 @@
-"""Results as JSON and back, bit for bit: what the journal keeps of a file.
+"""Results of a file to JSON and back without any loss, for the journal.
 
-Floats are written by `repr`, which reads back as the same bits. The windows of a channel, nearly all there is of a long
-recording, are one compressed string that is opened only for a table that shows them: their numbers as float64, little
-endian, then their words as JSON. That takes a third of the time and half of the space that text would.
+Floats are written by `repr`, which reads back as the same bits. The windows of a channel, which make up most of a long
+recording, are one compressed string: their numbers as float64, little-endian, then their text as JSON. It is unpacked
+only for a table of windows. That takes a third of the time and half of the space of text.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
 
 _WORDS = ("index", "status", "emotion", "sentiment")
 _TIMES = ("start_s", "end_s", "speech_ratio", "loudness_dbfs")
-_ANSWERS = ("confidence", "arousal", "valence")  # `probs` follow them; all are NaN where there is no speech
-_LEVEL = 1  # of zlib; the others take several times as long for a few percent
+_ANSWERS = ("confidence", "arousal", "valence")  # `probs` follow them; all are NaN in windows without speech
+_LEVEL = 1  # of zlib; higher levels take several times as long and save a few per cent
 
 
 def dumps(channels: Sequence[ChannelResult]) -> str:
@@ -39,10 +39,10 @@ def dumps(channels: Sequence[ChannelResult]) -> str:
 
 
 def loads(document: Iterable[list[Any]]) -> tuple[ChannelResult, ...]:
-    """The channels of a file again, equal to the last bit.
+    """The channels of a file, equal to those given to `dumps`.
 
     Args:
-        document: what `json.loads` makes of the text of `dumps`.
+        document: the parsed JSON text of `dumps`.
 
     >>> channels = (ChannelResult(channel=0, status=Status.NO_SPEECH, duration_s=0.1),)
     >>> loads(json.loads(dumps(channels))) == channels
@@ -52,10 +52,10 @@ def loads(document: Iterable[list[Any]]) -> tuple[ChannelResult, ...]:
 
 
 class StoredSegments(Sequence[Segment]):
-    """The windows of a channel, whose number is known and which are unpacked when they are asked for."""
+    """The windows of a channel, unpacked when they are accessed; their number is known without."""
 
     def __init__(self, count: int, width: int, packed: str) -> None:
-        """Take over what `dumps` wrote: how many windows, how many numbers each, and all of them."""
+        """Take the values that `dumps` wrote: number of windows, numbers per window, and the packed windows."""
         self._count, self._width, self._packed = count, width, packed
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ def _channel(cells: list[Any]) -> ChannelResult:
 def _packed(segments: Sequence[Segment]) -> list[Any]:
     if not segments:
         return []
-    width = max(len(segment.probs) for segment in segments)  # each window has one probability a label, or none
+    width = max(len(segment.probs) for segment in segments)  # each window has one probability per label, or none
     nothing = [math.nan] * (len(_ANSWERS) + width)
     numbers = array("d")
     for segment in segments:
@@ -119,7 +119,7 @@ def _little_endian(numbers: array[float]) -> array[float]:
 
 
 def _segments(cells: list[Any]) -> tuple[Segment, ...]:
-    # Whoever takes the windows of a channel counts them or reads them one after the other, as those of a tuple.
+    # Callers only count windows or read them in order, which StoredSegments supports like a tuple.
     return cast("tuple[Segment, ...]", StoredSegments(*cells)) if cells else ()
 
 
@@ -145,7 +145,7 @@ def _segment(words: list[Any], numbers: tuple[float, ...]) -> Segment:
 
 
 def _plain(value: Any) -> Any:
-    """What `json` does not know: a problem, and the scalars of numpy."""
+    """Values that `json` cannot write: a problem, and numpy scalars."""
     return [value.code, value.message] if isinstance(value, Problem) else value.item()
 
 

@@ -1,8 +1,8 @@
-"""Kernel locks: one run at a time writes a table, and a run that was killed holds nothing.
+"""Kernel locks: only one run at a time writes a table, and the lock of a killed run is released.
 
-Used by `run` and `output`. `flock` belongs to an open file, so the system lets go of it with the process, however that
-ends. Whoever holds a lock removes its file; whoever gets a lock on a file that has meanwhile been removed starts over.
-Where the file system or the system itself has no such locks, work goes on without.
+Used by `run` and `atomic_output`. `flock` belongs to an open file, so the system releases it when the process ends,
+however it ends. The owner of a lock removes the lock file; a process that locks a file that was removed meanwhile tries
+again. If the file system or the operating system does not support such locks, work goes on without them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_HELD = (BlockingIOError, PermissionError)  # EAGAIN; some network file systems say EACCES
-_MOST_BYTES = 200  # of what is believed of a lock file
+_HELD = (BlockingIOError, PermissionError)  # EAGAIN; EACCES on some network file systems
+_MOST_BYTES = 200  # read from a lock file for a message
 
 
 class LockedError(SertagError):
@@ -36,17 +36,17 @@ def hold(path: str, *, of: str) -> Iterator[None]:
     """Hold the lock of an output while the block runs.
 
     Args:
-        path: of the lock file, which exists as long as the lock is held.
+        path: path of the lock file, which exists as long as the lock is held.
         of: the output, for messages.
 
     Raises:
-        LockedError: another process holds it; the message says which.
-        OutputError: the lock file cannot be made.
+        LockedError: another process holds the lock; the message names it.
+        OutputError: the lock file cannot be created.
     """
     try:
         stream = open_locked(path)
     except OSError as error:
-        advice = "check that the folder exists, its rights and its free space"
+        advice = "check that the folder exists, its permissions and its free space"
         message = f"cannot write {display_name(path)}: {error.strerror or error}; {advice}"
         raise OutputError(message, code="cannot_write") from error
     if stream is None:
@@ -65,16 +65,16 @@ def hold(path: str, *, of: str) -> Iterator[None]:
 
 
 def open_locked(path: str) -> io.FileIO | None:
-    """Open a file, made if need be, and lock it until it is closed.
+    """Open a file, create it if needed, and lock it until it is closed.
 
     Args:
-        path: of the file; a link is refused, so that nobody can have another file written through it.
+        path: path of the file; a link is refused, because another file could be overwritten through it.
 
     Returns:
         The stream, for reading and writing; None if another process holds the lock.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the file cannot be opened.
     """
     while True:
         number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
@@ -85,14 +85,14 @@ def open_locked(path: str) -> io.FileIO | None:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(number), os.lstat(path)):
                 return stream
-        stream.close()  # who held the lock has removed the file between the opening and the locking
+        stream.close()  # the previous owner of the lock removed the file after it was opened here
 
 
 def lock(stream: io.FileIO) -> bool | None:
     """Lock an open file without waiting.
 
     Returns:
-        Whether it is ours now; None where there are no locks.
+        Whether the lock was acquired; None if locks are not supported.
     """
     if fcntl is None:
         return None
@@ -107,16 +107,16 @@ def lock(stream: io.FileIO) -> bool | None:
 
 def _sign(stream: io.FileIO) -> None:
     moment = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with suppress(OSError):  # on a full disk the lock holds all the same
+    with suppress(OSError):  # on a full disk the file stays empty, but it is locked
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()} since {moment}\n".encode())
 
 
 def _holder(path: str) -> str:
-    """What the lock file says; it may be gone by now, or not be signed yet."""
+    """The process named in the lock file; the file may be removed by now, or still be empty."""
     try:
         with open(path, "rb") as stream:
-            said = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+            owner = stream.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError:
-        said = ""
-    return display_text(said.partition("\n")[0]) or "another run"
+        owner = ""
+    return display_text(owner.partition("\n")[0]) or "another run"

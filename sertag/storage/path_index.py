@@ -1,6 +1,6 @@
-"""Paths and where their results lie, so that all that lie below one path are found at once.
+"""An index of paths and offsets of their results, to find all results below a path.
 
-Used by `journal` on the rare nights on which a place cannot be looked at. A million paths take some 200 MB.
+Used by `journal` if a path cannot be accessed, which is rare. A million paths take some 200 MB.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _SEPARATOR = os.sep.encode()
 
 
 class PathIndex:
-    """Sorted as a walk finds files: entry by entry of each folder, by their bytes."""
+    """Paths sorted in the order of a walk: the entries of each folder by their bytes."""
 
     def __init__(self, entries: Iterable[tuple[str, int]]) -> None:
         """Sort.
 
         Args:
-            entries: path and offset of each result; of a path that comes up again the last one counts.
+            entries: path and offset of each result; if a path occurs again, the last offset is used.
         """
         keys: list[bytes] = []
         offsets = array("Q")
@@ -48,5 +48,5 @@ class PathIndex:
 
 
 def _key(path: str) -> bytes:
-    """No name holds a zero byte, so that one in place of each separator makes bytes sort as a walk goes."""
+    """The path with a zero byte, which no name contains, for each separator: such bytes sort in the order of a walk."""
     return os.fsencode(path).replace(_SEPARATOR, b"\0")

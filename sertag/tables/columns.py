@@ -1,8 +1,8 @@
 """Results to rows: which columns a table has, in which order, and how each number is rounded.
 
-Pure and without paths; `write` turns rows into files. The columns are a promise to users: new ones are only appended.
-Rounding is part of it: seconds have 3 decimals, percentages and levels 1, probabilities and what is computed from
-them 4. A value that does not exist is None, and so is one that is not finite.
+Pure functions; `writers` writes rows to files. The columns are a stable interface: new ones are only appended. So is
+the rounding: seconds have 3 decimals, percentages and levels 1, probabilities and values computed from them 4. A value
+that does not exist or is not finite is None.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What made the rows.
+    """The model of the rows.
 
     Attributes:
-        labels: of the model, in the order of its output.
-        model: its name.
-        model_sha256: of its file, hexadecimal.
+        labels: labels of the model, in the order of its output.
+        model: name of the model.
+        model_sha256: SHA-256 of its file, hexadecimal.
     """
 
     labels: tuple[str, ...]
@@ -106,7 +106,7 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
 
 
 def result_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
-    """The rows of one file, one a channel, rounded, in the order of `result_columns`."""
+    """The rows of one file, one per channel, rounded, in the order of `result_columns`."""
     columns, path = result_columns(origin.labels), encode_path(result.path)
     for channel in result.channels:
         yield _rounded(_result_cells(path, channel, origin), columns)
@@ -121,11 +121,11 @@ def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
 
 
 def file_object(result: FileResult, *, origin: ModelInfo) -> dict[str, Any]:
-    """One file as it stands in JSON: the same values as its rows, with probabilities and windows nested.
+    """One file as a JSON object: the same values as its rows, with probabilities and windows nested.
 
     Args:
-        result: of the file.
-        origin: of the run.
+        result: result of the file.
+        origin: the model.
 
     Returns:
         Only dicts, lists, strings, numbers and None.
@@ -247,7 +247,7 @@ def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
 
 
 def _nested(flat: dict[str, Any], prefix: str, origin: ModelInfo) -> dict[str, Any] | None:
-    """Take the columns of one prefix out of `flat`; None where they hold nothing."""
+    """Remove the columns with a prefix from `flat` and return them nested; None if all of them are empty."""
     values = {label: flat.pop(prefix + label) for label in origin.labels}
     return None if None in values.values() else values
 

@@ -1,4 +1,4 @@
-"""The formats of tables and the suffixes that stand for them. Standard library only: `--help` needs it."""
+"""The formats of tables and their suffixes. Standard library only, because `--help` imports this module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".
 
 
 def format_of(target: str) -> Format | None:
-    """The format that the suffix of a file name stands for; None where it is not known.
+    """The format for the suffix of a file name; None if the suffix is not known.
 
     >>> format_of("a/b.TSV"), format_of("b.xlsx")
     ('tsv', None)

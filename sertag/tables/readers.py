@@ -1,7 +1,7 @@
-"""Tables that sertag has written, read again: CSV, TSV, JSON, JSON Lines and Parquet, as one kind of row.
+"""Reads tables that sertag has written: CSV, TSV, JSON, JSON Lines and Parquet, all as the same kind of row.
 
-A row is a dict of the columns in `columns`, with numbers as numbers and empty cells as None. Columns that somebody
-added stay as text. Tables of older versions lack columns, which are None. A table that was cut gives what is whole.
+A row is a dict of the columns in `columns`, with numbers as numbers and empty cells as None. Columns added by users
+are kept as text. Columns that tables of older versions lack are None. Of a truncated table the complete rows are read.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _NESTED = {"quarters": "neg_q", "arousal_quarters": "arousal_q", "valence_quarte
 _NEEDED = {"results": ("path", "channel", "status"), "segments": ("path", "channel", "segment", "start_s", "end_s")}
 _LONGEST_CELL = 1 << 24
 _HEAD_ROWS = 10_000
-_HEADER_ONLY = ""  # a column that marks the one row of a table that has none
+_HEADER_ONLY = ""  # a column that marks the placeholder row of a table without rows
 
 
 class TableError(SertagError):
-    """A file is no table of results that can be read."""
+    """A file cannot be read as a table of results."""
 
 
 @dataclass(slots=True)
@@ -45,12 +45,12 @@ class ReadTable:
     """A table whose rows are being read.
 
     Attributes:
-        name: of the file, for messages.
-        kind: `results`, one row a channel, or `segments`, one row a window.
+        name: name of the file, for messages.
+        kind: `results`, one row per channel, or `segments`, one row per window.
         labels: emotions, in the order of the columns.
-        rows: each once, lazily. Rows of results from JSON and JSON Lines have their windows under `windows`, as rows
-            of `segments`; in other formats `windows` is missing.
-        warnings: what was wrong with the table; complete when all rows have been read.
+        rows: an iterator that reads lazily. Rows of results from JSON and JSON Lines have their windows under
+            `windows`, as rows of `segments`; in other formats `windows` is missing.
+        warnings: problems of the table; complete when all rows have been read.
     """
 
     name: str
@@ -65,13 +65,14 @@ def open_results(path: str) -> Iterator[ReadTable]:
     """Open a table that `sertag tag` has written.
 
     Args:
-        path: of the table, or `-` for standard input; the format is that of its suffix, or is seen from its content.
+        path: path of the table, or `-` for standard input; the format is known from the suffix or the content.
 
     Yields:
         The table.
 
     Raises:
-        TableError: it cannot be opened, is no table of sertag, or is of a newer version. Reading on may raise it too.
+        TableError: the file cannot be opened, is not a table of sertag, or is of a newer version. Reading its rows may
+            raise it as well.
     """
     name = "standard input" if path == STDIN else display_name(path)
     if PurePath(path).suffix.lower() == ".parquet":
@@ -113,9 +114,9 @@ def _lines(name: str, stream: TextIO) -> Iterator[str]:
 
 
 def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None) -> ReadTable:
-    """Look at the first rows for what the table is."""
+    """Find out the kind and the labels of a table from its first rows."""
     first: list[ReadRow] = []
-    for row in islice(rows, _HEAD_ROWS):  # in JSON, rows without an emotion do not name the labels
+    for row in islice(rows, _HEAD_ROWS):  # in JSON, rows without an emotion do not contain the labels
         first.append(row)
         if any(column.startswith("p_") for column in row):
             break
@@ -123,8 +124,8 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
     kind: Kind = "segments" if "segment" in columns else "results"
     missing = [column for column in _NEEDED[kind] if column not in columns]
     if first and missing:
-        found = f"its columns are {', '.join(columns[:8]) or 'none'}"
-        message = f"{name}: is no table of sertag; {found}, expected {', '.join(_NEEDED['results'])} and more"
+        given = f"its columns are {', '.join(columns[:8]) or 'none'}"
+        message = f"{name}: is not a table of sertag; {given}, expected {', '.join(_NEEDED['results'])} and more"
         raise TableError(message, code="no_table")
     labels = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
     known = {column.name: column for column in (result_columns if kind == "results" else segment_columns)(labels)}
@@ -133,16 +134,16 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
 
 
 def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str, ...]) -> ReadRow:
-    """A row with all columns of this version, each of its kind."""
-    whole: ReadRow = {column: _value(name, row.get(column), known[column]) for column in known}
-    whole |= {column: value for column, value in row.items() if column not in known}
-    if isinstance(schema := whole.get("schema"), int) and schema > SCHEMA:
+    """A row with all columns of this version, each converted to its kind."""
+    typed: ReadRow = {column: _value(name, row.get(column), known[column]) for column in known}
+    typed |= {column: value for column, value in row.items() if column not in known}
+    if isinstance(schema := typed.get("schema"), int) and schema > SCHEMA:
         message = f"{name}: has schema {schema}; this version of sertag reads up to {SCHEMA}; update sertag"
         raise TableError(message, code="newer_schema")
     if "windows" in row:
         segments = {column.name: column for column in segment_columns(labels)}
-        whole["windows"] = [_typed(name, window, segments, labels) for window in row["windows"]]
-    return whole
+        typed["windows"] = [_typed(name, window, segments, labels) for window in row["windows"]]
+    return typed
 
 
 def _value(name: str, value: Any, column: Column) -> Any:
@@ -179,30 +180,30 @@ def _delimited_rows(name: str, lines: Iterable[str], delimiter: str, warnings: l
         if empty:
             yield dict.fromkeys(header) | {_HEADER_ONLY: True}
     except csv.Error as error:
-        raise TableError(f"{name}: line {reader.line_num} is no row of a table: {error}", code="no_table") from error
+        raise TableError(f"{name}: line {reader.line_num} is not a row of a table: {error}", code="no_table") from error
 
 
 def unmarked(cell: str) -> str:
-    """A text cell of CSV or TSV without the `'` that guards it against being taken for a formula."""
+    """A text cell of CSV or TSV without the leading `'` that prevents spreadsheets from reading it as a formula."""
     return cell[1:] if _MARKED.match(cell) else cell
 
 
 def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[ReadRow]:
-    """One object a line, as sertag writes both JSON and JSON Lines; other layouts of JSON are read at once."""
+    """One object per line, as sertag writes JSON and JSON Lines."""
     last = ""
     for number, line in enumerate(lines, 1):
         text = line.strip().rstrip(",")
         if text in ("", "[", "]", "[]"):
             continue
         if last:
-            raise TableError(f"{name}: line {number - 1} is no JSON object of sertag: {last}", code="no_table")
+            raise TableError(f"{name}: line {number - 1} is not a JSON object of sertag: {last}", code="no_table")
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             last = str(error)
             continue
         if not isinstance(document, dict):
-            raise TableError(f"{name}: line {number} holds no JSON object", code="no_table")
+            raise TableError(f"{name}: line {number} is not a JSON object", code="no_table")
         yield from _object_rows(name, document)
     if last:
         warnings.append(f"{name}: its last line was cut and is left out ({last})")
@@ -216,16 +217,16 @@ def _object_rows(name: str, document: dict[str, Any]) -> Iterator[ReadRow]:
     try:
         for channel in document["channels"]:
             row = {**common, **channel}
-            windows, place = row["segments"], {key: row.get(key) for key in ("path", "channel", "role")}
-            row["windows"] = [_flat({**place, **window}) for window in windows]
+            windows, shared = row["segments"], {key: row.get(key) for key in ("path", "channel", "role")}
+            row["windows"] = [_flat({**shared, **window}) for window in windows]
             row["segments"] = None if row.get("status") in FAILURES else len(windows)
             yield _flat(row)
     except (TypeError, AttributeError, KeyError) as error:
-        raise TableError(f"{name}: holds an object that is not of sertag: {error}", code="no_table") from error
+        raise TableError(f"{name}: contains an object that is not of sertag: {error}", code="no_table") from error
 
 
 def _flat(row: ReadRow) -> ReadRow:
-    """Nested values as the columns that they are in tables."""
+    """A row with nested values expanded to the columns of tables."""
     flat = {key: value for key, value in row.items() if key not in ("probs", "fracs", *_NESTED)}
     for key, prefix in (("probs", "p_"), ("fracs", "frac_")):
         flat |= {prefix + label: value for label, value in (row.get(key) or {}).items()}

@@ -1,4 +1,4 @@
-"""Rows that were chosen, grouped or compared: the same formats as those of results, for any columns.
+"""Writes selected, grouped or compared rows in the formats of result tables, with any columns.
 
 Rows are dicts. Cells of columns of a known kind are rounded as in results; other numbers are written as they are.
 """
@@ -26,13 +26,13 @@ def write_rows(
     Args:
         target: path, or `-` for standard output.
         rows: column to cell.
-        columns: name to kind as in `columns`, or "" for what is of none; in the order in which they are written.
+        columns: name to kind as in `columns`, or "" for a column without a kind; in the order of writing.
         fmt: any but `parquet`.
         bom: begin CSV and TSV with a byte-order mark.
 
     Raises:
         OutputError: the target cannot be written.
-        BrokenPipeError: nobody reads standard output any more.
+        BrokenPipeError: the reader of standard output has closed it.
     """
     with Output(target) as output:
         if fmt == "table":

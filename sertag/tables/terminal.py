@@ -1,4 +1,4 @@
-"""The result table for eyes: on a terminal as wide as that, in a file wide enough for paths."""
+"""The result table for people: on a terminal as wide as the terminal, in a file wide enough for paths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sertag.records import ChannelResult, FileResult, Status
 from sertag.storage.atomic_output import Output
 from sertag.text import display_name
 
-_PAGE_ROWS = 1000  # of one table on the screen; its columns are as wide as these rows need
+_PAGE_ROWS = 1000  # rows of one table on the screen; the width of its columns fits these rows
 _SPOOL_BYTES = 1 << 20
 _PATHS = frozenset(("file", "path"))  # columns that may be folded
 _FOLDED = 20  # characters, at least
@@ -38,22 +38,22 @@ _COLOURS = {
 
 
 class ScreenTable:
-    """The result table for eyes: the columns a person asks for first, printed when the run is over.
+    """The result table for people: the most important columns, printed at the end of the run.
 
-    Rows wait in a file, so that a million of them take no memory; they are set in pages.
+    Rows are kept in a temporary file, so that a million of them take no memory, and printed in pages.
     """
 
     def __init__(self, output: Output) -> None:
         """Begin a table.
 
         Args:
-            output: where it goes.
+            output: output to print it to.
         """
         self._output = output
         self._spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="w+", encoding="ascii")
 
     def add(self, result: FileResult) -> None:
-        """Keep the rows of one file."""
+        """Store the rows of one file."""
         for channel in result.channels:
             self._spool.write(json.dumps(_screen_row(result.path, channel)) + "\n")
 
@@ -68,10 +68,10 @@ class ScreenTable:
 
 @contextmanager
 def open_screen_table(output: Output) -> Iterator[ScreenTable]:
-    """Write a table for eyes; it is printed when the block is left without an exception.
+    """Write a table for people; it is printed when the block is left without an exception.
 
     Args:
-        output: where it goes.
+        output: output to print it to.
 
     Raises:
         OutputError: the target cannot be written.
@@ -109,7 +109,7 @@ def rendered_rows(
     Args:
         names: of the columns.
         rows: printable cells.
-        terminal: a person is looking.
+        terminal: whether the output is a terminal.
         colours: column to cell to the colour of that cell.
     """
     encoding = (getattr(sys.stdout, "encoding", None) if terminal else None) or "utf-8"
@@ -127,7 +127,7 @@ def rendered_rows(
 
 
 def too_narrow(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the terminal has no place for the columns side by side; only paths may be folded."""
+    """Whether the terminal is too narrow for the columns side by side; only paths may be folded."""
     widths = [
         _FOLDED if name in _PATHS else max(map(len, (name, *(row[place] for row in rows))))
         for place, name in enumerate(names)
@@ -153,7 +153,7 @@ def rendered_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> byt
 
 
 def _rendered(rows: list[dict[str, Any]], *, terminal: bool) -> bytes:
-    filled = [name for name in rows[0] if any(row[name] for row in rows)]  # columns without content say nothing
+    filled = [name for name in rows[0] if any(row[name] for row in rows)]  # empty columns are left out
     colours = {"status": {status.value: colour for status, colour in _COLOURS.items()}}
     for count in range(len(_LEFT_OUT) + 1):
         names = [name for name in filled if name not in _LEFT_OUT[:count]]

@@ -1,9 +1,9 @@
 r"""Rows to tables: CSV, TSV, JSON, JSON Lines and Parquet, streamed at constant memory.
 
-Last stage: aggregate -> **write**. How text survives, since names can hold any byte but zero:
+Last stage: aggregate -> **write**. File names can contain any byte but zero; they are written as follows:
 
-- All text is valid UTF-8, whatever it is of. Paths come from `rows` in the form of `names.encode_path`, the same in all
-  formats; what else should hold characters that are none has them spelled out.
+- All text is valid UTF-8. Paths are encoded by `text.encode_path`, the same in all formats; invalid characters in other
+  text are escaped.
 - CSV and TSV are quoted by RFC 4180 with `\n` line ends. A text cell that begins with `= + - @` or a tab, after any
   number of `'`, gets one more `'` in front, so that no spreadsheet takes it for a formula; dropping one `'` where
   `^'+[=+@\t-]` matches gives the text back.
@@ -47,12 +47,12 @@ _ROW_GROUP = 4096  # rows of a Parquet row group: some megabytes in memory, larg
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """What one table says about each file.
+    """The content of one kind of table.
 
     Attributes:
-        columns: of the table.
-        rows: the rows of one file.
-        objects: the JSON objects of one file.
+        columns: columns of the table.
+        rows: function that returns the rows of one file.
+        objects: function that returns the JSON objects of one file.
     """
 
     columns: tuple[Column, ...]
@@ -64,14 +64,14 @@ class Table(Protocol):
     """A table that is being written."""
 
     def add(self, result: FileResult) -> None:
-        """Write what the table says about one file."""
+        """Write the rows of one file."""
 
     def close(self) -> None:
-        """Write what stands after the last row."""
+        """Write the end of the table, after the last row."""
 
 
 def plain_text(text: str) -> str:
-    """A text cell of CSV or TSV that no spreadsheet takes for a formula.
+    """A text cell of CSV or TSV, with a leading `'` if a spreadsheet would read it as a formula.
 
     >>> plain_text("=1+1"), plain_text("call-1.wav")
     ("'=1+1", 'call-1.wav')
@@ -80,7 +80,7 @@ def plain_text(text: str) -> str:
 
 
 def results_view(origin: ModelInfo) -> TableView:
-    """The result table: one row a channel, one JSON object a file."""
+    """The result table: one row per channel, one JSON object per file."""
     return TableView(
         columns=result_columns(origin.labels),
         rows=lambda result: result_rows(result, origin=origin),
@@ -89,7 +89,7 @@ def results_view(origin: ModelInfo) -> TableView:
 
 
 def segments_view(origin: ModelInfo) -> TableView:
-    """The table of scored windows: one row and one JSON object a window."""
+    """The table of scored windows: one row and one JSON object per window."""
     columns = segment_columns(origin.labels)
     names = [column.name for column in columns]
     return TableView(
@@ -104,9 +104,9 @@ def open_table(output: Output, *, fmt: Format, view: TableView, bom: bool = Fals
     """Write a table; leaving the block without an exception finishes the output.
 
     Args:
-        output: of the table; leaving its own block puts the table in place.
-        fmt: any format but `table`, which is for eyes and made by `progress`.
-        view: what to write.
+        output: output of the table; the table appears in its place when the `with` block of the output is left.
+        fmt: any format but `table`, which is written by `terminal`.
+        view: columns and rows to write.
         bom: begin CSV and TSV with a byte-order mark.
 
     Yields:
@@ -114,7 +114,7 @@ def open_table(output: Output, *, fmt: Format, view: TableView, bom: bool = Fals
 
     Raises:
         OutputError: the target cannot be written, or the format needs an extra that is not installed.
-        BrokenPipeError: nobody reads standard output any more.
+        BrokenPipeError: the reader of standard output has closed it.
     """
     table = _encoder(output, fmt=fmt, view=view, bom=bom)
     yield table
@@ -142,7 +142,7 @@ def write_json(target: str, document: dict[str, Any]) -> None:
 
 
 def finish_json(output: Output, document: dict[str, Any]) -> None:
-    """Make one JSON document, indented, the whole content of an output; the errors are those of `write_json`."""
+    """Write one JSON document, indented, as the whole content of an output; errors as in `write_json`."""
     output.write(json_bytes(document, indent=2) + b"\n")
     output.finish()
 
@@ -187,7 +187,7 @@ class _Delimited:
         self._line.seek(0)
         self._line.truncate()
         self._writer.writerow(cells)
-        # Written with \r\n and cut back: before Python 3.13 csv quotes a lone \r only where it is in the line end.
+        # Written with \r\n, then shortened: before Python 3.13 csv quotes a lone \r only if the line end contains it.
         line = self._line.getvalue()[:-2] + "\n"
         return valid_text(line).encode()
 
@@ -251,11 +251,11 @@ def _arrow_cell(cell: Cell, column: Column) -> Cell:
 
 
 def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:
-    """One JSON document in ASCII; DEL, the only control character that `json` leaves as it is, is escaped too."""
+    """One JSON document in ASCII; DEL, the only control character that `json` does not escape, is escaped too."""
     separators = (",", ": ") if indent else (",", ":")
     encode = partial(json.dumps, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
     text = encode(document)
-    if "\\ud" in text:  # half of a pair, perhaps, which readers of JSON refuse
+    if "\\ud" in text:  # perhaps half of a surrogate pair, which readers of JSON refuse
         text = encode(_valid(document))
     return text.replace("\x7f", "\\u007f").encode("ascii")
 

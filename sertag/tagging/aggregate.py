@@ -20,26 +20,26 @@ from sertag.tagging.segments import expected_affect, speech_windows
 from sertag.tagging.stretches import Pieces, added_speech, cut_pieces, worst_stretch
 from sertag.tagging.talk import TalkStats
 
-TREND_WINDOWS = 6  # fewer say nothing about a course
-TREND_STEP = 0.1  # a change of the mean negative probability that is called a trend
+TREND_WINDOWS = 6  # fewer windows are too few for a trend
+TREND_STEP = 0.1  # the smallest change of the mean negative probability that is called a trend
 PEAK_S = 9.0  # of speech; an outburst lasts some sentences, and a mean over one window of 4 s is mostly chance
-ATTENTION_S = 30.0  # of speech; what a listener needs to tell a bad moment from a bad call
+ATTENTION_S = 30.0  # of speech; long enough to distinguish a bad call from a bad moment
 
-_LEAST_SAID = 1e-3  # of a window, so that one that errs cannot forbid a label
-_LEAST = 1e-12  # and 1 minus it stand for probabilities of 0 and 1, whose logits would be infinite
+_LEAST_WINDOW_PROB = 1e-3  # lower probabilities are raised to it, so that one wrong window cannot exclude a label
+_LEAST_PROB = 1e-12  # it and 1 minus it replace probabilities of 0 and 1, whose logits would be infinite
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelMeasurements:
-    """What was measured on a channel apart from its windows.
+    """Measurements of a channel other than its windows.
 
     Attributes:
         duration_s, speech_s: seconds.
-        loudness_dbfs: level of its speech, or of everything where nobody speaks.
+        loudness_dbfs: level of its speech, or of the whole channel if it has no speech.
         clipped_pct: per cent of its samples at full scale.
         talk: see `TalkStats`.
         active: bool (t,), speech activity.
-        frame_hz: frames per second of it.
+        frame_hz: frames of `active` per second.
     """
 
     duration_s: float
@@ -59,14 +59,14 @@ def channel_result(
     spec: ModelSpec,
     min_confidence: float,
 ) -> ChannelResult:
-    """The row of one channel; `channel`, `role` and `sample_rate` are filled in by whoever knows them.
+    """The row of one channel; the caller fills in `channel`, `role` and `sample_rate`.
 
     Args:
-        windows: scored; None for none.
-        segments: their records.
-        measured: of the channel.
-        spec: of the model.
-        min_confidence: under it a row is uncertain.
+        windows: the scored windows; None if there are none.
+        segments: the records of the same windows.
+        measured: measurements of the channel.
+        spec: specification of the model.
+        min_confidence: a row with a lower confidence is uncertain.
     """
     talk = measured.talk
     quiet = ChannelResult(
@@ -93,16 +93,17 @@ def channel_result(
 def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float, priors: Sequence[float]) -> Floats:
     """Probabilities that each label is the prevailing one of a call, float64 (k,).
 
-    What a window says beyond what was likely anyway is evidence; windows of a call that agree make it stronger, but by
-    far less than independent ones would, because they err together: how much is measured. So one loud window changes
-    little, and a caller who sounds a little angry all the time is found, though no window alone is sure.
+    The evidence of a window is the difference of its log-probabilities from the log-priors. Windows of one call that
+    agree strengthen the evidence, but far less than independent windows would, because their errors are correlated;
+    `gain` was measured. So one loud window changes little, and slight anger throughout a call is detected even if no
+    single window is certain.
 
     Args:
         probs: float64 (w, k), calibrated for windows.
         weights: float64 (w,), seconds of speech that each window adds.
         window_s: length of a window.
-        gain: `row_gain` of the model; 0 for the geometric mean.
-        priors: k numbers, of the model.
+        gain: `row_gain` of the model; 0 gives the geometric mean.
+        priors: k numbers, prior of each label.
 
     >>> alike = np.array([[0.4, 0.6], [0.4, 0.6]])
     >>> pooled(alike, np.array([30.0, 34.0]), window_s=4, gain=0.25, priors=(0.5, 0.5)).round(3).tolist()
@@ -110,35 +111,35 @@ def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float, prio
     >>> pooled(alike, np.array([30.0, 34.0]), window_s=4, gain=0.25, priors=(0.2, 0.8)).round(3).tolist()
     [0.64, 0.36]
     """
-    before = np.log(priors)
+    log_priors = np.log(priors)
     power = 1 + gain * math.log2(max(1.0, float(weights.sum()) / window_s))
-    said = np.average(np.log(np.maximum(probs, _LEAST_SAID)), axis=0, weights=weights)
-    return softmax(before + power * (said - before))
+    mean_log_probs = np.average(np.log(np.maximum(probs, _LEAST_WINDOW_PROB)), axis=0, weights=weights)
+    return softmax(log_priors + power * (mean_log_probs - log_priors))
 
 
 def attention(worst: float, *, slope: float, offset: float) -> float:
-    """How much worse than ordinary speech the worst half minute is, 0 to 1; 0.5 is as likely from either.
+    """Calibrated score of the worst half minute of speech, 0 to 1; at 0.5 negative and ordinary speech are as likely.
 
     Args:
         worst: mean negative probability of that half minute.
-        slope: of the model, on the scale of logits (Platt 1999).
-        offset: likewise.
+        slope: slope of the model's calibration, on the scale of logits (Platt 1999).
+        offset: offset of the same calibration.
 
     >>> round(attention(0.3, slope=1, offset=0), 6), round(attention(0.5, slope=2, offset=-1), 6)
     (0.3, 0.268941)
     """
-    probability = min(max(worst, _LEAST), 1 - _LEAST)
+    probability = min(max(worst, _LEAST_PROB), 1 - _LEAST_PROB)
     logit = slope * math.log(probability / (1 - probability)) + offset
     return 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0)))
 
 
 def _unscored(quiet: ChannelResult, spec: ModelSpec) -> ChannelResult:
-    """Say why there is no emotion: nobody spoke, or too little to judge."""
+    """The row of a channel without scored windows, with the reason: no speech, or too little of it."""
     duration_s, speech_s = quiet.duration_s or 0.0, quiet.speech_s or 0.0
     if speech_s == 0 and duration_s >= spec.min_speech_s:
         return replace(quiet, problem=Problem("no_speech", f"no speech in {duration_s:.3f} s of audio"))
-    found = f"{speech_s:.3f} s of speech in {duration_s:.3f} s of audio"
-    message = f"{found}; a window needs {spec.min_speech_s:g} s of speech"
+    amount = f"{speech_s:.3f} s of speech in {duration_s:.3f} s of audio"
+    message = f"{amount}; a window needs {spec.min_speech_s:g} s of speech"
     return replace(quiet, status=Status.TOO_SHORT, problem=Problem("too_short", message))
 
 
@@ -159,16 +160,16 @@ def _scored(
     call = pooled(windows.probs, speech_s, window_s=spec.window_s, gain=spec.row_gain, priors=spec.label_priors)
     best, second = np.sort(call)[[-1, -2]]
     label = spec.labels[int(call.argmax())]
-    sure = bool(best >= min_confidence)
-    doubt = Problem("low_confidence", f"confidence {best:.3f} is under {min_confidence:.3f}")
+    is_confident = bool(best >= min_confidence)
+    low_confidence = Problem("low_confidence", f"confidence {best:.3f} is under {min_confidence:.3f}")
     row = replace(
         quiet,
-        status=Status.OK if sure else Status.UNCERTAIN,
-        problem=None if sure else doubt,
-        emotion=label if sure else None,
+        status=Status.OK if is_confident else Status.UNCERTAIN,
+        problem=None if is_confident else low_confidence,
+        emotion=label if is_confident else None,
         confidence=float(best),
         margin=float(best - second),
-        sentiment=Sentiment(spec.sentiment[label]) if sure else None,
+        sentiment=Sentiment(spec.sentiment[label]) if is_confident else None,
         probs=tuple(call.tolist()),
         fracs=_fractions(windows.probs, speech_s),
     )
@@ -183,7 +184,7 @@ def _with_course(
     measured: ChannelMeasurements,
     spec: ModelSpec,
 ) -> ChannelResult:
-    """Add what tells how the call goes: arousal and valence, quarters, trend, the worst stretches."""
+    """Add the course of the call: arousal and valence, quarters, trend, the worst stretches."""
     negative = windows.probs[:, [spec.sentiment[label] == Sentiment.NEGATIVE.value for label in spec.labels]].sum(
         axis=1
     )
@@ -214,7 +215,7 @@ def _fractions(probs: Floats, speech_s: Floats) -> tuple[float, ...]:
 
 
 def _quarters(values: Floats, speech_s: Floats, centre: Floats) -> tuple[float | None, ...]:
-    """Means in each quarter of the recording; a window belongs where its centre is."""
+    """Means in each quarter of the recording; a window counts in the quarter that contains its centre."""
     part = np.minimum(3, (4 * centre).astype(int))
     return tuple(_mean(values[part == quarter], speech_s[part == quarter]) for quarter in range(4))
 

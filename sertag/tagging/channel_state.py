@@ -1,6 +1,6 @@
-"""One channel on its way through the chunks of a recording: what was heard and scored so far.
+"""State of one channel while the chunks of a recording are processed: speech activity, levels, scored windows.
 
-Used by `pipeline`, which has one for each channel.
+Used by `pipeline`, which keeps one state for each channel.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ class ConfirmedWindows:
 
 
 class ChannelState:
-    """What is known of a channel up to the chunk at work.
+    """Accumulates the results of one channel, chunk by chunk.
 
     Attributes:
         channel: its index.
     """
 
     def __init__(self, channel: int, *, model: Model, hop_s: float | None) -> None:
-        """Begin.
+        """Start with no chunk processed.
 
         Args:
             channel: index of the channel.
-            model: that scores it.
-            hop_s: step between windows, seconds; None for the model's.
+            model: the model that scores its windows.
+            hop_s: step between windows, seconds; None for the default of the model.
         """
         self.channel = channel
         self._model = model
@@ -69,16 +69,16 @@ class ChannelState:
 
     @property
     def activity(self) -> BoolArray:
-        """Speech activity of the whole channel, bool (t,); empty where resampling left nothing of a few samples.
+        """Speech activity of the whole channel, bool (t,); empty if resampling a few samples left none.
 
-        Where windows were scored and none holds speech, what lies outside all windows is none either.
+        If windows were scored and none of them contains speech, frames outside the windows are not speech either.
         """
-        found = np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
+        active = np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
         is_music = len(self._scored) > 0 and not any(is_speech.any() for _, _, is_speech in self._scored)
-        return np.zeros_like(found) if is_music else found
+        return np.zeros_like(active) if is_music else active
 
     def process(self, chunk: Chunk, *, duration_s: float | None, score: bool) -> None:
-        """Take in a chunk: speech, levels and, if `score`, the windows that begin in it."""
+        """Process a chunk: detect speech, measure levels and, if `score`, score the windows that begin in it."""
         core = chunk.core_frames
         active = detect(chunk.frames.columns[self.channel], spec=self._frame_spec)
         speech = active[:core]
@@ -100,7 +100,7 @@ class ChannelState:
         return ConfirmedWindows(self.channel, found, until_s, known_s)
 
     def result(self, duration_s: float, clipped_pct: float, talk: TalkStats, options: Options) -> ChannelResult:
-        """The row of the channel, once every chunk was heard."""
+        """The row of the channel, after all chunks have been processed."""
         spec, frame_hz = self._model.spec, self._frame_spec.frame_rate_hz
         activity = self.activity
         speech_frames = int(activity.sum())
@@ -123,7 +123,7 @@ class ChannelState:
         return () if windows is None else segments(windows, spec=self._model.spec, min_confidence=window_floor)
 
     def _score(self, chunk: Chunk, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
-        """The windows that begin in a chunk and which of them hold speech; None where there are none."""
+        """The windows that begin in a chunk and which of them contain speech; None if there are none."""
         if not active.any():
             return None
         spec = self._model.spec
@@ -137,38 +137,38 @@ class ChannelState:
             duration_s=duration_s,
         )
         clip = spec.features.framing == "clip"
-        found = self._clip_answers(chunk, windows) if clip else self._frame_answers(chunk, active, windows)
-        if not found:
+        predictions = self._predict_clips(chunk, windows) if clip else self._predict_frames(chunk, active, windows)
+        if not predictions:
             return None
-        is_speech = np.concatenate([answer.is_speech(spec.min_speech_probability) for answer in found])
-        self._scored.append((windows, np.concatenate([answer.probs for answer in found]), is_speech))
+        is_speech = np.concatenate([batch.is_speech(spec.min_speech_probability) for batch in predictions])
+        self._scored.append((windows, np.concatenate([batch.probs for batch in predictions]), is_speech))
         return windows, is_speech
 
     def _unspoken(self, chunk: Chunk, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
-        """Frames of a chunk's core, bool (core,), that the gate takes for speech and the model does not."""
+        """Frames of a chunk's core, bool (core,), that the energy gate classifies as speech and the model does not."""
         before = np.zeros((2, chunk.frames.power.shape[1]), dtype=np.bool_)
         before[:, : self._covered.shape[1]] = self._covered
         spans, is_speech = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.bool_)
         if scored is not None:
             windows, is_speech = scored
             spans = np.stack([windows.first_frame, windows.end_frame], axis=1) - chunk.first_frame
-        found, self._covered = unspoken(spans, is_speech, before=before, core=chunk.core_frames)
-        return found
+        no_speech, self._covered = unspoken(spans, is_speech, before=before, core=chunk.core_frames)
+        return no_speech
 
-    def _frame_answers(self, chunk: Chunk, active: BoolArray, windows: Windows) -> list[Prediction]:
-        """What the model says of windows cut from the frames of the channel, batch by batch."""
+    def _predict_frames(self, chunk: Chunk, active: BoolArray, windows: Windows) -> list[Prediction]:
+        """Predictions for windows cut from the frames of the channel, batch by batch."""
         spec = self._model.spec
         frames = coefficients(chunk.frames.columns[self.channel], spec=spec.features)  # (t, c)
         spoken = frames[: chunk.core_frames][active[: chunk.core_frames]]
-        found = speech_sums(spoken, spec=spec.features)
-        self._sums = found if self._sums is None else self._sums + found
+        sums = speech_sums(spoken, spec=spec.features)
+        self._sums = sums if self._sums is None else self._sums + sums
         padding = silence_coefficients(spec=spec.features)
         batches = window_batches(windows, frames, length=spec.window_frames, padding=padding, size=BATCH_WINDOWS)
         statistics = channel_statistics(self._sums, spec=spec.features)
         return [self._model.predict(batch, statistics=statistics) for batch in batches]
 
-    def _clip_answers(self, chunk: Chunk, windows: Windows) -> list[Prediction]:
-        """What the model says of windows whose features are computed from their own samples, as papers do."""
+    def _predict_clips(self, chunk: Chunk, windows: Windows) -> list[Prediction]:
+        """Predictions for windows whose features are computed from the samples of each window alone, as in papers."""
         spec = self._model.spec
         if chunk.frames.samples is None:
             raise TypeError("cut clips need the samples of the chunk")

@@ -1,8 +1,8 @@
 """The whole pipeline for one file: decode, features, speech, windows, model, aggregate. Runs inside one worker.
 
-One bad file is a row, never an exception that leaves `tag_file`. The recording streams through in chunks, so memory
-does not grow with its length; a channel is normalised by the speech heard up to the end of the chunk at work, which
-for recordings up to a quarter of an hour is the whole channel.
+A file that cannot be tagged becomes a row with an error; `tag_file` never raises for it. The recording is processed in
+chunks, so memory does not grow with its length. A channel is normalised by its speech up to the end of the current
+chunk, which for recordings up to a quarter of an hour is the speech of the whole channel.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
 from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
 from sertag.tagging.channel_state import ChannelState, ConfirmedWindows
+from sertag.tagging.roles import not_separate, role_of, wanted_channels
 from sertag.tagging.talk import talk_stats
 from sertag.text import display_name, display_text
 
-_SAME_DB = 3.0  # joint stereo of lossy codecs stays under 1, where one of two people speaks it is 20 and more
-_EVERY_FRAMES = 20  # a sample of the frames tells
+_SAME_DB = 3.0  # joint stereo of lossy codecs stays under 1; two channels with one speaker each differ by 20 or more
+_EVERY_FRAMES = 20  # channels are compared at every 20th frame, which is enough
 
 
 def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
@@ -38,7 +39,7 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
         options: of the run.
 
     Returns:
-        One result a channel; one without a channel where the file cannot be decoded or something failed.
+        One result per channel; a single result without a channel if the file cannot be decoded or tagging failed.
     """
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
@@ -53,9 +54,9 @@ def tag_source(
     options: Options,
     confirm: Callable[[ConfirmedWindows], None] | None = None,
 ) -> FileResult:
-    """Tag what a function opens, which need not be a file; arguments and result are else those of `tag_file`.
+    """Tag the audio that `open_source` opens, which need not be a file; otherwise like `tag_file`.
 
-    `confirm` is called for each channel that is scored and each chunk but the last, as soon as the chunk is scored.
+    `confirm` is called for each scored channel and each chunk but the last, as soon as the chunk is scored.
     """
     try:
         with open_source() as audio:
@@ -65,12 +66,12 @@ def tag_source(
     except SertagError as error:
         return _without_audio(file, Status.FAILED, Problem(error.code, str(error)))
     except MemoryError:
-        found = f"{display_name(file.path)}: takes more memory than there is"
-        problem = Problem("out_of_memory", f"{found}; is it damaged? fewer --jobs need less")
+        reason = f"{display_name(file.path)}: takes more memory than there is"
+        problem = Problem("out_of_memory", f"{reason}; is it damaged? fewer --jobs need less")
         return _without_audio(file, Status.FAILED, problem)
-    except Exception as error:  # the last resort: whatever it is, the batch goes on and the row says so
-        found = f"{display_name(file.path)}: {type(error).__name__}: {display_text(str(error))}"
-        problem = Problem("internal_error", f"{found}; this is a fault of sertag, please report it")
+    except Exception as error:  # the last resort: the batch goes on, and the row contains the error
+        reason = f"{display_name(file.path)}: {type(error).__name__}: {display_text(str(error))}"
+        problem = Problem("internal_error", f"{reason}; this is a fault of sertag, please report it")
         crash = "\n".join(display_text(line) for line in traceback.format_exc().splitlines())
         return replace(_without_audio(file, Status.FAILED, problem), crash=crash)
 
@@ -79,11 +80,12 @@ def _tag_audio(
     audio: AudioSource, *, model: Model, options: Options, confirm: Callable[[ConfirmedWindows], None] | None
 ) -> tuple[ChannelResult, ...]:
     _check_length(audio, audio.announced_s, "announces", options)
-    wanted = _wanted(audio, options)
+    name = display_name(audio.path)
+    wanted = wanted_channels(audio.channels, options, name=name)
     mixed = options.channels == "mix"
     states = [ChannelState(index, model=model, hop_s=options.hop_s) for index in range(1 if mixed else audio.channels)]
     frame_spec, apart_db = activity_spec(model.spec.features), 0.0
-    for chunk in _sections(audio, model=model, options=options):
+    for chunk in _chunks(audio, model=model, options=options):
         apart_db = max(apart_db, _apart_db(chunk, bands=frame_spec.n_mels))
         for state in states:
             state.process(chunk, duration_s=audio.duration_s if chunk.last else None, score=state.channel in wanted)
@@ -91,7 +93,7 @@ def _tag_audio(
                 confirm(state.confirmed(chunk, options))
     same = len(states) > 1 and apart_db < _SAME_DB and states[0].activity.any()
     if same and options.only_role is not None:
-        raise _not_separate(audio, "has the same signal in all channels", options)
+        raise not_separate(name, "has the same signal in all channels", options)
     activity = np.stack([state.activity for state in states])
     talk = talk_stats(activity, frame_hz=frame_spec.frame_rate_hz, duration_s=audio.duration_s)
     clipped_pct = 100 * np.atleast_1d(audio.clipped.mean() if mixed else audio.clipped) / audio.samples_read
@@ -107,66 +109,20 @@ def _tag_audio(
     )
 
 
-def _wanted(audio: AudioSource, options: Options) -> tuple[int, ...]:
-    """The channels that get a row.
-
-    Raises:
-        SertagError: the recording does not have the channel or the role that was asked for.
-    """
-    if options.only_role is not None:
-        _check_role(audio, options)
-    if options.channels == "mix":
-        return (0,)
-    name = display_name(audio.path)
-    channels = tuple(range(audio.channels)) if options.channels == "split" else (options.channels,)
-    if channels[-1] >= audio.channels:
-        found = f"{name}: has {audio.channels} channel(s)"
-        message = f"{found}, --channels asks for number {channels[-1]} (they count from 0)"
-        raise SertagError(message, code="no_such_channel")
-    wanted = tuple(c for c in channels if options.only_role in (None, _role(c, options)))
-    if not wanted:
-        message = f"{name}: no channel that was asked for has the role {options.only_role!r}; check --roles"
-        raise SertagError(message, code="no_such_role")
-    return wanted
-
-
-def _check_role(audio: AudioSource, options: Options) -> None:
-    """Refuse where a channel holds several speakers: scoring it would score the wrong person too."""
-    if audio.channels < len(options.roles):
-        found = f"has {audio.channels} channel(s) for {len(options.roles)} roles"
-    elif options.channels == "mix" and audio.channels > 1:
-        found = "is mixed down"
-    else:
-        return
-    raise _not_separate(audio, found, options)
-
-
-def _not_separate(audio: AudioSource, found: str, options: Options) -> SertagError:
-    advice = "record one channel for each role, and tag the channels apart"
-    message = f"{display_name(audio.path)}: {found}, so {options.only_role!r} cannot be told apart; {advice}"
-    return SertagError(message, code="role_not_separate")
-
-
 def _apart_db(chunk: Chunk, *, bands: int) -> float:
-    """How far any channel ever is from the first one, dB, mean over the bands of a frame; 0 for one channel."""
+    """Largest difference of any channel from the first, dB, mean over the bands of a frame; 0 for one channel."""
     frames = chunk.frames.columns[:, : chunk.core_frames : _EVERY_FRAMES, :bands]
     return float(np.abs(frames - frames[:1]).mean(axis=2).max())
 
 
 def _same_signal(audio: AudioSource) -> Problem:
-    found = f"{display_name(audio.path)}: has the same signal in all {audio.channels} channels"
-    message = (
-        f"{found}; speakers are not apart, so roles and overtalk mean nothing; record one channel for each speaker"
-    )
+    message = f"{display_name(audio.path)}: has the same signal in all {audio.channels} channels"
+    message += "; speakers are not separated, so roles and overtalk mean nothing; record one channel for each speaker"
     return Problem("same_signal", message)
 
 
-def _role(channel: int, options: Options) -> str:
-    return options.roles[channel] if channel < len(options.roles) else ""
-
-
-def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Chunk]:
-    """Decode and frame a recording in chunks that look ahead by one window."""
+def _chunks(audio: AudioSource, *, model: Model, options: Options) -> Iterator[Chunk]:
+    """Decode and frame a recording, in chunks with a lookahead of one window."""
     features = model.spec.features
     frame_spec = activity_spec(features)
     blocks = _blocks(audio, rate_hz=features.rate_hz, options=options)
@@ -181,17 +137,18 @@ def _sections(audio: AudioSource, *, model: Model, options: Options) -> Iterator
 
 
 def _blocks(audio: AudioSource, *, rate_hz: int, options: Options) -> Iterator[FloatArray]:
-    """Samples of the channels, or of their mean, up to the longest recording that is wanted."""
+    """Samples of the channels, or of their mean, up to the longest duration that is allowed."""
     for block in audio.blocks(rate_hz=rate_hz):
         _check_length(audio, audio.duration_s, "goes on after", options)
         yield block.mean(axis=0, keepdims=True) if options.channels == "mix" else block
 
 
-def _check_length(audio: AudioSource, duration_s: float, found: str, options: Options) -> None:
-    """Refuse a recording that is too long, most of which are damaged headers; tiny files can hold days of silence."""
+def _check_length(audio: AudioSource, duration_s: float, verb: str, options: Options) -> None:
+    """Refuse a recording that is too long: most have damaged headers, and tiny files can contain days of silence."""
     if duration_s > options.max_duration_s:
-        found = f"{display_name(audio.path)}: {found} {duration_s:.0f} s, expected {options.max_duration_s:g} s at most"
-        raise SertagError(f"{found}; is it damaged? --max-duration can be more", code="too_long")
+        name = display_name(audio.path)
+        message = f"{name}: {verb} {duration_s:.0f} s, expected {options.max_duration_s:g} s at most"
+        raise SertagError(f"{message}; is it damaged? --max-duration can be more", code="too_long")
 
 
 def _named(
@@ -202,11 +159,11 @@ def _named(
     options: Options,
     note: Problem | None,
 ) -> ChannelResult:
-    """Complete a row with what only the recording knows, which tells more than any doubt about the result."""
+    """Add channel, role and sample rate; a problem of the recording replaces a problem of the result."""
     return replace(
         result,
         channel=channel,
-        role="" if channel == "mix" else _role(channel, options),
+        role="" if channel == "mix" else role_of(channel, options.roles),
         sample_rate=audio.rate_hz,
         problem=audio.problem or note or result.problem,
     )

@@ -1,8 +1,8 @@
-"""The answer of a model to a known sound, so that any drift of the file, the code or a library shows.
+"""The output of a model for a known sound, which detects any drift of the file, the code or a library.
 
-Beside the pipeline: the exporter stores `measure(model)` in the model file, and
-`sertag models check` and the tests compare with `check(model)`. The sound is a closed formula, so no recording travels
-along; its features are made by the very functions that the tagger calls.
+Not part of the pipeline: the exporter stores `measure(model)` in the model file, and `sertag models check` and the
+tests compare with `check(model)`. The sound is a closed formula, so no recording is needed; its features are computed
+by the functions that the tagger calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sertag.model.session import Model
 from sertag.records import FloatArray, Statistics
 from sertag.spec import ModelSpec, Probe
 
-FEATURE_TOLERANCE = 1e-2  # of a dB, or of the largest coefficient's hundredth where that is more
+FEATURE_TOLERANCE = 1e-2  # dB; times a hundredth of the largest coefficient if that is more than 1
 PROB_TOLERANCE = 1e-3
 
 _LOWEST_HZ = 100.0
@@ -27,10 +27,10 @@ _AMPLITUDE = 0.5
 
 
 def measure(model: Model) -> Probe:
-    """Features and probabilities of the chirp, as they are now.
+    """Features and probabilities of the chirp, as computed here.
 
     Args:
-        model: a loaded model; its stored probe is not looked at.
+        model: a loaded model; its stored probe is not used.
 
     Returns:
         The probe to store or to compare with.
@@ -55,24 +55,24 @@ def measure(model: Model) -> Probe:
 
 
 def check(model: Model) -> list[str]:
-    """What of a model's stored probe cannot be reproduced here.
+    """Compare a model's stored probe with what is measured here.
 
     Args:
         model: a loaded model.
 
     Returns:
-        One sentence for each problem; empty for a sound model.
+        One sentence for each difference; empty if there are none.
     """
     stored = model.spec.probe
     if stored is None:
-        return ["the model carries no probe, so nothing tells whether its features are made as in training"]
-    found = measure(model)
+        return ["the model file has no probe, so its features cannot be compared with those in training"]
+    measured = measure(model)
     scale = max(1.0, *(abs(value) / 100 for value in (*stored.mean, *stored.middle)))
     return [
-        *_differences("mean features", stored.mean, found.mean, FEATURE_TOLERANCE * scale),
-        *_differences("features of the middle frame", stored.middle, found.middle, FEATURE_TOLERANCE * scale),
-        *_differences("probabilities", stored.probs, found.probs, PROB_TOLERANCE),
-        *_differences("probability of speech", _one(stored.speech), _one(found.speech), PROB_TOLERANCE),
+        *_differences("mean features", stored.mean, measured.mean, FEATURE_TOLERANCE * scale),
+        *_differences("features of the middle frame", stored.middle, measured.middle, FEATURE_TOLERANCE * scale),
+        *_differences("probabilities", stored.probs, measured.probs, PROB_TOLERANCE),
+        *_differences("probability of speech", _one(stored.speech), _one(measured.speech), PROB_TOLERANCE),
     ]
 
 
@@ -90,18 +90,18 @@ def _channel_window(samples: FloatArray, spec: ModelSpec) -> tuple[FloatArray, S
     stream = FrameStream(spec=spec.features, channels=1)
     log_mel = np.concatenate([stream.push(samples[None]), stream.flush()], axis=1)[0]  # (t, m)
     frames = coefficients(log_mel, spec=spec.features)  # (t, c)
-    heard = channel_statistics(speech_sums(frames, spec=spec.features), spec=spec.features)
-    return frames[: spec.window_frames], heard
+    statistics = channel_statistics(speech_sums(frames, spec=spec.features), spec=spec.features)
+    return frames[: spec.window_frames], statistics
 
 
-def _differences(what: str, stored: Sequence[float], found: Sequence[float], tolerance: float) -> list[str]:
-    if len(stored) != len(found):
-        return [f"{what}: the stored probe has {len(stored)} values, {len(found)} are measured"]
-    gaps = np.abs(np.subtract(stored, found))
+def _differences(what: str, stored: Sequence[float], measured: Sequence[float], tolerance: float) -> list[str]:
+    if len(stored) != len(measured):
+        return [f"{what}: the stored probe has {len(stored)} values, {len(measured)} are measured"]
+    gaps = np.abs(np.subtract(stored, measured))
     if gaps.max(initial=0) <= tolerance:
         return []
     worst = int(gaps.argmax())
-    values = f"value {worst} is {found[worst]:.6g}, the stored probe has {stored[worst]:.6g}"
+    values = f"value {worst} is {measured[worst]:.6g}, the stored probe has {stored[worst]:.6g}"
     return [f"{what}: {values}; expected a difference of at most {tolerance:.2g}"]
 
 

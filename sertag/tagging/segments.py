@@ -1,4 +1,4 @@
-"""Scored windows to segments: what each window of a channel says, as a record.
+"""Scored windows to segments, one record for each window of a channel.
 
 Stage: model -> **segments** -> aggregate.
 """
@@ -17,10 +17,10 @@ _OPPOSITE = {"negative": "positive", "positive": "negative"}
 
 
 def join_windows(parts: Sequence[tuple[Windows, Floats, BoolArray]]) -> ScoredWindows | None:
-    """The windows of all chunks of a channel in order of time; None where there are none.
+    """The windows of all chunks of a channel in order of time; None if there are none.
 
     Args:
-        parts: of each chunk: windows, calibrated probabilities (w, k) and which hold speech at all (w,).
+        parts: for each chunk: windows, calibrated probabilities (w, k), and which windows contain speech (w,).
     """
     if not parts:
         return None
@@ -32,7 +32,7 @@ def join_windows(parts: Sequence[tuple[Windows, Floats, BoolArray]]) -> ScoredWi
 
 
 def speech_windows(windows: ScoredWindows) -> ScoredWindows:
-    """Those that hold speech."""
+    """The windows that contain speech."""
     if windows.is_speech.all():
         return windows
     names = ScoredWindows.__dataclass_fields__
@@ -43,40 +43,42 @@ def segments(windows: ScoredWindows, *, spec: ModelSpec, min_confidence: float) 
     """One record for each window.
 
     Args:
-        windows: of one channel.
-        spec: of the model.
-        min_confidence: under it a window is uncertain.
+        windows: windows of one channel.
+        spec: specification of the model.
+        min_confidence: a window with a lower confidence is uncertain.
     """
     clear = is_clear(windows.probs, spec=spec)
     arousal, valence = expected_affect(windows.probs, spec=spec)
     columns = (windows.start_s, windows.end_s, windows.speech_s, windows.loudness_dbfs, windows.is_speech)
     plain = (column.tolist() for column in (*columns, windows.probs, clear, arousal, valence))  # plain floats, at once
-    found = []
+    records = []
     for index, (start_s, end_s, speech_s, loudness_dbfs, is_speech, probs, sure, *affect) in enumerate(
         zip(*plain, strict=True)
     ):
         ratio = min(1.0, speech_s / (end_s - start_s))
         if not is_speech:
-            found.append(Segment(index, start_s, end_s, Status.NO_SPEECH, None, None, None, (), ratio, loudness_dbfs))
+            records.append(Segment(index, start_s, end_s, Status.NO_SPEECH, None, None, None, (), ratio, loudness_dbfs))
             continue
         confidence = max(probs)
         label = spec.labels[probs.index(confidence)] if sure and confidence >= min_confidence else None
         sentiment = None if label is None else Sentiment(spec.sentiment[label])
         status = Status.UNCERTAIN if label is None else Status.OK
-        found.append(
+        records.append(
             Segment(
                 index, start_s, end_s, status, label, confidence, sentiment, tuple(probs), ratio, loudness_dbfs, *affect
             )
         )
-    return tuple(found)
+    return tuple(records)
 
 
 def is_clear(probs: Floats, *, spec: ModelSpec) -> BoolArray:
-    """Whether the direction is known, bool (w,): the strongest label beats those of the opposite sentiment clearly.
+    """Whether the sentiment of each window is clear, bool (w,).
+
+    It is clear if the most probable label is `clear_ratio` times as probable as any label of the opposite sentiment.
 
     Args:
         probs: float64 (w, k).
-        spec: `clear_ratio` says by how much; neutral labels have no opposite.
+        spec: specification of the model, with `clear_ratio`; neutral labels have no opposite.
     """
     clear = np.ones(len(probs), dtype=np.bool_)
     sentiment = np.array([spec.sentiment[label] for label in spec.labels])

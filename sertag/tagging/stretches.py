@@ -1,8 +1,8 @@
-"""Speech counted once, however many windows cover it: what each window adds, and the worst stretch of a channel.
+"""Speech counted once although windows overlap: how much each window adds, and the worst stretch of a channel.
 
-Stage: model -> **stretches** -> aggregate. Windows overlap, so a sound that two of them hold is one
-piece of evidence, not two. Between two edges of windows the same windows cover every frame; such a piece, and the mean
-over the windows that cover it, is the unit here. Frames are those of the file, windows are in order of time.
+Stage: model -> **stretches** -> aggregate. A sound in two overlapping windows is evidence only once. So a channel is
+cut into pieces at the edges of all windows: every frame of a piece is covered by the same windows, and the value of a
+piece is the mean over them. Frame numbers count from the start of the file; windows are in order of time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sertag.records import BoolArray, ScoredWindows
 
 Ints = npt.NDArray[np.int64]
 
-_EQUAL = 1e-9  # means that differ by less are equal, and the first of equals is meant
+_EQUAL = 1e-9  # means that differ by less are equal; the first of equal stretches is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Pieces:
     Attributes:
         edges: int64 (v + 1,), frames at which any window begins or ends.
         speech: int64 (v,), frames of speech in each piece.
-        first, end: int64 (v,), the windows that cover it: from `first` to before `end`.
-        heard: int64 (t + 1,), frames of speech before each frame of the channel.
+        first, end: int64 (v,), the windows that cover each piece: from `first` up to, not including, `end`.
+        speech_before: int64 (t + 1,), frames of speech before each frame of the channel.
     """
 
     edges: Ints
     speech: Ints
     first: Ints
     end: Ints
-    heard: Ints
+    speech_before: Ints
 
 
 def cut_pieces(windows: ScoredWindows, active: BoolArray) -> Pieces:
@@ -45,12 +45,12 @@ def cut_pieces(windows: ScoredWindows, active: BoolArray) -> Pieces:
         windows: one or more, in order of time.
         active: bool (t,), speech activity of the whole channel.
     """
-    heard = np.concatenate([[0], np.cumsum(active, dtype=np.int64)])
+    speech_before = np.concatenate([[0], np.cumsum(active, dtype=np.int64)])
     edges = np.unique(np.concatenate([windows.first_frame, windows.end_frame]))
     first = np.searchsorted(windows.end_frame, edges[:-1], side="right")
     end = np.searchsorted(windows.first_frame, edges[:-1], side="right")
-    speech = np.where(end > first, np.diff(heard[edges]), 0)  # nothing is known of speech that no window covers
-    return Pieces(edges, speech, first.astype(np.int64), end.astype(np.int64), heard)
+    speech = np.where(end > first, np.diff(speech_before[edges]), 0)  # speech outside all windows has no score
+    return Pieces(edges, speech, first.astype(np.int64), end.astype(np.int64), speech_before)
 
 
 def added_speech(windows: ScoredWindows, pieces: Pieces) -> Floats:
@@ -64,48 +64,49 @@ def added_speech(windows: ScoredWindows, pieces: Pieces) -> Floats:
 def worst_stretch(values: Floats, pieces: Pieces, *, frames: int) -> tuple[int, float]:
     """The stretch of consecutive speech with the highest mean.
 
-    What lies between two utterances is passed over: a stretch is so many frames of speech one after the other. Its mean
-    changes evenly while it slides within pieces, so the highest begins or ends at an edge, and only those are tried.
+    A stretch is a number of consecutive frames of speech; pauses between utterances are left out. While a stretch moves
+    within pieces, its mean changes linearly, so the highest mean begins or ends at an edge, and only those are tried.
 
     Args:
-        values: float64 (w,), one of each window.
-        pieces: of the same windows.
-        frames: length of a stretch in frames of speech; all the speech where there is less.
+        values: float64 (w,), one value for each window.
+        pieces: pieces of the same windows.
+        frames: length of a stretch in frames of speech; if there is less speech, all of it.
 
     Returns:
-        The frame of the file at which it begins, the first of equals, and the mean.
+        The frame of the file at which the stretch begins, the first of equal ones, and its mean.
     """
     known = np.flatnonzero(pieces.speech)
     before = np.concatenate([[0.0], np.cumsum(values)])
     first, end = pieces.first[known], pieces.end[known]
     means = (before[end] - before[first]) / (end - first)
-    places = np.concatenate([[0], np.cumsum(pieces.speech[known])])  # where pieces begin, in frames of speech
+    offsets = np.concatenate([[0], np.cumsum(pieces.speech[known])])  # starts of the pieces, in frames of speech
     sums = np.concatenate([[0.0], np.cumsum(pieces.speech[known] * means)])
-    length = min(frames, int(places[-1]))
-    starts = np.unique(np.clip(np.concatenate([places, places - length]), 0, places[-1] - length))
-    found = (np.interp(starts + length, places, sums) - np.interp(starts, places, sums)) / length
-    best = int(np.argmax(found >= found.max() - _EQUAL))
-    mean = float(np.clip(found[best], values.min(), values.max()))  # sums of many numbers are off by their last digits
-    return _frame_of(int(starts[best]), places, known, pieces), mean
+    length = min(frames, int(offsets[-1]))
+    starts = np.unique(np.clip(np.concatenate([offsets, offsets - length]), 0, offsets[-1] - length))
+    averages = (np.interp(starts + length, offsets, sums) - np.interp(starts, offsets, sums)) / length
+    best = int(np.argmax(averages >= averages.max() - _EQUAL))
+    mean = float(np.clip(averages[best], values.min(), values.max()))  # rounding errors of the sums
+    return _frame_of(int(starts[best]), offsets, known, pieces), mean
 
 
 def unspoken(spans: Ints, is_speech: BoolArray, *, before: BoolArray, core: int) -> tuple[BoolArray, BoolArray]:
-    """Frames of a chunk that windows cover, but none that holds speech.
+    """Frames of a chunk that are covered by windows, but by no window with speech.
 
-    Windows that began in the chunk before reach into this one; none that begins in a later one reaches back.
+    Windows that begin in the previous chunk reach into this one; windows of later chunks do not reach back.
 
     Args:
-        spans: int64 (w, 2), first frame and frame after the last of the windows that begin in the chunk, within it.
-        is_speech: bool (w,), whether each holds speech.
-        before: bool (2, t), what windows of the chunk before cover of this one: those with speech, those without.
-        core: frames of the chunk without those that it looks ahead.
+        spans: int64 (w, 2), for each window that begins in the chunk: first frame and frame after the last, counted
+            from the start of the chunk.
+        is_speech: bool (w,), whether each window contains speech.
+        before: bool (2, t), frames of this chunk covered by windows of the previous one, with and without speech.
+        core: frames of the chunk without its lookahead.
 
     Returns:
-        bool (core,), and what is `before` for the next chunk.
+        bool (core,), and `before` for the next chunk.
 
     >>> nothing = np.zeros((2, 6), bool)
-    >>> found, later = unspoken(np.array([[0, 3], [2, 6]]), np.array([False, True]), before=nothing, core=4)
-    >>> found.astype(int).tolist(), later.astype(int).tolist()
+    >>> mask, later = unspoken(np.array([[0, 3], [2, 6]]), np.array([False, True]), before=nothing, core=4)
+    >>> mask.astype(int).tolist(), later.astype(int).tolist()
     ([1, 1, 0, 0], [[1, 1], [0, 0]])
     """
     count = before.shape[1]
@@ -118,8 +119,8 @@ def _covered(spans: Ints, count: int) -> BoolArray:
     return np.asarray(np.cumsum(steps[:count]) > 0)
 
 
-def _frame_of(place: int, places: Ints, known: Ints, pieces: Pieces) -> int:
-    """The frame of the file at a place that counts frames of speech inside windows."""
-    piece = int(np.searchsorted(places, place, side="right")) - 1
-    number = pieces.heard[pieces.edges[known[piece]]] + place - places[piece]  # frames of speech before it
-    return int(np.searchsorted(pieces.heard, number, side="right")) - 1
+def _frame_of(offset: int, offsets: Ints, known: Ints, pieces: Pieces) -> int:
+    """The frame of the file at an offset that counts frames of speech inside windows."""
+    piece = int(np.searchsorted(offsets, offset, side="right")) - 1
+    number = pieces.speech_before[pieces.edges[known[piece]]] + offset - offsets[piece]  # frames of speech before it
+    return int(np.searchsorted(pieces.speech_before, number, side="right")) - 1

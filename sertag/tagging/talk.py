@@ -12,18 +12,18 @@ import numpy.typing as npt
 
 from sertag.records import BoolArray
 
-PAUSE_S = 0.5  # a shorter pause does not end a turn, else whoever takes breath has been interrupted
-OVERLAP_S = 0.3  # less is a smooth change of turns (Heldner and Edlund 2010) and within what the gate's edges are off
-YIELD_S = 3.0  # whoever goes on for longer has not stopped because of it
+PAUSE_S = 0.5  # a shorter pause does not end a turn, or a speaker who takes breath would count as interrupted
+OVERLAP_S = 0.3  # less is a smooth change of turns (Heldner and Edlund 2010) and within the error of the gate's edges
+YIELD_S = 3.0  # a speaker who goes on for longer did not stop because of the interruption
 
 Runs = npt.NDArray[np.int64]  # (runs, 2): first frame, frame after the last
 
 
 @dataclass(frozen=True, slots=True)
 class TalkStats:
-    """Who speaks how much, for one channel of a recording; seconds and per cent of its duration.
+    """How much the speaker of one channel talks; seconds and per cent of the recording's duration.
 
-    `interruptions` is None where there is only one channel.
+    `interruptions` is None if there is only one channel.
     """
 
     talk_pct: float
@@ -39,10 +39,10 @@ def talk_stats(active: BoolArray, *, frame_hz: float, duration_s: float) -> tupl
     Args:
         active: bool (channels, t), speech activity of the whole recording.
         frame_hz: frames per second.
-        duration_s: of the recording.
+        duration_s: duration of the recording.
 
     Returns:
-        One record a channel; silence is when no channel speaks, so it is the same in all of them.
+        One record per channel; silence is when no channel has speech, so it is the same in all of them.
 
     >>> talk_stats(np.array([[True, True, False, False], [False, True, False, False]]), frame_hz=1, duration_s=4)[0]
     TalkStats(talk_pct=50.0, overtalk_s=1.0, silence_s=2.0, longest_silence_s=2.0, interruptions=0)
@@ -65,19 +65,19 @@ def talk_stats(active: BoolArray, *, frame_hz: float, duration_s: float) -> tupl
 
 
 def interruptions(active: BoolArray, *, frame_hz: float) -> tuple[int, ...]:
-    """How often each channel takes the turn from another one by speaking into it.
+    """How often each channel interrupts another one.
 
-    A turn is speech whose pauses are shorter than `PAUSE_S`. One interrupts another if it begins inside it, both go on
-    together for `OVERLAP_S` to `YIELD_S`, and then the other one ends while this one goes on: the "overlap between
-    speakers" of Heldner and Edlund (2010, J. Phonetics 38, "Pauses, gaps and overlaps in conversations"). What begins
-    and ends inside a turn of the other, such as "mhm", is none.
+    A turn is speech whose pauses are shorter than `PAUSE_S`. A turn interrupts another one if it begins inside it, both
+    overlap for `OVERLAP_S` to `YIELD_S`, and the other turn ends first: the "overlap between speakers" of Heldner and
+    Edlund (2010, J. Phonetics 38, "Pauses, gaps and overlaps in conversations"). Speech that begins and ends inside
+    a turn of the other speaker, such as "mhm", is no interruption.
 
     Args:
         active: bool (channels, t).
         frame_hz: frames per second.
 
     Returns:
-        One count a channel; a turn counts once, whomever it interrupts.
+        One count per channel; a turn counts once, however many it interrupts.
 
     >>> agent = np.array([0, 0, 1, 1, 1, 1, 1, 1], bool)
     >>> customer = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)
@@ -86,18 +86,18 @@ def interruptions(active: BoolArray, *, frame_hz: float) -> tuple[int, ...]:
     """
     turns = [_turns(channel, frame_hz) for channel in active]
     counts = []
-    for mine, own in enumerate(turns):
-        taken = np.zeros(len(own), dtype=np.bool_)
-        for other in (other for number, other in enumerate(turns) if number != mine and len(other)):
-            taken |= _takes(own, other, frame_hz)
-        counts.append(int(taken.sum()))
+    for channel, channel_turns in enumerate(turns):
+        interrupts = np.zeros(len(channel_turns), dtype=np.bool_)
+        for other in (other for number, other in enumerate(turns) if number != channel and len(other)):
+            interrupts |= _interrupts(channel_turns, other, frame_hz)
+        counts.append(int(interrupts.sum()))
     return tuple(counts)
 
 
-def _takes(own: Runs, other: Runs, frame_hz: float) -> BoolArray:
-    """Which of one's turns, bool (runs,), begin inside a turn of the other's and outlast it."""
-    begin, end = own[:, 0], own[:, 1]
-    before = np.searchsorted(other[:, 0], begin, side="left") - 1  # the other's last turn that began earlier
+def _interrupts(turns: Runs, other: Runs, frame_hz: float) -> BoolArray:
+    """Which turns of one channel, bool (runs,), begin inside a turn of the other channel and end after it."""
+    begin, end = turns[:, 0], turns[:, 1]
+    before = np.searchsorted(other[:, 0], begin, side="left") - 1  # the last turn of the other that began earlier
     other_end = np.where(before >= 0, other[before, 1], 0)
     overlap_s = (other_end - begin) / frame_hz
     return np.asarray((overlap_s >= OVERLAP_S) & (overlap_s <= YIELD_S) & (end > other_end))

@@ -52,7 +52,7 @@ def test_files_without_a_date_have_the_day_of_writing(tmp_path: Path) -> None:
     assert [row["file"] for row in rows] == ["2026-03-02.wav", "a.wav", "gone.wav"]
     assert said == [
         "days are from the names of 1 recording, from the times of writing of 1 recording, unknown for 1 recording, "
-        "whose names hold no date and whose files are not there"
+        "whose names contain no date and whose files do not exist"
     ]
 
 

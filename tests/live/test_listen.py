@@ -418,7 +418,7 @@ def test_a_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
         (["--stream-format", "twilio"], b"{}\n", 3, "before a message that starts a stream"),
         (["--raw", "s16le", "--model", "nosuch"], b"", 4, "nosuch"),
         (["--raw", "s16le", "--only-role", "x"], b"", 2, "must be one of --roles"),
-        (["--raw", "s16le", "--roles", "a,b", "--only-role", "b"], b"", 1, "is not apart"),
+        (["--raw", "s16le", "--roles", "a,b", "--only-role", "b"], b"", 1, "cannot be separated"),
         (["--device", "1", "--in", "fd:3"], b"", 2, "different sources"),
     ],
 )
@@ -458,7 +458,7 @@ def test_a_microphone_is_heard_until_somebody_has_enough(
 
 def test_errors_of_a_session_are_told(tiny_model: Path) -> None:
     source = Script(SPEECH)
-    with pytest.raises(SertagError, match="is not apart"):
+    with pytest.raises(SertagError, match="cannot be separated"):
         listen(
             source,
             lambda events: None,

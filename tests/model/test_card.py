@@ -32,4 +32,4 @@ def test_models_of_others_say_less_and_colour_nothing(training: dict[str, Any]) 
     text = card(spec, path=__file__, sha256="00", width=80)
     assert "licence         not stated" in text
     assert "\x1b" not in text
-    assert "no speech       is found by level and modulation alone" in text
+    assert "no speech       detected by level and modulation alone" in text

@@ -98,9 +98,9 @@ def test_every_fault_is_one_row(tag: Tag, jobs: int) -> None:
         "crashes.wav": ("worker_died", "was ended by SIGSEGV"),
         "leaves.wav": ("worker_died", "ended with 3"),
         "chokes.wav": ("worker_died", "ended with 1"),
-        "hangs.wav": ("timeout", "was given up after 1.5 s"),
+        "hangs.wav": ("timeout", "was stopped after 1.5 s"),
         "loops.wav": ("timeout", "--timeout can be longer"),
-        "stops.wav": ("timeout", "was given up after 1.5 s"),
+        "stops.wav": ("timeout", "was stopped after 1.5 s"),
         "raises.wav": ("internal_error", r"ZeroDivisionError: nobody \x1b[31m foresaw this; this is a fault of sertag"),
         "eats.wav": ("out_of_memory", "takes more memory than there is"),
     }

@@ -74,7 +74,7 @@ def test_windows_of_another_run_are_left_out(tmp_path: Path) -> None:
         (["s.csv"], [], "windows alone make no report"),
         (["r.csv"], ["r.csv"], "expected one of windows"),
         (["r.csv", "none.csv"], [], "none.csv: cannot be opened"),
-        (["text.csv"], [], "is no table of sertag"),
+        (["text.csv"], [], "is not a table of sertag"),
     ],
 )
 def test_what_is_no_table_of_results_is_refused(

@@ -77,7 +77,7 @@ def test_utf16_without_a_mark_is_refused(encoding: str, null: bool) -> None:
 
 @pytest.mark.parametrize("data", ["a.wav\n".encode("utf-16")[:-1], b"\xff\xfea\0\x00\xd8\n\0"], ids=["odd", "half"])
 def test_damaged_utf16_is_refused(data: bytes) -> None:
-    with pytest.raises(PathListError, match="UTF-16, but is not sound"):
+    with pytest.raises(PathListError, match="UTF-16, but is not valid"):
         read(data)
 
 

@@ -641,7 +641,7 @@ def test_journal_is_where_the_table_is_by_whatever_link(runs: Runs) -> None:
 def test_foreign_journal_is_set_aside_and_said(runs: Runs) -> None:
     (runs.folder / "r.csv.journal").write_text("somebody's notes")
     result = runs("calls", "-o", "r.csv")
-    assert "r.csv.journal is no journal of this version" in result.output
+    assert "r.csv.journal is not a journal of this version" in result.output
     assert (runs.folder / "r.csv.journal.foreign-1").read_text() == "somebody's notes"
     assert runs.lines() == 3
 

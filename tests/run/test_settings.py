@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sertag.run.settings import Request, RequestError, check, own_files, segments_format, table_format
+from sertag.run.settings import Request, RequestError, check, output_files, segments_format, table_format
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,18 @@ def test_an_old_output_in_a_folder_of_recordings_is_no_contradiction(tmp_path: P
     check(Request(paths=(str(tmp_path),), out=str(tmp_path / "r.csv"), include=("*",)))
 
 
-def test_own_files_are_known_by_whichever_name(tmp_path: Path) -> None:
+def test_output_files_are_known_by_whichever_name(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "linked").symlink_to("real")
     request = Request(paths=("a",), out=str(tmp_path / "linked/r+.csv"), segments=str(tmp_path / "s.csv"))
-    is_own = own_files(request)
+    is_output = output_files(request)
     own = ["real/r+.csv", "real/r+.csv.lock", "real/r+.csv.journal", "real/r+.csv.journal.foreign-2", "s.csv"]
     for name in (*own, "x/.sertag-0123456789abcdef.tmp"):
-        assert is_own(str(tmp_path / name)), name
+        assert is_output(str(tmp_path / name)), name
     for name in ("real/a.wav", "r+.csv", "real/r+.csv.journal.foreign-x", "real/rr.csv.journal.foreign-2", ".sertag"):
-        assert not is_own(str(tmp_path / name)), name
+        assert not is_output(str(tmp_path / name)), name
 
 
 def test_standard_output_is_no_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert not own_files(Request(paths=("a",)))(str(tmp_path / "-"))
+    assert not output_files(Request(paths=("a",)))(str(tmp_path / "-"))

@@ -122,9 +122,9 @@ def test_older_tables_lack_columns_and_newer_ones_are_refused(tmp_path: Path) ->
     [
         (b"", "is empty"),
         (b"a,b\n1,2\n", "its columns are a, b, expected path, channel, status"),
-        (b"[1, 2]\n", "holds no JSON object"),
+        (b"[1, 2]\n", "is not a JSON object"),
         (b'{"path": "a", "channels": [3]}\n', "not of sertag"),
-        (b'{"path": \n{}\n', "line 1 is no JSON object"),
+        (b'{"path": \n{}\n', "line 1 is not a JSON object"),
         (b"\xff\xfep\x00", "is not UTF-8"),
         (b"path,channel,status,confidence\na,0,ok,much\n", "'much' in column confidence, expected a number"),
     ],

@@ -67,7 +67,7 @@ def test_clips_are_measured_as_they_are_tagged(tmp_path: Path) -> None:
 
 def test_a_missing_probe_is_a_problem(tmp_path: Path) -> None:
     (problem,) = probe.check(model_with(tmp_path, tiny_spec(), None))
-    assert "carries no probe" in problem
+    assert "has no probe" in problem
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What verdicts of listeners say of the emotions and of their confidence."""
+"""Agreement of results with verdicts of listeners."""

@@ -1,4 +1,4 @@
-"""How often listeners agree, with what they confuse, and whether a confidence of 80 % is right in 80 of 100 cases."""
+"""Agreement with listeners, confusion, and reliability: whether a confidence of 80 % is right in 80 of 100 cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verdicts say, in numbers and in words: everything that `sertag agree` prints."""
+"""The output of `sertag agree`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMN = 10  # characters
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What verdicts say of windows or of rows.
+    """Evaluation of verdicts on windows or on rows.
 
     Attributes:
         of: what was judged.

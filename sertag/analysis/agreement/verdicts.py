@@ -1,4 +1,4 @@
-"""Verdicts of listeners, from the report's page or written by hand, and the windows and rows that they are about.
+"""Verdicts of listeners, from the report's page or written by hand, matched with windows and rows.
 
 A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel) and either `verdict`,
 which is `right` or `wrong` about the `label` that was shown, or only `label`, which is what the listener heard.
@@ -31,7 +31,7 @@ class VerdictError(SertagError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a listener said.
+    """The verdict of a listener.
 
     Attributes:
         path: of the recording, as in the tables.

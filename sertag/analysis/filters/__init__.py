@@ -1,1 +1,1 @@
-"""Filters over the columns of a table, as a user writes them."""
+"""Filter expressions over the columns of a table."""

@@ -1,4 +1,4 @@
-"""Both sides of a comparison, what it says of a row, and how several are joined by SQL's logic of three values."""
+"""Operands and comparisons of filters, combined by SQL's three-valued logic."""
 
 from __future__ import annotations
 

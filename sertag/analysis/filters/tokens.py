@@ -1,4 +1,4 @@
-"""A filter as its words: split, taken one by one, and quoted in messages."""
+"""Tokens of a filter, and error messages that quote it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the headers of a file say, compared with what is there: one module for each family of containers."""
+"""Container formats: compares the headers of a file with its content; one module for each family."""

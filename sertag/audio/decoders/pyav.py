@@ -50,15 +50,15 @@ class AvReader:
         self._tracks: list[Track] = []
         try:
             self._open(source)
-            heard = [track for track in self._tracks if track.first is not None]
-            if not heard:
+            decodable = [track for track in self._tracks if track.first is not None]
+            if not decodable:
                 raise BrokenError("it holds no audio that can be decoded" + _codecs(self._tracks))
         except BaseException:
             self.close()
             raise
         self.channels = sum(track.channels for track in self._tracks)
-        self.rate_hz: int = rate_hz or max(track.rate_hz for track in heard)
-        self._origin_s = min((track.start_s for track in heard if track.start_s is not None), default=0.0)
+        self.rate_hz: int = rate_hz or max(track.rate_hz for track in decodable)
+        self._origin_s = min((track.start_s for track in decodable if track.start_s is not None), default=0.0)
         self.announced_samples = round(self._declared_s() * self.rate_hz)
 
     def pieces(self) -> Iterator[FloatArray]:

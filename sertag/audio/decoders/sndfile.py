@@ -24,7 +24,7 @@ _TOO_MANY_CHANNELS = 33  # libsndfile's error number
 
 
 class NoSamplesError(Exception):
-    """The header is sound and promises nothing."""
+    """The header is valid and declares no samples."""
 
 
 class TooManyChannelsError(Exception):

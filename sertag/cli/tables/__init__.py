@@ -1,1 +1,1 @@
-"""Commands on tables that are there already; everything but click is imported inside them."""
+"""Commands on existing tables; everything but click is imported inside them."""

@@ -1,4 +1,4 @@
-"""`sertag agree`: verdicts of listeners, and the setting that follows from them."""
+"""`sertag agree`: agreement with verdicts of listeners, and a threshold from them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sertag.errors import Exit
 from sertag.text import display_name
 
 
-@click.command(short_help="Let verdicts of listeners set the threshold.", context_settings=options.CONTEXT)
+@click.command(short_help="Set the threshold from verdicts of listeners.", context_settings=options.CONTEXT)
 @options.RESULTS
 @click.option(
     "--verdicts",
     required=True,
     metavar="FILE",
-    help="CSV that the report saves, or with the columns path, channel, start_s and label (what you heard).",
+    help="CSV saved by the report, or with the columns path, channel, start_s and label (the emotion you heard).",
 )
 @click.option(
     "--precision",
@@ -56,10 +56,10 @@ def _agree(
 
     chosen = options.Choice(**choice)
     options.check_output(write or "-", *results, verdicts, chosen.join)
-    said, skipped = read_verdicts(verdicts)
+    judged, skipped = read_verdicts(verdicts)
     table = chosen.load(*results)
     chosen.restrict(table)
-    matched = match(said, table)
+    matched = match(judged, table)
     matched.skipped = skipped
     found = report.report(table, matched, precision=precision, of=of)
     chosen.say(table.remarks)
@@ -72,10 +72,10 @@ def _write(path: str, found: Any) -> Exit:
 
     threshold = found.threshold
     if threshold.reached:
-        click.echo(f"{display_name(path)}: is as it was; the precision is reached without a setting", err=True)
+        click.echo(f"{display_name(path)}: unchanged; the precision is reached without a setting", err=True)
         return Exit.OK
     if threshold.value is None:
-        click.echo(f"{display_name(path)}: is as it was; there is no min_confidence to write", err=True)
+        click.echo(f"{display_name(path)}: unchanged; there is no min_confidence to write", err=True)
         return Exit.SOME_FAILED
     reason = f"precision {threshold.precision.value:.2f} on {threshold.verdicts} verdicts"
     write_setting(path, "min_confidence", f"{threshold.value:.2f}", reason=reason)

@@ -27,7 +27,7 @@ from sertag.tables.formats import Format
     "--least",
     type=click.IntRange(min=1),
     default=20,
-    help="Groups of fewer calls are not shown; groups of agents never are under 20.  [default: 20]",
+    help="Groups of fewer calls are not shown; for groups of agents at least 20.  [default: 20]",
 )
 @click.option("--customer-role", default="customer", metavar="NAME", help="Role of customers.  [default: customer]")
 @options.table_options

@@ -20,12 +20,12 @@ from sertag.tables.formats import Format
     type=Number(least=0, most=1),
     default=0.1,
     metavar="X",
-    help="List rows whose confidence or attention moves by so much.  [default: 0.1]",
+    help="List rows whose confidence or attention changes by this much.  [default: 0.1]",
 )
 @options.table_options
 @options.output_options
 def diff(**given: Any) -> None:
-    """Compare two tables, of two models or two nights: other emotions, other statuses, shifts of confidence.
+    """Compare two tables, of two models or two runs: emotions, statuses, and changes of confidence.
 
     Equal tables print nothing and the exit code is 0, else it is 1. Counts go to standard error.
     """

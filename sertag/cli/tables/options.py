@@ -1,4 +1,4 @@
-"""What the commands on tables have in common: options, reading, writing, messages and exit codes."""
+"""Shared code of the commands on tables: options, reading, writing, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Choice:
         return found
 
     def say(self, remarks: Iterable[str], *, mark: str = "note: ") -> None:
-        """Write remarks to standard error."""
+        """Write notes to standard error."""
         for remark in () if self.quiet else remarks:
             click.echo(f"{mark}{display_text(remark)}", err=True)
 
@@ -71,7 +71,7 @@ class Choice:
 
 
 def table_options(command: _Command) -> _Command:
-    """The options of all commands on tables: which rows, and which columns besides their own."""
+    """Add the options of all commands on tables: which rows, and which additional columns."""
     options = (
         click.option(
             "--where",
@@ -99,7 +99,7 @@ def table_options(command: _Command) -> _Command:
 
 
 def output_options(command: _Command) -> _Command:
-    """Where a table goes and how it is written."""
+    """Add the options for the output of a table."""
     out = click.option("-o", "--out", default="-", metavar="FILE", help="- is standard output.  [default: -]")
     fmt = click.option(
         "-f",
@@ -111,10 +111,10 @@ def output_options(command: _Command) -> _Command:
 
 
 def finish(work: Callable[[], Exit]) -> None:
-    """Do the work of a command; an error is one line, and the exit code says of which kind."""
+    """Run the body of a command; an error becomes one line on stderr and an exit code."""
     try:
         code = work()
-    except BrokenPipeError:  # `head` has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         code = Exit.READER_LEFT
     except SertagError as error:
         click.echo(f"error: {display_text(str(error))}", err=True)

@@ -1,4 +1,4 @@
-"""`sertag worst`: the rows that need an ear, and alerts for cron."""
+"""`sertag worst`: the rows to listen to first, and alerts for cron."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sertag.tables.formats import Format
 _SHOWN = ("path", "channel", "role", "status", "emotion", "confidence", "attention", "peak_start_s", "trend_label")
 
 
-@click.command(short_help="List the calls that need an ear.", context_settings=options.CONTEXT)
+@click.command(short_help="List the calls to listen to first.", context_settings=options.CONTEXT)
 @options.RESULTS
-@click.option("-n", "--top", type=click.IntRange(min=1), default=10, help="At most so many rows.  [default: 10]")
+@click.option("-n", "--top", type=click.IntRange(min=1), default=10, help="Maximum number of rows.  [default: 10]")
 @click.option("--sort", default="attention", metavar="COLUMN", help="Largest first.  [default: attention]")
 @click.option(
-    "--columns", type=Names(), metavar="A,B", help="Only these.  [default: a choice for a terminal, else all]"
+    "--columns", type=Names(), metavar="A,B", help="Only these.  [default: a selection on a terminal, else all]"
 )
 @options.table_options
 @click.option("--sql", metavar="SELECT", help="Rows of a SELECT over the tables results and windows (extra sql).")
-@click.option("--exit-zero", is_flag=True, help="Exit code 0 also where --where or --sql finds rows.")
+@click.option("--exit-zero", is_flag=True, help="Exit code 0 even if --where or --sql finds rows.")
 @options.output_options
 def worst(**given: Any) -> None:
     """List the rows with the largest attention.

@@ -1,1 +1,1 @@
-"""One recording while it is made: what is said at once, and what is said in the end."""
+"""One live recording: provisional results at once, final results at the end."""

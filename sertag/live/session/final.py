@@ -1,7 +1,7 @@
-"""The rows of audio that is still coming: the batch pipeline on a thread of its own, fed piece by piece.
+"""The final rows of live audio: the batch pipeline on a separate thread, fed piece by piece.
 
-So the last word on a stream is that of `sertag tag` on the same samples, by the same code, in the same chunks; a
-chunk that is scored at its end does not hold up what is said meanwhile, and its windows are final then.
+So the final results of a stream are those of `sertag tag` for the same samples, by the same code and in the same
+chunks. Scoring a chunk does not delay provisional events, and its windows are final then.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from sertag.tagging.channel_state import ConfirmedWindows
 from sertag.tagging.pipeline import tag_source
 
 _PIECES = 4096  # waiting, at most: some minutes of packets of 20 ms
-_LOOK_S = 0.5  # between looks whether the pipeline has given up
+_LOOK_S = 0.5  # interval of checks whether the pipeline has ended early
 
 
 class FinalRows:
-    """The pipeline at work on pieces that come in time; `result` ends it, `close` gives it up."""
+    """The pipeline, running on pieces that arrive over time; `result` completes it, `close` aborts it."""
 
     def __init__(self, path: str, *, channels: int, rate_hz: int, model: Model, options: Options) -> None:
         """Start the thread.
 
         Args:
-            path: what the rows are called.
+            path: path of the rows.
             channels: of the audio.
             rate_hz: of the audio.
             model: that scores it.

@@ -1,7 +1,7 @@
-"""What can be said of audio while it comes: windows as soon as they are complete, and where speech ends.
+"""Provisional results of live audio: windows as soon as they are complete, and ends of speech.
 
-The functions are those of the pipeline, on the half minute that was heard last instead of a whole chunk. What they
-find may change once more is known, the threshold of speech above all, so it is provisional; `final` has the last word.
+The functions are those of the pipeline, applied to the last half minute instead of a whole chunk. Later audio can
+change the results, above all the threshold for speech, so they are provisional; `final` has the final ones.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from sertag.model.session import Model, Prediction
 from sertag.records import BoolArray, Chunk, FloatArray, Frames, Options, Segment, Statistics, Windows
 from sertag.tagging.segments import join_windows, segments
 
-CONTEXT_S = 30.0  # of frames that are kept: the gate looks back 5 s, and wants the level of some speech
-LOOK_S = 0.25  # between two looks at what has come; a look costs about a millisecond for each channel
+CONTEXT_S = 30.0  # of frames that are kept: the gate uses the last 5 s, and the level of some speech
+LOOK_S = 0.25  # interval of processing; it takes about a millisecond for each channel
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What one look at one channel has found.
+class Results:
+    """New results of one channel.
 
     Attributes:
         channel: index of the channel.
@@ -42,7 +42,7 @@ class Said:
 
 
 class Provisional:
-    """The last half minute of all channels, and how far it was looked at."""
+    """The last half minute of all channels, and how far it was processed."""
 
     def __init__(self, *, model: Model, options: Options, channels: int, wanted: tuple[int, ...]) -> None:
         """Begin.
@@ -62,22 +62,22 @@ class Provisional:
         self._blocks: deque[FloatArray] = deque()
         keeps = spec.features.framing == "clip"
         self._frames = stream_frames(_taken(self._blocks), spec=self._frame_spec, keep_samples=keeps)
-        self._held: list[Frames] = []
+        self._recent: list[Frames] = []
         self._first = self._count = self._looked_at = 0  # frames: before those held, of those held, at the last look
         self._channels = {number: _Channel(Turns(self._frame_spec.frame_rate_hz)) for number in wanted}
 
-    def push(self, block: FloatArray) -> list[Said]:
-        """Take in a block, float32 (channels, n) at the model's rate, n > 0; what was found since the last look."""
+    def push(self, block: FloatArray) -> list[Results]:
+        """Add a block, float32 (channels, n) at the model's rate, n > 0; returns new results, if any."""
         self._blocks.append(block)
         frames = next(self._frames)  # one for each block
-        self._held.append(frames)
+        self._recent.append(frames)
         self._count += frames.power.shape[1]
         if self._first + self._count - self._looked_at < LOOK_S * self._frame_spec.frame_rate_hz:
             return []
         return self._look()
 
-    def _look(self) -> list[Said]:
-        joined = _joined(self._held)
+    def _look(self) -> list[Results]:
+        joined = _joined(self._recent)
         self._looked_at = self._first + self._count
         chunk = Chunk(self._first, max(0, self._count - self._length), False, joined)
         found = [self._look_at(number, channel, chunk) for number, channel in self._channels.items()]
@@ -85,16 +85,16 @@ class Provisional:
         if surplus > 0:
             self._forget(joined, surplus)
         else:
-            self._held = [joined]
-        return [said for said in found if said.segments or said.turns]
+            self._recent = [joined]
+        return [results for results in found if results.segments or results.turns]
 
-    def _look_at(self, number: int, channel: _Channel, chunk: Chunk) -> Said:
+    def _look_at(self, number: int, channel: _Channel, chunk: Chunk) -> Results:
         active = detect(chunk.frames.columns[number], spec=self._frame_spec)
         channel.active = active
         windows = self._new_windows(number, channel, chunk, active)
         made: tuple[Segment, ...] = ()
         if windows is not None and len(windows.starts):
-            answer = self._answer(number, channel, chunk, windows)
+            answer = self._predict(number, channel, chunk, windows)
             is_speech = answer.is_speech(self._model.spec.min_speech_probability)
             joined = join_windows([(windows, answer.probs, is_speech)])
             if joined is not None:
@@ -102,7 +102,7 @@ class Provisional:
             made = tuple(replace(segment, index=channel.count + index) for index, segment in enumerate(made))
             channel.count += len(made)
             channel.turns.add_windows(windows, is_speech)
-        return Said(number, made, channel.turns.ended(active, first_frame=chunk.first_frame))
+        return Results(number, made, channel.turns.ended(active, first_frame=chunk.first_frame))
 
     def _new_windows(self, number: int, channel: _Channel, chunk: Chunk, active: BoolArray) -> Windows | None:
         """The windows that have become complete since the last look."""
@@ -122,8 +122,8 @@ class Provisional:
         channel.scored = end
         return Windows(*(getattr(windows, name)[new] for name in Windows.__dataclass_fields__))
 
-    def _answer(self, number: int, channel: _Channel, chunk: Chunk, windows: Windows) -> Prediction:
-        """What the model says of new windows, float32 (w, t, c)."""
+    def _predict(self, number: int, channel: _Channel, chunk: Chunk, windows: Windows) -> Prediction:
+        """Predictions for new windows."""
         spec = self._model.spec
         if spec.features.framing == "clip":
             if chunk.frames.samples is None:
@@ -138,7 +138,7 @@ class Provisional:
         return self._model.predict(np.stack(cut), statistics=self._statistics(channel, frames))
 
     def _statistics(self, channel: _Channel, frames: FloatArray) -> Statistics | None:
-        """Of the speech of a channel so far, from its coefficients (t, c) that are held and the sums before them."""
+        """Statistics of the speech of a channel so far, from recent coefficients (t, c) and the sums of older ones."""
         features = self._model.spec.features
         if not features.by_channel:
             return None
@@ -146,7 +146,7 @@ class Provisional:
         return channel_statistics(sums if channel.sums is None else channel.sums + sums, spec=features)
 
     def _forget(self, joined: Frames, surplus: int) -> None:
-        """Keep the sums of the frames that are too old, and drop them."""
+        """Add frames that are too old to the sums, and drop them."""
         features = self._model.spec.features
         for number, channel in self._channels.items():
             if features.by_channel:
@@ -156,7 +156,7 @@ class Provisional:
         hop = self._frame_spec.hop_length
         samples = None if joined.samples is None else joined.samples[:, surplus * hop :].copy()
         kept = Frames(joined.columns[:, surplus:].copy(), joined.power[:, surplus:].copy(), samples)
-        self._held = [kept]
+        self._recent = [kept]
         self._first += surplus
         self._count -= surplus
 
@@ -164,9 +164,9 @@ class Provisional:
 @dataclass(slots=True)
 class _Channel:
     turns: Turns
-    scored: int = 0  # windows that begin before this frame were looked at
-    count: int = 0  # windows that were said
-    sums: SpeechSums | None = None  # of speech that is not held any more
+    scored: int = 0  # windows that begin before this frame have been processed
+    count: int = 0  # provisional windows so far
+    sums: SpeechSums | None = None  # of speech in frames that were dropped
     active: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
 

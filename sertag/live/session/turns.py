@@ -1,7 +1,7 @@
-"""Where speech ends, from the speech activity of the last half minute, which may still change its mind.
+"""Ends of turns, from the speech activity of the last half minute, which later audio may change.
 
-A turn is speech whose pauses are shorter than `talk.PAUSE_S`, as where interruptions are counted. It is said once, when
-the pause behind it is long enough; what was said does not begin anew.
+A turn is speech whose pauses are shorter than `talk.PAUSE_S`, as for interruptions. It is reported once, when the pause
+after it is long enough, and not again when the activity changes.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ class Turn:
 
 
 class Turns:
-    """Turns of one channel, and how far they were said."""
+    """Turns of one channel, and how far they have been reported."""
 
     def __init__(self, frame_hz: float) -> None:
         """Begin a channel with so many frames a second."""
         self._frame_hz = frame_hz
-        self._said = 0  # the frame after the last turn that was said
-        self._windows: list[tuple[int, int, bool]] = []  # first frame, frame after the last, holds speech
+        self._reported = 0  # the frame after the last reported turn
+        self._windows: list[tuple[int, int, bool]] = []  # first frame, frame after the last, contains speech
 
     def add_windows(self, windows: Windows, is_speech: BoolArray) -> None:
-        """Remember which windows hold speech to the model: music and tones are no turns."""
+        """Add windows, and which of them contain speech by the model: music and tones are not turns."""
         spans = zip(windows.first_frame.tolist(), windows.end_frame.tolist(), is_speech.tolist(), strict=True)
         self._windows += spans
 
     def ended(self, active: BoolArray, *, first_frame: int) -> tuple[Turn, ...]:
-        """Turns that have ended and were not said yet.
+        """Turns that have ended and were not reported yet.
 
         Args:
-            active: bool (t,), the speech that is known of.
+            active: bool (t,), recent speech activity.
             first_frame: where it begins in the recording.
 
         >>> found = Turns(10).ended(np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1], bool), first_frame=100)
@@ -57,17 +57,17 @@ class Turns:
                 turns.append([begin, end])
         found = []
         for begin, end in turns:
-            if now - end < pause or end <= self._said:
+            if now - end < pause or end <= self._reported:
                 continue
-            moved = begin < self._said and end - self._said < pause  # the end of what was said, seen again
-            begin, self._said = max(begin, self._said), end
+            moved = begin < self._reported and end - self._reported < pause  # the end of a reported turn has moved
+            begin, self._reported = max(begin, self._reported), end
             if not moved and self._is_speech(begin, end):
                 found.append(Turn(begin / self._frame_hz, end / self._frame_hz))
         self._windows = [window for window in self._windows if window[1] > first_frame]
         return tuple(found)
 
     def _is_speech(self, begin: int, end: int) -> bool:
-        """Whether the model has not said of all windows on a turn, or of the one before it, that they hold none."""
+        """Whether a window on the turn, or else the last one before it, contains speech; also if there is none."""
         over = [speech for first, last, speech in self._windows if first < end and last > begin]
         over = over or [speech for _, _, speech in self._windows[-1:]]
         return not over or any(over)

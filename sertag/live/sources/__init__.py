@@ -1,1 +1,1 @@
-"""Where live audio comes from."""
+"""Sources of live audio."""

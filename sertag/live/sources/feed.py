@@ -1,7 +1,7 @@
-"""Audio between the thread that reads it and the one that listens: nothing waits for ever, nothing is lost unsaid.
+"""A bounded queue between the thread that reads a source and the thread that processes the audio.
 
-A source that runs ahead of the clock, such as a file in a pipe, is made to wait. One that keeps the pace of the clock
-cannot be: what does not fit any more is dropped and counted.
+A source that is faster than real time, such as a file in a pipe, is made to wait. A source in real time cannot wait:
+samples that do not fit into the queue are dropped and counted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sertag.live.events import Gap, Reason
 from sertag.live.sources.source import Source
 from sertag.records import FloatArray
 
-LIMIT_S = 30.0  # of audio that waits to be listened to
-AHEAD_S = 5.0  # ahead of the clock: more than what pipes and sockets hold back while the program starts
+LIMIT_S = 30.0  # of audio in the queue
+AHEAD_S = 5.0  # ahead of the clock: more than pipes and sockets buffer while the program starts
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Samples, float32 (n, channels), and when they came."""
+    """Samples, float32 (n, channels), and their time of arrival."""
 
     samples: FloatArray
     at_s: float
@@ -31,7 +31,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """So many samples of each channel were dropped here."""
+    """The number of samples of each channel that were dropped here."""
 
     samples: int
 
@@ -48,7 +48,7 @@ Item = Arrived | Lost | Gap | Over
 
 
 class Feed:
-    """A source read on a thread of its own."""
+    """A source that is read on a separate thread."""
 
     def __init__(
         self, source: Source, *, limit_s: float = LIMIT_S, clock: Callable[[], float] = time.monotonic
@@ -81,7 +81,7 @@ class Feed:
             return item
 
     def close(self) -> None:
-        """Take nothing any more; a reader that waits for room goes on and ends with its source."""
+        """Accept no more audio; a reader that waits for room continues and ends with its source."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -95,7 +95,7 @@ class Feed:
             end = Over(self._source.reason)
         except SertagError as error:
             end = Over("stalled" if error.code == "stalled" else "failed", error)
-        except Exception as error:  # the thread must not die in silence; what it was is said where errors are
+        except Exception as error:  # passed to the other thread, which reports it
             message = (
                 f"{self._source.name}: {type(error).__name__}: {error}; this is a fault of sertag, please report it"
             )
@@ -118,7 +118,7 @@ class Feed:
             self._changed.notify_all()
 
     def _has_room(self, seconds: float) -> bool:
-        """Whether so much fits, for which a source that is ahead of the clock waits."""
+        """Whether the samples fit; waits for room if the source is ahead of the clock."""
         now_s = self._clock()
         self._received_s += seconds
         if self._received_s - (now_s - self._started_s) > AHEAD_S:

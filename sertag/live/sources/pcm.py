@@ -95,7 +95,7 @@ class PcmSource:
             self.declared_samples = max(samples, round(samples * ratio(self._sound_bytes, read)))
 
     def close(self) -> None:
-        """Nothing is held: the descriptor belongs to whoever started this process."""
+        """Does nothing: the descriptor was opened by the parent process."""
 
 
 def open_descriptor(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What every source of live audio gives, wherever it comes from, and how it fails."""
+"""The interface of sources of live audio, and their errors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class SourceError(SertagError):
 
 
 class Source(Protocol):
-    """Audio that comes by and by; it is read on a thread of its own.
+    """Live audio; it is read on a separate thread.
 
     Attributes:
-        name: what rows are called where the user does not say it.
+        name: default path of the rows.
         channels, rate_hz: of the samples, known once it is open.
-        call: what it says of the call, such as its UUID.
+        call: information about the call, such as its UUID.
         reason: why it ended, once `items` has ended without an error.
         declared_samples: of each channel, as a header says it, once it ended; None where none does.
     """
@@ -62,7 +62,7 @@ class Bytes:
         try:
             return os.read(self._descriptor, most)
         except ConnectionError:
-            return b""  # the other side is gone without a word, which is how calls end
+            return b""  # the connection was closed by the other side, a usual end of a call
         except OSError as error:
             raise SourceError(f"{self._name}: reading failed ({error.strerror})", code="unreadable") from error
 

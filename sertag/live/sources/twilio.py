@@ -2,8 +2,8 @@
 
 Messages: `connected`; `start` with the tracks and the format, always mu-law at 8 kHz; `media` with a track, a timestamp
 in milliseconds from the start of the stream and base64; `stop`; others mean nothing here (twilio.com/docs/voice,
-"Media Streams - WebSocket Messages"). Channel 0 is what the caller says (`inbound`), channel 1 what they are told
-(`outbound`).
+"Media Streams - WebSocket Messages"). Channel 0 is the audio from the caller (`inbound`), channel 1 the audio to the
+caller (`outbound`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class TwilioSource:
         yield from placement.take(last=True)
 
     def close(self) -> None:
-        """Nothing is held: the descriptor belongs to whoever started this process."""
+        """Does nothing: the descriptor was opened by the parent process."""
 
     def _start(self) -> dict[str, Any]:
         while (message := self._message()) is not None:

@@ -1,4 +1,4 @@
-"""What the page says of the models and of itself, in words."""
+"""The section about the models and their limits."""
 
 from __future__ import annotations
 

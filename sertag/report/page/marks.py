@@ -1,4 +1,4 @@
-"""How emotions and outcomes look: a colour, a hatch and a letter each, so that none has to be told by colour alone."""
+"""Colour, hatch and letter of each emotion and status, so that none is distinguished by colour alone."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_convert(run: Run, tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["worst", "gone.csv"], 2, "error: gone.csv: cannot be opened: No such file"),
-        (["worst", "calls.csv"], 2, "error: calls.csv: is no table of sertag"),
+        (["worst", "calls.csv"], 2, "error: calls.csv: is not a table of sertag"),
         (["worst", "s.csv"], 2, "error: s.csv: holds windows only"),
         (["worst", "r.csv", "--where", "rol = x"], 2, "did you mean 'role'?"),
         (["worst", "r.csv", "--sort", "attn"], 2, "to sort by"),

@@ -32,15 +32,15 @@ def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """
     seen: dict[bytes, int] = {}  # boxes and how many bytes of them are missing
     pieces: list[range | bytes] = []
-    position = told = start
+    position = copied = start
     for _ in range(_MOST_BOXES):
         name, length = _box(stream, position, size_bytes)
         if name not in _BOXES or (name == b"ftyp" and b"mdat" in seen and {b"moov", b"moof"} & seen.keys()):
             break
         true_length = _true_length(stream, position, length, size_bytes)
         if true_length != length:
-            pieces += [range(told, position), true_length.to_bytes(4, "big")]
-            told, length = position + 4, true_length
+            pieces += [range(copied, position), true_length.to_bytes(4, "big")]
+            copied, length = position + 4, true_length
         seen[name] = max(0, position + length - size_bytes)
         position = min(size_bytes, position + length)
         if position == size_bytes:
@@ -49,7 +49,7 @@ def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         Problem("truncated", f"its last box ({name.decode()}) lacks {cut} bytes") for name, cut in seen.items() if cut
     ]
     end = position if seen else size_bytes
-    return Layout(end, (*pieces, range(told, end)) if pieces else (), notes=tuple(notes), damaged=_damage(seen))
+    return Layout(end, (*pieces, range(copied, end)) if pieces else (), notes=tuple(notes), damaged=_damage(seen))
 
 
 def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:

@@ -103,7 +103,7 @@ def _sized(window: Window, head: bytes, start: int, end: int) -> tuple[range | b
     Decoders know what to do with an unknown size and pass over what has none.
     """
     pieces: list[range | bytes] = []
-    told = start
+    copied = start
     position: int | None = start + max(0, head.find(_SEGMENT))
     while position is not None and position < end:
         size = window.at(position + 4, 8)
@@ -113,10 +113,10 @@ def _sized(window: Window, head: bytes, start: int, end: int) -> tuple[range | b
         name = window.at(position, 4)
         is_cluster = name == _CLUSTER and window.at(first, 1) in _CLUSTER_BEGINS
         if width and not length and first < end and (is_cluster or name == _SEGMENT):
-            pieces += [range(told, position + 4), ((1 << 7 * width + 1) - 1).to_bytes(width, "big")]
-            told = first
+            pieces += [range(copied, position + 4), ((1 << 7 * width + 1) - 1).to_bytes(width, "big")]
+            copied = first
         position = window.find(_CLUSTER, first + (length if is_cluster and first + length <= end else 0))
-    return (*pieces, range(told, end)) if pieces else ()
+    return (*pieces, range(copied, end)) if pieces else ()
 
 
 def _matroska_s(head: bytes) -> float | None:
