@@ -23,7 +23,7 @@ def test_the_card_of_a_bundled_model(width: int) -> None:
     windows, rows = file.spec.thresholds(None)
     assert f"{windows:g} for windows, {rows:g} for rows" in flat
     assert "tess (2800 clips, 2 speakers, CC BY-NC-ND 4.0)" in flat
-    assert "phone.md" in flat
+    assert "phone.md" in "".join(text.split())  # a long path is broken anywhere
 
 
 @pytest.mark.parametrize("training", [{}, {"corpora": "mine"}, {"corpora": [{"name": "\x1b[31m"}, 3]}])
