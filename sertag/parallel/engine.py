@@ -4,8 +4,9 @@ Each file is tagged independently, so a result never depends on the number of wo
 processes, even with one job: if a recording crashes the process that reads it, the run goes on.
 
 joblib takes tasks from its source as fast as they are done, however slowly results are read, and it does so in a
-separate thread. So it gets them from a short queue that is filled here, in the thread of the caller, and not filled
-while too many results wait behind a slow file. When the queue is empty, the joblib call ends, and the next one begins.
+separate thread. So it gets them from a queue that is filled here, in the thread of the caller, and not filled while
+too many files are open: queued, at work, or done and not read. When the queue is empty, the joblib call ends, and the
+next one begins.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _BATCH_FILES, _BATCH_BYTES = 16, 500_000  # limits of one task
 # Queued batches: at least this many, and this many per worker. An empty queue ends the joblib call, and then all
 # workers wait for the slowest file. So the queue lasts while this thread is busy, even if files fail immediately.
 _QUEUED, _QUEUED_EACH = 128, 8
-_WAITING_FILES, _WAITING_BYTES = 16_000, 2_000_000_000  # limits of the results that wait behind a slow file
+_OPEN_FILES = 16_000  # limit of files that were read and whose results were not yielded
+_WAITING_BYTES = 2_000_000_000  # limit of the recordings whose results wait behind a slow file
 
 Tagged = tuple[Batch, list[FileResult]]
 
@@ -191,16 +193,17 @@ class _Queue:
         self._most_queued = max(_QUEUED, _QUEUED_EACH * jobs)
         self._finished: dict[int, Tagged] = {}  # by batch number
         self._next_number = 0
-        self._waiting_files = self._waiting_bytes = 0
+        self._open_files = self._waiting_bytes = 0  # read and not yielded yet; of results that wait for earlier ones
 
     def fill(self) -> bool:
         """Read more of the input unless enough batches are queued or wait; False if no batch is queued then."""
         while (
             len(self._queued) < self._most_queued
-            and self._waiting_files < _WAITING_FILES
+            and self._open_files < _OPEN_FILES
             and self._waiting_bytes < _WAITING_BYTES
             and (batch := next(self._batches, None)) is not None
         ):
+            self._open_files += len(batch.files)
             self._queued.append(batch)
         return bool(self._queued)
 
@@ -211,17 +214,14 @@ class _Queue:
 
     def in_order(self, batch: Batch, results: list[FileResult]) -> Iterator[FileResult]:
         """Add the results of a batch, and yield all results that are next in the order of the input."""
-        self._wait(batch, sign=1)
+        self._waiting_bytes += batch.size_bytes
         self._finished[batch.number] = batch, results
         while self._next_number in self._finished:
             batch, results = self._finished.pop(self._next_number)
             self._next_number += 1
-            self._wait(batch, sign=-1)
+            self._waiting_bytes -= batch.size_bytes
+            self._open_files -= len(batch.files)
             yield from results
-
-    def _wait(self, batch: Batch, *, sign: int) -> None:
-        self._waiting_files += sign * len(batch.files)
-        self._waiting_bytes += sign * batch.size_bytes
 
 
 def _batches(files: Iterable[AudioFile], *, jobs: int) -> Iterator[Batch]:

@@ -678,7 +678,7 @@ def invoke(*arguments: str) -> Result:
 @pytest.mark.parametrize("command", ["tag", "show", "listen"])
 def test_help_names_the_default_model(command: str) -> None:
     said = " ".join(invoke(command, "--help").output.split())
-    assert f"Bundled model or an .onnx file of yours. [default: {DEFAULT_MODEL}]" in said
+    assert f"Bundled model, or path of an .onnx file. [default: {DEFAULT_MODEL}]" in said
 
 
 def test_help_begins_with_examples_and_has_every_option() -> None:

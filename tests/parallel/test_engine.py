@@ -90,8 +90,7 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
     model: Model, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However slowly the results are read."""
-    monkeypatch.setattr(engine, "_WAITING_FILES", 500)
-    queued = 16 * (2 * engine._QUEUED + 2 * max(2, jobs) + 2)  # here and not seen yet, by joblib, waiting in part
+    monkeypatch.setattr(engine, "_OPEN_FILES", 500)
     taken: list[int] = []
 
     def million() -> Iterator[AudioFile]:
@@ -104,7 +103,7 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
         assert next(results).path == f"{number}.wav"
         if number in (0, 1000):
             time.sleep(0.3)
-        assert len(taken) <= number + 500 + queued
+        assert len(taken) <= number + 500 + 2 * engine._BATCH_FILES  # whole batches are read, and yielded
     results.close()  # type: ignore[attr-defined]
 
 

@@ -134,7 +134,7 @@ def test_one_killer_among_good_ones(tag: Tag, pids: list[int], jobs: int, count:
 def test_only_so_much_is_read_behind_a_slow_file(
     recordings: Callable[[list[str]], list[AudioFile]], model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_WAITING_FILES", 500)
+    monkeypatch.setattr(engine, "_OPEN_FILES", 500)
     read: list[int] = []
 
     def endless(first: AudioFile) -> Iterator[AudioFile]:
@@ -146,14 +146,12 @@ def test_only_so_much_is_read_behind_a_slow_file(
     slow, *_ = recordings(["hangs.wav"])
     results = tag_all(endless(slow), model=model, options=Options(), jobs=2, timeout_s=3)
     assert problem(next(results)) is not None
-    assert (
-        500 <= len(read) <= 500 + 16 * (2 * engine._QUEUED + 2 * 2 + 2)
-    )  # here and not seen yet, by joblib, waiting in part
+    assert 100 <= len(read) <= 500 + engine._BATCH_FILES
     results.close()  # type: ignore[attr-defined]
 
 
 def test_workers_go_on_when_joblib_is_called_again(tag: Tag, pids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_WAITING_FILES", 20)
+    monkeypatch.setattr(engine, "_OPEN_FILES", 20)
     monkeypatch.setattr(engine, "_QUEUED", 8)
     calls: list[int] = []
     take = engine._Queue.take
