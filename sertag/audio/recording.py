@@ -138,7 +138,7 @@ def _with_channels(piece: FloatArray, channels: int) -> FloatArray:
     count = piece.shape[1]
     if channels % count:
         groups = channels if count % channels == 0 else 1
-        piece = piece.reshape(len(piece), groups, -1).mean(axis=2)
+        piece = piece.reshape(len(piece), groups, count // groups).mean(axis=2)  # -1 is not known of an empty piece
     return np.repeat(piece, channels // piece.shape[1], axis=1)
 
 

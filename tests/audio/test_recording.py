@@ -45,6 +45,11 @@ def test_channels_are_spread_or_mixed(piece: list[list[float]], channels: int, e
     assert recording._with_channels(np.array(piece, dtype=np.float32), channels).tolist() == expected
 
 
+@pytest.mark.parametrize(("count", "channels"), [(1, 2), (2, 1), (3, 1), (4, 2), (3, 2)])
+def test_an_empty_piece_has_as_many_channels_as_are_wanted(count: int, channels: int) -> None:
+    assert recording._with_channels(np.empty((0, count), np.float32), channels).shape == (0, channels)
+
+
 def test_joined_recordings_are_sample_by_sample_what_they_were(tmp_path: Path) -> None:
     first, second = tones(2, channels=2), tones(1, channels=2, level=0.1)
     path = put(tmp_path, wav(first) + encoded(second, format="FLAC") + encoded(second, format="AIFF"))
