@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
+
+from sertag.text import display_text
 
 
 class SertagError(Exception):
@@ -54,3 +57,9 @@ class Exit(IntEnum):
     OUTPUT = 5
     LOCKED = 75  # EX_TEMPFAIL of sysexits.h: try again later
     READER_LEFT = 141  # 128 + SIGPIPE, as a shell reports for a program whose pipe was closed
+
+
+def failed(error: SertagError, code: Exit) -> Exit:
+    """Write an error that ends the process to stderr; returns its exit code."""
+    sys.stderr.write(f"error: {display_text(str(error))}\n")
+    return code

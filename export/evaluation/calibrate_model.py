@@ -12,7 +12,7 @@ from export.conversion.onnx import describe_again
 from export.corpora.clips import Corpus
 from export.corpora.labels import mapping
 from export.errors import ExportError
-from export.evaluation.calibration import choose_threshold, fit_temperature, scale
+from export.evaluation.calibration import ANSWERS_RIGHT, choose_threshold, fit_temperature, scale
 from export.features.clip_windows import tagged_windows
 from export.progress import Report
 from sertag.model.calibration import log_probs
@@ -21,7 +21,6 @@ from sertag.model.session import Model
 from sertag.spec import ModelSpec
 
 FEWEST_CLIPS = 30
-ANSWERS_RIGHT = 0.6  # share of the answers that the least confidence is to make right
 
 
 def calibrate_model(

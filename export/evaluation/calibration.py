@@ -14,6 +14,8 @@ from export.arrays import Ints, Probs
 from sertag.model.calibration import softmax
 
 Flags = npt.NDArray[np.bool_]
+ANSWERS_RIGHT = 0.6  # share of the answers to labelled clips that the least confidence is to make right
+
 _SLOPES = 0.01, 100.0  # of a line; scores that tell nothing would have none
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.corpora.clips import Clip, data_hash
-from export.evaluation.calibration import choose_threshold, fit_temperature, scale
+from export.evaluation.calibration import ANSWERS_RIGHT, choose_threshold, fit_temperature, scale
 from export.features.clip_windows import CONDITIONS, Job, Windows, prepare_clips
 from export.features.material import UNKNOWN, SoftTargets
 from export.progress import Report
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 3  # raised with every change of training or scoring that changes the figures of any recipe
 LINES_SEED = 1  # the telephone lines are the same in every run, so that runs differ in their training alone
-ANSWERS_RIGHT = 0.6  # share of the answers to validation clips that the least confidence is to make right
 
 _NOBODY = np.zeros(0, dtype=np.int64)
 _WORDS = {"name", "model", "input", "claim", "build", "ship", "sentiment"}  # of a recipe, which decide no figure

@@ -16,9 +16,10 @@ from export.arrays import Ints
 from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.ordinary import NAME as ORDINARY
+from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.material import UNACTED_SHARE
-from export.training.experiment import ANSWERS_RIGHT, Experiment, Trial
+from export.training.experiment import Experiment, Trial
 from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec

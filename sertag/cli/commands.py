@@ -17,10 +17,13 @@ import click
 from sertag import __version__, signals
 from sertag.cli.listen import listen
 from sertag.cli.params import (
+    HOP,
+    MIN_CONFIDENCE,
+    MODEL,
+    ROLES,
     Channels,
     DefaultGroup,
     Group,
-    Names,
     Number,
     TagCommand,
     complete_model,
@@ -89,22 +92,11 @@ def cli() -> None:
     default="split",
     help="One row per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
 )
-@click.option("--roles", type=Names(), default=(), help="Names of channel 0, 1, …")
+@ROLES
 @click.option("--only-role", metavar="NAME", help="Score only that role; the others get no rows.")
-@click.option(
-    "-m",
-    "--model",
-    metavar="NAME|FILE",
-    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
-    shell_complete=complete_model,
-)
-@click.option("--hop", type=Number(over=0), metavar="SECONDS", help="Step between windows.  [default: from the model]")
-@click.option(
-    "--min-confidence",
-    type=Number(least=0, most=1),
-    metavar="X",
-    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
-)
+@MODEL
+@HOP
+@MIN_CONFIDENCE
 @click.option(
     "-j",
     "--jobs",

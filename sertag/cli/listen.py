@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import Names, Number, complete_model
+from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, ROLES, Number
 
 _EXAMPLES = """\b
 Examples:
@@ -54,32 +54,13 @@ Examples:
 @click.option("--stream-format", type=click.Choice(("twilio",)), help="Standard input is JSON lines of that kind.")
 @click.option("--device", metavar="N|NAME", help="Which microphone.  [default: the system's]")
 @click.option("--list-devices", is_flag=True, help="List the microphones, and do nothing else.")
-@click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
+@ROLES
 @click.option(
     "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Score only that role; the others get no rows."
 )
-@click.option(
-    "-m",
-    "--model",
-    metavar="NAME|FILE",
-    envvar="SERTAG_MODEL",
-    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
-    shell_complete=complete_model,
-)
-@click.option(
-    "--hop",
-    type=Number(over=0),
-    metavar="SECONDS",
-    envvar="SERTAG_HOP",
-    help="Step between windows.  [default: from the model]",
-)
-@click.option(
-    "--min-confidence",
-    type=Number(least=0, most=1),
-    metavar="X",
-    envvar="SERTAG_MIN_CONFIDENCE",
-    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
-)
+@MODEL
+@HOP
+@MIN_CONFIDENCE
 @click.option(
     "-f",
     "--format",

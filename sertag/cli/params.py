@@ -12,9 +12,9 @@ from sertag.errors import Exit
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    _ParamType = click.ParamType[Any]
+    ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType  # generic only since click 8.5
+    ParamType = click.ParamType  # generic only since click 8.5
 
 _EXAMPLES = """\
 Examples:
@@ -74,7 +74,7 @@ class DefaultGroup(Group):
         return next(iter(self.commands.values()))
 
 
-class Channels(_ParamType):
+class Channels(ParamType):
     """`split`, `mix` or the number of a channel."""
 
     name = "split|mix|N"
@@ -88,7 +88,7 @@ class Channels(_ParamType):
         self.fail(f"{value!r} is not split, mix or the number of a channel, counted from 0", param, ctx)
 
 
-class Names(_ParamType):
+class Names(ParamType):
     """Names with commas between them."""
 
     name = "A,B"
@@ -102,7 +102,7 @@ class Names(_ParamType):
         return stripped
 
 
-class Number(_ParamType):
+class Number(ParamType):
     """A finite number within limits."""
 
     name = "number"
@@ -170,3 +170,29 @@ def _toml_kinds(parameter: click.Parameter) -> tuple[type, ...]:
     if isinstance(parameter.type, Number):
         return (float,)
     return (int,) if isinstance(parameter.type, click.IntRange) else (str,)
+
+
+# Options of all commands that score audio; `tag` names the same variables by its prefix.
+ROLES = click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
+MODEL = click.option(
+    "-m",
+    "--model",
+    metavar="NAME|FILE",
+    envvar="SERTAG_MODEL",
+    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
+    shell_complete=complete_model,
+)
+HOP = click.option(
+    "--hop",
+    type=Number(over=0),
+    metavar="SECONDS",
+    envvar="SERTAG_HOP",
+    help="Step between windows.  [default: from the model]",
+)
+MIN_CONFIDENCE = click.option(
+    "--min-confidence",
+    type=Number(least=0, most=1),
+    metavar="X",
+    envvar="SERTAG_MIN_CONFIDENCE",
+    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
+)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from sertag.cli.params import ParamType
 from sertag.errors import Exit
-
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[Any]
-else:
-    _ParamType = click.ParamType  # generic only since click 8.5
 
 _EXAMPLES = """\
 Examples:
@@ -23,7 +19,7 @@ Examples:
 """
 
 
-class _Worst(_ParamType):
+class _Worst(ParamType):
     """`worst:N`."""
 
     name = "worst:N"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import Channels, Names, Number, complete_model
+from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, ROLES, Channels
 
 _EXAMPLES = """\b
 Examples:
@@ -43,32 +43,13 @@ Examples:
     default="split",
     help="One timeline per channel, all mixed down, or only channel N, counted from 0.  [default: split]",
 )
-@click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
+@ROLES
 @click.option(
     "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Show only that role; the others are not scored."
 )
-@click.option(
-    "-m",
-    "--model",
-    metavar="NAME|FILE",
-    envvar="SERTAG_MODEL",
-    help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
-    shell_complete=complete_model,
-)
-@click.option(
-    "--hop",
-    type=Number(over=0),
-    metavar="SECONDS",
-    envvar="SERTAG_HOP",
-    help="Step between windows.  [default: from the model]",
-)
-@click.option(
-    "--min-confidence",
-    type=Number(least=0, most=1),
-    metavar="X",
-    envvar="SERTAG_MIN_CONFIDENCE",
-    help="A window or row with a lower confidence is `uncertain`.  [default: from the model]",
-)
+@MODEL
+@HOP
+@MIN_CONFIDENCE
 @click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")
 @click.option("--device", type=click.Choice(("null",)), hidden=True)
 def show(**given: Any) -> None:

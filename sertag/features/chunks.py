@@ -6,7 +6,7 @@ many, and is worked on in the memory of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -46,16 +46,17 @@ def cut_chunks(
         pending.append(piece)
         count += piece.power.shape[1]
         while count > core_frames + lookahead_frames:
-            joined = _join(pending)
+            joined = join_frames(pending)
             yield Chunk(first, core_frames, False, _part(joined, 0, core_frames + lookahead_frames, hop_length))
             pending = [_part(joined, core_frames, None, hop_length)]
             first += core_frames
             count -= core_frames
     if count:
-        yield Chunk(first, count, True, _join(pending))
+        yield Chunk(first, count, True, join_frames(pending))
 
 
-def _join(pieces: list[Frames]) -> Frames:
+def join_frames(pieces: Sequence[Frames]) -> Frames:
+    """Frames that follow each other as one piece; a single piece as it is."""
     if len(pieces) == 1:
         return pieces[0]
     samples = [piece.samples for piece in pieces if piece.samples is not None]

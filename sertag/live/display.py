@@ -13,9 +13,9 @@ from rich.text import Text
 from sertag.live.events import Channel, End, Event, Gap, SpeechEnd, Start, Window
 from sertag.records import Segment
 from sertag.show.style import cell_style, legend
-from sertag.show.timeline import axis, cells, clock
+from sertag.show.timeline import axis, cells
 from sertag.spec import ModelSpec
-from sertag.text import display_name, display_text
+from sertag.text import clock, display_name, display_text
 
 _SPAN_S = 60.0
 

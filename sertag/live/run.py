@@ -13,7 +13,7 @@ from typing import Literal
 
 from sertag import signals
 from sertag.audio.headerless import RawFormat, parse_raw
-from sertag.errors import Exit, ModelError, OutputError, SertagError
+from sertag.errors import Exit, ModelError, OutputError, SertagError, failed
 from sertag.live.display import Display
 from sertag.live.events import Event, event_object
 from sertag.live.listen import Emit, Limits, exit_code, listen
@@ -85,13 +85,13 @@ def run(request: Request) -> int:
         source = opens()
         return _listen(source, request, model)
     except ModelError as error:
-        return _failed(error, Exit.MODEL)
+        return failed(error, Exit.MODEL)
     except OutputError as error:
-        return _failed(error, Exit.OUTPUT)
+        return failed(error, Exit.OUTPUT)
     except SourceError as error:  # before any event
-        return _failed(error, Exit.NOTHING_TAGGED)
+        return failed(error, Exit.NOTHING_TAGGED)
     except SertagError as error:
-        return _failed(error, Exit.SOME_FAILED)
+        return failed(error, Exit.SOME_FAILED)
     except BrokenPipeError:
         return Exit.OK  # the reader of the events has closed the pipe, which is a normal end
     except signals.Stopped:  # while waiting for a call
@@ -104,9 +104,9 @@ def list_devices() -> int:
     try:
         names = device_names()
     except SourceError as error:
-        return _failed(error, Exit.NOTHING_TAGGED)
+        return failed(error, Exit.NOTHING_TAGGED)
     sys.stdout.writelines(f"{number}  {name}\n" for number, name in enumerate(names))
-    return Exit.OK if names else _failed(SourceError("there is no microphone"), Exit.NOTHING_TAGGED)
+    return Exit.OK if names else failed(SourceError("there is no microphone"), Exit.NOTHING_TAGGED)
 
 
 def _listen(source: Source, request: Request, model: Model) -> int:
@@ -195,8 +195,3 @@ def _microphone(request: Request) -> Microphone:
     device = None if null else request.device
     rate_hz, channels = request.rate or _MICROPHONE_HZ, request.channels or 1
     return Microphone(rate_hz=rate_hz, channels=channels, device=device, null=null)
-
-
-def _failed(error: SertagError, code: Exit) -> int:
-    sys.stderr.write(f"error: {display_text(str(error))}\n")
-    return code

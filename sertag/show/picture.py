@@ -17,9 +17,9 @@ import numpy as np
 from sertag.errors import OutputError
 from sertag.records import ChannelResult, FileResult, Segment, Sentiment
 from sertag.show.sound import Sound
-from sertag.show.timeline import clock, letters, spans, ticks
+from sertag.show.timeline import letters, spans, ticks
 from sertag.spec import ModelSpec
-from sertag.text import display_name, display_text
+from sertag.text import clock, display_name, display_text
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLUMNS = 1600

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sertag import signals
-from sertag.errors import DecodeError, Exit, ModelError, OutputError, SertagError
+from sertag.errors import DecodeError, Exit, ModelError, OutputError, SertagError, failed
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import FAILURES, AudioFile, FileResult, Options
 from sertag.show.clip import KINDS, cut, parse_span, parse_time
@@ -24,7 +24,7 @@ from sertag.show.terminal import cursor, drawn, timeline_width
 from sertag.storage.atomic_output import Output
 from sertag.tagging.pipeline import tag_file
 from sertag.tagging.roles import only_role_conflict
-from sertag.text import display_name, display_text
+from sertag.text import display_name
 
 
 class ShowError(SertagError):
@@ -67,13 +67,13 @@ def run(request: Request) -> int:
         result = tag_file(AudioFile(request.path), model=model, options=options)
         return _shown(request, result, model, options)
     except DecodeError as error:
-        return _failed(error, Exit.NOTHING_TAGGED)
+        return failed(error, Exit.NOTHING_TAGGED)
     except ModelError as error:
-        return _failed(error, Exit.MODEL)
+        return failed(error, Exit.MODEL)
     except OutputError as error:
-        return _failed(error, Exit.OUTPUT)
+        return failed(error, Exit.OUTPUT)
     except SertagError as error:
-        return _failed(error, Exit.SOME_FAILED)
+        return failed(error, Exit.SOME_FAILED)
     except BrokenPipeError:
         return Exit.READER_LEFT
 
@@ -81,7 +81,7 @@ def run(request: Request) -> int:
 def _shown(request: Request, result: FileResult, model: Model, options: Options) -> int:
     if all(channel.status in FAILURES for channel in result.channels):
         message = next(channel.problem.message for channel in result.channels if channel.problem is not None)
-        return _failed(SertagError(message), Exit.NOTHING_TAGGED)
+        return failed(SertagError(message), Exit.NOTHING_TAGGED)
     console = Console()
     columns = COLUMNS if request.out is not None else timeline_width(console.width)
     sound = measure(request.path, spec=model.spec, options=options, duration_s=result.duration_s, columns=columns)
@@ -186,8 +186,3 @@ def _check_out(request: Request) -> None:
         raise ShowError(f"-o {display_name(request.out)}: {what} is one of {', '.join(wanted)}")
     if os.path.realpath(request.out) == os.path.realpath(request.path):
         raise ShowError(f"-o would overwrite {display_name(request.path)}, which is read")
-
-
-def _failed(error: SertagError, code: Exit) -> int:
-    sys.stderr.write(f"error: {display_text(str(error))}\n")
-    return code

@@ -14,9 +14,9 @@ from rich.text import Text
 from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status
 from sertag.show.sound import Sound
 from sertag.show.style import cell_style, legend
-from sertag.show.timeline import axis, cells, clock
+from sertag.show.timeline import axis, cells
 from sertag.spec import ModelSpec
-from sertag.text import display_name, display_text
+from sertag.text import clock, display_name, display_text
 
 MARGIN = 8  # of names of lines
 LEAST_WIDTH = 24

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sertag.records import Segment, Sentiment, Status
+from sertag.text import clock
 
 UNSURE, SILENT = "?", "."
 
@@ -83,17 +84,6 @@ def spans(segments: Sequence[Segment]) -> list[tuple[float, float, str | None, f
         sure = segment.confidence or 0.0
         found.append((begin_s, end_s, segment.emotion, sure))
     return found
-
-
-def clock(seconds: float) -> str:
-    """A time within a recording.
-
-    >>> clock(75.4), clock(3675)
-    ('1:15', '1:01:15')
-    """
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def axis(*, start_s: float, end_s: float, width: int) -> str:

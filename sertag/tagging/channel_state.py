@@ -17,7 +17,8 @@ from sertag.features.vad import detect
 from sertag.features.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 from sertag.model.calibration import Floats
 from sertag.model.session import BATCH_WINDOWS, Model, Prediction
-from sertag.records import BoolArray, ChannelResult, Chunk, Options, Segment, Windows
+from sertag.records import BoolArray, ChannelResult, Chunk, FloatArray, Options, Segment, Windows
+from sertag.spec import ModelSpec
 from sertag.tagging.aggregate import ChannelMeasurements, channel_result
 from sertag.tagging.segments import join_windows, segments
 from sertag.tagging.stretches import unspoken
@@ -39,6 +40,19 @@ class ConfirmedWindows:
     segments: tuple[Segment, ...]
     until_s: float
     known_s: float
+
+
+def features_of_clips(chunk: Chunk, windows: Windows, *, channel: int, spec: ModelSpec) -> list[FloatArray]:
+    """Features of each window, float32 (t, c), from its own samples alone.
+
+    Raises:
+        TypeError: the chunk has no samples.
+    """
+    if chunk.frames.samples is None:
+        raise TypeError("cut clips need the samples of the chunk")
+    cut = clips(windows, chunk.frames.samples[channel], length=round(spec.window_s * spec.features.rate_hz))
+    length, features = spec.window_frames, spec.features
+    return [fit_frames(clip_features(clip, spec=features), spec=features, length=length) for clip in cut]
 
 
 class ChannelState:
@@ -169,14 +183,6 @@ class ChannelState:
 
     def _predict_clips(self, chunk: Chunk, windows: Windows) -> list[Prediction]:
         """Predictions for windows whose features are computed from the samples of each window alone, as in papers."""
-        spec = self._model.spec
-        if chunk.frames.samples is None:
-            raise TypeError("cut clips need the samples of the chunk")
-        samples = chunk.frames.samples[self.channel]
-        cut = clips(windows, samples, length=round(spec.window_s * spec.features.rate_hz))
-        features = [
-            fit_frames(clip_features(clip, spec=spec.features), spec=spec.features, length=spec.window_frames)
-            for clip in cut
-        ]
+        features = features_of_clips(chunk, windows, channel=self.channel, spec=self._model.spec)
         size = BATCH_WINDOWS
         return [self._model.predict(np.stack(features[i : i + size])) for i in range(0, len(features), size)]

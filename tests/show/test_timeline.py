@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sertag.records import ChannelResult, FileResult, Problem, Segment, Sentiment, Status
 from sertag.show.sound import Sound
 from sertag.show.terminal import cursor, drawn, moments, timeline_width
-from sertag.show.timeline import axis, cells, clock, letters, spans, ticks
+from sertag.show.timeline import axis, cells, letters, spans, ticks
+from sertag.text import clock
 from tests.onnx_models import tiny_spec
 
 LABELS = tiny_spec().labels

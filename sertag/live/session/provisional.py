@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sertag.features.mfcc import activity_spec, clip_features, coefficients, stream_frames
+from sertag.features.chunks import join_frames
+from sertag.features.mfcc import activity_spec, coefficients, stream_frames
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
-from sertag.features.windows import clips, cut_windows, fit_frames
+from sertag.features.windows import cut_windows
 from sertag.live.session.turns import Turn, Turns
 from sertag.model.session import Model, Prediction
 from sertag.records import BoolArray, Chunk, FloatArray, Frames, Options, Segment, Statistics, Windows
+from sertag.tagging.channel_state import features_of_clips
 from sertag.tagging.segments import join_windows, segments
 
 CONTEXT_S = 30.0  # of frames that are kept: the gate uses the last 5 s, and the level of some speech
@@ -77,7 +79,7 @@ class Provisional:
         return self._look()
 
     def _look(self) -> list[Results]:
-        joined = _joined(self._recent)
+        joined = join_frames(self._recent)
         self._looked_at = self._first + self._count
         chunk = Chunk(self._first, max(0, self._count - self._length), False, joined)
         found = [self._look_at(number, channel, chunk) for number, channel in self._channels.items()]
@@ -126,13 +128,7 @@ class Provisional:
         """Predictions for new windows."""
         spec = self._model.spec
         if spec.features.framing == "clip":
-            if chunk.frames.samples is None:
-                raise TypeError("cut clips need the samples of the chunk")
-            cut = clips(windows, chunk.frames.samples[number], length=round(spec.window_s * spec.features.rate_hz))
-            made = [clip_features(clip, spec=spec.features) for clip in cut]
-            return self._model.predict(
-                np.stack([fit_frames(one, spec=spec.features, length=spec.window_frames) for one in made])
-            )
+            return self._model.predict(np.stack(features_of_clips(chunk, windows, channel=number, spec=spec)))
         frames = coefficients(chunk.frames.columns[number], spec=spec.features)  # (t, c)
         cut = [frames[start : start + spec.window_frames] for start in windows.starts]
         return self._model.predict(np.stack(cut), statistics=self._statistics(channel, frames))
@@ -173,12 +169,3 @@ class _Channel:
 def _taken(blocks: deque[FloatArray]) -> Iterator[FloatArray]:
     while True:
         yield blocks.popleft()
-
-
-def _joined(pieces: list[Frames]) -> Frames:
-    samples = [piece.samples for piece in pieces if piece.samples is not None]
-    return Frames(
-        np.concatenate([piece.columns for piece in pieces], axis=1),
-        np.concatenate([piece.power for piece in pieces], axis=1),
-        np.concatenate(samples, axis=1) if samples else None,
-    )

@@ -7,6 +7,7 @@ from html import escape
 from urllib.parse import quote
 
 from sertag.report.page.marks import STYLES
+from sertag.text import clock as time_text
 from sertag.text import display_text
 
 Cell = str  # of HTML
@@ -104,16 +105,12 @@ def recording_link(path: str) -> str:
 
 
 def clock(seconds: float | None) -> str:
-    """A place in a call.
+    """A time within a recording, or nothing.
 
     >>> clock(75.9), clock(3700), clock(None)
     ('1:15', '1:01:40', '')
     """
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return "" if seconds is None else time_text(seconds)
 
 
 def percent(part: float, whole: float = 1.0) -> str:
