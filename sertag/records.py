@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from sertag.limits import MAX_DURATION_S
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 else:
     FloatArray = BoolArray = Any  # loading numpy takes longer than all the rest that hands out work and writes tables
 
-TIMEOUT_S, MAX_DURATION_S = 3600.0, 86_400.0  # defaults: of the time for one file, and of a recording's length
 STDIN = "-"  # the path of a recording that comes on standard input
 SCHEMA = 2  # of the rows; raised with every change that could break a reader
 

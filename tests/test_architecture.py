@@ -47,6 +47,7 @@ OWNERS = {
 HEIGHTS = {
     "text": 0,
     "errors": 1,
+    "limits": 1,
     "signals": 1,
     "records": 2,
     "spec": 3,

@@ -37,8 +37,8 @@ from sertag.cli.tables.convert import convert
 from sertag.cli.tables.diff import diff
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
+from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.parallel import ONE_THREAD
-from sertag.records import MAX_DURATION_S, TIMEOUT_S
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, ROLES, Number
+from sertag.limits import MAX_DURATION_S
 
 _EXAMPLES = """\b
 Examples:
@@ -78,9 +79,9 @@ Examples:
 @click.option(
     "--max-duration",
     type=Number(over=0),
-    default=86400.0,
+    default=MAX_DURATION_S,
     metavar="SECONDS",
-    help="End after this much audio.  [default: 86400, a day]",
+    help=f"End after this much audio.  [default: {MAX_DURATION_S:g}, a day]",
 )
 def listen(**given: Any) -> None:
     """Tag live audio: one JSON line for each event, and at the end the row that `sertag tag` would give.

@@ -14,6 +14,7 @@ from typing import Literal
 from sertag import signals
 from sertag.audio.headerless import RawFormat, parse_raw
 from sertag.errors import Exit, ModelError, OutputError, SertagError, failed
+from sertag.limits import MAX_DURATION_S
 from sertag.live.display import Display
 from sertag.live.events import Event, event_object
 from sertag.live.listen import Emit, Limits, exit_code, listen
@@ -67,7 +68,7 @@ class Request:
     format: Form | None = None
     name: str | None = None
     stall: float = 60.0
-    max_duration: float = 86_400.0
+    max_duration: float = MAX_DURATION_S
 
 
 def run(request: Request) -> int:

@@ -15,7 +15,8 @@ from sertag.audio.discover import has_audio_suffix
 from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
-from sertag.records import MAX_DURATION_S, STDIN, TIMEOUT_S, Options
+from sertag.limits import MAX_DURATION_S, TIMEOUT_S
+from sertag.records import STDIN, Options
 from sertag.run.log import LogFormat
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
