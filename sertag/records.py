@@ -7,7 +7,7 @@ square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,11 +64,13 @@ class AudioFile:
     Attributes:
         path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
         size_bytes: size when it was found; None for stdin or where there is nothing to measure.
+        mtime_ns: modification time when it was found; None as for `size_bytes`. Not compared.
         problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
     """
 
     path: str
     size_bytes: int | None = None
+    mtime_ns: int | None = field(default=None, compare=False)
     problem: Problem | None = None
 
 

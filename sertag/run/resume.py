@@ -14,11 +14,11 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from logging import Logger
-from typing import Any
+from typing import Any, NamedTuple
 
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
@@ -102,6 +102,9 @@ def results(
         return
     turns = (_turn(file, journal) for file in files)
     for first in turns:
+        if first.offset is not None:  # nothing new is before it, so it does not wait
+            yield FileResult(first.file.path, journal.read(first.offset)), True
+            continue
         waiting: OrderedDict[str, _Turn] = OrderedDict()
         for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
             yield from _known(waiting, journal)
@@ -136,8 +139,7 @@ def with_count(problem: Problem, kept: int) -> Problem:
     return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(NamedTuple):
     """A file with its place in the journal.
 
     Attributes:
@@ -157,7 +159,11 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
     if file.problem is not None or file.path == STDIN:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
-    key = _key(file.path)
+    # The file was looked at when it was found, which is before `now_ns` and before it is read, as it has to be.
+    if file.size_bytes is None or file.mtime_ns is None:
+        key = _key(file.path)
+    else:
+        key = Key(file.path, file.size_bytes, file.mtime_ns)
     offset = None if key is None else journal.find(key)
     return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, offset)
 

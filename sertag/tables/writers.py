@@ -17,7 +17,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -239,15 +239,21 @@ class _Parquet:
     def _write_group(self) -> None:
         if self._rows:
             by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
-            columns = [[_arrow_cell(cell, column) for cell in cells] for cells, column in by_column]
+            columns = [
+                self._arrow.array(_arrow_cells(cells, column), field.type)
+                if cells.count(None) < len(cells)
+                else self._arrow.nulls(len(cells), field.type)
+                for (cells, column), field in zip(by_column, self._schema, strict=True)
+            ]
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
         self._rows = []
 
 
-def _arrow_cell(cell: Cell, column: Column) -> Cell:
-    if cell is None or column.kind not in ("text", "channel"):
-        return cell
-    return valid_text(str(cell))
+def _arrow_cells(cells: Sequence[Cell], column: Column) -> Sequence[Cell]:
+    if column.kind not in ("text", "channel"):
+        return cells
+    texts = {cell: valid_text(str(cell)) for cell in set(cells) if cell is not None}  # most of them occur many times
+    return [None if cell is None else texts[cell] for cell in cells]
 
 
 def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:
