@@ -20,7 +20,7 @@ MODULES = {
 }
 ROOT = PACKAGE.parent
 
-TABLE_COMMANDS = ("agree", "by", "convert", "diff", "options", "worst")
+TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
         *(f"cli.{name}" for name in ("commands", "listen", "params", "report", "show")),
@@ -50,6 +50,7 @@ HEIGHTS = {
     "limits": 1,
     "signals": 1,
     "records": 2,
+    "shards": 2,
     "spec": 3,
     "audio": 4,
     "storage": 4,

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
+from sertag.shards import Shard
 from sertag.spec import ModelSpec
 from sertag.storage.journal import Journal, Key
 from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
@@ -113,12 +114,15 @@ def results(
         yield from _known(waiting, journal)
 
 
-def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
-    """The files without those empty folders of which the journal has no recordings."""
+def present(files: Iterable[AudioFile], journal: Journal | None, *, shard: Shard | None = None) -> Iterator[AudioFile]:
+    """The files without empty folders, and without problems of other shards, if the journal has no recordings there."""
     for file in files:
-        empty = file.problem is not None and file.problem.code == "empty_folder"
-        if not empty or (journal is not None and journal.find_below(file.path)):
-            yield file
+        if file.problem is not None and (
+            file.problem.code == "empty_folder" or (shard is not None and not shard.has(file.path))
+        ):
+            if journal is None or not journal.find_below(file.path):
+                continue
+        yield file
 
 
 def is_known(file: AudioFile, journal: Journal) -> bool:

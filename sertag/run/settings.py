@@ -18,6 +18,7 @@ from sertag.errors import SertagError
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.records import STDIN, Options
 from sertag.run.log import LogFormat
+from sertag.shards import Shard
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
 from sertag.tagging.roles import only_role_conflict
@@ -52,6 +53,8 @@ class Request:
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
     resume: bool = True
+    shard: Shard | None = None
+    partition_by: Literal["day"] | None = None
     strict: bool = False
     dry_run: bool = False
     quiet: bool = False
@@ -86,7 +89,8 @@ class Request:
 
     def _beside(self, suffix: str) -> str | None:
         table = os.path.realpath(self.out)  # the path of the table itself, if `out` is a link
-        is_stream = self.out == "-" or (os.path.exists(table) and not os.path.isfile(table))
+        is_table = os.path.isdir if self.partition_by else os.path.isfile
+        is_stream = self.out == "-" or (os.path.exists(table) and not is_table(table))
         return None if is_stream else table + suffix
 
 
@@ -100,6 +104,8 @@ def table_format(request: Request, *, terminal: bool) -> Format:
     Raises:
         RequestError: the format is neither given nor known from the suffix, or is binary on a terminal.
     """
+    if request.partition_by is not None:
+        return "parquet"
     if request.format == "parquet" and request.out == "-" and terminal:
         raise RequestError("Parquet is binary and not for a terminal; give --out FILE.parquet")
     if request.format is not None:
@@ -131,6 +137,7 @@ def check(request: Request) -> None:
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")
     _check_raw(request)
+    _check_partitions(request)
     _check_roles(request)
     _check_outputs(request)
 
@@ -149,7 +156,11 @@ def output_files(request: Request) -> Callable[[str], bool]:
     outputs = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
     renamed = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
 
+    parts = os.path.join(os.path.realpath(request.out), "") if request.partition_by else None
+
     def is_output(path: str) -> bool:
+        if parts is not None and path.startswith(parts):
+            return True
         return path in outputs or is_temporary(path) or (".foreign-" in path and renamed.fullmatch(path) is not None)
 
     return is_output
@@ -162,6 +173,22 @@ def _check_raw(request: Request) -> None:
         parse_raw(request.raw)
     except ValueError as error:
         raise RequestError(f"--raw {error}") from error
+
+
+def _check_partitions(request: Request) -> None:
+    if request.partition_by is None:
+        return
+    if request.out == "-":
+        raise RequestError("--partition-by writes a folder; name it with --out")
+    if request.format not in (None, "parquet") or format_of(request.out) not in (None, "parquet"):
+        raise RequestError("--partition-by writes Parquet; leave out --format, and give --out a folder")
+    for option, target in _outputs(request).items():
+        if target != "-" and _is_inside(target, request.out):
+            raise RequestError(f"{option} {display_name(target)} would be inside --out, which is replaced as a whole")
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
 
 
 def _check_roles(request: Request) -> None:

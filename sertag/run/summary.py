@@ -87,7 +87,8 @@ def last_line(tally: Tally, *, where: str) -> str:
     reused = f", {tally.reused:,} reused" if tally.reused else ""
     amount = f"{audio_text(tally.new_audio_s)} of audio in {tally.wall_s:.1f} s"
     work = f"{amount}, {tally.realtime_factor:,.0f} times real time" if tally.new_files else "nothing new"
-    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}){reused}; {work}; {where}"
+    counted = f" ({counts})" if counts else ""
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')}{counted}{reused}; {work}; {where}"
 
 
 def document(

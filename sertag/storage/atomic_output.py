@@ -21,7 +21,7 @@ from sertag.errors import OutputError
 from sertag.storage.lock import lock, open_locked
 from sertag.text import display_name
 
-_TEMPORARY = ".sertag-", ".tmp"
+TEMPORARY = ".sertag-", ".tmp"  # how temporary names begin and end
 
 
 class Output:
@@ -109,7 +109,7 @@ class Output:
         _remove_leftovers(folder)
         while True:
             # Not `tempfile`, which creates files that only their owner may read.
-            temporary = os.path.join(folder, secrets.token_hex(8).join(_TEMPORARY))
+            temporary = os.path.join(folder, secrets.token_hex(8).join(TEMPORARY))
             stream = open_locked(temporary)
             if stream is not None:  # otherwise another run has taken it for a leftover before it was locked
                 self._temporary = temporary
@@ -161,7 +161,7 @@ def is_temporary(path: str) -> bool:
     (True, False)
     """
     name = os.path.basename(path)
-    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+    return name.startswith(TEMPORARY[0]) and name.endswith(TEMPORARY[1])
 
 
 def _remove_leftovers(folder: str) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterable
@@ -28,6 +29,7 @@ HEADER = b'{"sertag_journal":1}\n'
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _RESULT = re.compile(rb'\["[0-9a-f]{8}",("[0-9a-f]{16}",%b,%b,\d+,-?\d+),' % (_TEXT, _TEXT))
 _MOVED = re.compile(rb'\["[0-9a-f]{8}",("[0-9a-f]{16}"),(\[\d+(?:,\d+)*\])\]\n')
+_TAIL_BYTES = 1 << 22  # of a journal; a line of a day of audio has a tenth of it
 _SUM, _SUMMED = len('["'), len('["5f0e1a77",')  # start of the checksum, and of the part that it covers
 
 
@@ -66,6 +68,18 @@ def parse_key(line: bytes) -> bytes | None:
     """The key of a result; None if the line is damaged, or of the other kind."""
     match = _RESULT.match(line)
     return match[1] if match and line.endswith(b"]\n") and _is_sound(line) else None
+
+
+def last_print(path: str) -> str | None:
+    """The digest of the settings of the last line of a journal; None if there is no journal, or no valid line."""
+    try:
+        with open(path, "rb") as reader:
+            reader.seek(-min(_TAIL_BYTES, reader.seek(0, os.SEEK_END)), os.SEEK_END)
+            lines = reader.read().splitlines(keepends=True)
+    except OSError:
+        return None
+    found = next((line for line in map(parse, reversed(lines)) if line is not None), None)
+    return None if found is None else found.key.partition(b",")[0].decode("ascii")
 
 
 def channels_json(line: bytes) -> str:

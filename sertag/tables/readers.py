@@ -9,11 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from glob import escape as glob_escape
+from glob import glob
 from itertools import chain, islice
 from pathlib import PurePath
 from typing import Any, Literal, TextIO
@@ -65,7 +68,8 @@ def open_results(path: str) -> Iterator[ReadTable]:
     """Open a table that `sertag tag` has written.
 
     Args:
-        path: path of the table, or `-` for standard input; the format is known from the suffix or the content.
+        path: path of the table, of a folder of --partition-by, or `-` for standard input; the format is known from the
+            suffix or the content.
 
     Yields:
         The table.
@@ -74,20 +78,51 @@ def open_results(path: str) -> Iterator[ReadTable]:
         TableError: the file cannot be opened, is not a table of sertag, or is of a newer version. Reading its rows may
             raise it as well.
     """
-    name = "standard input" if path == STDIN else display_name(path)
-    if PurePath(path).suffix.lower() == ".parquet":
+    name = _name(path)
+    if PurePath(path).suffix.lower() == ".parquet" or os.path.isdir(path):
         yield _table(name, _parquet_rows(path, name))
         return
+    with _text(path) as stream:
+        yield _open(name, PurePath(path).suffix.lower(), stream)
+
+
+@contextmanager
+def open_documents(path: str) -> Iterator[tuple[Iterator[dict[str, Any]], list[str]]]:
+    """Open a table in JSON or JSON Lines.
+
+    Args:
+        path: path of the table, or `-` for standard input.
+
+    Yields:
+        Its objects as they are, one a recording or one a window, and problems of the table, complete at its end.
+
+    Raises:
+        TableError: the file cannot be opened. Reading its objects raises it if they are not those of a table.
+    """
+    name, warnings = _name(path), list[str]()
+    with _text(path) as stream:
+        documents = _documents(name, _lines(name, stream), warnings)
+        yield (_checked(name, document) for document in documents), warnings
+
+
+def _checked(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    if "path" in document and ("channels" in document or "segment" in document):
+        return document
+    raise TableError(f"{name}: contains an object that is not of sertag", code="no_table")
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == STDIN else display_name(path)
+
+
+def _text(path: str) -> TextIO:
     try:
         if path == STDIN:
-            stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
-        else:
-            stream = open(path, encoding="utf-8-sig", errors="strict", newline="")
+            return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
+        return open(path, encoding="utf-8-sig", errors="strict", newline="")
     except OSError as error:
-        message = f"{name}: cannot be opened: {error.strerror or error}; expected a table that sertag has written"
-        raise TableError(message, code="not_found") from error
-    with stream:
-        yield _open(name, PurePath(path).suffix.lower(), stream)
+        message = f"{_name(path)}: cannot be opened: {error.strerror or error}"
+        raise TableError(f"{message}; expected a table that sertag has written", code="not_found") from error
 
 
 def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
@@ -189,6 +224,11 @@ def unmarked(cell: str) -> str:
 
 
 def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[ReadRow]:
+    for document in _documents(name, lines, warnings):
+        yield from _object_rows(name, document)
+
+
+def _documents(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[dict[str, Any]]:
     """One object per line, as sertag writes JSON and JSON Lines."""
     last = ""
     for number, line in enumerate(lines, 1):
@@ -204,7 +244,7 @@ def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator
             continue
         if not isinstance(document, dict):
             raise TableError(f"{name}: line {number} is not a JSON object", code="no_table")
-        yield from _object_rows(name, document)
+        yield document
     if last:
         warnings.append(f"{name}: its last line was cut and is left out ({last})")
 
@@ -241,11 +281,15 @@ def _parquet_rows(path: str, name: str) -> Iterator[ReadRow]:
     except ImportError as error:
         message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
         raise TableError(message, code="needs_parquet") from error
+    parts = sorted(glob(os.path.join(glob_escape(path), "*", "*.parquet"))) if os.path.isdir(path) else [path]
+    if not parts:
+        raise TableError(f"{name}: is a folder without day=…/part-0.parquet of --partition-by", code="no_table")
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            if not file.metadata.num_rows:
-                yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
-            for batch in file.iter_batches():
-                yield from batch.to_pylist()
+        for part in parts:
+            with pyarrow.parquet.ParquetFile(part) as file:
+                if not file.metadata.num_rows:
+                    yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
+                for batch in file.iter_batches():
+                    yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         raise TableError(f"{name}: cannot be read as Parquet: {error}", code="unreadable") from error
