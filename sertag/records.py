@@ -7,7 +7,7 @@ square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,18 +58,35 @@ class Trend(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """An object in a storage as it was found, with `options` of the storage as JSON text (`remote.options`).
+
+    Attributes:
+        url: may hold a signature, so it is never shown.
+        version: its ETag or generation; None where the server says neither.
+    """
+
+    url: str = field(repr=False)
+    version: str | None = None
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AudioFile:
     """One input as it was reached from the command line.
 
     Attributes:
         path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
+            A URL without what must not be shown.
         size_bytes: size when it was found; None for stdin or where there is nothing to measure.
         problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
+        remote: what an object in a storage is; None for files.
     """
 
     path: str
     size_bytes: int | None = None
     problem: Problem | None = None
+    remote: RemoteObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,11 +297,4 @@ class FileResult:
         return max((channel.duration_s or 0.0 for channel in self.channels), default=0.0)
 
 
-_MOST_TELLING_FIRST = (
-    Status.FAILED,
-    Status.UNREADABLE,
-    Status.OK,
-    Status.UNCERTAIN,
-    Status.NO_SPEECH,
-    Status.TOO_SHORT,
-)
+_MOST_TELLING_FIRST = tuple(map(Status, "failed unreadable ok uncertain no_speech too_short".split()))

@@ -130,6 +130,13 @@ def cli() -> None:
     help="Reuse the rows of unchanged files from the journal beside --out, in which every run stores finished files."
     "  [default: resume]",
 )
+@click.option(
+    "--storage-options",
+    multiple=True,
+    metavar="KEY=VALUE|JSON",
+    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
+    "repeatable.",
+)
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
 @click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
 @click.option(

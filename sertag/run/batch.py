@@ -19,6 +19,8 @@ from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
 from sertag.parallel import engine
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.remote.output import make_state_folder
+from sertag.remote.urls import is_url
 from sertag.run import resume
 from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, nothing_found
@@ -26,7 +28,7 @@ from sertag.run.log import to_stderr_and_file
 from sertag.run.settings import Request, RequestError, check, segments_format, table_format
 from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
@@ -115,6 +117,8 @@ def _tag(request: Request, logger: Logger) -> Exit:
     formats = _formats(request)
     with ExitStack() as stack:
         if request.lock is not None:
+            if is_url(request.out):
+                make_state_folder()
             stack.enter_context(lock.hold(request.lock, of=request.out))
         files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, engine.FEW_FILES))
@@ -173,7 +177,11 @@ def _formats(request: Request) -> tuple[Format, Format | None]:
 def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
     """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
     named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
-    return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
+    return {
+        name: opened.enter_context(open_output(target, storage=request.storage))
+        for name, target in named.items()
+        if target is not None
+    }
 
 
 def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextManager[Table]]:
@@ -204,7 +212,7 @@ def _progress(run: _Run) -> Iterator[Any]:
     from sertag.run.progress import Progress
 
     countable = can_be_read_again(request)
-    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
+    with Progress(run.tally, files=(lambda: inputs(request, count_only=True)) if countable else None) as progress:
         yield progress.advance
 
 

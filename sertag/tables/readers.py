@@ -16,10 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import PurePath
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
-from sertag.errors import SertagError
+from sertag.errors import DecodeError, SertagError
 from sertag.records import FAILURES, SCHEMA
+from sertag.remote.reading import open_url
+from sertag.remote.urls import is_url, shown, without_query
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.text import display_name, plural
 
@@ -74,20 +76,26 @@ def open_results(path: str) -> Iterator[ReadTable]:
         TableError: the file cannot be opened, is not a table of sertag, or is of a newer version. Reading its rows may
             raise it as well.
     """
-    name = "standard input" if path == STDIN else display_name(path)
-    if PurePath(path).suffix.lower() == ".parquet":
-        yield _table(name, _parquet_rows(path, name))
+    name = "standard input" if path == STDIN else display_name(shown(path))
+    suffix = PurePath(without_query(path)).suffix.lower()
+    source = _source(path, name)
+    if suffix == ".parquet":
+        with source:
+            yield _table(name, _parquet_rows(source, name))
         return
+    with io.TextIOWrapper(source, encoding="utf-8-sig", errors="strict", newline="") as stream:
+        yield _open(name, suffix, stream)
+
+
+def _source(path: str, name: str) -> BinaryIO:
+    """The bytes of a table."""
     try:
-        if path == STDIN:
-            stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
-        else:
-            stream = open(path, encoding="utf-8-sig", errors="strict", newline="")
+        return sys.stdin.buffer if path == STDIN else open_url(path) if is_url(path) else open(path, "rb")
+    except DecodeError as error:  # its message begins with the name
+        raise TableError(f"{error}; expected a table that sertag has written", code=error.code) from error
     except OSError as error:
         message = f"{name}: cannot be opened: {error.strerror or error}; expected a table that sertag has written"
         raise TableError(message, code="not_found") from error
-    with stream:
-        yield _open(name, PurePath(path).suffix.lower(), stream)
 
 
 def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
@@ -235,14 +243,14 @@ def _flat(row: ReadRow) -> ReadRow:
     return flat
 
 
-def _parquet_rows(path: str, name: str) -> Iterator[ReadRow]:
+def _parquet_rows(source: BinaryIO, name: str) -> Iterator[ReadRow]:
     try:
         import pyarrow.parquet
     except ImportError as error:
         message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
         raise TableError(message, code="needs_parquet") from error
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(source) as file:
             if not file.metadata.num_rows:
                 yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
             for batch in file.iter_batches():
