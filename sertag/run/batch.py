@@ -19,6 +19,8 @@ from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
 from sertag.parallel import engine
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.remote.output import make_state_folder
+from sertag.remote.urls import is_url
 from sertag.run import resume
 from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, is_empty_shard, nothing_found
@@ -26,7 +28,7 @@ from sertag.run.log import to_stderr_and_file
 from sertag.run.settings import Request, RequestError, check, segments_format, table_format
 from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
@@ -116,6 +118,8 @@ def _tag(request: Request, logger: Logger) -> Exit:
     formats = _formats(request)
     with ExitStack() as stack:
         if request.lock is not None:
+            if is_url(request.out):
+                make_state_folder()
             stack.enter_context(lock.hold(request.lock, of=request.out))
         files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, engine.FEW_FILES))
@@ -182,10 +186,12 @@ def _outputs(request: Request, opened: ExitStack) -> _Outputs:
     """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
 
     def optional(target: str | None) -> Output | None:
-        return None if target is None else opened.enter_context(Output(target))
+        return None if target is None else opened.enter_context(open_output(target, storage=request.storage))
 
     summary = optional(request.summary)
-    out: Output | FolderOutput = FolderOutput(request.out) if request.partition_by else Output(request.out)
+    out: Output | FolderOutput = (
+        FolderOutput(request.out) if request.partition_by else open_output(request.out, storage=request.storage)
+    )
     opened.enter_context(out)
     return _Outputs(summary, out, optional(request.segments))
 
@@ -222,7 +228,7 @@ def _progress(run: _Run) -> Iterator[Any]:
     from sertag.run.progress import Progress
 
     countable = can_be_read_again(request)
-    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
+    with Progress(run.tally, files=(lambda: inputs(request, count_only=True)) if countable else None) as progress:
         yield progress.advance
 
 

@@ -19,10 +19,12 @@ from glob import escape as glob_escape
 from glob import glob
 from itertools import chain, islice
 from pathlib import PurePath
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
-from sertag.errors import SertagError
+from sertag.errors import DecodeError, SertagError
 from sertag.records import FAILURES, SCHEMA
+from sertag.remote.reading import open_url
+from sertag.remote.urls import is_url, shown, without_query
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.text import display_name, plural
 
@@ -78,12 +80,17 @@ def open_results(path: str) -> Iterator[ReadTable]:
         TableError: the file cannot be opened, is not a table of sertag, or is of a newer version. Reading its rows may
             raise it as well.
     """
-    name = _name(path)
-    if PurePath(path).suffix.lower() == ".parquet" or os.path.isdir(path):
-        yield _table(name, _parquet_rows(path, name))
+    name, suffix = _name(path), PurePath(without_query(path)).suffix.lower()
+    if os.path.isdir(path):
+        yield _table(name, _rows_of_folder(path, name))
         return
-    with _text(path) as stream:
-        yield _open(name, PurePath(path).suffix.lower(), stream)
+    source = _source(path, name)
+    if suffix == ".parquet":
+        with source:
+            yield _table(name, _parquet_rows(source, name))
+        return
+    with _text(source) as stream:
+        yield _open(name, suffix, stream)
 
 
 @contextmanager
@@ -100,7 +107,7 @@ def open_documents(path: str) -> Iterator[tuple[Iterator[dict[str, Any]], list[s
         TableError: the file cannot be opened. Reading its objects raises it if they are not those of a table.
     """
     name, warnings = _name(path), list[str]()
-    with _text(path) as stream:
+    with _text(_source(path, name)) as stream:
         documents = _documents(name, _lines(name, stream), warnings)
         yield (_checked(name, document) for document in documents), warnings
 
@@ -112,17 +119,22 @@ def _checked(name: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(path: str) -> str:
-    return "standard input" if path == STDIN else display_name(path)
+    return "standard input" if path == STDIN else display_name(shown(path))
 
 
-def _text(path: str) -> TextIO:
+def _text(source: BinaryIO) -> TextIO:
+    return io.TextIOWrapper(source, encoding="utf-8-sig", errors="strict", newline="")
+
+
+def _source(path: str, name: str) -> BinaryIO:
+    """The bytes of a table."""
     try:
-        if path == STDIN:
-            return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
-        return open(path, encoding="utf-8-sig", errors="strict", newline="")
+        return sys.stdin.buffer if path == STDIN else open_url(path) if is_url(path) else open(path, "rb")
+    except DecodeError as error:  # its message begins with the name
+        raise TableError(f"{error}; expected a table that sertag has written", code=error.code) from error
     except OSError as error:
-        message = f"{_name(path)}: cannot be opened: {error.strerror or error}"
-        raise TableError(f"{message}; expected a table that sertag has written", code="not_found") from error
+        message = f"{name}: cannot be opened: {error.strerror or error}; expected a table that sertag has written"
+        raise TableError(message, code="not_found") from error
 
 
 def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
@@ -275,21 +287,26 @@ def _flat(row: ReadRow) -> ReadRow:
     return flat
 
 
-def _parquet_rows(path: str, name: str) -> Iterator[ReadRow]:
+def _rows_of_folder(path: str, name: str) -> Iterator[ReadRow]:
+    parts = sorted(glob(os.path.join(glob_escape(path), "*", "*.parquet")))
+    if not parts:
+        raise TableError(f"{name}: is a folder without day=…/part-0.parquet of --partition-by", code="no_table")
+    for part in parts:
+        with _source(part, display_name(part)) as source:
+            yield from _parquet_rows(source, display_name(part))
+
+
+def _parquet_rows(source: BinaryIO, name: str) -> Iterator[ReadRow]:
     try:
         import pyarrow.parquet
     except ImportError as error:
         message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
         raise TableError(message, code="needs_parquet") from error
-    parts = sorted(glob(os.path.join(glob_escape(path), "*", "*.parquet"))) if os.path.isdir(path) else [path]
-    if not parts:
-        raise TableError(f"{name}: is a folder without day=…/part-0.parquet of --partition-by", code="no_table")
     try:
-        for part in parts:
-            with pyarrow.parquet.ParquetFile(part) as file:
-                if not file.metadata.num_rows:
-                    yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
-                for batch in file.iter_batches():
-                    yield from batch.to_pylist()
+        with pyarrow.parquet.ParquetFile(source) as file:
+            if not file.metadata.num_rows:
+                yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         raise TableError(f"{name}: cannot be read as Parquet: {error}", code="unreadable") from error
