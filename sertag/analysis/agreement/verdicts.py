@@ -6,14 +6,15 @@ which is `right` or `wrong` about the `label` that was shown, or only `label`, w
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sertag.analysis.loading import WINDOWS_HINT, Loaded, lacks_windows, place, windows_of
+from sertag.analysis.loading import WINDOWS_HINT, Loaded, lacks_windows, windows_of
+from sertag.analysis.merging import place
 from sertag.errors import SertagError
-from sertag.tables.readers import ReadRow, unmarked
+from sertag.tables.delimited import read_cells
+from sertag.tables.readers import ReadRow
 from sertag.text import display_name, display_text
 
 _COLUMNS = ("path", "channel", "start_s")
@@ -103,23 +104,14 @@ def read_verdicts(path: str) -> tuple[list[Verdict], int]:
         The verdicts, and how many lines were skipped by the listener.
 
     Raises:
-        VerdictError: it cannot be read, or a line of it.
+        TableError: the file cannot be read.
+        VerdictError: it is none of verdicts, or a line is not.
     """
     name = display_name(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            delimiter = max(",;\t", key=stream.readline().count)
-            stream.seek(0)
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            header = [column.strip().lower() for column in reader.fieldnames or ()]
-            reader.fieldnames = header
-            _check_header(name, header)
-            found = [_verdict(f"{name}: line {reader.line_num}", line) for line in reader]
-    except OSError as error:
-        message = f"{name}: cannot be read: {error.strerror}; --verdicts takes the CSV file that the report saves"
-        raise VerdictError(message, code="no_verdicts") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise VerdictError(f"{name}: is no CSV in UTF-8 ({error}); save it as CSV UTF-8", code="no_verdicts") from error
+    lines = read_cells(path, expected="the CSV file that the report saves, with path, channel, start_s and a verdict")
+    header = [column.strip().lower() for column in lines[0][1]] if lines else []
+    _check_header(name, header)
+    found = [_verdict(f"{name}: line {number}", header, cells) for number, cells in lines[1:]]
     said = [verdict for verdict in found if verdict is not None]
     return said, len(found) - len(said)
 
@@ -162,11 +154,12 @@ def _check_header(name: str, header: Sequence[str]) -> None:
         raise VerdictError(message, code="no_verdicts")
 
 
-def _verdict(where: str, line: dict[str, Any]) -> Verdict | None:
+def _verdict(where: str, header: Sequence[str], line: Sequence[str]) -> Verdict | None:
     """A line as a verdict; None where the listener skipped it."""
-    if None in line or None in line.values():
-        raise VerdictError(f"{where} has more or fewer cells than the header; mend that line", code="bad_verdict")
-    cells = {column: unmarked(cell).strip() for column, cell in line.items()}
+    if len(line) != len(header):
+        message = f"{where} has {len(line)} cells, the header has {len(header)}; mend that line"
+        raise VerdictError(message, code="bad_verdict")
+    cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
     word, label = cells.get("verdict", "").lower(), cells.get("label", "")
     if word in _SKIPPED and (word or not label):
         return None
@@ -180,7 +173,7 @@ def _verdict(where: str, line: dict[str, Any]) -> Verdict | None:
             f"{where} has start_s {display_text(cells['start_s'])!r}; expected seconds, or nothing for a whole call"
         )
         raise VerdictError(message, code="bad_verdict") from error
-    return Verdict(unmarked(line["path"]), cells["channel"], start_s, _WORDS.get(word), label or None)
+    return Verdict(line[header.index("path")], cells["channel"], start_s, _WORDS.get(word), label or None)
 
 
 def _judge(matched: Matched, judged: list[Judged], row: ReadRow, verdicts: Sequence[Verdict]) -> None:

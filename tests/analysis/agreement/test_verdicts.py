@@ -10,6 +10,7 @@ import pytest
 from sertag.analysis.agreement.verdicts import Judged, Matched, VerdictError, match, read_verdicts
 from sertag.analysis.loading import Loaded
 from sertag.records import FileResult
+from sertag.tables.delimited import TableError
 from tests.analysis.tables import call, judged, loaded
 from tests.results import ok_channel
 
@@ -97,7 +98,7 @@ def test_old_labels_and_contradictions(table: Loaded, tmp_path: Path) -> None:
         ("", "its columns are nothing"),
         (HEAD + "a.wav,0,0,4,maybe,angry\n", "line 2 has the verdict 'maybe'; expected right, wrong or skip"),
         (HEAD + "a.wav,0,soon,4,right,angry\n", "line 2 has start_s 'soon'; expected seconds"),
-        (HEAD + "a.wav,0,0\n", "line 2 has more or fewer cells than the header"),
+        (HEAD + "a.wav,0,0\n", "line 2 has 3 cells, the header has 6; mend that line"),
     ],
 )
 def test_files_that_are_no_verdicts(table: Loaded, tmp_path: Path, text: str, message: str) -> None:
@@ -107,5 +108,5 @@ def test_files_that_are_no_verdicts(table: Loaded, tmp_path: Path, text: str, me
 
 
 def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(VerdictError, match=r"gone\.csv: cannot be read: No such file"):
+    with pytest.raises(TableError, match=r"gone\.csv: cannot be read: No such file"):
         read_verdicts("gone.csv")
