@@ -318,7 +318,7 @@ function open(i) {
 function channelBox(i) {
   const quarters = [1, 2, 3, 4].map((q) => R[`neg_q${q}`][i]);
   const probs = (R.probs[i] ?? []).map((p, k) => [p, marks[k].label]).filter(([p]) => p >= 0.05).sort((a, b) => b[0] - a[0]);
-  const columns = quarters.map((x, q) => rect(11 * q, 12 - Math.max(1.5, 12 * x), 9, 12, {class: x === null ? 'track' : 'f-neg0'}));
+  const columns = quarters.map((x, q) => rect(11 * q, 12 - Math.max(1.5, 12 * x), 9, 12, {class: x === null ? 'track' : 'bad'}));
   const more = [as('talk_pct', (x) => `talks ${x.toFixed(0)} %`)(i), as('interruptions', (x) => `interrupts ${x}×`)(i), as('loudness_dbfs', (x) => `${x.toFixed(0)} dBFS`)(i),
     R.trend_label[i], probs.length > 1 ? probs.map(([p, name]) => `${name} ${percent(p)}`).join(', ') : ''];
   const negative = quarters.some((x) => x !== null) ? ['negative ', el('svg', {class: 'quarters', width: 42, height: 12, 'aria-hidden': true}, columns),
@@ -372,7 +372,7 @@ function laneShapes(i, top, lane, width, x) {
     if (name && wide > 12) made.push(el('text', {class: 'letter', x: left + wide / 2, y: top + lane - 8, 'text-anchor': 'middle'}, wide > 9 * name.length ? name : letter));
   }
   const peak = R.peak_start_s[i];
-  if (peak !== null) made.push(el('path', {class: 'peak', d: `M${x(peak).toFixed(1)},${top}h9l-9,9z`}));
+  if (peak !== null) made.push(el('path', {class: 'bad', d: `M${x(peak).toFixed(1)},${top}h9l-9,9z`}));
   return [...made, el('text', {x: width - 4, y: top + 12, 'text-anchor': 'end'}, who(i))];
 }
 function envelope(w, x) { // steps of level and share of speech; between windows that do not touch there is nothing
