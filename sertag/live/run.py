@@ -138,7 +138,7 @@ def _interrupted(signum: int) -> int:
 @contextmanager
 def _event_output(request: Request, model: Model) -> Iterator[Emit]:
     """Yields a function that writes events: JSON lines on standard output, or a timeline on a terminal."""
-    origin = ModelInfo(model.spec.labels, model.spec.name, model.sha256)
+    origin = ModelInfo.of(model.spec, sha256=model.sha256)
     with Output("-") as output:
         timeline = output.terminal if request.format is None else request.format == "timeline"
         if timeline:

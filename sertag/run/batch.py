@@ -111,7 +111,7 @@ class _Run:
 
     @property
     def origin(self) -> ModelInfo:
-        return ModelInfo(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
+        return ModelInfo.of(self.model.spec, sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
+from sertag.spec import ModelSpec
 from sertag.text import encode_path
 
 Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
@@ -50,6 +51,11 @@ class ModelInfo:
     labels: tuple[str, ...]
     model: str
     model_sha256: str
+
+    @classmethod
+    def of(cls, spec: ModelSpec, *, sha256: str) -> ModelInfo:
+        """The model of a specification and of the file with this SHA-256."""
+        return cls(labels=spec.labels, model=spec.name, model_sha256=sha256)
 
 
 @lru_cache(maxsize=8)

@@ -72,7 +72,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
     for module in ("run", "__main__"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     with untraced():
         yield
 
