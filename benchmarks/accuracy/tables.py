@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader
 from benchmarks.accuracy import store
 from benchmarks.accuracy.robustness.survival import ROBUSTNESS
 from benchmarks.accuracy.store import CALLS, INTERVAL, Run, cell, is_current, mean_and_sd, read_calls
-from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, Suite
+from benchmarks.accuracy.suites import CALL_RECIPES, MIXED, SUITES, Suite
 from export.card.markdown import table
 from export.features.clip_windows import CONDITIONS
 from export.recipes import RECIPES
@@ -163,7 +163,7 @@ def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
 def _fewer_corpora(rows: pd.DataFrame) -> str:
     """UAR of the augmented recipes on a corpus, learnt from the two others that their authors mix."""
     own = {(row["recipe"], row["tested"], row["condition"]): row for row in _where(rows, suite=_FEWER)}
-    names = [(tested, line) for tested in SUITES[_FEWER].corpora for line in CONDITIONS]
+    names = [(tested, line) for tested in MIXED for line in CONDITIONS]
     recipes = dict.fromkeys(recipe for recipe, *_ in own)
     lines = [
         [f"`{recipe}`", *(_figure(own[recipe, tested, line], "uar") for tested, line in names)] for recipe in recipes
