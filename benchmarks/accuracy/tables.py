@@ -253,7 +253,8 @@ def _trials(place: Path) -> dict[str, int]:
 
 
 def _robustness(found: dict[str, Any]) -> str:
-    survives = found.get("survives", {})
+    """A column a model; models that are measured on the same calls cut them into windows of their own."""
+    survives = {f"`{name}` {own['version']}": own["survives"] for name, own in found.items()}
     names = list(dict.fromkeys(name for own in survives.values() for name in own))
     lines = [[name, *(cell([own.get(name, {})], "share") for own in survives.values())] for name in names]
     return table(["distortion", *survives], lines) if lines else ""
