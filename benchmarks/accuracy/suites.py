@@ -65,7 +65,6 @@ SUITES = {
         Suite("random-ravdess", "RAVDESS, clips split at random (leaks)", ("ravdess",), "random", only=_FIELD),
         Suite("random-emodb", "EmoDB, clips split at random (leaks)", ("emodb",), "random", only=_FIELD),
         Suite("random-mixed", "TESS, RAVDESS and CREMA-D, split at random (leaks)", MIXED, "random", only=_AUGMENTED),
-        Suite("mixed", "TESS, RAVDESS and CREMA-D, five folds by speaker", MIXED, "speakers", only=_AUGMENTED),
         Suite("mixed-corpora", "an unseen corpus out of these three", MIXED, "corpora", only=_AUGMENTED),
         Suite("ravdess", "RAVDESS, 8 classes, six folds by actor number modulo 6", ("ravdess",), "speakers", _EIGHT),
         Suite("emodb", "EmoDB, 7 classes, one speaker out", ("emodb",), "speakers", _GERMAN),

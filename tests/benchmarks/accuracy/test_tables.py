@@ -58,7 +58,8 @@ def test_a_page_without_results_says_so(tmp_path):
     assert "Nothing was measured yet." in page.read_text()
 
 
-def test_figures_of_an_older_protocol_are_marked(tmp_path):
+def test_figures_of_an_older_protocol_are_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "PROTOCOL_VERSION", 1)
     for name in ("tess", "random-tess"):
         document = json.loads((store.RESULTS / f"{name}.json").read_text())
         for run in document["recipes"]["bilstm"]:
