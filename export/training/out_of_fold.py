@@ -69,11 +69,9 @@ def pool_of(
     ordinary = np.array([clip.corpus == ORDINARY for clip in clips])
     for name in conditions:
         windows, answers = experiment.versions[name], scored[name]
-        spoken = experiment.truth[windows.clip_of] != UNKNOWN
-        kept = spoken & (answers.speech >= experiment.spec.min_speech_probability)
+        heard = answers.speech >= experiment.spec.min_speech_probability
+        kept = heard & (experiment.truth[windows.clip_of] != UNKNOWN)
         own = windows.clip_of[kept]
-        columns = (experiment.truth, person, place, ordinary)
-        parts.append(
-            (log_probs(answers.probs[kept]), windows.speech_s[kept], own, *(column[own] for column in columns))
-        )
+        of_clips = (column[own] for column in (experiment.truth, person, place, ordinary))
+        parts.append((log_probs(answers.probs[kept]), windows.speech_s[kept], own, *of_clips))
     return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
