@@ -16,7 +16,7 @@ class Settings:
 
     protocol: Literal["speakers", "random", "corpora", "cross-validated"] = "speakers"  # how clips are split
     fold: int = 0  # which of the protocol's parts is tested
-    folds: int = 4  # parts of the cross-validation
+    folds: int | None = None  # parts of the cross-validation; 4, or the number of speakers if that is smaller, if None
     folds_by: Literal["speaker", "corpus"] = "speaker"  # whose clips are all in one part
     seed: int = 1  # of the split and of the training
     epochs: int | None = None  # most of them; the recipe's if None
