@@ -73,12 +73,7 @@ def read_json(place: Path) -> dict[str, Any]:
 
 
 def write_json(place: Path, document: Mapping[str, Any]) -> Path:
-    """Write a file of results.
-
-    Raises:
-        ExportError: the folder cannot be made.
-        OutputError: the file cannot be written; the old one still stands.
-    """
+    """Write a file of results in one step; an error leaves the old one."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

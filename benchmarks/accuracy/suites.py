@@ -25,25 +25,15 @@ _AUGMENTED = tuple(name for name in _FIELD if RECIPES[name].augmentations)
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One question, asked of recipes.
+    """One question, asked of recipes."""
 
-    Attributes:
-        name: of its file.
-        title: for people.
-        corpora: what is learnt from and tested.
-        split: as in `export.training.splits`.
-        labels: of recipes that take any; recipes of the field keep those of their authors.
-        only: names of the recipes that are asked, all if empty.
-        seeds: of splits and trainings.
-    """
-
-    name: str
-    title: str
-    corpora: tuple[str, ...]
+    name: str  # of its file
+    title: str  # for people
+    corpora: tuple[str, ...]  # what is learnt from and tested
     split: Protocol
-    labels: tuple[str, ...] = LABELS
-    only: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = SEEDS
+    labels: tuple[str, ...] = LABELS  # of recipes that take any; recipes of the field keep those of their authors
+    only: tuple[str, ...] = ()  # names of the recipes that are asked, all if empty
+    seeds: tuple[int, ...] = SEEDS  # of splits and trainings
 
     def asks(self, recipe: str) -> bool:
         """Whether the suite is for a recipe."""
