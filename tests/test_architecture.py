@@ -27,7 +27,10 @@ OWNERS = {
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
     "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
-    "joblib": {"parallel.engine"},
+    "joblib": {"parallel.tasks"},
+    "dask": {"parallel.cluster.on_dask"},
+    "distributed": {"parallel.cluster.on_dask"},
+    "ray": {"parallel.cluster.on_ray"},
     "onnxruntime": {"model.session"},
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
@@ -72,6 +75,7 @@ HEIGHTS = {
 AT_MOST_LINES = 300
 AT_MOST_MODULES = 8
 HEAVY = ("librosa", "numba", "scipy", "onnxruntime", "tensorflow", "soundfile", "soxr", "joblib", "rich", "numpy")
+HEAVY += ("dask", "distributed", "ray")
 
 
 def imports(tree: ast.Module) -> set[str]:

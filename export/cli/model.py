@@ -16,7 +16,7 @@ from export.cli.console import data_option, map_option, parse_label_map
 from export.corpora.loading import find_corpora
 from sertag.model.model_file import describe
 from sertag.model.session import load
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 from sertag.storage.atomic_output import Output
 
 
