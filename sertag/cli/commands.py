@@ -40,7 +40,7 @@ from sertag.cli.tables.merge import merge
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
-from sertag.parallel import ONE_THREAD
+from sertag.parallel import BACKENDS, ONE_THREAD
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -104,7 +104,20 @@ def cli() -> None:
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Worker processes.  [default: the processors this process may use]",
+    help="Worker processes; on a cluster, batches of files at the same time.  [default: the processors this process "
+    "may use; all that the workers of the cluster take]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="local",
+    help="Where the work is done: on this computer, or by the workers of a Dask or Ray cluster.  [default: local]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Address of the cluster: tcp://host:8786 or the scheduler file of Dask; ray://host:10001 or host:6379 of "
+    "Ray.  [default: as configured for Dask or Ray, else workers on this computer]",
 )
 @click.option(
     "--timeout",
