@@ -178,6 +178,7 @@ class ScoredWindows:
     Attributes:
         start_s, end_s, speech_s, loudness_dbfs, first_frame, end_frame: (w,), as in `Windows`.
         probs: float64 (w, k), calibrated.
+        dimensions: float64 (w, d), as the model estimates them.
         is_speech: bool (w,), False if the model detects music, noise or tones.
     """
 
@@ -188,15 +189,16 @@ class ScoredWindows:
     first_frame: npt.NDArray[np.int64]
     end_frame: npt.NDArray[np.int64]
     probs: npt.NDArray[np.float64]
+    dimensions: npt.NDArray[np.float64]
     is_speech: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One window of one channel. `emotion` is None unless `status` is `ok`.
+    """One window of one channel. `emotion` is None unless `status` is `ok`, and always for models without labels.
 
-    With `no_speech` (the model detects music, noise or tones) `probs` is empty; `confidence`, `arousal` and `valence`
-    are None.
+    With `no_speech` (the model detects music, noise or tones) `probs` and `dimensions` are empty; `confidence`,
+    `arousal` and `valence` are None.
     """
 
     index: int
@@ -211,6 +213,7 @@ class Segment:
     loudness_dbfs: float
     arousal: float | None = None
     valence: float | None = None
+    dimensions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,7 @@ class ChannelResult:
     """Everything one row says about one channel, apart from the path and the model.
 
     `channel` is `mix` for the mean of all, None where the file could not be opened. Tuples are empty and numbers None
-    where they do not apply.
+    where they do not apply. Each of `dimensions` is the mean and those of the four quarters.
     """
 
     channel: int | Literal["mix"] | None
@@ -252,6 +255,7 @@ class ChannelResult:
     arousal_quarters: tuple[float | None, ...] = (None, None, None, None)
     valence_quarters: tuple[float | None, ...] = (None, None, None, None)
     interruptions: int | None = None
+    dimensions: tuple[tuple[float | None, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
 from sertag.spec import ModelSpec
-from sertag.tables.columns import ModelInfo
+from sertag.tables.columns import ModelInfo, model_info
 from sertag.tagging.pipeline import tag_file, tag_source
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Tagger:
 
     @property
     def origin(self) -> ModelInfo:
-        """What tables say of the model: labels, name and SHA-256."""
-        return ModelInfo(self.spec.labels, self.spec.name, self._model.sha256)
+        """What tables say of the model: labels, dimensions, name and SHA-256."""
+        return model_info(self.spec, sha256=self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:

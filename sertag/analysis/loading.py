@@ -25,6 +25,7 @@ class Loaded:
     Attributes:
         name: of the tables, for messages.
         labels: emotions.
+        dimensions: names of dimensions.
         rows: of results, each channel of a recording once.
         windows: of segments.
         added: columns of the rows that are not sertag's.
@@ -34,6 +35,7 @@ class Loaded:
 
     name: str
     labels: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
     rows: list[ReadRow] = field(default_factory=list)
     windows: list[ReadRow] = field(default_factory=list)
     added: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class Loaded:
     @property
     def columns(self) -> dict[str, str]:
         """The columns of the rows and their kinds; those that somebody added are text."""
-        own = {column.name: column.kind for column in result_columns(self.labels)}
+        own = {column.name: column.kind for column in result_columns(self.labels, self.dimensions)}
         return {**own, **{name: "text" for name in self.added if name not in own}}
 
 
@@ -61,6 +63,7 @@ def load(paths: Sequence[str]) -> Loaded:
     windows: dict[Place, list[ReadRow]] = {}
     names: list[str] = []
     labels: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
     replaced = 0
     remarks: list[str] = []
     for path in paths:
@@ -68,6 +71,7 @@ def load(paths: Sequence[str]) -> Loaded:
             own_rows, own_windows = _read(table)
         names.append(table.name)
         labels = tuple(dict.fromkeys((*labels, *table.labels)))
+        dimensions = tuple(dict.fromkeys((*dimensions, *table.dimensions)))
         remarks += table.warnings
         replaced += sum(place in rows for place in own_rows)
         rows |= own_rows
@@ -75,7 +79,7 @@ def load(paths: Sequence[str]) -> Loaded:
     if replaced:
         remarks.append(f"{replaced} rows are in several tables; those of the last one count")
     flat = [window for own in windows.values() for window in own]
-    loaded = Loaded(", ".join(names), labels, list(rows.values()), flat, remarks=remarks)
+    loaded = Loaded(", ".join(names), labels, dimensions, list(rows.values()), flat, remarks=remarks)
     known = loaded.columns
     loaded.added = tuple(dict.fromkeys(name for row in loaded.rows for name in row if name not in known))
     return loaded
@@ -100,6 +104,17 @@ def need_windows(loaded: Loaded) -> None:
     """
     if lacks_windows(loaded):
         raise TableError(f"{loaded.name}: has no windows; {WINDOWS_HINT}", code="no_windows")
+
+
+def need_labels(loaded: Loaded) -> None:
+    """Refuse tables of a model without labels where emotions are needed.
+
+    Raises:
+        TableError: there are dimensions and no emotions.
+    """
+    if loaded.dimensions and not loaded.labels:
+        message = f"{loaded.name}: has no emotions, only {', '.join(loaded.dimensions)}; csv, json and xlsx hold these"
+        raise TableError(message, code="no_labels")
 
 
 def lacks_windows(loaded: Loaded) -> bool:

@@ -26,7 +26,7 @@ from sertag.live.sources.twilio import TwilioSource
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import Options
 from sertag.storage.atomic_output import Output
-from sertag.tables.columns import ModelInfo
+from sertag.tables.columns import ModelInfo, model_info
 from sertag.tables.writers import json_line
 from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_text
@@ -127,7 +127,7 @@ def _listen(source: Source, request: Request, model: Model) -> int:
 @contextmanager
 def _event_output(request: Request, model: Model) -> Iterator[Emit]:
     """Yields a function that writes events: JSON lines on standard output, or a timeline on a terminal."""
-    origin = ModelInfo(model.spec.labels, model.spec.name, model.sha256)
+    origin = model_info(model.spec, sha256=model.sha256)
     with Output("-") as output:
         timeline = output.terminal if request.format is None else request.format == "timeline"
         if timeline:

@@ -28,7 +28,7 @@ from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
 from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
-from sertag.tables.columns import ModelInfo
+from sertag.tables.columns import ModelInfo, model_info
 from sertag.tables.formats import Format
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
 from sertag.text import display_name, display_text
@@ -108,7 +108,7 @@ class _Run:
 
     @property
     def origin(self) -> ModelInfo:
-        return ModelInfo(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
+        return model_info(self.model.spec, sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:
@@ -181,7 +181,7 @@ def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextMa
     if fmt == "table":
         from sertag.tables.terminal import open_screen_table
 
-        yield open_screen_table(outputs["--out"])
+        yield open_screen_table(outputs["--out"], dimensions=run.origin.dimensions)
     else:
         yield open_table(outputs["--out"], fmt=fmt, view=results_view(run.origin), bom=run.request.bom)
     if segments_fmt is not None:

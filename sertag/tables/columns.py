@@ -14,13 +14,16 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
+from sertag.spec import ModelSpec
+from sertag.spec.dimension import dimension_columns
 from sertag.text import encode_path
 
-Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
+Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability", "dimension"]
 Cell = str | int | float | None
 Row = tuple[Cell, ...]
 
-DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4}
+DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4, "dimension": 4}
+_NO_COURSE = (None,) * 5  # the mean and those of the quarters
 _QUARTERS, _AROUSAL_QUARTERS, _VALENCE_QUARTERS = (
     tuple(f"{name}_q{number}" for number in range(1, 5)) for name in ("neg", "arousal", "valence")
 )
@@ -42,15 +45,22 @@ class ModelInfo:
         labels: labels of the model, in the order of its output.
         model: name of the model.
         model_sha256: SHA-256 of its file, hexadecimal.
+        dimensions: names of its dimensions, in the order of its output.
     """
 
     labels: tuple[str, ...]
     model: str
     model_sha256: str
+    dimensions: tuple[str, ...] = ()
+
+
+def model_info(spec: ModelSpec, *, sha256: str) -> ModelInfo:
+    """What tables say of a model."""
+    return ModelInfo(spec.labels, spec.name, sha256, tuple(one.name for one in spec.outputs))
 
 
 @lru_cache(maxsize=8)
-def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def result_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the result table.
 
     >>> [column.name for column in result_columns(("calm",))][13:16]
@@ -80,11 +90,12 @@ def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("count", "schema"),
         *_columns("probability", "attention", "arousal", "valence", *_AROUSAL_QUARTERS, *_VALENCE_QUARTERS),
         *_columns("count", "interruptions"),
+        *_columns("dimension", *(column for name in dimensions for column in dimension_columns(name))),
     )
 
 
 @lru_cache(maxsize=8)
-def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def segment_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the table of scored windows.
 
     >>> [column.name for column in segment_columns(("calm",))][-5:]
@@ -102,19 +113,20 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("probability", *(f"p_{label}" for label in labels), "speech_ratio"),
         *_columns("level", "loudness_dbfs"),
         *_columns("probability", "arousal", "valence"),
+        *_columns("dimension", *(f"d_{name}" for name in dimensions)),
     )
 
 
 def result_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The rows of one file, one per channel, rounded, in the order of `result_columns`."""
-    columns, path = result_columns(origin.labels), encode_path(result.path)
+    columns, path = result_columns(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
         yield _rounded(_result_cells(path, channel, origin), columns)
 
 
 def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The scored windows of one file, rounded, in the order of `segment_columns`."""
-    columns, path = segment_columns(origin.labels), encode_path(result.path)
+    columns, path = segment_columns(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
         for segment in channel.segments:
             yield _rounded((path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
@@ -205,6 +217,7 @@ def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> tuple
         *channel.arousal_quarters,
         *channel.valence_quarters,
         channel.interruptions,
+        *(value for course in channel.dimensions or (_NO_COURSE,) * len(origin.dimensions) for value in course),
     )
 
 
@@ -222,15 +235,19 @@ def _segment_cells(segment: Segment, origin: ModelInfo) -> tuple[Any, ...]:
         segment.loudness_dbfs,
         segment.arousal,
         segment.valence,
+        *(segment.dimensions or (None,) * len(origin.dimensions)),
     )
 
 
 def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[str, Any]:
     one = FileResult(result.path, (result.channels[index],))
-    flat = _named(result_columns(origin.labels), next(result_rows(one, origin=origin)))
-    segments = [_named(segment_columns(origin.labels), row) for row in segment_rows(one, origin=origin)]
+    flat = _named(result_columns(origin.labels, origin.dimensions), next(result_rows(one, origin=origin)))
+    columns = segment_columns(origin.labels, origin.dimensions)
+    segments = [_named(columns, row) for row in segment_rows(one, origin=origin)]
     for segment in segments:
         segment["probs"] = _nested(segment, "p_", origin)
+        if origin.dimensions:
+            segment["dimensions"] = {name: segment.pop(f"d_{name}") for name in origin.dimensions}
     nested: dict[str, Any] = {
         "probs": _nested(flat, "p_", origin),
         "fracs": _nested(flat, "frac_", origin),
@@ -239,6 +256,10 @@ def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[s
         "valence_quarters": [flat.pop(name) for name in _VALENCE_QUARTERS],
         "segments": [_without(segment, "path", "channel", "role") for segment in segments],
     }
+    if origin.dimensions:
+        courses = {name: [flat.pop(column) for column in dimension_columns(name)] for name in origin.dimensions}
+        nested["dimensions"] = {name: course[0] for name, course in courses.items()}
+        nested["dimension_quarters"] = {name: course[1:] for name, course in courses.items()}
     return _without(flat, "path", "model", "model_sha256", "schema") | nested
 
 
@@ -249,7 +270,7 @@ def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
 def _nested(flat: dict[str, Any], prefix: str, origin: ModelInfo) -> dict[str, Any] | None:
     """Remove the columns with a prefix from `flat` and return them nested; None if all of them are empty."""
     values = {label: flat.pop(prefix + label) for label in origin.labels}
-    return None if None in values.values() else values
+    return None if None in values.values() or not values else values
 
 
 def _without(flat: dict[str, Any], *names: str) -> dict[str, Any]:

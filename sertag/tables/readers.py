@@ -14,12 +14,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import PurePath
 from typing import Any, Literal, TextIO
 
 from sertag.errors import SertagError
 from sertag.records import FAILURES, SCHEMA
+from sertag.spec.dimension import dimension_columns
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.text import display_name, plural
 
@@ -30,6 +31,8 @@ STDIN = "-"
 
 _MARKED = re.compile(r"^'+[=+@\t-]")  # what `writers.plain_text` makes of formulas
 _NESTED = {"quarters": "neg_q", "arousal_quarters": "arousal_q", "valence_quarters": "valence_q"}
+_UNFLAT = frozenset({"probs", "fracs", "dimensions", "dimension_quarters", *_NESTED})
+_DIMENSION = "d_"
 _NEEDED = {"results": ("path", "channel", "status"), "segments": ("path", "channel", "segment", "start_s", "end_s")}
 _LONGEST_CELL = 1 << 24
 _HEAD_ROWS = 10_000
@@ -48,6 +51,7 @@ class ReadTable:
         name: name of the file, for messages.
         kind: `results`, one row per channel, or `segments`, one row per window.
         labels: emotions, in the order of the columns.
+        dimensions: names of dimensions, likewise.
         rows: an iterator that reads lazily. Rows of results from JSON and JSON Lines have their windows under
             `windows`, as rows of `segments`; in other formats `windows` is missing.
         warnings: problems of the table; complete when all rows have been read.
@@ -56,6 +60,7 @@ class ReadTable:
     name: str
     kind: Kind
     labels: tuple[str, ...]
+    dimensions: tuple[str, ...]
     rows: Iterator[ReadRow]
     warnings: list[str] = field(default_factory=list)
 
@@ -128,12 +133,32 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
         message = f"{name}: is not a table of sertag; {given}, expected {', '.join(_NEEDED['results'])} and more"
         raise TableError(message, code="no_table")
     labels = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
-    known = {column.name: column for column in (result_columns if kind == "results" else segment_columns)(labels)}
-    typed = (_typed(name, row, known, labels) for row in chain(first, rows) if _HEADER_ONLY not in row)
-    return ReadTable(name, kind, labels, typed, warnings if warnings is not None else [])
+    dimensions = _dimensions(columns, kind)
+    known, of_windows = (
+        {column.name: column for column in listed(labels, dimensions)}
+        for listed in (result_columns if kind == "results" else segment_columns, segment_columns)
+    )
+    typed = (_typed(name, row, known, of_windows) for row in chain(first, rows) if _HEADER_ONLY not in row)
+    return ReadTable(name, kind, labels, dimensions, typed, warnings if warnings is not None else [])
 
 
-def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str, ...]) -> ReadRow:
+def _dimensions(columns: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
+    """Names of dimensions; other columns that begin like theirs are what a user has added.
+
+    A dimension has five columns in results. In windows, all stand together behind the last other column of sertag.
+    """
+    if kind == "results":
+        names = [column.removeprefix(_DIMENSION) for column in columns if column.startswith(_DIMENSION)]
+        return tuple(name for name in names if set(dimension_columns(name)) <= set(columns))
+    behind = columns[columns.index("valence") + 1 :] if "valence" in columns else ()
+    return tuple(column.removeprefix(_DIMENSION) for column in takewhile(_is_dimension, behind))
+
+
+def _is_dimension(column: str) -> bool:
+    return column.startswith(_DIMENSION)
+
+
+def _typed(name: str, row: ReadRow, known: dict[str, Column], of_windows: dict[str, Column]) -> ReadRow:
     """A row with all columns of this version, each converted to its kind."""
     typed: ReadRow = {column: _value(name, row.get(column), known[column]) for column in known}
     typed |= {column: value for column, value in row.items() if column not in known}
@@ -141,8 +166,7 @@ def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str,
         message = f"{name}: has schema {schema}; this version of sertag reads up to {SCHEMA}; update sertag"
         raise TableError(message, code="newer_schema")
     if "windows" in row:
-        segments = {column.name: column for column in segment_columns(labels)}
-        typed["windows"] = [_typed(name, window, segments, labels) for window in row["windows"]]
+        typed["windows"] = [_typed(name, window, of_windows, of_windows) for window in row["windows"]]
     return typed
 
 
@@ -227,11 +251,15 @@ def _object_rows(name: str, document: dict[str, Any]) -> Iterator[ReadRow]:
 
 def _flat(row: ReadRow) -> ReadRow:
     """A row with nested values expanded to the columns of tables."""
-    flat = {key: value for key, value in row.items() if key not in ("probs", "fracs", *_NESTED)}
+    dimensions, quarters = row.get("dimensions") or {}, row.get("dimension_quarters") or {}
+    flat = {key: value for key, value in row.items() if key not in _UNFLAT}
     for key, prefix in (("probs", "p_"), ("fracs", "frac_")):
         flat |= {prefix + label: value for label, value in (row.get(key) or {}).items()}
     for key, prefix in _NESTED.items():
         flat |= {f"{prefix}{number}": value for number, value in enumerate(row.get(key) or (), 1)}
+    for key, value in dimensions.items():
+        flat[f"{_DIMENSION}{key}"] = value
+        flat |= {f"{_DIMENSION}{key}_q{number}": mean for number, mean in enumerate(quarters.get(key) or (), 1)}
     return flat
 
 
