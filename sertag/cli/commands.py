@@ -25,6 +25,7 @@ from sertag.cli.params import (
     DefaultGroup,
     Group,
     Number,
+    ShardType,
     TagCommand,
     complete_model,
     load_config,
@@ -35,6 +36,7 @@ from sertag.cli.tables.agree import agree
 from sertag.cli.tables.by import by
 from sertag.cli.tables.convert import convert
 from sertag.cli.tables.diff import diff
+from sertag.cli.tables.merge import merge
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
@@ -129,6 +131,24 @@ def cli() -> None:
     default=True,
     help="Reuse the rows of unchanged files from the journal beside --out, in which every run stores finished files."
     "  [default: resume]",
+)
+@click.option(
+    "--shard",
+    type=ShardType(),
+    help="Tag only part K of N, for schedulers that start N runs, each with its own --out; see `sertag merge`.",
+)
+@click.option(
+    "--partition-by",
+    type=click.Choice(("day",)),
+    help="--out is a folder of Parquet files, out/day=2026-03-02/part-0.parquet, by the day in the path, else the day "
+    "of writing.",
+)
+@click.option(
+    "--storage-options",
+    multiple=True,
+    metavar="KEY=VALUE|JSON",
+    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
+    "repeatable.",
 )
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
 @click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
@@ -237,7 +257,7 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (report, show, listen, worst, by, diff, agree, convert):
+for _command in (report, show, listen, worst, by, diff, agree, merge, convert):
     cli.add_command(_command)
 
 

@@ -19,17 +19,20 @@ from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
 from sertag.parallel import engine
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.remote.output import make_state_folder
+from sertag.remote.urls import is_url
 from sertag.run import resume
 from sertag.run.dry_run import dry_run
-from sertag.run.inputs import can_be_read_again, inputs, nothing_found
+from sertag.run.inputs import can_be_read_again, inputs, is_empty_shard, nothing_found
 from sertag.run.log import to_stderr_and_file
 from sertag.run.settings import Request, RequestError, check, segments_format, table_format
 from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo, model_info
 from sertag.tables.formats import Format
+from sertag.tables.partitions import FolderOutput, open_partitions
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
 from sertag.text import display_name, display_text
 
@@ -115,10 +118,12 @@ def _tag(request: Request, logger: Logger) -> Exit:
     formats = _formats(request)
     with ExitStack() as stack:
         if request.lock is not None:
+            if is_url(request.out):
+                make_state_folder()
             stack.enter_context(lock.hold(request.lock, of=request.out))
         files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, engine.FEW_FILES))
-        if not first:
+        if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
         model = describe(request.model or DEFAULT_MODEL)
@@ -126,9 +131,9 @@ def _tag(request: Request, logger: Logger) -> Exit:
             message = "%s is not calibrated: its confidences may be far too high; `python -m export wrap --calibrate`"
             logger.warning(f"{message} fits them on labelled clips", display_name(model.path))
         journal = resume.open_journal(request, model=model, logger=logger)
-        files = resume.present(chain(first, files), journal)
+        files = resume.present(chain(first, files), journal, shard=request.shard)
         first = list(islice(files, engine.FEW_FILES))
-        if not first:
+        if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
         prestarted: list[Worker] = []
@@ -160,8 +165,8 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
         _compact(run)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
-        if "--summary" in outputs:
-            finish_json(outputs["--summary"], _summary(run, exit_code))
+        if outputs.summary is not None:
+            finish_json(outputs.summary, _summary(run, exit_code))
     return exit_code
 
 
@@ -170,23 +175,42 @@ def _formats(request: Request) -> tuple[Format, Format | None]:
     return out, None if request.segments is None else segments_format(request.segments)
 
 
-def _outputs(request: Request, opened: ExitStack) -> dict[str, Output]:
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    summary: Output | None
+    out: Output | FolderOutput
+    segments: Output | None
+
+
+def _outputs(request: Request, opened: ExitStack) -> _Outputs:
     """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
-    named = {"--summary": request.summary, "--out": request.out, "--segments": request.segments}
-    return {name: opened.enter_context(Output(target)) for name, target in named.items() if target is not None}
+
+    def optional(target: str | None) -> Output | None:
+        return None if target is None else opened.enter_context(open_output(target, storage=request.storage))
+
+    summary = optional(request.summary)
+    out: Output | FolderOutput = (
+        FolderOutput(request.out) if request.partition_by else open_output(request.out, storage=request.storage)
+    )
+    opened.enter_context(out)
+    return _Outputs(summary, out, optional(request.segments))
 
 
-def _tables(run: _Run, outputs: dict[str, Output]) -> Iterator[AbstractContextManager[Table]]:
+def _tables(run: _Run, outputs: _Outputs) -> Iterator[AbstractContextManager[Table]]:
     fmt, segments_fmt = run.formats
-    if fmt == "table":
+    view = results_view(run.origin)
+    if isinstance(outputs.out, FolderOutput):
+        from sertag.analysis.derived import day_of
+
+        yield open_partitions(outputs.out, view=view, day_of=day_of)
+    elif fmt == "table":
         from sertag.tables.terminal import open_screen_table
 
-        yield open_screen_table(outputs["--out"], dimensions=run.origin.dimensions)
+        yield open_screen_table(outputs.out, dimensions=run.origin.dimensions)
     else:
-        yield open_table(outputs["--out"], fmt=fmt, view=results_view(run.origin), bom=run.request.bom)
-    if segments_fmt is not None:
-        view = segments_view(run.origin)
-        yield open_table(outputs["--segments"], fmt=segments_fmt, view=view, bom=run.request.bom)
+        yield open_table(outputs.out, fmt=fmt, view=view, bom=run.request.bom)
+    if segments_fmt is not None and outputs.segments is not None:
+        yield open_table(outputs.segments, fmt=segments_fmt, view=segments_view(run.origin), bom=run.request.bom)
 
 
 @contextmanager
@@ -204,7 +228,7 @@ def _progress(run: _Run) -> Iterator[Any]:
     from sertag.run.progress import Progress
 
     countable = can_be_read_again(request)
-    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
+    with Progress(run.tally, files=(lambda: inputs(request, count_only=True)) if countable else None) as progress:
         yield progress.advance
 
 
@@ -247,7 +271,7 @@ def _failures(request: Request) -> frozenset[Status]:
 
 
 def _exit_code(tally: Tally) -> Exit:
-    if tally.failed_inputs == tally.inputs:
+    if tally.inputs and tally.failed_inputs == tally.inputs:
         return Exit.NOTHING_TAGGED
     return Exit.SOME_FAILED if tally.failed_rows else Exit.OK
 
@@ -258,6 +282,8 @@ def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
     params = resume.parameters(request.options, run.model.spec) | failure_rules
     if not run.model.spec.calibrated:
         params["calibrated"] = False
+    if request.shard is not None:
+        params["shard"] = str(request.shard)
     return document(
         run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
     )

@@ -49,17 +49,20 @@ class Tally:
 
     def add(self, result: FileResult, *, reused: bool = False) -> None:
         """Count one file; `reused` if its rows are from the journal."""
-        failed = sum(channel.status in self._failures for channel in result.channels)
+        failed, duration_s = 0, 0.0
+        for channel in result.channels:
+            self.rows[channel.status] += 1
+            failed += channel.status in self._failures
+            duration_s = max(duration_s, channel.duration_s or 0.0)
         self.inputs += 1
         self.failed_inputs += failed == len(result.channels)
         self.failed_rows += failed
-        self.rows.update(channel.status for channel in result.channels)
-        self.audio_s += result.duration_s
+        self.audio_s += duration_s
         if reused:
             self.reused += len(result.channels)
         else:
             self.new_files += 1
-            self.new_audio_s += result.duration_s
+            self.new_audio_s += duration_s
 
     @property
     def wall_s(self) -> float:
@@ -84,7 +87,8 @@ def last_line(tally: Tally, *, where: str) -> str:
     reused = f", {tally.reused:,} reused" if tally.reused else ""
     amount = f"{audio_text(tally.new_audio_s)} of audio in {tally.wall_s:.1f} s"
     work = f"{amount}, {tally.realtime_factor:,.0f} times real time" if tally.new_files else "nothing new"
-    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}){reused}; {work}; {where}"
+    counted = f" ({counts})" if counts else ""
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')}{counted}{reused}; {work}; {where}"
 
 
 def document(
@@ -144,12 +148,13 @@ class FileWarnings:
 
     def log(self, result: FileResult, *, reused: bool) -> None:
         """Log the problems of a result; those of reused results were logged by the run that tagged them."""
-        for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
-            if problem is not None:
-                # A call without speech is not a failure, unless --strict makes it one.
-                loud = status in self._failures or (status is Status.OK and not reused)
+        problems = ((channel.problem, channel.status) for channel in result.channels if channel.problem is not None)
+        for problem, status in dict.fromkeys(problems):
+            # A call without speech is not a failure, unless --strict makes it one.
+            level = WARNING if status in self._failures or (status is Status.OK and not reused) else DEBUG
+            if self._logger.isEnabledFor(level):
                 facts = {"per_file": True, "path": result.path, "status": status.value, "code": problem.code}
-                self._logger.log(WARNING if loud else DEBUG, "%s", _message(result.path, problem), extra=facts)
+                self._logger.log(level, "%s", _message(result.path, problem), extra=facts)
         if result.crash is not None:
             self._logger.debug("%s", result.crash)
         if not self._roles_warned and self._has_nameless_channel(result):

@@ -9,17 +9,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from glob import escape as glob_escape
+from glob import glob
 from itertools import chain, islice, takewhile
 from pathlib import PurePath
-from typing import Any, Literal, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
-from sertag.errors import SertagError
+from sertag.errors import DecodeError, SertagError
 from sertag.records import FAILURES, SCHEMA
+from sertag.remote.reading import open_url
+from sertag.remote.urls import is_url, shown, without_query
 from sertag.spec.dimension import dimension_columns
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.text import display_name, plural
@@ -70,7 +75,8 @@ def open_results(path: str) -> Iterator[ReadTable]:
     """Open a table that `sertag tag` has written.
 
     Args:
-        path: path of the table, or `-` for standard input; the format is known from the suffix or the content.
+        path: path of the table, of a folder of --partition-by, or `-` for standard input; the format is known from the
+            suffix or the content.
 
     Yields:
         The table.
@@ -79,20 +85,61 @@ def open_results(path: str) -> Iterator[ReadTable]:
         TableError: the file cannot be opened, is not a table of sertag, or is of a newer version. Reading its rows may
             raise it as well.
     """
-    name = "standard input" if path == STDIN else display_name(path)
-    if PurePath(path).suffix.lower() == ".parquet":
-        yield _table(name, _parquet_rows(path, name))
+    name, suffix = _name(path), PurePath(without_query(path)).suffix.lower()
+    if os.path.isdir(path):
+        yield _table(name, _rows_of_folder(path, name))
         return
+    source = _source(path, name)
+    if suffix == ".parquet":
+        with source:
+            yield _table(name, _parquet_rows(source, name))
+        return
+    with _text(source) as stream:
+        yield _open(name, suffix, stream)
+
+
+@contextmanager
+def open_documents(path: str) -> Iterator[tuple[Iterator[dict[str, Any]], list[str]]]:
+    """Open a table in JSON or JSON Lines.
+
+    Args:
+        path: path of the table, or `-` for standard input.
+
+    Yields:
+        Its objects as they are, one a recording or one a window, and problems of the table, complete at its end.
+
+    Raises:
+        TableError: the file cannot be opened. Reading its objects raises it if they are not those of a table.
+    """
+    name, warnings = _name(path), list[str]()
+    with _text(_source(path, name)) as stream:
+        documents = _documents(name, _lines(name, stream), warnings)
+        yield (_checked(name, document) for document in documents), warnings
+
+
+def _checked(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    if "path" in document and ("channels" in document or "segment" in document):
+        return document
+    raise TableError(f"{name}: contains an object that is not of sertag", code="no_table")
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == STDIN else display_name(shown(path))
+
+
+def _text(source: BinaryIO) -> TextIO:
+    return io.TextIOWrapper(source, encoding="utf-8-sig", errors="strict", newline="")
+
+
+def _source(path: str, name: str) -> BinaryIO:
+    """The bytes of a table."""
     try:
-        if path == STDIN:
-            stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="strict", newline="")
-        else:
-            stream = open(path, encoding="utf-8-sig", errors="strict", newline="")
+        return sys.stdin.buffer if path == STDIN else open_url(path) if is_url(path) else open(path, "rb")
+    except DecodeError as error:  # its message begins with the name
+        raise TableError(f"{error}; expected a table that sertag has written", code=error.code) from error
     except OSError as error:
         message = f"{name}: cannot be opened: {error.strerror or error}; expected a table that sertag has written"
         raise TableError(message, code="not_found") from error
-    with stream:
-        yield _open(name, PurePath(path).suffix.lower(), stream)
 
 
 def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
@@ -213,6 +260,11 @@ def unmarked(cell: str) -> str:
 
 
 def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[ReadRow]:
+    for document in _documents(name, lines, warnings):
+        yield from _object_rows(name, document)
+
+
+def _documents(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[dict[str, Any]]:
     """One object per line, as sertag writes JSON and JSON Lines."""
     last = ""
     for number, line in enumerate(lines, 1):
@@ -228,7 +280,7 @@ def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator
             continue
         if not isinstance(document, dict):
             raise TableError(f"{name}: line {number} is not a JSON object", code="no_table")
-        yield from _object_rows(name, document)
+        yield document
     if last:
         warnings.append(f"{name}: its last line was cut and is left out ({last})")
 
@@ -263,14 +315,23 @@ def _flat(row: ReadRow) -> ReadRow:
     return flat
 
 
-def _parquet_rows(path: str, name: str) -> Iterator[ReadRow]:
+def _rows_of_folder(path: str, name: str) -> Iterator[ReadRow]:
+    parts = sorted(glob(os.path.join(glob_escape(path), "*", "*.parquet")))
+    if not parts:
+        raise TableError(f"{name}: is a folder without day=…/part-0.parquet of --partition-by", code="no_table")
+    for part in parts:
+        with _source(part, display_name(part)) as source:
+            yield from _parquet_rows(source, display_name(part))
+
+
+def _parquet_rows(source: BinaryIO, name: str) -> Iterator[ReadRow]:
     try:
         import pyarrow.parquet
     except ImportError as error:
         message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
         raise TableError(message, code="needs_parquet") from error
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(source) as file:
             if not file.metadata.num_rows:
                 yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
             for batch in file.iter_batches():

@@ -49,7 +49,11 @@ def test_without_any_word_of_it_memory_does_not_limit(tmp_path: Path) -> None:
         ("0::/", {"memory.max": "max", "memory.current": "500000000"}, 64),
         (
             "0::/",
-            {"memory.max": "2000000000", "memory.current": "1900000000", "memory.stat": "anon 7\ninactive_file 900000000"},
+            {
+                "memory.max": "2000000000",
+                "memory.current": "1900000000",
+                "memory.stat": "anon 7\ninactive_file 900000000",
+            },
             1.0,
         ),
         # the limit of a job of Slurm stands above the group of the process
@@ -72,8 +76,12 @@ def test_without_any_word_of_it_memory_does_not_limit(tmp_path: Path) -> None:
             },
             0.7,
         ),
-        # inside of a container the named group is not there, and the mounted one is its own
-        ("4:memory:/docker/1", {"memory__memory.limit_in_bytes": "900000000", "memory__memory.usage_in_bytes": "0"}, 0.9),
+        # inside of a container the named group is not there: the mounted one is its own
+        (
+            "4:memory:/docker/1",
+            {"memory__memory.limit_in_bytes": "900000000", "memory__memory.usage_in_bytes": "0"},
+            0.9,
+        ),
         ("0::/", {"memory.max": "1000000000", "memory.current": "2000000000"}, 0),
     ],
 )
