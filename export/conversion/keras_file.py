@@ -13,7 +13,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,30 +39,16 @@ _REBUILD = "build the same layers in Keras 3, `model.load_weights({name!r})`, `m
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What such a file holds.
+    """What such a file holds."""
 
-    Attributes:
-        model: trained, not compiled.
-        spec: what the model file will say of itself; no probe yet.
-        examples: real windows, float32 (w, t, c).
-        digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on; sorted.
-    """
-
-    model: keras.Model
-    spec: ModelSpec
-    examples: FloatArray
-    digests: tuple[str, ...]
+    model: keras.Model  # trained, not compiled
+    spec: ModelSpec  # what the model file will say of itself; no probe yet
+    examples: FloatArray  # real windows, float32 (w, t, c)
+    digests: tuple[str, ...]  # SHA-1, hexadecimal, of every recording that anything was fitted on; sorted
 
 
 def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArray, digests: Sequence[str]) -> None:
-    """Write a network in one step, so that an interrupted run never leaves half of one.
-
-    Args:
-        model: trained.
-        place: the file, named `.keras`.
-        spec: see `Network`; a probe is not kept.
-        examples: see `Network`; about 32 windows.
-        digests: see `Network`; in any order.
+    """Write what `Network` has in one step, so that an interrupted run never leaves half of one; no probe is kept.
 
     Raises:
         OutputError: the file cannot be written.
@@ -93,12 +79,6 @@ def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArr
 def load(place: Path) -> Network:
     """Read what `save` wrote.
 
-    Args:
-        place: the file.
-
-    Returns:
-        The network.
-
     Raises:
         ExportError: see `load_model`; or a network that was not saved here and so does not say what its inputs are.
         SpecError: its specification is not valid.
@@ -123,36 +103,29 @@ def load(place: Path) -> Network:
 def load_model(place: Path) -> keras.Model:
     """Read any network that Keras 3 has saved, or that Keras 2 has and Keras 3 still can build, not compiled.
 
-    Args:
-        place: a `.keras` file, or an HDF5 file of a whole network.
-
     Raises:
         ExportError: a network that Keras 3 cannot build, something else, a damaged file, or one with parts that are not
             Keras' own.
     """
     import keras
 
-    config = _config(place)
-    if "Lambda" in _own_parts(config):
-        raise _cannot_build(place, config, ValueError("Lambda"))
+    own = _parts_of_others(place)
+    if "Lambda" in own:
+        raise _cannot_build(place, own, ValueError("Lambda"))
     try:
         model: keras.Model = keras.saving.load_model(place, compile=False, safe_mode=True)
     except Exception as error:  # a configuration can ask for anything, and fail with anything
-        if place.suffix != ".keras" and not any(_own_parts(config)):
-            raise _too_old(place, f"an HDF5 file that Keras 3 cannot build ({_one_line(error)})") from error
-        raise _cannot_build(place, config, error) from error
+        if place.suffix != ".keras" and not own:
+            said = " ".join(str(error).split())[:300]
+            raise _too_old(place, f"an HDF5 file that Keras 3 cannot build ({said})") from error
+        raise _cannot_build(place, own, error) from error
     return model
 
 
 def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
-    """A specification for another network that takes and returns what a model does.
+    """A specification for a network that takes and returns what another model does.
 
-    Args:
-        other: of the model that it is like.
-        name: of the network.
-
-    Returns:
-        The other's features, windows and labels; not its calibration, figures, data and licence.
+    It has the other's features, windows and labels; not its calibration, figures, data and licence.
     """
     fields = ("features", "window_s", "hop_s", "labels", "sentiment", "offset_s", "min_speech_s", "libraries")
     return ModelSpec(name=name, version="0", **{field: getattr(other, field) for field in fields})
@@ -164,22 +137,23 @@ def _nameless(place: Path, missing: Sequence[str]) -> ExportError:
     return ExportError(f"{found}; {advice}; or take `wrap`, which asks for labels and features", code="no_spec")
 
 
-def _config(place: Path) -> Any:
-    """The configuration of the network in a file, once it is sure to be a whole one."""
+def _parts_of_others(place: Path) -> list[str]:
+    """Parts of the network in a file that are not Keras' own, once it is sure to be a whole network."""
     if place.is_dir():
         advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
         raise ExportError(f"{place}: a folder, perhaps a SavedModel, expected {_EXPECTED}; {advice}", code="not_keras")
     with place.open("rb") as file:
         head = file.read(4)
     if head == b"\x89HDF":
-        return _config_of_hdf5(place)
+        return _parts_in_hdf5(place)
     if head != b"PK\x03\x04" or place.suffix != ".keras":
         raise _not_keras(place, f"it begins with {head!r}")
     try:
         with zipfile.ZipFile(place) as archive:
             torn = archive.testzip()
             written_by = str(json.loads(archive.read("metadata.json"))["keras_version"])
-            config = json.loads(archive.read("config.json"))
+            parts: list[str] = []
+            json.loads(archive.read("config.json"), object_hook=lambda node: parts.append(_own_part(node)))
     except zipfile.BadZipFile as error:
         raise _damaged(place, str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -188,11 +162,11 @@ def _config(place: Path) -> Any:
         raise _damaged(place, f"the checksum of {torn} is wrong")
     if not written_by.startswith("3."):
         raise _too_old(place, f"written by Keras {written_by}")
-    return config
+    return sorted({*parts} - {""})
 
 
-def _config_of_hdf5(place: Path) -> Any:
-    """The configuration in an HDF5 file; one of weights alone has none."""
+def _parts_in_hdf5(place: Path) -> list[str]:
+    """The same of an HDF5 file; one of weights alone holds no network."""
     import h5py
 
     if place.suffix == ".keras":
@@ -204,16 +178,13 @@ def _config_of_hdf5(place: Path) -> Any:
         raise _damaged(place, str(error)) from error
     if stored is None:
         raise _too_old(place, "an HDF5 file of weights alone")
-    return json.loads(stored)
+    parts: list[str] = []
+    json.loads(stored, object_hook=lambda node: parts.append(_own_part(node)))
+    return sorted({*parts} - {""})
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
-    """Why Keras cannot make the network again, in one line."""
-    own = sorted(set(_own_parts(config)))
+def _cannot_build(place: Path, own: Sequence[str], error: Exception) -> ExportError:
+    """Why Keras cannot make a network with these parts that are not Keras' own, in one line."""
     if "Lambda" in own:
         found = f"{place}: the network has a Lambda layer, which is code of its author's inside a file"
         advice = "replace it by a built-in layer or by functions of keras.ops and save again"
@@ -224,26 +195,18 @@ def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
             "`keras.saving.register_keras_serializable` and call export.conversion.onnx from Python"
         )
     else:
-        found = f"{place}: Keras cannot build the network: {_one_line(error)}"
+        found = f"{place}: Keras cannot build the network: {' '.join(str(error).split())[:300]}"
         advice = "was it saved by a newer Keras? `python -m pip install --upgrade keras`"
     return ExportError(f"{found}; {advice}", code="custom_objects" if own else "bad_network")
 
 
-def _own_parts(node: Any) -> Iterator[str]:
-    """Names of the Lambda layers, and of classes and functions from outside of Keras, in a configuration."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _own_parts(item)
-    if isinstance(node, dict):
-        name = node.get("class_name")
-        if name == "Lambda":
-            yield "Lambda"
-        elif name == "function":
-            yield str(node.get("config"))
-        elif "module" in node and str(node["module"]).partition(".")[0] not in ("keras", "builtins"):
-            yield str(name)
-        for item in node.values():
-            yield from _own_parts(item)
+def _own_part(node: dict[str, Any]) -> str:
+    """The name of a Lambda layer, or of a class or function from outside of Keras, that a configuration names."""
+    name = str(node.get("class_name"))
+    if name == "function":
+        return str(node.get("config"))
+    foreign = "module" in node and str(node["module"]).partition(".")[0] not in ("keras", "builtins")
+    return name if foreign or name == "Lambda" else ""
 
 
 def _not_keras(place: Path, found: str) -> ExportError:

@@ -30,7 +30,7 @@ from sertag.run.summary import FileWarnings, Tally, document, last_line
 from sertag.storage import lock
 from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
-from sertag.tables.columns import ModelInfo, model_info
+from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
 from sertag.tables.partitions import FolderOutput, open_partitions
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
@@ -111,7 +111,7 @@ class _Run:
 
     @property
     def origin(self) -> ModelInfo:
-        return model_info(self.model.spec, sha256=self.model.sha256)
+        return ModelInfo.of(self.model.spec, sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:

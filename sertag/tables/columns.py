@@ -56,10 +56,10 @@ class ModelInfo:
     model_sha256: str
     dimensions: tuple[str, ...] = ()
 
-
-def model_info(spec: ModelSpec, *, sha256: str) -> ModelInfo:
-    """What tables say of a model."""
-    return ModelInfo(spec.labels, spec.name, sha256, tuple(one.name for one in spec.outputs))
+    @classmethod
+    def of(cls, spec: ModelSpec, *, sha256: str) -> ModelInfo:
+        """The model of a specification and of the file with this SHA-256."""
+        return cls(spec.labels, spec.name, sha256, tuple(one.name for one in spec.outputs))
 
 
 @lru_cache(maxsize=8)
@@ -136,15 +136,7 @@ def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
 
 
 def file_object(result: FileResult, *, origin: ModelInfo) -> dict[str, Any]:
-    """One file as a JSON object: the same values as its rows, with probabilities and windows nested.
-
-    Args:
-        result: result of the file.
-        origin: the model.
-
-    Returns:
-        Only dicts, lists, strings, numbers and None.
-    """
+    """One file as an object for JSON: the same values as its rows; probabilities, dimensions and windows are nested."""
     return {
         "schema": SCHEMA,
         "path": encode_path(result.path),

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, clip_features, coefficients, silence_coefficients
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
 from sertag.features.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
 from sertag.model.session import BATCH_WINDOWS, Model, Prediction
-from sertag.records import BoolArray, ChannelResult, Chunk, FloatArray, Options, ScoredWindows, Segment, Windows
+from sertag.records import BoolArray, ChannelResult, FloatArray, Options, ScoredWindows, Segment, Windows
 from sertag.spec import ModelSpec
 from sertag.tagging.aggregate import ChannelMeasurements, channel_result
 from sertag.tagging.segments import join_windows, scored, segments

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sertag.features.chunks import join_frames
+from sertag.features.frames import Chunk, Frames
 from sertag.features.mfcc import activity_spec, coefficients, stream_frames
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
 from sertag.features.windows import cut_windows
 from sertag.live.session.turns import Turn, Turns
 from sertag.model.session import Model, Prediction
-from sertag.records import BoolArray, Chunk, FloatArray, Frames, Options, Segment, Statistics, Windows
+from sertag.records import BoolArray, FloatArray, Options, Segment, Statistics, Windows
 from sertag.tagging.channel_state import features_of_clips
 from sertag.tagging.segments import scored, segments
 

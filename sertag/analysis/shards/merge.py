@@ -24,7 +24,8 @@ from sertag.storage.journal_lines import last_print
 from sertag.storage.path_index import walk_key
 from sertag.tables.columns import Column, result_columns, segment_columns
 from sertag.tables.formats import Format
-from sertag.tables.readers import open_documents, open_results
+from sertag.tables.readers import open_results
+from sertag.tables.reading.documents import open_documents
 from sertag.tables.writers import TableView, open_table
 from sertag.text import decode_path, display_name, plural
 
