@@ -75,7 +75,7 @@ class Tagger:
 
     @property
     def origin(self) -> ModelInfo:
-        """What tables say of the model: labels, name and SHA-256."""
+        """What tables say of the model: labels, dimensions, name and SHA-256."""
         return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER = "sertag/spec.json", "sertag/examples.npz", "sertag/digests.txt"
 
+SUFFIXES = (".keras", ".h5", ".hdf5")
+
 _MEMBERS = (SPEC_MEMBER, EXAMPLES_MEMBER, DIGESTS_MEMBER)
-_EXPECTED = "a .keras file as `model.save('name.keras')` writes it in Keras 3"
+_EXPECTED = "a .keras file as `model.save('name.keras')` writes it in Keras 3, or a whole network as .h5"
 _REBUILD = "build the same layers in Keras 3, `model.load_weights({name!r})`, `model.save('new.keras')`, convert that"
 
 
@@ -82,12 +84,12 @@ def load(place: Path) -> Network:
         SpecError: its specification is not valid.
     """
     model = load_model(place)
+    if not zipfile.is_zipfile(place):
+        raise _nameless(place, _MEMBERS)
     with zipfile.ZipFile(place) as archive:
         missing = [name for name in _MEMBERS if name not in archive.namelist()]
         if missing:
-            found = f"{place}: the network does not say what its inputs and outputs mean: no {', '.join(missing)} in it"
-            advice = "tell with --like MODEL.onnx, a model file of the same recipe, and --data, recordings to check on"
-            raise ExportError(f"{found}; {advice}", code="no_spec")
+            raise _nameless(place, missing)
         spec = from_json(archive.read(SPEC_MEMBER).decode(), source=str(place))
         digests = tuple(archive.read(DIGESTS_MEMBER).decode().split())
         try:
@@ -99,17 +101,23 @@ def load(place: Path) -> Network:
 
 
 def load_model(place: Path) -> keras.Model:
-    """Read any network that Keras 3 has saved, not compiled.
+    """Read any network that Keras 3 has saved, or that Keras 2 has and Keras 3 still can build, not compiled.
 
     Raises:
-        ExportError: a file of Keras 2, something else, a damaged one, or one with parts that are not Keras' own.
+        ExportError: a network that Keras 3 cannot build, something else, a damaged file, or one with parts that are not
+            Keras' own.
     """
     import keras
 
     own = _parts_of_others(place)
+    if "Lambda" in own:
+        raise _cannot_build(place, own, ValueError("Lambda"))
     try:
         model: keras.Model = keras.saving.load_model(place, compile=False, safe_mode=True)
     except Exception as error:  # a configuration can ask for anything, and fail with anything
+        if place.suffix != ".keras" and not own:
+            said = " ".join(str(error).split())[:300]
+            raise _too_old(place, f"an HDF5 file that Keras 3 cannot build ({said})") from error
         raise _cannot_build(place, own, error) from error
     return model
 
@@ -123,15 +131,21 @@ def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
     return ModelSpec(name=name, version="0", **{field: getattr(other, field) for field in fields})
 
 
+def _nameless(place: Path, missing: Sequence[str]) -> ExportError:
+    found = f"{place}: the network does not say what its inputs and outputs mean: no {', '.join(missing)} in it"
+    advice = "tell with --like MODEL.onnx, a model file of the same recipe, and --data, recordings to check on"
+    return ExportError(f"{found}; {advice}; or take `wrap`, which asks for labels and features", code="no_spec")
+
+
 def _parts_of_others(place: Path) -> list[str]:
-    """Parts of the network in a file that are not Keras' own, once it is sure to be a whole file of Keras 3."""
+    """Parts of the network in a file that are not Keras' own, once it is sure to be a whole network."""
     if place.is_dir():
         advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
         raise ExportError(f"{place}: a folder, perhaps a SavedModel, expected {_EXPECTED}; {advice}", code="not_keras")
     with place.open("rb") as file:
         head = file.read(4)
     if head == b"\x89HDF":
-        raise _too_old(place, "an HDF5 file, as Keras 2 wrote them")
+        return _parts_in_hdf5(place)
     if head != b"PK\x03\x04" or place.suffix != ".keras":
         raise _not_keras(place, f"it begins with {head!r}")
     try:
@@ -148,6 +162,24 @@ def _parts_of_others(place: Path) -> list[str]:
         raise _damaged(place, f"the checksum of {torn} is wrong")
     if not written_by.startswith("3."):
         raise _too_old(place, f"written by Keras {written_by}")
+    return sorted({*parts} - {""})
+
+
+def _parts_in_hdf5(place: Path) -> list[str]:
+    """The same of an HDF5 file; one of weights alone holds no network."""
+    import h5py
+
+    if place.suffix == ".keras":
+        raise _not_keras(place, "it is an HDF5 file; name it .h5")
+    try:
+        with h5py.File(place) as file:
+            stored = file.attrs.get("model_config")
+    except OSError as error:
+        raise _damaged(place, str(error)) from error
+    if stored is None:
+        raise _too_old(place, "an HDF5 file of weights alone")
+    parts: list[str] = []
+    json.loads(stored, object_hook=lambda node: parts.append(_own_part(node)))
     return sorted({*parts} - {""})
 
 

@@ -99,6 +99,7 @@ def scored(pool: WindowPool, call: Call, *, spec: ModelSpec) -> tuple[ScoredWind
         first_frame=start,
         end_frame=end,
         probs=softmax(log_probs(np.exp(pool.log_probs[call.rows])) / spec.temperature),
+        dimensions=np.zeros((count, 0)),
         is_speech=np.ones(count, dtype=np.bool_),
     )
     seconds = float(end[-1] / _FRAME_HZ)

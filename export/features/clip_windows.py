@@ -146,7 +146,8 @@ class _Recorder:
 
     def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
         self.windows.append(np.asarray(features, dtype=np.float32))
-        return Prediction(np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels)))
+        count, labels = len(features), len(self.spec.labels)
+        return Prediction(np.full((count, labels), 1 / max(1, labels)), np.zeros((count, len(self.spec.outputs))))
 
 
 def _versions(clip: Clip, names: tuple[str, ...], job: Job, folder: Path) -> list[tuple[FloatArray, Probs]]:

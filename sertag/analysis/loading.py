@@ -24,6 +24,7 @@ class Loaded:
     Attributes:
         name: of the tables, for messages.
         labels: emotions.
+        dimensions: names of dimensions.
         rows: of results, each channel of a recording once.
         windows: of segments.
         added: columns of the rows that are not sertag's.
@@ -34,6 +35,7 @@ class Loaded:
 
     name: str
     labels: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
     rows: list[ReadRow] = field(default_factory=list)
     windows: list[ReadRow] = field(default_factory=list)
     added: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ class Loaded:
     @property
     def columns(self) -> dict[str, str]:
         """The columns of the rows and their kinds; those that somebody added are text."""
-        own = {column.name: column.kind for column in result_columns(self.labels)}
+        own = {column.name: column.kind for column in result_columns(self.labels, self.dimensions)}
         return {**own, **{name: "text" for name in self.added if name not in own}}
 
 
@@ -59,7 +61,8 @@ def load(paths: Sequence[str]) -> Loaded:
     """
     merged = merge(paths, new=_new, add=list.append)
     windows = [window for own in merged.windows.values() for window in own]
-    loaded = Loaded(", ".join(merged.names), merged.labels, merged.rows, windows, remarks=merged.remarks)
+    names = ", ".join(merged.names)
+    loaded = Loaded(names, merged.labels, merged.dimensions, merged.rows, windows, remarks=merged.remarks)
     loaded.with_rows = merged.with_rows
     known = loaded.columns
     loaded.added = tuple(dict.fromkeys(name for row in loaded.rows for name in row if name not in known))
@@ -85,6 +88,17 @@ def need_windows(loaded: Loaded) -> None:
     """
     if lacks_windows(loaded):
         raise TableError(f"{loaded.name}: has no windows; {WINDOWS_HINT}", code="no_windows")
+
+
+def need_labels(loaded: Loaded) -> None:
+    """Refuse tables of a model without labels where emotions are needed.
+
+    Raises:
+        TableError: there are dimensions and no emotions.
+    """
+    if loaded.dimensions and not loaded.labels:
+        message = f"{loaded.name}: has no emotions, only {', '.join(loaded.dimensions)}; csv, json and xlsx hold these"
+        raise TableError(message, code="no_labels")
 
 
 def lacks_windows(loaded: Loaded) -> bool:

@@ -27,6 +27,7 @@ class Merged(Generic[Store]):
     Attributes:
         names: of the tables.
         labels: emotions, in the order of the columns.
+        dimensions: names of dimensions, likewise.
         rows: of results, each channel of a recording once; those of a recording stand together.
         windows: of each channel that has any.
         with_rows: whether a table of results was among them, even one without rows.
@@ -35,6 +36,7 @@ class Merged(Generic[Store]):
 
     names: list[str] = field(default_factory=list)
     labels: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
     rows: list[ReadRow] = field(default_factory=list)
     windows: dict[Place, Store] = field(default_factory=dict)
     with_rows: bool = False
@@ -88,6 +90,7 @@ class _Merging(Generic[Store]):
         merged = self._merged
         merged.names.append(table.name)
         merged.labels = tuple(dict.fromkeys((*merged.labels, *table.labels)))
+        merged.dimensions = tuple(dict.fromkeys((*merged.dimensions, *table.dimensions)))
         rows: dict[str, dict[Any, ReadRow]] = {}
         windows: dict[str, dict[Any, Store]] = {}
         for row in table.rows:

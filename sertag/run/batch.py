@@ -229,7 +229,7 @@ def _tables(run: _Run, outputs: _Outputs) -> Iterator[AbstractContextManager[Tab
     elif fmt == "table":
         from sertag.tables.terminal import open_screen_table
 
-        yield open_screen_table(outputs.out)
+        yield open_screen_table(outputs.out, dimensions=run.origin.dimensions)
     else:
         yield open_table(outputs.out, fmt=fmt, view=view, bom=run.request.bom)
     if segments_fmt is not None and outputs.segments is not None:

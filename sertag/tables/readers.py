@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from glob import escape as glob_escape
 from glob import glob
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import PurePath
 from typing import Any, BinaryIO, Literal, TextIO
 
 from sertag.records import FAILURES, SCHEMA
 from sertag.remote.urls import without_query
+from sertag.spec.dimension import dimension_columns
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.tables.delimited import Line, decimal, rows_of, unmarked
 from sertag.tables.reading.documents import documents_of
@@ -29,6 +30,8 @@ Kind = Literal["results", "segments"]
 ReadRow = dict[str, Any]
 
 _NESTED = {"quarters": "neg_q", "arousal_quarters": "arousal_q", "valence_quarters": "valence_q"}
+_UNFLAT = frozenset({"probs", "fracs", "dimensions", "dimension_quarters", *_NESTED})
+_DIMENSION = "d_"
 _NEEDED = {"results": ("path", "channel", "status"), "segments": ("path", "channel", "segment", "start_s", "end_s")}
 _HEAD_ROWS = 10_000
 _HEADER_ONLY = "\0"  # a column that marks the placeholder row of a table without rows
@@ -43,6 +46,7 @@ class ReadTable:
         name: name of the file, for messages.
         kind: `results`, one row per channel, or `segments`, one row per window; None where JSON holds nothing at all.
         labels: emotions, in the order of the columns.
+        dimensions: names of dimensions, likewise.
         rows: an iterator that reads lazily. Rows of results from JSON and JSON Lines have their windows under
             `windows`, as rows of `segments`; in other formats `windows` is missing.
         warnings: problems of the table; complete when all rows have been read.
@@ -51,6 +55,7 @@ class ReadTable:
     name: str
     kind: Kind | None
     labels: tuple[str, ...]
+    dimensions: tuple[str, ...]
     rows: Iterator[ReadRow]
     warnings: list[str] = field(default_factory=list)
 
@@ -112,12 +117,32 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
         message = f"{name}: is not a table of sertag; {given}, expected {', '.join(_NEEDED['results'])} and more"
         raise TableError(message, code="no_table")
     labels = tuple(column.removeprefix("p_") for column in columns if column.startswith("p_"))
-    known = {column.name: column for column in (segment_columns if kind == "segments" else result_columns)(labels)}
+    dimensions = _dimensions(columns, kind)
+    known, of_windows = (
+        {column.name: column for column in listed(labels, dimensions)}
+        for listed in (segment_columns if kind == "segments" else result_columns, segment_columns)
+    )
     own: Iterator[ReadRow] = (row for row in chain(first, rows) if _HEADER_ONLY not in row)
     if delimiter != ",":
         own = _with_points(own, known, delimiter)
-    typed = (_typed(name, row, known, labels) for row in own)
-    return ReadTable(name, kind, labels, typed, warnings if warnings is not None else [])
+    typed = (_typed(name, row, known, of_windows) for row in own)
+    return ReadTable(name, kind, labels, dimensions, typed, warnings if warnings is not None else [])
+
+
+def _dimensions(columns: tuple[str, ...], kind: Kind | None) -> tuple[str, ...]:
+    """Names of dimensions; other columns that begin like theirs are what a user has added.
+
+    A dimension has five columns in results. In windows, all stand together behind the last other column of sertag.
+    """
+    if kind != "segments":
+        names = [column.removeprefix(_DIMENSION) for column in columns if column.startswith(_DIMENSION)]
+        return tuple(name for name in names if set(dimension_columns(name)) <= set(columns))
+    behind = columns[columns.index("valence") + 1 :] if "valence" in columns else ()
+    return tuple(column.removeprefix(_DIMENSION) for column in takewhile(_is_dimension, behind))
+
+
+def _is_dimension(column: str) -> bool:
+    return column.startswith(_DIMENSION)
 
 
 def _with_points(rows: Iterator[ReadRow], known: dict[str, Column], delimiter: str) -> Iterator[ReadRow]:
@@ -127,7 +152,7 @@ def _with_points(rows: Iterator[ReadRow], known: dict[str, Column], delimiter: s
         yield {column: decimal(cell, delimiter) if column in numbers else cell for column, cell in row.items()}
 
 
-def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str, ...]) -> ReadRow:
+def _typed(name: str, row: ReadRow, known: dict[str, Column], of_windows: dict[str, Column]) -> ReadRow:
     """A row with all columns of this version, each converted to its kind."""
     if row.get("path") in (None, ""):
         raise TableError(f"{name}: has a row without a path, expected one in each; was it edited?", code="bad_cell")
@@ -137,8 +162,7 @@ def _typed(name: str, row: ReadRow, known: dict[str, Column], labels: tuple[str,
         message = f"{name}: has schema {schema}; this version of sertag reads up to {SCHEMA}; update sertag"
         raise TableError(message, code="newer_schema")
     if "windows" in row:
-        segments = {column.name: column for column in segment_columns(labels)}
-        typed["windows"] = [_typed(name, window, segments, labels) for window in row["windows"]]
+        typed["windows"] = [_typed(name, window, of_windows, of_windows) for window in row["windows"]]
     return typed
 
 
@@ -213,11 +237,15 @@ def _object_rows(name: str, document: dict[str, Any]) -> Iterator[ReadRow]:
 
 def _flat(row: ReadRow) -> ReadRow:
     """A row with nested values expanded to the columns of tables."""
-    flat = {key: value for key, value in row.items() if key not in ("probs", "fracs", *_NESTED)}
+    dimensions, quarters = row.get("dimensions") or {}, row.get("dimension_quarters") or {}
+    flat = {key: value for key, value in row.items() if key not in _UNFLAT}
     for key, prefix in (("probs", "p_"), ("fracs", "frac_")):
         flat |= {prefix + label: value for label, value in (row.get(key) or {}).items()}
     for key, prefix in _NESTED.items():
         flat |= {f"{prefix}{number}": value for number, value in enumerate(row.get(key) or (), 1)}
+    for key, value in dimensions.items():
+        flat[f"{_DIMENSION}{key}"] = value
+        flat |= {f"{_DIMENSION}{key}_q{number}": mean for number, mean in enumerate(quarters.get(key) or (), 1)}
     return flat
 
 

@@ -173,7 +173,8 @@ def _source(path: str, *, objects: bool) -> Iterator[_Source]:
             yield _Source(display_name(path), content, first, (), warnings)
             return
         table = opened.enter_context(open_results(path))
-        known = result_columns(table.labels) if table.kind == "results" else segment_columns(table.labels)
+        columns = result_columns if table.kind == "results" else segment_columns
+        known = columns(table.labels, table.dimensions)
         first = next(table.rows, None)
         names = {column.name for column in known} | {"windows"}
         added = tuple(Column(name, "text") for name in first or () if name not in names)

@@ -94,9 +94,13 @@ def who(channel: Channel) -> str:
     return channel.text("role") or (f"channel {channel.channel}" if channel.channel != "mix" else "all channels mixed")
 
 
+_NONE = "No channel has one."
+_NONE_ALONE = "The model names none. The tables have its dimensions, in columns that begin with <code>d_</code>."
+
+
 def _in_short(overview: Overview) -> str:
     channels = overview.channels
-    answered = [channel for channel in channels if channel.text("status") == Status.OK]
+    answered = _answered(overview)
     failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
     negative = sum(channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered)
     abstained = len(channels) - len(answered) - failed
@@ -133,9 +137,9 @@ def _outcomes(overview: Overview) -> str:
 
 
 def _emotions(overview: Overview) -> str:
-    answered = [channel for channel in overview.channels if channel.text("status") == Status.OK]
+    answered = _answered(overview)
     if not answered:
-        return section("emotions", "Emotions", "<p>No channel has one.</p>")
+        return section("emotions", "Emotions", f"<p>{_NONE_ALONE if _is_alone(overview) else _NONE}</p>")
     counts = Counter(channel.text("emotion") for channel in answered)
     rows = [
         (
@@ -148,6 +152,16 @@ def _emotions(overview: Overview) -> str:
     ]
     emotions = table(("Emotion", "", "#Channels", "#Share"), rows, caption="Emotions", kind="bars")
     return section("emotions", "Emotions", emotions + _sentiments(overview, answered))
+
+
+def _answered(overview: Overview) -> list[Channel]:
+    """The channels that have an emotion."""
+    return [one for one in overview.channels if one.text("status") == Status.OK and one.text("emotion")]
+
+
+def _is_alone(overview: Overview) -> bool:
+    """Whether the model names no emotions and estimates dimensions alone: then rows without one are `ok`."""
+    return any(channel.text("status") == Status.OK for channel in overview.channels)
 
 
 def _sentiments(overview: Overview, answered: Sequence[Channel]) -> str:
