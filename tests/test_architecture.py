@@ -24,10 +24,10 @@ ROOT = PACKAGE.parent
 TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
-        *(f"cli.{name}" for name in ("commands", "listen", "params", "report", "show")),
+        *(f"cli.{name}" for name in ("commands", "listen", "models", "params", "report", "show")),
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
-    "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
+    "rich": {"live.display", "run.messages.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
     "joblib": {"parallel.tasks"},
     "dask": {"parallel.cluster.on_dask"},
     "distributed": {"parallel.cluster.on_dask"},
