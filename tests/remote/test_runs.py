@@ -318,7 +318,9 @@ def test_a_stalled_server_costs_one_row(stored: Path, proxy: Proxy, tiny_model: 
     proxy.rules.append(lambda method, path: Answer(stall_s=60) if method == "GET" and path.endswith("a.wav") else None)
     options = json.dumps({"endpoint_url": proxy.url})  # with the usual timeouts, which are longer
     out = tmp_path / "r.csv"
-    done = sertag(f"{ROOT}/calls/", "--out", str(out), "--timeout", "15", "--storage-options", options, model=tiny_model)
+    done = sertag(
+        f"{ROOT}/calls/", "--out", str(out), "--timeout", "15", "--storage-options", options, model=tiny_model
+    )
     assert done.returncode == Exit.SOME_FAILED
     found = {row["path"].removeprefix(f"{ROOT}/calls/"): row["error_code"] for row in rows(out.read_bytes())}
     assert found["a.wav"] == "timeout"
