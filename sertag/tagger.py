@@ -22,6 +22,7 @@ from sertag.remote.options import parse_options
 from sertag.spec import ModelSpec
 from sertag.tables.columns import ModelInfo
 from sertag.tagging.pipeline import tag_file, tag_source
+from sertag.tagging.roles import only_role_conflict
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,7 +45,7 @@ class Tagger:
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: `only_role` is not one of `roles`, a number is out of range, `raw` is no format, or
+        ValueError: `only_role` does not fit `roles` and `channels`, a number is out of range, `raw` is no format, or
             `storage_options` hold credentials.
 
     >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
@@ -74,8 +75,8 @@ class Tagger:
 
     @property
     def origin(self) -> ModelInfo:
-        """What tables say of the model: labels, name and SHA-256."""
-        return ModelInfo(self.spec.labels, self.spec.name, self._model.sha256)
+        """What tables say of the model: labels, dimensions, name and SHA-256."""
+        return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:
@@ -135,13 +136,17 @@ def _folder(path: Path) -> AudioFile:
 
 
 def _check(options: Options) -> None:
-    if options.only_role is not None and options.only_role not in options.roles:
-        raise ValueError(f"only_role {options.only_role!r} is not one of the roles {list(options.roles)}")
-    if options.only_role is not None and options.channels == "mix":
-        raise ValueError("only_role needs channels apart, channels='mix' puts them together")
+    conflict = only_role_conflict(options.only_role, options.roles, options.channels, option=_argument)
+    if conflict is not None:
+        raise ValueError(conflict)
     if options.hop_s is not None and not options.hop_s > 0:
         raise ValueError(f"hop_s is {options.hop_s}, expected more than 0 seconds")
     if options.min_confidence is not None and not 0 <= options.min_confidence <= 1:
         raise ValueError(f"min_confidence is {options.min_confidence}, expected 0 to 1")
     if options.raw is not None:
         parse_raw(options.raw)
+
+
+def _argument(option: str) -> str:
+    """What an option of the command line is called in Python."""
+    return f"`{option.replace('-', '_')}`"

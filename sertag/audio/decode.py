@@ -49,7 +49,7 @@ def open_audio(path: str, *, raw: str | None = None) -> AudioSource:
 
     >>> open_audio("no/such.wav")
     Traceback (most recent call last):
-    sertag.errors.DecodeError: no/such.wav: no such file; check the path
+    sertag.errors.DecodeError: no/such.wav: no such file or directory; check the path
     """
     return _opened(path, open_stream(path), raw)
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from typing import BinaryIO
 
@@ -26,13 +27,17 @@ def inputs(request: Request, *, empty_folders: bool = False, count_only: bool = 
         empty_folders: also yield arguments and links that lead to empty folders, with a problem.
         count_only: take each URL for one recording, because to ask for it once more costs time and money.
 
+    Yields:
+        The recordings of the shard, and everything with a problem: a folder that cannot be accessed may hold recordings
+        of every shard.
+
     Raises:
         RequestError: the list cannot be read.
 
     >>> [file.path for file in inputs(Request(paths=("-",)))]
     ['-']
     """
-    return discover(
+    files = discover(
         _paths(request),
         include=request.include,
         exclude=request.exclude,
@@ -40,6 +45,15 @@ def inputs(request: Request, *, empty_folders: bool = False, count_only: bool = 
         empty_folders=empty_folders,
         storage=None if count_only else request.storage,
     )
+    shard = request.shard
+    return files if shard is None else (file for file in files if file.problem is not None or shard.has(file.path))
+
+
+def is_empty_shard(request: Request) -> bool:
+    """Whether the other shards of a request without recordings may have some."""
+    if request.shard is None or not can_be_read_again(request):
+        return request.shard is not None
+    return any(True for _ in inputs(replace(request, shard=None)))
 
 
 def nothing_found(request: Request) -> str:

@@ -15,15 +15,16 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from logging import Logger
-from typing import Any
+from typing import Any, NamedTuple
 
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
+from sertag.shards import Shard
 from sertag.spec import ModelSpec
 from sertag.storage.journal import Journal, Key
 from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
@@ -103,6 +104,9 @@ def results(
         return
     turns = (_turn(file, journal) for file in files)
     for first in turns:
+        if first.offset is not None:  # nothing new is before it, so it does not wait
+            yield FileResult(first.file.path, journal.read(first.offset)), True
+            continue
         waiting: OrderedDict[str, _Turn] = OrderedDict()
         for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
             yield from _known(waiting, journal)
@@ -111,12 +115,15 @@ def results(
         yield from _known(waiting, journal)
 
 
-def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
-    """The files without those empty folders of which the journal has no recordings."""
+def present(files: Iterable[AudioFile], journal: Journal | None, *, shard: Shard | None = None) -> Iterator[AudioFile]:
+    """The files without empty folders, and without problems of other shards, if the journal has no recordings there."""
     for file in files:
-        empty = file.problem is not None and file.problem.code == "empty_folder"
-        if not empty or (journal is not None and journal.find_below(file.path)):
-            yield file
+        if file.problem is not None and (
+            file.problem.code == "empty_folder" or (shard is not None and not shard.has(file.path))
+        ):
+            if journal is None or not journal.find_below(file.path):
+                continue
+        yield file
 
 
 def is_known(file: AudioFile, journal: Journal) -> bool:
@@ -137,8 +144,7 @@ def with_count(problem: Problem, kept: int) -> Problem:
     return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(NamedTuple):
     """A file with its place in the journal.
 
     Attributes:
@@ -158,7 +164,8 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
     if file.problem is not None or file.path == STDIN:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
-    key = _key(file)
+    # The file was looked at when it was found, which is before `now_ns` and before it is read, as it has to be.
+    key = _found_key(file)
     offset = None if key is None else journal.find(key)
     reached = key is not None or file.remote is not None
     fresh = key is not None and file.remote is None and _is_fresh(key, now_ns)
@@ -210,7 +217,15 @@ def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) ->
         journal.add(turn.key, result.channels)
 
 
+def _found_key(file: AudioFile) -> Key | None:
+    """The key of a file as it was when it was found."""
+    if file.size_bytes is not None and file.mtime_ns is not None:
+        return Key(file.path, file.size_bytes, file.mtime_ns)
+    return _key(file)
+
+
 def _key(file: AudioFile) -> Key | None:
+    """The key of a file as it is now."""
     if file.remote is not None:  # workers refuse an object that is not this version any more
         size_bytes, version = file.size_bytes, file.remote.version
         known = size_bytes is not None and version is not None

@@ -23,7 +23,7 @@ from sertag.remote.urls import is_url
 from sertag.storage.lock import lock, open_locked
 from sertag.text import display_name
 
-_TEMPORARY = ".sertag-", ".tmp"
+TEMPORARY = ".sertag-", ".tmp"  # how temporary names begin and end
 
 
 def open_output(target: str, *, storage: str = "") -> Output:
@@ -127,7 +127,7 @@ class Output:
         _remove_leftovers(folder)
         while True:
             # Not `tempfile`, which creates files that only their owner may read.
-            temporary = os.path.join(folder, secrets.token_hex(8).join(_TEMPORARY))
+            temporary = os.path.join(folder, secrets.token_hex(8).join(TEMPORARY))
             stream = open_locked(temporary)
             if stream is not None:  # otherwise another run has taken it for a leftover before it was locked
                 self._temporary = temporary
@@ -195,7 +195,7 @@ def is_temporary(path: str) -> bool:
     (True, False)
     """
     name = os.path.basename(path)
-    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+    return name.startswith(TEMPORARY[0]) and name.endswith(TEMPORARY[1])
 
 
 def _remove_leftovers(folder: str) -> None:

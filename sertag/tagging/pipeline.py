@@ -18,9 +18,10 @@ import numpy as np
 from sertag.audio.decode import AudioSource, open_audio, open_remote
 from sertag.errors import DecodeError, SertagError
 from sertag.features.chunks import chunk_frames, cut_chunks
+from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
-from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
+from sertag.records import AudioFile, ChannelResult, FileResult, FloatArray, Options, Problem, Status
 from sertag.tagging.channel_state import ChannelState, ConfirmedWindows
 from sertag.tagging.roles import not_separate, role_of, wanted_channels
 from sertag.tagging.talk import talk_stats
