@@ -46,6 +46,7 @@ _LETTER = {
 _LEAST_HEIGHT = 0.08  # of a bar, that it is seen
 _TOUCH_S = 0.01
 _MOST_TICKS = 16
+_PLACES = 6  # of positions, in shares of the figure
 
 
 def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -> bytes:
@@ -85,9 +86,22 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
         times = ticks(start_s=0, end_s=sound.duration_s, most=_MOST_TICKS)
         axes[-1].set_xticks(times, [clock(time_s) for time_s in times])
         figure.legend(handles=_legend(matplotlib, spec), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+        _settle(figure)
         file = io.BytesIO()
         figure.savefig(file, format=suffix.lstrip("."), dpi=110, metadata=_METADATA[suffix])
     return file.getvalue()
+
+
+def _settle(figure: Any) -> None:
+    """Lay everything out now, at round places.
+
+    The solver of the layout keeps its variables in the order of their addresses, so the last bits of what it finds
+    differ between runs. In SVG they would show in the names of clips, which are hashes, and in rounded coordinates.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(edge, _PLACES) for edge in axis.get_position().bounds])
 
 
 _METADATA: dict[str, dict[str, Any]] = {

@@ -614,6 +614,25 @@ def test_precedence_is_flag_environment_config_user_file(
     assert summary["jobs"] == 1  # the user's own file
 
 
+def test_shared_settings_hold_for_other_commands_that_score_audio(
+    run: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    user = tmp_path / "xdg" / "sertag"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text(
+        'hop = 1.5\njobs = 1\nformat = "csv"\nmax-duration = 1\n'
+    )  # two are `tag`'s alone
+    own = env | {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    start = json.loads(run("listen", "--raw", "s16le", env=own).stdout.splitlines()[0])
+    assert start["hop_s"] == 1.5
+    (tmp_path / "own.toml").write_text("hop = 2.5\n")
+    start = json.loads(run("listen", "--raw", "s16le", "--config", "own.toml", env=own).stdout.splitlines()[0])
+    assert start["hop_s"] == 2.5
+    (tmp_path / "own.toml").write_text("hops = 2.5\n")
+    done = run("show", "a.wav", "--config", "own.toml", env=own)
+    assert (done.returncode, b"unknown key 'hops'; did you mean 'hop'?" in done.stderr) == (2, True)
+
+
 def test_every_kind_of_option_can_be_set_in_a_file(run: Run, calls: Path, tmp_path: Path) -> None:
     lines = [
         'roles = ["agent", "customer"]',
