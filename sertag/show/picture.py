@@ -24,6 +24,7 @@ from sertag.text import clock, display_name, display_text
 SUFFIXES = (".png", ".svg", ".pdf")
 COLUMNS = 1600
 
+_DPI = 110
 _WIDTH_IN, _CHANNEL_IN, _AROUND_IN = 12.0, 4.4, 0.9
 _HEIGHTS = (1.0, 1.3, 0.6, 1.0)
 _COLOURS = {
@@ -75,7 +76,7 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
     with matplotlib.rc_context({"svg.hashsalt": "sertag", "hatch.linewidth": 0.6}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names in scripts that its font does not have
         height = _AROUND_IN + _CHANNEL_IN * len(rows)
-        figure = figures.Figure(figsize=(_WIDTH_IN, height), layout="constrained")
+        figure = figures.Figure(figsize=(_WIDTH_IN, height), dpi=_DPI, layout="constrained")
         agg.FigureCanvasAgg(figure)
         figure.suptitle(display_name(result.path), parse_math=False, fontsize=11)
         ratios = _HEIGHTS * len(rows)
@@ -88,7 +89,7 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
         figure.legend(handles=_legend(matplotlib, spec), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
         _settle(figure)
         file = io.BytesIO()
-        figure.savefig(file, format=suffix.lstrip("."), dpi=110, metadata=_METADATA[suffix])
+        figure.savefig(file, format=suffix.lstrip("."), dpi=_DPI, metadata=_METADATA[suffix])
     return file.getvalue()
 
 
