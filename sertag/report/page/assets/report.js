@@ -448,7 +448,8 @@ function use(what, problem) {
 }
 function broken() { // it was moved or deleted since, or the browser cannot play it
   if (!source || !audio.getAttribute('src')) return;
-  const playing = !audio.paused, note = `The recording cannot be played: ${shownPath(picked)}. Was it moved or deleted?`;
+  const playing = !audio.paused, reason = audio.error?.code === 4 ? 'Was it moved or deleted?' : audio.error?.message; // 4: it was never sound
+  const note = `The recording cannot be played: ${shownPath(picked)}. ${reason}`;
   use(source.inside ? null : embedded(R.call[picked]), note);
   if (source) $('sound-note').textContent = `${note} ${$('sound-note').textContent}`;
   drawTimeline();
