@@ -13,7 +13,7 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,12 @@ def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArr
 def load(place: Path) -> Network:
     """Read what `save` wrote.
 
+    Args:
+        place: the file.
+
+    Returns:
+        The network.
+
     Raises:
         ExportError: see `load_model`; or a network that was not saved here and so does not say what its inputs are.
         SpecError: its specification is not valid.
@@ -101,16 +107,19 @@ def load(place: Path) -> Network:
 def load_model(place: Path) -> keras.Model:
     """Read any network that Keras 3 has saved, not compiled.
 
+    Args:
+        place: a `.keras` file.
+
     Raises:
         ExportError: a file of Keras 2, something else, a damaged one, or one with parts that are not Keras' own.
     """
     import keras
 
-    own = _parts_of_others(place)
+    config = _config(place)
     try:
         model: keras.Model = keras.saving.load_model(place, compile=False, safe_mode=True)
     except Exception as error:  # a configuration can ask for anything, and fail with anything
-        raise _cannot_build(place, own, error) from error
+        raise _cannot_build(place, config, error) from error
     return model
 
 
@@ -123,8 +132,8 @@ def spec_like(other: ModelSpec, *, name: str) -> ModelSpec:
     return ModelSpec(name=name, version="0", **{field: getattr(other, field) for field in fields})
 
 
-def _parts_of_others(place: Path) -> list[str]:
-    """Parts of the network in a file that are not Keras' own, once it is sure to be a whole file of Keras 3."""
+def _config(place: Path) -> Any:
+    """The configuration of the network in a file, once it is sure to be a whole one of Keras 3."""
     if place.is_dir():
         advice = "load it where it was made and `model.save('old.h5')`; then " + _REBUILD.format(name="old.h5")
         raise ExportError(f"{place}: a folder, perhaps a SavedModel, expected {_EXPECTED}; {advice}", code="not_keras")
@@ -138,8 +147,7 @@ def _parts_of_others(place: Path) -> list[str]:
         with zipfile.ZipFile(place) as archive:
             torn = archive.testzip()
             written_by = str(json.loads(archive.read("metadata.json"))["keras_version"])
-            parts: list[str] = []
-            json.loads(archive.read("config.json"), object_hook=lambda node: parts.append(_own_part(node)))
+            config = json.loads(archive.read("config.json"))
     except zipfile.BadZipFile as error:
         raise _damaged(place, str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -148,11 +156,12 @@ def _parts_of_others(place: Path) -> list[str]:
         raise _damaged(place, f"the checksum of {torn} is wrong")
     if not written_by.startswith("3."):
         raise _too_old(place, f"written by Keras {written_by}")
-    return sorted({*parts} - {""})
+    return config
 
 
-def _cannot_build(place: Path, own: Sequence[str], error: Exception) -> ExportError:
-    """Why Keras cannot make a network with these parts that are not Keras' own, in one line."""
+def _cannot_build(place: Path, config: Any, error: Exception) -> ExportError:
+    """Why Keras cannot make the network again, in one line."""
+    own = sorted(set(_own_parts(config)))
     if "Lambda" in own:
         found = f"{place}: the network has a Lambda layer, which is code of its author's inside a file"
         advice = "replace it by a built-in layer or by functions of keras.ops and save again"
@@ -168,13 +177,21 @@ def _cannot_build(place: Path, own: Sequence[str], error: Exception) -> ExportEr
     return ExportError(f"{found}; {advice}", code="custom_objects" if own else "bad_network")
 
 
-def _own_part(node: dict[str, Any]) -> str:
-    """The name of a Lambda layer, or of a class or function from outside of Keras, that a configuration names."""
-    name = str(node.get("class_name"))
-    if name == "function":
-        return str(node.get("config"))
-    foreign = "module" in node and str(node["module"]).partition(".")[0] not in ("keras", "builtins")
-    return name if foreign or name == "Lambda" else ""
+def _own_parts(node: Any) -> Iterator[str]:
+    """Names of the Lambda layers, and of classes and functions from outside of Keras, in a configuration."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _own_parts(item)
+    if isinstance(node, dict):
+        name = node.get("class_name")
+        if name == "Lambda":
+            yield "Lambda"
+        elif name == "function":
+            yield str(node.get("config"))
+        elif "module" in node and str(node["module"]).partition(".")[0] not in ("keras", "builtins"):
+            yield str(name)
+        for item in node.values():
+            yield from _own_parts(item)
 
 
 def _not_keras(place: Path, found: str) -> ExportError:
