@@ -7,7 +7,7 @@ square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,18 +58,34 @@ class Trend(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """An object in a storage as it was found, with `options` of the storage as JSON text.
+
+    Its `url` may hold a signature, so it is never shown. `version` is its ETag or generation, None without either.
+    """
+
+    url: str = field(repr=False)
+    version: str | None = None
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AudioFile:
     """One input as it was reached from the command line.
 
     Attributes:
-        path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
+        path: as reached, a URL without secrets; surrogate escapes where the name is not valid UTF-8; `-` is stdin.
         size_bytes: size when it was found; None for stdin or where there is nothing to measure.
+        mtime_ns: modification time when it was found; None as for `size_bytes`.
         problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
+        remote: what an object in a storage is; None for files.
     """
 
     path: str
     size_bytes: int | None = None
+    mtime_ns: int | None = field(default=None, compare=False)
     problem: Problem | None = None
+    remote: RemoteObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +288,7 @@ class FileResult:
     def status(self) -> Status:
         """The most telling status of the channels: a failure first, then the best that any channel reached."""
         found = {channel.status for channel in self.channels}
-        return next(status for status in _MOST_TELLING_FIRST if status in found)
+        return next(status for status in _TELLING_FIRST if status in found)
 
     @property
     def duration_s(self) -> float:
@@ -280,11 +296,4 @@ class FileResult:
         return max((channel.duration_s or 0.0 for channel in self.channels), default=0.0)
 
 
-_MOST_TELLING_FIRST = (
-    Status.FAILED,
-    Status.UNREADABLE,
-    Status.OK,
-    Status.UNCERTAIN,
-    Status.NO_SPEECH,
-    Status.TOO_SHORT,
-)
+_TELLING_FIRST = (Status.FAILED, Status.UNREADABLE, Status.OK, Status.UNCERTAIN, Status.NO_SPEECH, Status.TOO_SHORT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from sertag.audio.decode import AudioSource
@@ -16,9 +18,11 @@ from sertag.audio.headerless import parse_raw
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
+from sertag.remote.options import parse_options
 from sertag.spec import ModelSpec
 from sertag.tables.columns import ModelInfo
 from sertag.tagging.pipeline import tag_file, tag_source
+from sertag.tagging.roles import only_role_conflict
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,10 +41,12 @@ class Tagger:
         hop_s: step between windows in seconds; None for the model's.
         min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
         raw: how samples without a header are written, as in `ulaw:8000:1`; None for what the suffix says.
+        storage_options: settings for URLs, as `{"endpoint_url": "http://localhost:9000"}`, never credentials.
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: `only_role` is not one of `roles`, a number is out of range, or `raw` is no format.
+        ValueError: `only_role` does not fit `roles` and `channels`, a number is out of range, `raw` is no format, or
+            `storage_options` hold credentials.
 
     >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
     >>> [(channel.channel, channel.role) for channel in result.channels]
@@ -60,15 +66,17 @@ class Tagger:
         hop_s: float | None = None,
         min_confidence: float | None = None,
         raw: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw)
         _check(self._options)
+        self._storage = parse_options([json.dumps(storage_options)] if storage_options else [])
         self._model = load(model)
 
     @property
     def origin(self) -> ModelInfo:
         """What tables say of the model: labels, name and SHA-256."""
-        return ModelInfo(self.spec.labels, self.spec.name, self._model.sha256)
+        return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:
@@ -81,7 +89,8 @@ class Tagger:
         >>> Tagger().tag("no such call.wav").channels[0].problem.code
         'not_found'
         """
-        (file,) = discover([os.fspath(path)]) if not os.path.isdir(path) else (_folder(path),)
+        files = [] if os.path.isdir(path) else list(islice(discover([os.fspath(path)], storage=self._storage), 2))
+        file = files[0] if len(files) == 1 else _folder(path)
         return tag_file(file, model=self._model, options=self._options)
 
     def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
@@ -90,7 +99,7 @@ class Tagger:
         >>> [result.status.value for result in Tagger().tag_many(["examples/calls/voicemail", "missing.wav"])]
         ['ok', 'unreadable']
         """
-        files = discover(os.fspath(path) for path in paths)
+        files = discover((os.fspath(path) for path in paths), storage=self._storage)
         return tag_all(files, model=self._model, options=self._options, jobs=jobs)
 
     def tag_samples(self, samples: npt.NDArray[Any], *, rate_hz: int, name: str = "samples") -> FileResult:
@@ -127,13 +136,17 @@ def _folder(path: Path) -> AudioFile:
 
 
 def _check(options: Options) -> None:
-    if options.only_role is not None and options.only_role not in options.roles:
-        raise ValueError(f"only_role {options.only_role!r} is not one of the roles {list(options.roles)}")
-    if options.only_role is not None and options.channels == "mix":
-        raise ValueError("only_role needs channels apart, channels='mix' puts them together")
+    conflict = only_role_conflict(options.only_role, options.roles, options.channels, option=_argument)
+    if conflict is not None:
+        raise ValueError(conflict)
     if options.hop_s is not None and not options.hop_s > 0:
         raise ValueError(f"hop_s is {options.hop_s}, expected more than 0 seconds")
     if options.min_confidence is not None and not 0 <= options.min_confidence <= 1:
         raise ValueError(f"min_confidence is {options.min_confidence}, expected 0 to 1")
     if options.raw is not None:
         parse_raw(options.raw)
+
+
+def _argument(option: str) -> str:
+    """What an option of the command line is called in Python."""
+    return f"`{option.replace('-', '_')}`"

@@ -18,8 +18,8 @@ import pytest
 import soundfile
 
 from tests.conftest import speech_like
+from tests.processes import ROOT, environment, members, until
 
-ROOT = Path(__file__).parents[1]
 LONG_AGO_NS = 1_772_442_061_123_456_789
 FILES = 160
 
@@ -49,10 +49,7 @@ def calls(tmp_path: Path, sounds: list[Path]) -> Path:
 
 @pytest.fixture
 def env(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SERTAG_", "COV"))}
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    own = {"PYTHONPATH": paths, "XDG_CONFIG_HOME": str(tmp_path / "no-config"), "SERTAG_MODEL": str(tiny_model)}
-    return clean | own
+    return environment(tiny_model, tmp_path)
 
 
 @pytest.fixture
@@ -78,13 +75,6 @@ def finished(process: subprocess.Popen[bytes]) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"not reached: {what}"
-        time.sleep(0.005)
-
-
 def kept(folder: Path, out: str) -> int:
     """Results in the journal."""
     journal = folder / f"{out}.journal"
@@ -101,7 +91,7 @@ def test_killed_again_and_again_the_result_is_that_of_an_undisturbed_run(
     (tmp_path / out).write_text("old")
     for wanted in (0, 5, 17):
         process = start(*arguments, "-o", out, "--segments", "s.csv")
-        until(lambda wanted=wanted: kept(tmp_path, out) >= wanted, f"{wanted} results are kept")  # type: ignore[misc]
+        until(lambda wanted=wanted: kept(tmp_path, out) >= wanted, f"{wanted} results are kept")
         before = kept(tmp_path, out)
         process.kill()
         process.communicate(timeout=30)
@@ -131,14 +121,7 @@ def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], call
     assert (code, f", {reused * 2} reused; " in said) == (1, True)
 
 
-def members(session: int) -> list[str]:
-    """Processes of a session that are no zombies."""
-    listed = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True).stdout
-    return [state for state in listed.split() if not state.startswith("Z")]
-
-
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("signum", "jobs"), [(signal.SIGKILL, "1"), (signal.SIGKILL, "2"), (signal.SIGTERM, "2")])
 def test_nothing_is_left_of_a_run_whose_group_is_ended(
     start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path, signum: signal.Signals, jobs: str
 ) -> None:

@@ -55,6 +55,7 @@ SUITES = {
         Suite("random-ravdess", "RAVDESS, clips split at random (leaks)", ("ravdess",), "random", only=_FIELD),
         Suite("random-emodb", "EmoDB, clips split at random (leaks)", ("emodb",), "random", only=_FIELD),
         Suite("random-mixed", "TESS, RAVDESS and CREMA-D, split at random (leaks)", MIXED, "random", only=_AUGMENTED),
+        Suite("mixed-corpora", "an unseen corpus out of these three", MIXED, "corpora", only=_AUGMENTED),
         Suite("ravdess", "RAVDESS, 8 classes, six folds by actor number modulo 6", ("ravdess",), "speakers", _EIGHT),
         Suite("emodb", "EmoDB, 7 classes, one speaker out", ("emodb",), "speakers", _GERMAN),
         Suite("crema_d", "CREMA-D, 6 classes, five folds by speaker", ("crema_d",), "speakers", _SIX, CALL_RECIPES),

@@ -6,14 +6,13 @@ window, wherever they come from: JSON has both, CSV and Parquet have them in tab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from sertag.analysis.merging import Place, merge, place
 from sertag.tables.columns import DECIMALS, result_columns
-from sertag.tables.readers import ReadRow, ReadTable, TableError, open_results
-
-Place = tuple[str, Any]  # path and channel
+from sertag.tables.readers import ReadRow
+from sertag.tables.reading.sources import TableError
 
 WINDOWS_HINT = "tag with --segments FILE and give that table as well, or tag with --out FILE.jsonl, which has both"
 
@@ -30,6 +29,7 @@ class Loaded:
         added: columns of the rows that are not sertag's.
         remarks: what a user should know of them.
         chosen_by: columns that a filter has chosen rows by.
+        with_rows: whether a table of results was among them, even one without rows.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Loaded:
     added: tuple[str, ...] = ()
     remarks: list[str] = field(default_factory=list)
     chosen_by: set[str] = field(default_factory=set)
+    with_rows: bool = True
 
     @property
     def columns(self) -> dict[str, str]:
@@ -51,31 +52,15 @@ def load(paths: Sequence[str]) -> Loaded:
     """Read tables of results and of windows.
 
     Args:
-        paths: of tables, in order of time; `-` is standard input. Where several have the same channel of a recording,
-            the last one counts.
+        paths: of tables, in order of time; `-` is standard input. What counts of several is said in `merging`.
 
     Raises:
         TableError: one cannot be read.
     """
-    rows: dict[Place, ReadRow] = {}
-    windows: dict[Place, list[ReadRow]] = {}
-    names: list[str] = []
-    labels: tuple[str, ...] = ()
-    replaced = 0
-    remarks: list[str] = []
-    for path in paths:
-        with open_results(path) as table:
-            own_rows, own_windows = _read(table)
-        names.append(table.name)
-        labels = tuple(dict.fromkeys((*labels, *table.labels)))
-        remarks += table.warnings
-        replaced += sum(place in rows for place in own_rows)
-        rows |= own_rows
-        windows |= own_windows
-    if replaced:
-        remarks.append(f"{replaced} rows are in several tables; those of the last one count")
-    flat = [window for own in windows.values() for window in own]
-    loaded = Loaded(", ".join(names), labels, list(rows.values()), flat, remarks=remarks)
+    merged = merge(paths, new=_new, add=list.append)
+    windows = [window for own in merged.windows.values() for window in own]
+    loaded = Loaded(", ".join(merged.names), merged.labels, merged.rows, windows, remarks=merged.remarks)
+    loaded.with_rows = merged.with_rows
     known = loaded.columns
     loaded.added = tuple(dict.fromkeys(name for row in loaded.rows for name in row if name not in known))
     return loaded
@@ -87,7 +72,7 @@ def need_rows(loaded: Loaded) -> None:
     Raises:
         TableError: there are windows but no results.
     """
-    if loaded.windows and not loaded.rows:
+    if not loaded.with_rows:
         message = f"{loaded.name}: holds windows only; expected a table of results, as --out writes it; give that one"
         raise TableError(message, code="no_results")
 
@@ -107,11 +92,6 @@ def lacks_windows(loaded: Loaded) -> bool:
     return not loaded.windows and any(row["segments"] for row in loaded.rows)
 
 
-def place(row: ReadRow) -> Place:
-    """Which channel of which recording a row is of."""
-    return row["path"], row["channel"]
-
-
 def is_number(kind: str) -> bool:
     """Whether cells of a kind of column are numbers."""
     return kind in DECIMALS or kind == "count"
@@ -127,18 +107,5 @@ def windows_of(loaded: Loaded) -> dict[Place, list[ReadRow]]:
     return found
 
 
-def _read(table: ReadTable) -> tuple[dict[Place, ReadRow], dict[Place, list[ReadRow]]]:
-    rows: dict[Place, ReadRow] = {}
-    windows: dict[Place, list[ReadRow]] = {}
-    for row in table.rows:
-        if table.kind == "segments":
-            windows.setdefault(place(row), []).append(row)
-            continue
-        _add_windows(windows, row.pop("windows", ()))
-        rows[place(row)] = row
-    return rows, windows
-
-
-def _add_windows(windows: dict[Place, list[ReadRow]], own: Iterable[ReadRow]) -> None:
-    for window in own:
-        windows.setdefault(place(window), []).append(window)
+def _new() -> list[ReadRow]:
+    return []

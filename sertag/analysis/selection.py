@@ -15,7 +15,8 @@ from sertag.analysis.derived import DERIVED, add_derived
 from sertag.analysis.filters.expressions import parse
 from sertag.analysis.filters.tokens import nearest
 from sertag.analysis.groups import LAW, is_person
-from sertag.analysis.loading import Loaded, is_number, place
+from sertag.analysis.loading import Loaded, is_number
+from sertag.analysis.merging import place
 from sertag.errors import SertagError
 from sertag.tables.columns import segment_columns
 from sertag.tables.readers import ReadRow
@@ -54,7 +55,7 @@ def restrict(loaded: Loaded, text: str, *, date_regex: str | None = None) -> Non
         ExpressionError: it cannot be understood.
         DateError: the pattern cannot be used.
     """
-    if loaded.rows:
+    if loaded.with_rows:
         loaded.rows = where(loaded, text, date_regex=date_regex)
         places = {place(row) for row in loaded.rows}
         loaded.windows = [window for window in loaded.windows if place(window) in places]

@@ -25,6 +25,7 @@ from sertag.cli.params import (
     DefaultGroup,
     Group,
     Number,
+    ShardType,
     TagCommand,
     complete_model,
     load_config,
@@ -35,10 +36,11 @@ from sertag.cli.tables.agree import agree
 from sertag.cli.tables.by import by
 from sertag.cli.tables.convert import convert
 from sertag.cli.tables.diff import diff
+from sertag.cli.tables.merge import merge
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
-from sertag.parallel import ONE_THREAD
+from sertag.parallel import BACKENDS, ONE_THREAD
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -102,7 +104,20 @@ def cli() -> None:
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Worker processes.  [default: the processors this process may use]",
+    help="Worker processes; on a cluster, batches of files at the same time.  [default: the processors this process "
+    "may use; all that the workers of the cluster take]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="local",
+    help="Where the work is done: on this computer, or by the workers of a Dask or Ray cluster.  [default: local]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Address of the cluster: tcp://host:8786 or the scheduler file of Dask; ray://host:10001 or host:6379 of "
+    "Ray.  [default: as configured for Dask or Ray, else workers on this computer]",
 )
 @click.option(
     "--timeout",
@@ -129,6 +144,24 @@ def cli() -> None:
     default=True,
     help="Reuse the rows of unchanged files from the journal beside --out, in which every run stores finished files."
     "  [default: resume]",
+)
+@click.option(
+    "--shard",
+    type=ShardType(),
+    help="Tag only part K of N, for schedulers that start N runs, each with its own --out; see `sertag merge`.",
+)
+@click.option(
+    "--partition-by",
+    type=click.Choice(("day",)),
+    help="--out is a folder of Parquet files, out/day=2026-03-02/part-0.parquet, by the day in the path, else the day "
+    "of writing.",
+)
+@click.option(
+    "--storage-options",
+    multiple=True,
+    metavar="KEY=VALUE|JSON",
+    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
+    "repeatable.",
 )
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
 @click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
@@ -237,7 +270,7 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (report, show, listen, worst, by, diff, agree, convert):
+for _command in (report, show, listen, worst, by, diff, agree, merge, convert):
     cli.add_command(_command)
 
 

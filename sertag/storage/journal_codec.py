@@ -13,7 +13,7 @@ import math
 import sys
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any, cast, overload
@@ -38,17 +38,18 @@ def dumps(channels: Sequence[ChannelResult]) -> str:
     return _json([_channel_cells(channel) for channel in channels])
 
 
-def loads(document: Iterable[list[Any]]) -> tuple[ChannelResult, ...]:
+def loads(text: str) -> tuple[ChannelResult, ...]:
     """The channels of a file, equal to those given to `dumps`.
 
     Args:
-        document: the parsed JSON text of `dumps`.
+        text: JSON text of `dumps`.
 
     >>> channels = (ChannelResult(channel=0, status=Status.NO_SPEECH, duration_s=0.1),)
-    >>> loads(json.loads(dumps(channels))) == channels
+    >>> loads(dumps(channels)) == channels
     True
     """
-    return tuple(_channel(cells) for cells in document)
+    cells, _ = _parse(text)
+    return tuple(map(_channel, cells))
 
 
 class StoredSegments(Sequence[Segment]):
@@ -154,10 +155,11 @@ def _problem(cells: list[str]) -> Problem:
 
 
 _json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+_parse = json.JSONDecoder().raw_decode  # text without spaces around it, which `json.loads` looks for
 _words, _times, _answers = attrgetter(*_WORDS), attrgetter(*_TIMES), attrgetter(*_ANSWERS)
 _SEGMENTS = CHANNEL_FIELDS.index("segments")
 _RESTORE: dict[str, Callable[[Any], Any]] = {
-    "status": Status,
+    "status": {status.value: status for status in Status}.__getitem__,
     "problem": _problem,
     "segments": _segments,
     "sentiment": Sentiment,

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
-from tests.corpora import emovo, own, write_clip
+from tests.corpora import emovo, no_speech, ordinary, own
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
@@ -57,7 +56,6 @@ BY_SPEAKER = Settings(protocol="cross-validated", folds=2, name="ours")
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     monkeypatch.setattr("export.evaluation.call_calibration._CALLS", 3)
     one_process(monkeypatch)
     with untraced():
@@ -70,19 +68,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora")
     emovo(folder / "emovo", speakers=("f1", "m1"))
     own(folder / "mine", labels=LABELS, speakers=("ann", "bob"))
-    head = "path,corpus,speaker,emotion,license,source,kind"
-    rows = [head]
-    for number in range(4):
-        write_clip(folder / "ordinary" / f"{number}.wav", seed=50 + number, seconds=4.0)
-        rows.append(f"{number}.wav,ordinary,s{number},neutral,MIT,source{number % 2},read")
-    (folder / "ordinary" / "manifest.csv").write_text("\n".join(rows))
-    rows = [head]
-    (folder / "no_speech").mkdir()
-    for number in range(4):
-        hiss = 0.1 * np.random.default_rng(number).standard_normal(2 * 8000)
-        soundfile.write(folder / "no_speech" / f"{number}.wav", hiss * (1 + np.sin(np.arange(16000) / 400)), 8000)
-        rows.append(f"{number}.wav,no_speech,n{number},no_speech,CC0,hiss{number % 2},no_speech")
-    (folder / "no_speech" / "manifest.csv").write_text("\n".join(rows))
+    ordinary(folder / "ordinary", count=4, seconds=4.0)
+    no_speech(folder / "no_speech", count=4, seconds=2.0)
     return folder
 
 
@@ -219,7 +206,6 @@ def trained(
 ) -> Path:
     out = tmp_path_factory.mktemp("run")
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("export.training.loop._PREDICT_ROWS", 16)
         patched.setattr("export.evaluation.call_calibration._CALLS", 3)
         if request.param == "plain":
             return train(SMALL, corpora, out, cache)
