@@ -25,11 +25,11 @@ class Report:
     """Evaluation of verdicts on windows or on rows.
 
     Attributes:
-        of: what was judged.
-        judged: verdicts that count.
-        matched: all of them.
-        threshold: for the wanted precision.
-        left: how many windows and rows with an emotion would keep it, and how many there are.
+        of: what was judged, windows or rows.
+        judged: the verdicts that were evaluated.
+        matched: all verdicts.
+        threshold: threshold for the wanted precision.
+        left: number of windows or rows with an emotion at that threshold, and without it.
     """
 
     of: Of
@@ -43,10 +43,10 @@ def report(loaded: Loaded, matched: Matched, *, precision: float, of: Of | None 
     """Evaluate verdicts.
 
     Args:
-        loaded: tables.
-        matched: verdicts beside what they are about.
+        loaded: the tables.
+        matched: the verdicts, matched with windows and rows.
         precision: wanted share of right answers.
-        of: evaluate those of windows or of rows; None for what was judged more often.
+        of: whether verdicts on windows or on rows are evaluated; None for the kind with more verdicts.
     """
     chosen: Of = of or ("windows" if len(matched.windows) >= len(matched.rows) else "rows")
     judged = matched.windows if chosen == "windows" else matched.rows
