@@ -274,9 +274,8 @@ def events_of(output: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["order_arrived", "lost_connection"])
-def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte(name: str) -> None:
-    (path,) = EXAMPLE.parent.glob(f"*{name}.wav")
+def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte() -> None:
+    (path,) = EXAMPLE.parent.glob("*lost_connection.wav")  # which is cut short
     content = path.read_bytes()
     roles = ("--roles", "agent,customer", "--model", "phone")
     live, batch = sertag("listen", "-", *roles, input=content), sertag("-", "--format", "jsonl", *roles, input=content)
