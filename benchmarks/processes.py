@@ -79,6 +79,15 @@ class Command:
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
+    @property
+    def pid(self) -> int:
+        """Number of the process that was started."""
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
     def lines(self) -> Iterator[str]:
         """Lines of its stdout as they come."""
         if self._process.stdout is not None:
@@ -86,7 +95,7 @@ class Command:
 
     def resident_mb(self) -> float | None:
         """Resident memory of all its processes now."""
-        sizes = [_resident_bytes(pid) for pid in _family(self._process.pid)]
+        sizes = [resident_bytes(pid) for pid in _family(self._process.pid)]
         return sum(sizes) / 1e6 if any(sizes) else None
 
     def finish(self, ok: Sequence[int] = (0,)) -> tuple[float, float]:
@@ -117,7 +126,7 @@ class Command:
         while not self._ended.wait(_INTERVAL_S):
             family = _family(self._process.pid)
             largest = max((peak_bytes(pid) for pid in family), default=0) / 1e6
-            together = sum(_resident_bytes(pid) for pid in family) / 1e6
+            together = sum(resident_bytes(pid) for pid in family) / 1e6
             if largest:
                 self.largest_mb = max(self.largest_mb or 0.0, largest)
                 self.together_mb = max(self.together_mb or 0.0, together)
@@ -151,7 +160,8 @@ def _children(pid: int) -> list[int]:
     return [int(child) for text in tasks for child in text.split()]
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process now; 0 where it is not known."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
     except (OSError, IndexError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from sertag.audio.decode import AudioSource
@@ -16,6 +18,7 @@ from sertag.audio.headerless import parse_raw
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
+from sertag.remote.options import parse_options
 from sertag.spec import ModelSpec
 from sertag.tables.columns import ModelInfo
 from sertag.tagging.pipeline import tag_file, tag_source
@@ -38,10 +41,12 @@ class Tagger:
         hop_s: step between windows in seconds; None for that of the model.
         min_confidence: windows and rows with less confidence are `uncertain`; None for the two values of the model.
         raw: format of samples without a header, as in `ulaw:8000:1`; None to infer it from the suffix.
+        storage_options: settings for URLs, as `{"endpoint_url": "http://localhost:9000"}`, never credentials.
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: `only_role` does not fit `roles` and `channels`, a number is out of range, or `raw` is no format.
+        ValueError: `only_role` does not fit `roles` and `channels`, a number is out of range, `raw` is no format, or
+            `storage_options` hold credentials.
 
     >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
     >>> [(channel.channel, channel.role) for channel in result.channels]
@@ -61,14 +66,16 @@ class Tagger:
         hop_s: float | None = None,
         min_confidence: float | None = None,
         raw: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw)
         _check(self._options)
+        self._storage = parse_options([json.dumps(storage_options)] if storage_options else [])
         self._model = load(model)
 
     @property
     def origin(self) -> ModelInfo:
-        """Labels, name and SHA-256 of the model, as in tables."""
+        """Labels, dimensions, name and SHA-256 of the model, as in tables."""
         return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property
@@ -82,7 +89,8 @@ class Tagger:
         >>> Tagger().tag("no such call.wav").channels[0].problem.code
         'not_found'
         """
-        (file,) = discover([os.fspath(path)]) if not os.path.isdir(path) else (_folder(path),)
+        files = [] if os.path.isdir(path) else list(islice(discover([os.fspath(path)], storage=self._storage), 2))
+        file = files[0] if len(files) == 1 else _folder(path)
         return tag_file(file, model=self._model, options=self._options)
 
     def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
@@ -91,7 +99,7 @@ class Tagger:
         >>> [result.status.value for result in Tagger().tag_many(["examples/calls/voicemail", "missing.wav"])]
         ['ok', 'unreadable']
         """
-        files = discover(os.fspath(path) for path in paths)
+        files = discover((os.fspath(path) for path in paths), storage=self._storage)
         return tag_all(files, model=self._model, options=self._options, jobs=jobs)
 
     def tag_samples(self, samples: npt.NDArray[Any], *, rate_hz: int, name: str = "samples") -> FileResult:

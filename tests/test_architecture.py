@@ -21,14 +21,17 @@ MODULES = {
 }
 ROOT = PACKAGE.parent
 
-TABLE_COMMANDS = ("agree", "by", "convert", "diff", "options", "worst")
+TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
         *(f"cli.{name}" for name in ("commands", "listen", "params", "report", "show")),
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
     "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
-    "joblib": {"parallel.engine"},
+    "joblib": {"parallel.tasks"},
+    "dask": {"parallel.cluster.on_dask"},
+    "distributed": {"parallel.cluster.on_dask"},
+    "ray": {"parallel.cluster.on_ray"},
     "onnxruntime": {"model.session"},
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
@@ -39,6 +42,9 @@ OWNERS = {
     "duckdb": {"analysis.selection"},
     "pandas": {"exports.data_frames"},
     "xlsxwriter": {"exports.spreadsheet"},
+    "fsspec": {"remote.filesystems"},
+    "aiohttp": {"remote.filesystems"},
+    "s3fs": set(),
     "librosa": set(),
     "tensorflow": set(),
     "keras": set(),
@@ -51,28 +57,31 @@ HEIGHTS = {
     "limits": 1,
     "signals": 1,
     "records": 2,
+    "shards": 2,
     "spec": 3,
-    "audio": 4,
-    "storage": 4,
-    "features": 5,
-    "model": 5,
-    "tables": 5,
-    "tagging": 6,
-    "analysis": 6,
-    "exports": 7,
-    "parallel": 7,
-    "show": 7,
-    "report": 8,
-    "tagger": 8,
-    "run": 8,
-    "live": 8,  # draws on a terminal with what `show` draws with
-    "cli": 9,
-    "__main__": 10,
-    "__init__": 11,  # the package itself, which names the public interface
+    "remote": 4,
+    "audio": 5,
+    "storage": 5,
+    "features": 6,
+    "model": 6,
+    "tables": 6,
+    "tagging": 7,
+    "analysis": 7,
+    "exports": 8,
+    "parallel": 8,
+    "show": 8,
+    "report": 9,
+    "tagger": 9,
+    "run": 9,
+    "live": 9,  # draws on a terminal with what `show` draws with
+    "cli": 10,
+    "__main__": 11,
+    "__init__": 12,  # the package itself, which names the public interface
 }
 AT_MOST_LINES = 300
 AT_MOST_MODULES = 8
 HEAVY = ("librosa", "numba", "scipy", "onnxruntime", "tensorflow", "soundfile", "soxr", "joblib", "rich", "numpy")
+HEAVY += ("dask", "distributed", "fsspec", "ray")
 
 
 @cache

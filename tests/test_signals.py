@@ -260,7 +260,7 @@ def test_what_ends_by_itself_is_told_once_and_a_second_ctrl_c_ends_it_at_once(fi
         "import time\n"
         "from sertag import signals\n"
         "signals.install()\n"
-        "with signals.handled(lambda: print('told', flush=True)):\n"
+        "with signals.handled(lambda _: print('told', flush=True)):\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -280,5 +280,5 @@ def test_what_ends_by_itself_is_told_once_and_a_second_ctrl_c_ends_it_at_once(fi
 
 def test_signals_are_handled_only_where_they_were_taken_over() -> None:
     before = signal.getsignal(signal.SIGUSR1)
-    with signals.handled(lambda: None):
+    with signals.handled(lambda _: None):
         assert signal.getsignal(signal.SIGUSR1) == before

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader
 from benchmarks.accuracy import store
 from benchmarks.accuracy.robustness.survival import ROBUSTNESS
 from benchmarks.accuracy.store import CALLS, INTERVAL, Run, cell, is_current, mean_and_sd, read_calls
-from benchmarks.accuracy.suites import CALL_RECIPES, SUITES, Suite
+from benchmarks.accuracy.suites import CALL_RECIPES, MIXED, SUITES, Suite
 from export.card.markdown import table
 from export.features.clip_windows import CONDITIONS
 from export.recipes import RECIPES
@@ -57,6 +57,7 @@ _CALLS = {
     "peak_in_stretch": "peak in the stretch %",
     "quarter_with_centre": "worst quarter is that of the stretch %",
 }
+_FEWER = "mixed-corpora"  # it has a table of its own: fewer corpora to learn from than in `corpora`
 _SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
 
 
@@ -117,6 +118,7 @@ def as_page(results: Path, rows: pd.DataFrame) -> str:
     return environment.get_template("page.md.j2").render(
         claims=_claims(rows),
         by_corpus=_by_corpus(rows),
+        fewer_corpora=_fewer_corpora(rows),
         calls=call_tables(results),
         suites=_suites(results),
         trials=_trials(results / TRIALS),
@@ -141,7 +143,7 @@ def _claims(rows: pd.DataFrame) -> str:
 
 def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """For each tested corpus UAR of every recipe by split, clean and by phone."""
-    found = []
+    found, rows = [], rows[rows["suite"] != _FEWER] if len(rows) else rows
     for tested in dict.fromkeys(rows["tested"]) if len(rows) else ():
         own = _where(rows, tested=tested)
         splits = [split for split in _SPLITS if any(row["split"] == split for row in own)]
@@ -156,6 +158,17 @@ def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
         head = ["recipe", "classes", *(f"{_SPLITS[split]}, {line}" for split in splits for line in CONDITIONS)]
         found.append((tested, table(head, lines)))
     return found
+
+
+def _fewer_corpora(rows: pd.DataFrame) -> str:
+    """UAR of the augmented recipes on a corpus, learnt from the two others that their authors mix."""
+    own = {(row["recipe"], row["tested"], row["condition"]): row for row in _where(rows, suite=_FEWER)}
+    names = [(tested, line) for tested in MIXED for line in CONDITIONS]
+    recipes = dict.fromkeys(recipe for recipe, *_ in own)
+    lines = [
+        [f"`{recipe}`", *(_figure(own[recipe, tested, line], "uar") for tested, line in names)] for recipe in recipes
+    ]
+    return table(["recipe", *(f"{tested}, {line}" for tested, line in names)], lines) if lines else ""
 
 
 _Group = tuple[list[str], Sequence[Mapping[str, Any]]]  # recipe and condition as cells, figures of each seed
@@ -240,7 +253,8 @@ def _trials(place: Path) -> dict[str, int]:
 
 
 def _robustness(found: dict[str, Any]) -> str:
-    survives = found.get("survives", {})
+    """A column a model; models that are measured on the same calls cut them into windows of their own."""
+    survives = {f"`{name}` {own['version']}": own["survives"] for name, own in found.items()}
     names = list(dict.fromkeys(name for own in survives.values() for name in own))
     lines = [[name, *(cell([own.get(name, {})], "share") for own in survives.values())] for name in names]
     return table(["distortion", *survives], lines) if lines else ""

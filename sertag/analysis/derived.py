@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from sertag.errors import SertagError
 from sertag.tables.readers import ReadRow
-from sertag.text import decode_path, plural
+from sertag.text import decode_path, encode_path, plural
 
 DERIVED: Mapping[str, str] = {name: "text" for name in ("file", "folder", "day", "week", "month")}
 DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
@@ -67,6 +67,16 @@ class DatePattern:
             return datetime.strptime(digits[:8], "%Y%m%d").date() if len(digits) >= 8 else None
         except ValueError:  # the digits are not a date
             return None
+
+
+def day_of(path: str) -> str:
+    """The day of a recording, ISO 8601: that in its path, else that of its writing in local time; empty if unknown.
+
+    >>> day_of("calls/20260302-0901.wav"), day_of("no such recording.wav")
+    ('2026-03-02', '')
+    """
+    day, _ = _day(encode_path(path), _DATES)
+    return "" if day is None else day.isoformat()
 
 
 def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: str | None = None) -> list[str]:
@@ -126,3 +136,6 @@ def _notes(sources: Counter[str]) -> list[str]:
         reason = "whose names contain no date and whose files do not exist"
         parts.append(f"unknown for {plural(sources[''], 'recording')}, {reason}")
     return [f"days are {', '.join(parts)}"] if parts else []
+
+
+_DATES = DatePattern()

@@ -15,8 +15,10 @@ from sertag.analysis.derived import DERIVED, add_derived
 from sertag.analysis.filters.expressions import parse
 from sertag.analysis.filters.tokens import nearest
 from sertag.analysis.groups import LAW, is_person
-from sertag.analysis.loading import Loaded, is_number, place
+from sertag.analysis.loading import Loaded, is_number
+from sertag.analysis.merging import place
 from sertag.errors import SertagError
+from sertag.records import Status
 from sertag.tables.columns import segment_columns
 from sertag.tables.readers import ReadRow
 
@@ -54,12 +56,12 @@ def restrict(loaded: Loaded, text: str, *, date_regex: str | None = None) -> Non
         ExpressionError: the filter is not valid.
         DateError: the pattern is not valid.
     """
-    if loaded.rows:
+    if loaded.with_rows:
         loaded.rows = where(loaded, text, date_regex=date_regex)
         places = {place(row) for row in loaded.rows}
         loaded.windows = [window for window in loaded.windows if place(window) in places]
         return
-    columns = {one.name: one.kind for one in segment_columns(loaded.labels)}
+    columns = {one.name: one.kind for one in segment_columns(loaded.labels, loaded.dimensions)}
     expression = parse(text, columns={**DERIVED, **columns}, labels=loaded.labels)
     loaded.remarks += add_derived(loaded.windows, expression.columns, date_regex=date_regex)
     loaded.windows = [window for window in loaded.windows if expression.matches(window)]
@@ -76,7 +78,8 @@ def restrict_both(before: Loaded, after: Loaded, text: str, *, date_regex: str |
 def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
     """The rows with the largest values of a column, largest first; rows without a value come last.
 
-    If no row has a value although rows have an emotion, as in tables of older versions, a remark says so.
+    If no row has a value although rows have an answer, as in tables of older versions, or of models without labels, a
+    remark says so.
 
     Raises:
         SelectionError: the column does not exist or is not numeric.
@@ -85,9 +88,11 @@ def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
         numbers = tuple(name for name, kind in loaded.columns.items() if is_number(kind))
         message = f"{loaded.name}: no column of numbers {column!r} to sort by; {nearest(column, numbers)}"
         raise SelectionError(message, code="no_column")
-    answered = [row for row in loaded.rows if row["emotion"]]
+    answered = [row for row in loaded.rows if row["status"] == Status.OK.value]
     if answered and all(row[column] is None for row in loaded.rows):
-        loaded.remarks.append(f"no row has a value in {column}; the rows are in the order of the table")
+        other = next((f"d_{name}" for name in loaded.dimensions if f"d_{name}" != column), None)
+        advice = f"; sort by another one, as {other}" if other else ""
+        loaded.remarks.append(f"no row has a value in {column}; the rows are in the order of the table{advice}")
     return sorted(loaded.rows, key=lambda row: (row[column] is None, -(row[column] or 0.0)))[:count]
 
 
@@ -133,7 +138,7 @@ def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[l
         loaded.remarks.append(f"columns of persons at work: choose the channels of customers alone. {LAW}")
     with duckdb.connect(":memory:") as database:
         add_derived(loaded.rows, DERIVED, date_regex=date_regex)
-        windows = {one.name: str(one.kind) for one in segment_columns(loaded.labels)}
+        windows = {one.name: str(one.kind) for one in segment_columns(loaded.labels, loaded.dimensions)}
         try:
             _create(database, "results", loaded.rows, {**loaded.columns, **DERIVED})
             _create(database, "windows", loaded.windows, windows)

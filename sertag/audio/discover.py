@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
 from sertag.audio.headerless import SUFFIXES as HEADERLESS_SUFFIXES
 from sertag.audio.unreachable import empty_folder, file_problem, folder_problem, is_passing_link
 from sertag.records import STDIN, AudioFile, Problem
+from sertag.remote.urls import is_url, refusal, shown
 from sertag.text import display_name
 
 AUDIO_SUFFIXES = frozenset(
@@ -32,7 +34,8 @@ AUDIO_SUFFIXES = frozenset(
     ".aif .aiff .aifc .caf .w64 .rf64 .bwf .nist .sph .voc .ac3".split()
 ) | frozenset(HEADERLESS_SUFFIXES)
 
-_Kind = Literal["file", "folder", "link", "unknown"]
+_Kind = Literal["folder", "link", "unknown"]
+_Status = os.stat_result | OSError | ValueError
 
 
 def discover(
@@ -42,11 +45,12 @@ def discover(
     exclude: Sequence[str] = (),
     is_output: Callable[[str], bool] = lambda place: False,
     empty_folders: bool = False,
+    storage: str | None = "",
 ) -> Iterator[AudioFile]:
     """Find the recordings that the arguments name, lazily.
 
     Args:
-        paths: files, directories, or `-` for standard input. Files named here are taken whatever they are called.
+        paths: files, directories, URLs, or `-` for standard input. Files named here are taken whatever they are called.
         include: globs that replace the filter by audio suffix for files found in directories.
         exclude: globs of files and directories not to be taken from directories.
 
@@ -54,6 +58,7 @@ def discover(
         is_output: tells, by its path without links, a file that the run itself writes; it is never a recording.
         empty_folders: a directory without a single entry is a record too, with a problem, where an argument or a link
             leads to it, as one leads to the place of a volume.
+        storage: settings for URLs, from `remote.options`; None to take each URL for one recording without a look at it.
 
     Yields:
         One record for each recording, with a problem where it cannot be opened, and one for each place that cannot be
@@ -63,9 +68,19 @@ def discover(
     (['-'], 'not_found')
     """
     walk = _Walk(tuple(include), tuple(exclude), is_output, empty_folders, lru_cache(1024)(_real))
+    arguments = iter(paths)
+    first = next(arguments, None)
+    if first is None:
+        return
+    if not is_url(first) and _is_folder(_stat(first)):
+        second = next(arguments, None)
+        if second is None:  # one walk reaches no entry twice, and a million places would take 150 MB
+            yield from (file for file, _ in walk.argument(first))
+            return
+        arguments = chain((second,), arguments)
     seen: set[str] = set()
-    for path in paths:
-        for file, place in walk.argument(path):
+    for remote, group in groupby(chain((first,), arguments), key=is_url):
+        for file, place in walk.objects(group, storage) if remote else chain.from_iterable(map(walk.argument, group)):
             if place not in seen:
                 seen.add(place)
                 yield file
@@ -95,11 +110,29 @@ class _Walk:
         if path == STDIN:
             yield AudioFile(path), path
             return
+        if (problem := refusal(path)) is not None:
+            yield AudioFile(shown(path), problem=problem), path
+            return
         found = _stat(path)
-        if isinstance(found, os.stat_result) and stat.S_ISDIR(found.st_mode):
+        if _is_folder(found):
             yield from self._folder(path)
         elif not self.is_output(self._without_links(path)):
             yield _record(path, found), self._place(path)
+
+    def objects(self, urls: Iterable[str], storage: str | None) -> Iterator[tuple[AudioFile, str]]:
+        """The records of URLs that follow each other."""
+        if storage is None:
+            yield from ((AudioFile(shown(url)), shown(url)) for url in urls)
+            return
+        from sertag.remote.finding import Wanted, find  # which loads fsspec
+
+        wanted = Wanted(
+            lambda relative: self._is_wanted(relative.rpartition("/")[2], relative),
+            lambda relative: _matches(relative.rpartition("/")[2], relative, self.exclude),
+        )
+        for file in find(urls, wanted=wanted, options=storage):
+            if not self.is_output(file.path):
+                yield file, file.path
 
     def _folder(self, root: str) -> Iterator[tuple[AudioFile, str]]:
         """Depth first, without recursion, so that no depth of directories is too deep."""
@@ -112,28 +145,27 @@ class _Walk:
                 pending.pop()
             elif not isinstance(found, _Entry):
                 yield found
-            elif not _matches(found.relative, self.exclude):
+            else:
                 status = _stat(found.path)
-                if isinstance(status, os.stat_result) and stat.S_ISDIR(status.st_mode):
+                if _is_folder(status):
                     inside = found if found.kind == "folder" else found._replace(place=_real(found.path))
                     if inside.place not in visited:  # else a link that leads back up, or a second way
                         visited.add(inside.place)
                         pending.append(self._entries(inside))
                 else:
-                    yield from self._file(found, status)
+                    yield from self._other(found, status)
 
-    def _file(self, entry: _Entry, status: os.stat_result | OSError | ValueError) -> Iterator[tuple[AudioFile, str]]:
-        """The record of what is no directory, as far as anybody can tell; none if it is not wanted."""
-        wanted = _matches(entry.relative, self.include) if self.include else has_audio_suffix(entry.path)
-        may_be_folder = entry.kind == "folder" or (entry.kind != "file" and not wanted)
-        if isinstance(status, OSError) and may_be_folder:
+    def _other(self, entry: _Entry, status: _Status) -> Iterator[tuple[AudioFile, str]]:
+        """The record of a link, or of what cannot be looked at; none if it is not wanted."""
+        wanted = self._is_wanted(os.path.basename(entry.path), entry.relative)
+        if isinstance(status, OSError) and (entry.kind == "folder" or not wanted):
             if not is_passing_link(entry.path, status):
                 yield AudioFile(entry.path, problem=folder_problem(entry.path, status)), entry.place
-        elif wanted and not self.is_output(entry.place if entry.kind == "file" else _real(entry.path)):
+        elif wanted and not self.is_output(_real(entry.path)):
             yield _record(entry.path, status), entry.place
 
     def _entries(self, folder: _Entry) -> Iterator[_Entry | tuple[AudioFile, str]]:
-        """What is in a directory, in the order of bytes, or the record of one that cannot be listed."""
+        """What is in a directory, in the order of bytes: records of files, and what else there is."""
         kinds: dict[str, _Kind] = {}  # of what is no file; there may be a million files
         try:
             with os.scandir(folder.path) as listing:
@@ -143,10 +175,19 @@ class _Walk:
             return
         if not names and folder.kind != "folder" and self.empty_folders:
             yield AudioFile(folder.path, problem=empty_folder(folder.path)), folder.place
-        names.sort(key=os.fsencode)
+        # Without the key where it changes nothing: in ASCII, text sorts as its bytes do.
+        names.sort(key=None if all(map(str.isascii, names)) else os.fsencode)
         path, relative, place = (os.path.join(above, "") for above in (folder.path, folder.relative, folder.place))
         for name in names:
-            yield _Entry(path + name, relative + name, place + name, kinds.get(name, "file"))
+            if self.exclude and _matches(name, relative + name, self.exclude):
+                continue
+            if name in kinds:
+                yield _Entry(path + name, relative + name, place + name, kinds[name])
+            elif self._is_wanted(name, relative + name) and not self.is_output(place + name):
+                yield _record(path + name, _stat(path + name)), place + name
+
+    def _is_wanted(self, name: str, relative: str) -> bool:
+        return _matches(name, relative, self.include) if self.include else _has_audio_suffix(name)
 
     def _place(self, path: str) -> str:
         folder, name = os.path.split(path)
@@ -162,10 +203,19 @@ def has_audio_suffix(path: str) -> bool:
     >>> has_audio_suffix("a.WAV"), has_audio_suffix("a.txt")
     (True, False)
     """
-    return os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES
+    return _has_audio_suffix(os.path.basename(path))
 
 
-def _stat(path: str) -> os.stat_result | OSError | ValueError:
+def _has_audio_suffix(name: str) -> bool:
+    dot = name.rfind(".")
+    return name[dot:].lower() in AUDIO_SUFFIXES and name[:dot].strip(".") != ""
+
+
+def _is_folder(status: _Status) -> bool:
+    return isinstance(status, os.stat_result) and stat.S_ISDIR(status.st_mode)
+
+
+def _stat(path: str) -> _Status:
     try:
         return os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte inside the name
@@ -181,30 +231,25 @@ def _real(path: str) -> str:
 
 
 def _noted(entry: os.DirEntry[str], kinds: dict[str, _Kind]) -> str:
-    """The name of an entry; its kind goes into `kinds` where it is no file."""
-    kind = _kind(entry)
-    if kind != "file":
-        kinds[entry.name] = kind
-    return entry.name
+    """The name of an entry; its kind goes into `kinds` where it is no file.
 
-
-def _kind(entry: os.DirEntry[str]) -> _Kind:
-    """What the directory says of its entry, without a look at the entry itself."""
+    The kind is what the directory says of its entry, without a look at the entry itself.
+    """
+    name = entry.name
     try:
-        if entry.is_file(follow_symlinks=False):
-            return "file"
-        if entry.is_dir(follow_symlinks=False):
-            return "folder"
-        return "link" if entry.is_symlink() else "unknown"
+        if not entry.is_file(follow_symlinks=False):
+            folder = entry.is_dir(follow_symlinks=False)
+            kinds[name] = "folder" if folder else "link" if entry.is_symlink() else "unknown"
     except OSError:  # this file system does not keep it there, and the entry cannot be looked at
-        return "unknown"
+        kinds[name] = "unknown"
+    return name
 
 
-def _record(path: str, found: os.stat_result | OSError | ValueError) -> AudioFile:
+def _record(path: str, found: _Status) -> AudioFile:
     if not isinstance(found, os.stat_result):
         return AudioFile(path, problem=file_problem(path, found, may_be_folder=not has_audio_suffix(path)))
     if stat.S_ISREG(found.st_mode):
-        return AudioFile(path, size_bytes=found.st_size)
+        return AudioFile(path, found.st_size, found.st_mtime_ns)
     message = f"{display_name(path)}: is {_special(found.st_mode)}, expected a regular file; pipe audio to `-` instead"
     return AudioFile(path, problem=Problem("not_a_file", message))
 
@@ -219,6 +264,5 @@ def _special(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a special file")
 
 
-def _matches(relative: str, globs: Sequence[str]) -> bool:
-    base = os.path.basename(relative)
-    return any(fnmatchcase(base, glob) or fnmatchcase(relative, glob) for glob in globs)
+def _matches(name: str, relative: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, glob) or fnmatchcase(relative, glob) for glob in globs)

@@ -102,6 +102,21 @@ class Names(ParamType):
         return stripped
 
 
+class ShardType(ParamType):
+    """`K/N`, part K of N."""
+
+    name = "K/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        from sertag.shards import Shard
+
+        number, _, count = value.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            self.fail(f"{value!r} is not K/N, part K of N, as 1/8 to 8/8", param, ctx)
+        return Shard(int(number), int(count))
+
+
 class Number(ParamType):
     """A finite number within limits."""
 

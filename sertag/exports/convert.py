@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from sertag.analysis.loading import Loaded, need_rows, need_windows
+from sertag.analysis.loading import Loaded, need_labels, need_rows, need_windows
 from sertag.errors import OutputError
 from sertag.exports import label_files
 from sertag.exports.contact_lens import contact_lens
@@ -44,6 +44,7 @@ def convert(loaded: Loaded, target: str, out: str) -> str:
     if target == "xlsx":
         return f"{write_spreadsheet(loaded, out)}, in {_name(out)}"
     need_windows(loaded)
+    need_labels(loaded)
     found = list(recordings(loaded))
     if target == "rttm":
         with Output(out) as output:

@@ -34,13 +34,13 @@ def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
     ['ok', 'no_speech']
     """
     origin = tagger.origin
-    return _frame(results, result_columns(origin.labels), result_rows, origin)
+    return _frame(results, result_columns(origin.labels, origin.dimensions), result_rows, origin)
 
 
 def segments_to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
     """One row per window, as in the table of `--segments`; arguments, result and errors as for `to_pandas`."""
     origin = tagger.origin
-    return _frame(results, segment_columns(origin.labels), segment_rows, origin)
+    return _frame(results, segment_columns(origin.labels, origin.dimensions), segment_rows, origin)
 
 
 def _frame(

@@ -37,7 +37,7 @@ def write_spreadsheet(loaded: Loaded, target: str) -> str:
     except ImportError as error:
         message = "xlsx needs XlsxWriter, which is not installed; run: pip install 'sertag[xlsx]'"
         raise OutputError(message, code="needs_xlsx") from error
-    windows = {column.name: str(column.kind) for column in segment_columns(loaded.labels)}
+    windows = {column.name: str(column.kind) for column in segment_columns(loaded.labels, loaded.dimensions)}
     sheets = [("results", loaded.rows, loaded.columns), ("windows", loaded.windows, windows)]
     sheets = [sheet for sheet in sheets if sheet[1]] or sheets[:1]
     for name, rows, _ in sheets:

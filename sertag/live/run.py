@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -95,9 +96,9 @@ def run(request: Request) -> int:
         return failed(error, Exit.SOME_FAILED)
     except BrokenPipeError:
         return Exit.OK  # the reader of the events has closed the pipe, which is a normal end
-    except signals.Stopped:  # while waiting for a call
+    except signals.Stopped as stopped:  # while waiting for a call
         signals.ignore()
-        return Exit.OK
+        return _interrupted(stopped.args[0])
 
 
 def list_devices() -> int:
@@ -111,17 +112,27 @@ def list_devices() -> int:
 
 
 def _listen(source: Source, request: Request, model: Model) -> int:
-    stop = threading.Event()
+    stop, received = threading.Event(), [0]
+
+    def end_it(signum: int) -> None:
+        received[0] = signum
+        stop.set()
+
     options = Options(
         "split", request.roles, request.only_role, request.hop, request.min_confidence, max_duration_s=math.inf
     )
     limits = Limits(stall_s=request.stall or math.inf, max_duration_s=request.max_duration)
-    with _event_output(request, model) as emit, signals.handled(stop.set):
+    with _event_output(request, model) as emit, signals.handled(end_it):
         path = source.name if request.name is None else request.name
         end = listen(source, emit, model=model, options=options, path=path, limits=limits, stop=stop)
     if end.error:
         sys.stderr.write(f"error: {display_text(end.error)}\n")
-    return exit_code(end)
+    return _interrupted(received[0]) if end.reason == "interrupted" else exit_code(end)
+
+
+def _interrupted(signum: int) -> int:
+    """The exit code after a signal: Ctrl-C and a hang-up are how live audio ends, SIGTERM is reported as always."""
+    return 128 + signum if signum == signal.SIGTERM else Exit.OK
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sertag.errors import Exit
 from sertag.model.model_file import DEFAULT_MODEL, describe
 from sertag.records import AudioFile, Problem
 from sertag.run import resume
-from sertag.run.inputs import inputs, nothing_found
+from sertag.run.inputs import inputs, is_empty_shard, nothing_found
 from sertag.run.settings import Request
 from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
@@ -37,7 +37,8 @@ def dry_run(request: Request, logger: Logger) -> Exit:
     journal = _journal(request, logger)
     new = reused = 0
     with Output("-") as output, journal or nullcontext():
-        for file in resume.present(inputs(request, empty_folders=journal is not None), journal):
+        files = inputs(request, empty_folders=journal is not None)
+        for file in resume.present(files, journal, shard=request.shard):
             if journal is not None and resume.is_known(file, journal):
                 reused += 1
                 logger.debug("%s: has not changed, would be reused", display_name(file.path))
@@ -46,7 +47,7 @@ def dry_run(request: Request, logger: Logger) -> Exit:
             _list(file, output, end=b"\0" if request.null else b"\n")
             if file.problem is not None:
                 reused += _warn(file, file.problem, journal, logger)
-    if new + reused == 0:
+    if new + reused == 0 and not is_empty_shard(request):
         logger.error("%s", nothing_found(request))
         return Exit.NOTHING_TAGGED
     logger.info("%s would be tagged, %s reused", plural(new, "file"), f"{reused:,}")

@@ -52,7 +52,7 @@ def to_stderr_and_file(
         handler.setFormatter(formatter)
         logger.addHandler(handler)
     before = logger.level, logger.propagate
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(level if log_file is None else logging.DEBUG)  # so that nobody makes messages that nobody gets
     logger.propagate = False
     try:
         yield logger

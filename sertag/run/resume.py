@@ -10,19 +10,21 @@ table stay in the table, after the row with the error, until the path can be acc
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from logging import Logger
-from typing import Any
+from typing import Any, NamedTuple
 
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
+from sertag.shards import Shard
 from sertag.spec import ModelSpec
 from sertag.storage.journal import Journal, Key
 from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
@@ -102,6 +104,9 @@ def results(
         return
     turns = (_turn(file, journal) for file in files)
     for first in turns:
+        if first.offset is not None:  # nothing new is before it, so it does not wait
+            yield FileResult(first.file.path, journal.read(first.offset)), True
+            continue
         waiting: OrderedDict[str, _Turn] = OrderedDict()
         for result in tag(_new(chain((first,), turns), waiting), partial(_keep, waiting, journal)):
             yield from _known(waiting, journal)
@@ -110,12 +115,15 @@ def results(
         yield from _known(waiting, journal)
 
 
-def present(files: Iterable[AudioFile], journal: Journal | None) -> Iterator[AudioFile]:
-    """The files without those empty folders of which the journal has no recordings."""
+def present(files: Iterable[AudioFile], journal: Journal | None, *, shard: Shard | None = None) -> Iterator[AudioFile]:
+    """The files without empty folders, and without problems of other shards, if the journal has no recordings there."""
     for file in files:
-        empty = file.problem is not None and file.problem.code == "empty_folder"
-        if not empty or (journal is not None and journal.find_below(file.path)):
-            yield file
+        if file.problem is not None and (
+            file.problem.code == "empty_folder" or (shard is not None and not shard.has(file.path))
+        ):
+            if journal is None or not journal.find_below(file.path):
+                continue
+        yield file
 
 
 def is_known(file: AudioFile, journal: Journal) -> bool:
@@ -136,8 +144,7 @@ def with_count(problem: Problem, kept: int) -> Problem:
     return replace(problem, message=f"{problem.message}; the table keeps {plural(kept, 'recording')} of the last run")
 
 
-@dataclass(frozen=True, slots=True)
-class _Turn:
+class _Turn(NamedTuple):
     """A file with its place in the journal.
 
     Attributes:
@@ -157,9 +164,12 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
     if file.problem is not None or file.path == STDIN:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
-    key = _key(file.path)
+    # The file was looked at when it was found, which is before `now_ns` and before it is read, as it has to be.
+    key = _found_key(file)
     offset = None if key is None else journal.find(key)
-    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, offset)
+    reached = key is not None or file.remote is not None
+    fresh = key is not None and file.remote is None and _is_fresh(key, now_ns)
+    return _Turn(file, reached, None if fresh else key, offset)
 
 
 def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
@@ -203,16 +213,33 @@ def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple
 def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) -> None:
     turn = waiting[result.path]
     failed = any(channel.status in FAILURES for channel in result.channels)
-    if turn.key is not None and not failed and _key(turn.file.path) == turn.key:
+    if turn.key is not None and not failed and _key(turn.file) == turn.key:
         journal.add(turn.key, result.channels)
 
 
-def _key(path: str) -> Key | None:
+def _found_key(file: AudioFile) -> Key | None:
+    """The key of a file as it was when it was found."""
+    if file.size_bytes is not None and file.mtime_ns is not None:
+        return Key(file.path, file.size_bytes, file.mtime_ns)
+    return _key(file)
+
+
+def _key(file: AudioFile) -> Key | None:
+    """The key of a file as it is now."""
+    if file.remote is not None:  # workers refuse an object that is not this version any more
+        size_bytes, version = file.size_bytes, file.remote.version
+        known = size_bytes is not None and version is not None
+        return Key(file.path, size_bytes or 0, _number(version or "")) if known else None
     try:
-        status = os.stat(path)
+        status = os.stat(file.path)
     except (OSError, ValueError):  # removed since it was found, or not a valid name; tagging it gives the error
         return None
-    return Key(path, status.st_size, status.st_mtime_ns)
+    return Key(file.path, status.st_size, status.st_mtime_ns)
+
+
+def _number(version: str) -> int:
+    """A version of an object as a number, which takes the place of the mtime of files."""
+    return int.from_bytes(hashlib.sha256(version.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
 
 
 def _is_fresh(key: Key, now_ns: int) -> bool:

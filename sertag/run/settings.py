@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from sertag.audio.discover import has_audio_suffix
@@ -17,11 +18,17 @@ from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.records import STDIN, Options
+from sertag.remote.options import parse_options
+from sertag.remote.output import local_state
+from sertag.remote.urls import is_url, refusal, shown
 from sertag.run.log import LogFormat
+from sertag.shards import Shard
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
 from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
+
+_BACKEND_MODULES = {"dask": "distributed", "ray": "ray"}
 
 
 class RequestError(SertagError):
@@ -48,10 +55,14 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
+    backend: Literal["local", "dask", "ray"] = "local"
+    scheduler: str | None = None
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
     resume: bool = True
+    shard: Shard | None = None
+    partition_by: Literal["day"] | None = None
     strict: bool = False
     dry_run: bool = False
     quiet: bool = False
@@ -60,6 +71,12 @@ class Request:
     log_format: LogFormat = "text"
     progress: bool | None = None
     bom: bool = False
+    storage_options: tuple[str, ...] = ()
+
+    @property
+    def storage(self) -> str:
+        """Settings of storages, as JSON text."""
+        return parse_options(self.storage_options)
 
     @property
     def options(self) -> Options:
@@ -76,17 +93,20 @@ class Request:
 
     @property
     def journal(self) -> str | None:
-        """Path of the journal, beside the table; None if the table is not a regular file."""
+        """Path of the journal, beside the table or for one in a storage; None if the table is not a regular file."""
         return self._beside(".journal")
 
     @property
     def lock(self) -> str | None:
-        """Path of the lock file, beside the table; None if the table is not a regular file."""
+        """Path of the lock file, beside the table or for one in a storage; None if the table is not a regular file."""
         return self._beside(".lock")
 
     def _beside(self, suffix: str) -> str | None:
+        if is_url(self.out):
+            return local_state(self.out) + suffix
         table = os.path.realpath(self.out)  # the path of the table itself, if `out` is a link
-        is_stream = self.out == "-" or (os.path.exists(table) and not os.path.isfile(table))
+        is_table = os.path.isdir if self.partition_by else os.path.isfile
+        is_stream = self.out == "-" or (os.path.exists(table) and not is_table(table))
         return None if is_stream else table + suffix
 
 
@@ -100,6 +120,8 @@ def table_format(request: Request, *, terminal: bool) -> Format:
     Raises:
         RequestError: the format is neither given nor known from the suffix, or is binary on a terminal.
     """
+    if request.partition_by is not None:
+        return "parquet"
     if request.format == "parquet" and request.out == "-" and terminal:
         raise RequestError("Parquet is binary and not for a terminal; give --out FILE.parquet")
     if request.format is not None:
@@ -130,7 +152,10 @@ def check(request: Request) -> None:
         raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")
+    _check_backend(request)
     _check_raw(request)
+    _check_partitions(request)
+    _check_storage(request)
     _check_roles(request)
     _check_outputs(request)
 
@@ -146,13 +171,31 @@ def output_files(request: Request) -> Callable[[str], bool]:
         the file that standard output or stderr is redirected to, and temporary files of any run.
     """
     streams = (f"/dev/fd/{number}" for number in (1, 2))
-    outputs = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
+    outputs = {_place(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
     renamed = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
 
+    parts = os.path.join(os.path.realpath(request.out), "") if request.partition_by else None
+
     def is_output(path: str) -> bool:
+        if parts is not None and path.startswith(parts):
+            return True
         return path in outputs or is_temporary(path) or (".foreign-" in path and renamed.fullmatch(path) is not None)
 
     return is_output
+
+
+def _check_backend(request: Request) -> None:
+    backend = request.backend
+    if backend == "local":
+        if request.scheduler is not None:
+            raise RequestError("--scheduler is the address of a cluster; give --backend dask or --backend ray with it")
+        return
+    if STDIN in request.paths:
+        message = f"--backend {backend} cannot tag `-`: standard input is on this computer, and workers are on others"
+        raise RequestError(f"{message}; write it to a file that they reach, or use --backend local")
+    if find_spec(_BACKEND_MODULES[backend]) is None:
+        message = f"--backend {backend} needs {_BACKEND_MODULES[backend]}, which is not installed"
+        raise RequestError(f"{message}; run: pip install 'sertag[{backend}]', here and where the workers run")
 
 
 def _check_raw(request: Request) -> None:
@@ -162,6 +205,36 @@ def _check_raw(request: Request) -> None:
         parse_raw(request.raw)
     except ValueError as error:
         raise RequestError(f"--raw {error}") from error
+
+
+def _check_partitions(request: Request) -> None:
+    if request.partition_by is None:
+        return
+    if request.out == "-":
+        raise RequestError("--partition-by writes a folder; name it with --out")
+    if request.format not in (None, "parquet") or format_of(request.out) not in (None, "parquet"):
+        raise RequestError("--partition-by writes Parquet; leave out --format, and give --out a folder")
+    for option, target in _outputs(request).items():
+        if target != "-" and _is_inside(target, request.out):
+            raise RequestError(f"{option} {display_name(target)} would be inside --out, which is replaced as a whole")
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
+
+
+def _check_storage(request: Request) -> None:
+    """Refuse credentials where others can see them: in arguments and settings."""
+    try:
+        parse_options(request.storage_options)
+    except ValueError as error:
+        raise RequestError(f"--storage-options: {error}") from error
+    for path in (*request.paths, request.files_from or "-", *_outputs(request).values()):
+        problem = refusal(path)
+        if problem is not None and problem.code == "credentials_in_url":
+            raise RequestError(problem.message)
+    if request.log_file and is_url(request.log_file):
+        raise RequestError(f"--log-file {display_name(shown(request.log_file))}: expected a file on this machine")
 
 
 def _check_roles(request: Request) -> None:
@@ -182,7 +255,7 @@ def _check_outputs(request: Request) -> None:
         outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
     places: dict[str, str] = {}
     for option, target in outputs.items():
-        place = target if target == "-" else os.path.realpath(target)
+        place = _place(target)
         if place in places:
             raise RequestError(f"{places[place]} and {option} are the same file, {display_name(target)}")
         places[place] = option
@@ -193,12 +266,17 @@ def _check_outputs(request: Request) -> None:
     }
     for name, paths in inputs.items():
         for path in paths:
-            written = places.get(os.path.realpath(path))
+            written = places.get(_place(path))
             if written and path != "-" and not os.path.isdir(path):
                 raise RequestError(f"{written} would overwrite {display_name(path)}, which is read ({name})")
     for place, option in places.items():
-        if os.path.isfile(place) and _is_recording(place):
+        if (is_url(place) or os.path.isfile(place)) and _is_recording(place):
             raise RequestError(f"{option} would overwrite {display_name(place)}, which is a recording")
+
+
+def _place(path: str) -> str:
+    """What two names of the same file have in common."""
+    return path if path == "-" or is_url(path) else os.path.realpath(path)
 
 
 def _outputs(request: Request) -> dict[str, str]:
@@ -216,8 +294,8 @@ def _outputs(request: Request) -> dict[str, str]:
 
 def _is_recording(place: str) -> bool:
     """Whether an existing output is a recording by its name or its content; such a file is not overwritten."""
-    if has_audio_suffix(place):
-        return True
+    if has_audio_suffix(place) or is_url(place):
+        return has_audio_suffix(place)
     try:
         with open(place, "rb") as stream:
             return sniff(stream.read(HEAD_BYTES)).decoder in (Decoder.SNDFILE, Decoder.AV)

@@ -10,7 +10,11 @@ from datetime import datetime, timezone
 from logging import DEBUG, WARNING, Logger
 from typing import Any
 
+from sertag import __version__
+from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, FileResult, Problem, Status
+from sertag.run.resume import parameters
+from sertag.run.settings import Request
 from sertag.tables.columns import ModelInfo
 from sertag.text import audio_text, display_name, display_text, plural
 
@@ -49,17 +53,20 @@ class Tally:
 
     def add(self, result: FileResult, *, reused: bool = False) -> None:
         """Count one file; `reused` if its rows are from the journal."""
-        failed = sum(channel.status in self._failures for channel in result.channels)
+        failed, duration_s = 0, 0.0
+        for channel in result.channels:
+            self.rows[channel.status] += 1
+            failed += channel.status in self._failures
+            duration_s = max(duration_s, channel.duration_s or 0.0)
         self.inputs += 1
         self.failed_inputs += failed == len(result.channels)
         self.failed_rows += failed
-        self.rows.update(channel.status for channel in result.channels)
-        self.audio_s += result.duration_s
+        self.audio_s += duration_s
         if reused:
             self.reused += len(result.channels)
         else:
             self.new_files += 1
-            self.new_audio_s += result.duration_s
+            self.new_audio_s += duration_s
 
     @property
     def wall_s(self) -> float:
@@ -84,28 +91,31 @@ def last_line(tally: Tally, *, where: str) -> str:
     reused = f", {tally.reused:,} reused" if tally.reused else ""
     amount = f"{audio_text(tally.new_audio_s)} of audio in {tally.wall_s:.1f} s"
     work = f"{amount}, {tally.realtime_factor:,.0f} times real time" if tally.new_files else "nothing new"
-    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')} ({counts}){reused}; {work}; {where}"
+    counted = f" ({counts})" if counts else ""
+    return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')}{counted}{reused}; {work}; {where}"
 
 
-def document(
-    tally: Tally, *, version: str, origin: ModelInfo, jobs: int, params: dict[str, Any], exit_code: int
-) -> dict[str, Any]:
-    """The JSON summary of a finished run.
+def run_summary(tally: Tally, request: Request, *, model: ModelFile, origin: ModelInfo, jobs: int) -> dict[str, Any]:
+    """The JSON summary of a finished run, which the caller completes with its exit code.
 
     Args:
         tally: of the run.
-        version: of sertag.
-        origin: of the rows.
-        jobs: worker processes.
-        params: all other settings that determine the rows.
-        exit_code: of the run.
+        request: its settings.
+        model: of the rows.
+        origin: what tables say of the model.
+        jobs: worker processes; on a cluster, batches at the same time, 0 if it was not needed.
 
     Returns:
         Only dicts, lists, strings, numbers and None. Counts are those of the table, speeds those of files tagged now.
     """
+    params = parameters(request.options, model.spec) | {"strict": request.strict, "timeout_s": request.timeout}
+    if not model.spec.calibrated:
+        params["calibrated"] = False
+    if request.shard is not None:
+        params["shard"] = str(request.shard)
     return {
         "run_id": str(uuid.uuid4()),
-        "version": version,
+        "version": __version__,
         "started": _moment(tally.started),
         "finished": _moment(datetime.now(timezone.utc)),
         "inputs": tally.inputs,
@@ -116,11 +126,10 @@ def document(
         "files_per_s": round(tally.new_files / max(tally.wall_s, 1e-9), 3),
         "realtime_factor": round(tally.realtime_factor, 1),
         "jobs": jobs,
-        "backend": "local",
+        "backend": request.backend,
         "model": origin.model,
         "model_sha256": origin.model_sha256,
         "params": params,
-        "exit_code": exit_code,
     }
 
 
@@ -144,12 +153,13 @@ class FileWarnings:
 
     def log(self, result: FileResult, *, reused: bool) -> None:
         """Log the problems of a result; those of reused results were logged by the run that tagged them."""
-        for problem, status in dict.fromkeys((channel.problem, channel.status) for channel in result.channels):
-            if problem is not None:
-                # A call without speech is not a failure, unless --strict makes it one.
-                loud = status in self._failures or (status is Status.OK and not reused)
+        problems = ((channel.problem, channel.status) for channel in result.channels if channel.problem is not None)
+        for problem, status in dict.fromkeys(problems):
+            # A call without speech is not a failure, unless --strict makes it one.
+            level = WARNING if status in self._failures or (status is Status.OK and not reused) else DEBUG
+            if self._logger.isEnabledFor(level):
                 facts = {"per_file": True, "path": result.path, "status": status.value, "code": problem.code}
-                self._logger.log(WARNING if loud else DEBUG, "%s", _message(result.path, problem), extra=facts)
+                self._logger.log(level, "%s", _message(result.path, problem), extra=facts)
         if result.crash is not None:
             self._logger.debug("%s", result.crash)
         if not self._roles_warned and self._has_nameless_channel(result):

@@ -125,7 +125,7 @@ def _play(request: Request, screen: _Screen | None) -> int:
     stop = threading.Event()
     start_s = parse_time(request.play or "0")
     wish = {"start_s": start_s, "raw": request.raw, "stop": stop, "null": request.device == "null"}
-    with signals.handled(stop.set):  # Ctrl-C stops the playback
+    with signals.handled(lambda _: stop.set()):  # Ctrl-C stops the playback
         if screen is None:
             play(request.path, moved=lambda position_s: None, **wish)  # type: ignore[arg-type]
             return Exit.OK

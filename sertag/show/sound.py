@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from sertag.audio.decode import open_audio
 from sertag.features.chunks import chunk_frames, cut_chunks
+from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.features.vad import detect
-from sertag.records import Chunk, FloatArray, Options
+from sertag.records import FloatArray, Options
 from sertag.spec import FeatureSpec, ModelSpec
 
 QUIETEST_DBFS = -100.0

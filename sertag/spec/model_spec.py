@@ -14,11 +14,12 @@ from typing import Any
 
 from sertag.errors import SpecError
 from sertag.spec.affect import default_affect
+from sertag.spec.dimension import Dimension, check_dimensions
 from sertag.spec.feature_spec import FeatureSpec
 from sertag.spec.json_codec import build, plain
 from sertag.spec.json_codec import require as _require
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2  # of models with dimensions; the document of others is that of version 1, which older readers know
 SPEC_KEY = "sertag.spec"
 
 SENTIMENTS = ("positive", "neutral", "negative")
@@ -33,12 +34,14 @@ class Probe:
         middle: the coefficients of the window's middle frame.
         probs: probabilities before the temperature is applied.
         speech: probability of speech; None for graphs without that output.
+        dimensions: what the graph estimates; empty for models of labels alone.
     """
 
     mean: tuple[float, ...]
     middle: tuple[float, ...]
     probs: tuple[float, ...]
     speech: float | None = None
+    dimensions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class ModelSpec:
         window_s, hop_s: length of a window and default step between windows.
         offset_s: start of the first window (papers cut clips from 0.5 s).
         min_speech_s: a window is scored if it holds at least this much speech.
-        labels: in the order of the graph's output.
+        labels: in the order of the graph's output; none for models of dimensions alone.
         sentiment: label to `positive`, `neutral` or `negative`.
         temperature: log-probabilities are divided by it and renormalised (Guo et al. 2017).
         min_confidence: a window with less confidence is `uncertain`.
@@ -68,6 +71,7 @@ class ModelSpec:
         attention: slope and offset, in logits, from the mean negative probability of the worst 30 s of speech to the
             `attention` of the row.
         min_speech_probability: windows below it are `no_speech`; for graphs with an output `speech`.
+        outputs: dimensions in the order of the graph's output `dimensions`; none for models of labels alone.
         probe: see `Probe`; None only while a model is being made.
         licence: licence of the weights.
         training: corpora with their licences, split protocol, seed.
@@ -94,6 +98,7 @@ class ModelSpec:
     valence: MappingProxyType[str, float] = field(default_factory=lambda: MappingProxyType({}))
     attention: tuple[float, ...] = (1.0, 0.0)
     min_speech_probability: float = 0.5
+    outputs: tuple[Dimension, ...] = ()
     probe: Probe | None = None
     licence: str = ""
     training: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -107,7 +112,9 @@ class ModelSpec:
         _require(frame_s <= self.hop_s <= 3600, "hop_s", self.hop_s, "one frame to 3600 seconds")
         _require(0 <= self.offset_s <= 600, "offset_s", self.offset_s, "0 to 600 seconds")
         _require(0 <= self.min_speech_s <= self.window_s, "min_speech_s", self.min_speech_s, "0 to window_s")
-        _require(len(self.labels) >= 2, "labels", self.labels, "two or more labels")
+        enough = len(self.labels) >= 2 or (self.outputs and not self.labels)
+        _require(bool(enough), "labels", self.labels, "two or more labels, or none where there are outputs")
+        check_dimensions(self.outputs)
         _require(len(set(self.labels)) == len(self.labels), "labels", self.labels, "no label twice")
         _require(set(self.sentiment) == set(self.labels), "sentiment", sorted(self.sentiment), "exactly the labels")
         for label, value in self.sentiment.items():
@@ -118,6 +125,8 @@ class ModelSpec:
         if self.probe is not None:
             count = len(self.probe.probs)
             _require(count == len(self.labels), "probe.probs", count, "one for each label")
+            count = len(self.probe.dimensions)
+            _require(count == len(self.outputs), "probe.dimensions", count, "one for each of outputs")
 
     @property
     def window_frames(self) -> int:
@@ -161,6 +170,11 @@ class ModelSpec:
 def to_json(spec: ModelSpec) -> str:
     """The specification as stored in a model file: one line of JSON, keys in the order of the attributes."""
     document = {"spec": SPEC_VERSION, **plain(spec)}
+    if not spec.outputs:
+        document["spec"] = 1
+        del document["outputs"]
+        if document["probe"] is not None:
+            del document["probe"]["dimensions"]
     return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
 
@@ -175,14 +189,16 @@ def from_json(text: str, *, source: str) -> ModelSpec:
         The specification.
 
     Raises:
-        SpecError: the text is not JSON, its version is not supported, a key is missing or unknown, or a value is out of
-            range.
+        SpecError: not JSON, a newer spec version, a key missing or unknown, a value out of range.
     """
     try:
         document = json.loads(text)
         if not isinstance(document, dict):
             raise SpecError(f"expected a JSON object, found {type(document).__name__}", code="bad_spec")
-        _require(document.pop("spec", None) == SPEC_VERSION, "spec", json.loads(text).get("spec"), SPEC_VERSION)
+        version = document.pop("spec", None)
+        _require(version in range(1, SPEC_VERSION + 1), "spec", version, f"1 to {SPEC_VERSION}")
+        if "outputs" in document:
+            document["outputs"] = _dimensions(document["outputs"])
         document["features"] = build(FeatureSpec, document.get("features"), "features")
         if document.get("probe") is not None:
             document["probe"] = build(Probe, document["probe"], "probe")
@@ -193,6 +209,11 @@ def from_json(text: str, *, source: str) -> ModelSpec:
     except (ValueError, RecursionError) as error:
         raise SpecError(f"{source}: {SPEC_KEY} is not JSON: {error}", code="bad_spec") from error
     return spec
+
+
+def _dimensions(found: Any) -> tuple[Dimension, ...]:
+    _require(isinstance(found, list), "outputs", found, "list of objects")
+    return tuple(build(Dimension, one, f"outputs[{number}]") for number, one in enumerate(found))
 
 
 def _require_row_rules(spec: ModelSpec) -> None:

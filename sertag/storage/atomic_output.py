@@ -18,10 +18,25 @@ from types import TracebackType
 from typing import BinaryIO
 
 from sertag.errors import OutputError
+from sertag.remote.output import check_target, local_state, make_state_folder, put
+from sertag.remote.urls import is_url
 from sertag.storage.lock import lock, open_locked
 from sertag.text import display_name
 
-_TEMPORARY = ".sertag-", ".tmp"
+TEMPORARY = ".sertag-", ".tmp"  # how temporary names begin and end
+
+
+def open_output(target: str, *, storage: str = "") -> Output:
+    """Open an output, also one in a storage.
+
+    Args:
+        target: path, URL, or `-` for standard output.
+        storage: settings for URLs, from `remote.options`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    return _RemoteOutput(target, storage) if is_url(target) else Output(target)
 
 
 class Output:
@@ -42,7 +57,7 @@ class Output:
             OutputError: the target cannot be written.
         """
         self._target = target
-        self._final = os.path.realpath(target)
+        self._final = self._final_path()
         self._temporary: str | None = None
         self._finished = False
         with self._errors():
@@ -96,6 +111,9 @@ class Output:
         finally:
             self._abandon()
 
+    def _final_path(self) -> str:
+        return os.path.realpath(self._target)
+
     def _open(self) -> BinaryIO:
         if self._target == "-":
             if sys.stdout is None:
@@ -109,7 +127,7 @@ class Output:
         _remove_leftovers(folder)
         while True:
             # Not `tempfile`, which creates files that only their owner may read.
-            temporary = os.path.join(folder, secrets.token_hex(8).join(_TEMPORARY))
+            temporary = os.path.join(folder, secrets.token_hex(8).join(TEMPORARY))
             stream = open_locked(temporary)
             if stream is not None:  # otherwise another run has taken it for a leftover before it was locked
                 self._temporary = temporary
@@ -154,6 +172,22 @@ class Output:
             raise OutputError(message, code="cannot_write") from error
 
 
+class _RemoteOutput(Output):
+    """A table in a storage: a local file until it is finished, then put to its place in one step."""
+
+    def __init__(self, target: str, storage: str) -> None:
+        check_target(target, storage)
+        make_state_folder()
+        self._storage = storage
+        super().__init__(target)
+
+    def _final_path(self) -> str:
+        return local_state(self._target)
+
+    def _publish(self, temporary: str) -> None:
+        put(temporary, self._target, self._storage)
+
+
 def is_temporary(path: str) -> bool:
     """Whether a path is the temporary name of an output.
 
@@ -161,7 +195,7 @@ def is_temporary(path: str) -> bool:
     (True, False)
     """
     name = os.path.basename(path)
-    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
+    return name.startswith(TEMPORARY[0]) and name.endswith(TEMPORARY[1])
 
 
 def _remove_leftovers(folder: str) -> None:

@@ -6,42 +6,45 @@ the table. Lines are independent: whatever happens to other lines, a line is rea
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from sertag.errors import OutputError
 from sertag.records import ChannelResult
+from sertag.remote.urls import is_url
 from sertag.storage import journal_codec
 from sertag.storage.append_file import AppendedFile
 from sertag.storage.atomic_output import Output
+from sertag.storage.journal_index import JournalIndex
 from sertag.storage.journal_lines import (
     HEADER,
     Line,
-    digest,
+    channels_json,
     fingerprint_print,
     moved_line,
     parse,
+    parse_key,
     result_key,
     result_line,
 )
 from sertag.storage.path_index import PathIndex
 from sertag.text import display_name
 
+_BUFFER_BYTES = 1 << 16  # results are mostly read in the order in which they were written
 
-@dataclass(frozen=True, slots=True)
-class Key:
+
+class Key(NamedTuple):
     """Identifies a recording and its state; a result is reused only if all of it is the same.
 
     Attributes:
         path: as reached from the command line.
-        size_bytes, mtime_ns: size and modification time of the file.
+        size_bytes, mtime_ns: size and modification time of the file; of an object in a storage, a number for its ETag
+            or generation instead of a time.
     """
 
     path: str
@@ -76,9 +79,9 @@ class Journal:
         self.damaged = 0
         self._print = fingerprint_print(fingerprint)
         self._folder = folder
-        self._offsets: dict[bytes, int] = {}  # offsets of results that have not been used
+        self._index = JournalIndex()  # of results that have not been used
         self._left: set[int] = set()  # offsets of results that were not in the last table
-        self._index: PathIndex | None = None
+        self._path_index: PathIndex | None = None
         self._end = 0  # end of the last complete line
         self._used, self._used_bytes = array("Q"), len(HEADER)
         self._reader: BinaryIO | None = None
@@ -86,18 +89,18 @@ class Journal:
         with self._errors():
             self._scan()
         if renew:
-            self._offsets.clear()
+            self._index = JournalIndex()
             self._left.clear()
             self._end = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether there are no unused results."""
-        return not self._offsets
+        return not len(self._index)
 
     def find(self, key: Key) -> int | None:
         """The offset of the result of a file, for `read`; None if there is none. Each offset is returned only once."""
-        return self._offsets.pop(digest(self._keyed(key)), None)
+        return self._index.take(self._keyed(key))
 
     def find_below(self, path: str) -> list[int]:
         """The offsets of results in the last table at or below a path, for `read_file`.
@@ -113,28 +116,27 @@ class Journal:
         Raises:
             OutputError: the journal cannot be read.
         """
-        if not self._offsets:
+        if self.is_empty:
             return []
         with self._errors():
-            if self._index is None:
-                self._index = PathIndex(self._paths())
-            return [
-                offset for offset in self._index.at_or_below(path) if self._is_unused(parse(self._line(offset)), offset)
-            ]
+            if self._path_index is None:
+                self._path_index = PathIndex(self._paths())
+            offsets = self._path_index.at_or_below(path)
+            return [offset for offset in offsets if self._is_unused(parse_key(self._line(offset)), offset)]
 
     def read(self, offset: int) -> tuple[ChannelResult, ...]:
         """The channels at an offset returned by `find`."""
         line = self._line(offset)
         self._use(offset, line)
-        return journal_codec.loads(json.loads(line)[-1])
+        return journal_codec.loads(channels_json(line))
 
     def read_file(self, offset: int) -> tuple[str, tuple[ChannelResult, ...]]:
         """The path and the channels at an offset returned by `find_below`."""
         line = parse(self._line(offset))
-        if line is None:
+        if line is None or line.moved:
             message = f"the journal {display_name(self.path)} was changed by another program; run again"
             raise OutputError(message, code="cannot_read")
-        self._offsets.pop(digest(line.key), None)
+        self._index.take(line.key)
         return line.path, self.read(offset)
 
     def add(self, key: Key, channels: tuple[ChannelResult, ...]) -> None:
@@ -174,31 +176,33 @@ class Journal:
     def _scan(self) -> None:
         if not _is_there(self.path):
             return
-        self._reader = reader = open(self.path, "rb")
+        self._reader = reader = open(self.path, "rb", _BUFFER_BYTES)
         header = reader.readline(len(HEADER))
         if header != HEADER:
             self.unrecognized = not HEADER.startswith(header)  # a part of the header: the run that wrote it was killed
             return
         self._end = len(HEADER)
+        print_ = self._print.encode("ascii")
         for line in reader:
             if not line.endswith(b"\n"):  # incomplete: the process or the machine stopped here
                 return
-            self._add_line(line)
+            key = parse_key(line)
+            if key is None:
+                self._add_other(line, print_)
+            elif key.startswith(print_):
+                self._index.add(key, self._end)
             self._end += len(line)
 
-    def _add_line(self, line: bytes) -> None:
+    def _add_other(self, line: bytes, print_: bytes) -> None:
         parsed = parse(line)
         if parsed is None:
             self.damaged += 1
-        elif parsed.key.startswith(self._print.encode("ascii")):
-            if parsed.moved:
-                self._left ^= parsed.moved
-            else:
-                self._offsets[digest(parsed.key)] = self._end
+        elif parsed.key == print_:
+            self._left ^= parsed.moved
 
     def _note_moved(self) -> None:
         """Append a line about results that this run has removed from the table or put back into it."""
-        moved = self._left.symmetric_difference(self._offsets.values())
+        moved = self._left.symmetric_difference(self._index.offsets())
         if moved:
             self._append(moved_line(self._print, moved))
 
@@ -207,25 +211,26 @@ class Journal:
         with open(self.path, "rb") as reader:
             offset = 0
             for line in reader:
-                parsed = parse(line)
-                if parsed and self._is_unused(parsed, offset) and offset not in self._left:
+                key = parse_key(line)
+                if key and self._is_unused(key, offset) and offset not in self._left:
+                    parsed = Line(key)
                     if parsed.folder == self._folder_of(parsed.path):
                         yield parsed.path, offset
                 offset += len(line)
 
-    def _is_unused(self, line: Line | None, offset: int) -> bool:
-        return line is not None and self._offsets.get(digest(line.key)) == offset
+    def _is_unused(self, key: bytes | None, offset: int) -> bool:
+        return key is not None and self._index.get(key) == offset
 
     def _keyed(self, key: Key) -> bytes:
         folder = self._folder_of(key.path)
         return result_key(self._print, folder=folder, path=key.path, size_bytes=key.size_bytes, mtime_ns=key.mtime_ns)
 
     def _folder_of(self, path: str) -> str:
-        return "" if os.path.isabs(path) else self._folder
+        return "" if os.path.isabs(path) or is_url(path) else self._folder
 
     def _line(self, offset: int) -> bytes:
         if self._reader is None:
-            self._reader = open(self.path, "rb")
+            self._reader = open(self.path, "rb", _BUFFER_BYTES)
         self._reader.seek(offset)
         return self._reader.readline()
 

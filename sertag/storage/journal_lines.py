@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii as _json
 from typing import NamedTuple
 
 from sertag.text import decode_path, encode_path
 
 HEADER = b'{"sertag_journal":1}\n'
-_RESULT = re.compile(rb'\["([0-9a-f]{8})",("[0-9a-f]{16}","(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*",\d+,-?\d+),.*\]\n')
-_MOVED = re.compile(rb'\["([0-9a-f]{8})",("[0-9a-f]{16}"),(\[\d+(?:,\d+)*\])\]\n')
-_SUMMED = len('["5f0e1a77",')  # start of the part that the checksum covers
+_TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_RESULT = re.compile(rb'\["[0-9a-f]{8}",("[0-9a-f]{16}",%b,%b,\d+,-?\d+),' % (_TEXT, _TEXT))
+_MOVED = re.compile(rb'\["[0-9a-f]{8}",("[0-9a-f]{16}"),(\[\d+(?:,\d+)*\])\]\n')
+_TAIL_BYTES = 1 << 22  # of a journal; a line of a day of audio has a tenth of it
+_SUM, _SUMMED = len('["'), len('["5f0e1a77",')  # start of the checksum, and of the part that it covers
 
 
 class Line(NamedTuple):
@@ -53,10 +57,37 @@ class Line(NamedTuple):
 
 def parse(line: bytes) -> Line | None:
     """Parse a line; None if it is damaged."""
-    match = _RESULT.fullmatch(line) or _MOVED.fullmatch(line)
-    if match is None or int(match[1], 16) != zlib.crc32(memoryview(line)[_SUMMED:]):
+    key = parse_key(line)
+    if key is not None:
+        return Line(key)
+    match = _MOVED.fullmatch(line)
+    return Line(match[1], frozenset(json.loads(match[2]))) if match and _is_sound(line) else None
+
+
+def parse_key(line: bytes) -> bytes | None:
+    """The key of a result; None if the line is damaged, or of the other kind."""
+    match = _RESULT.match(line)
+    return match[1] if match and line.endswith(b"]\n") and _is_sound(line) else None
+
+
+def last_print(path: str) -> str | None:
+    """The digest of the settings of the last line of a journal; None if there is no journal, or no valid line."""
+    try:
+        with open(path, "rb") as reader:
+            reader.seek(-min(_TAIL_BYTES, reader.seek(0, os.SEEK_END)), os.SEEK_END)
+            lines = reader.read().splitlines(keepends=True)
+    except OSError:
         return None
-    return Line(match[2], frozenset(json.loads(match[3])) if match.re is _MOVED else frozenset())
+    found = next((line for line in map(parse, reversed(lines)) if line is not None), None)
+    return None if found is None else found.key.partition(b",")[0].decode("ascii")
+
+
+def channels_json(line: bytes) -> str:
+    """The channels of a result, as JSON; the line must be valid."""
+    match = _RESULT.match(line)
+    if match is None:
+        raise ValueError(f"not the line of a result: {line[:100]!r}")
+    return str(line[match.end() : -len(b"]\n")], "ascii")
 
 
 def result_key(print_: str, *, folder: str, path: str, size_bytes: int, mtime_ns: int) -> bytes:
@@ -69,8 +100,8 @@ def result_key(print_: str, *, folder: str, path: str, size_bytes: int, mtime_ns
         size_bytes: size of the file.
         mtime_ns: modification time of the file.
     """
-    words = print_, json.dumps(encode_path(folder)), json.dumps(encode_path(path)), str(size_bytes), str(mtime_ns)
-    return ",".join(words).encode("ascii")
+    text = f"{print_},{_json(encode_path(folder))},{_json(encode_path(path))},{size_bytes},{mtime_ns}"
+    return text.encode("ascii")
 
 
 def result_line(key: bytes, channels: str) -> bytes:
@@ -88,9 +119,8 @@ def fingerprint_print(fingerprint: object) -> str:
     return json.dumps(hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode("ascii")).hexdigest()[:16])
 
 
-def digest(key: bytes) -> bytes:
-    """16 bytes that stand for a key of a hundred or more."""
-    return hashlib.blake2b(key, digest_size=16).digest()
+def _is_sound(line: bytes) -> bool:
+    return line[_SUM : _SUM + 8] == b"%08x" % zlib.crc32(memoryview(line)[_SUMMED:])
 
 
 def _line(summed: bytes) -> bytes:

@@ -26,7 +26,7 @@ class PathIndex:
         keys: list[bytes] = []
         offsets = array("Q")
         for path, offset in entries:
-            keys.append(_key(path))
+            keys.append(walk_key(path))
             offsets.append(offset)
         order = sorted(range(len(keys)), key=keys.__getitem__)  # equal ones stay in order
         latest = [now for now, then in zip_longest(order, order[1:]) if then is None or keys[now] != keys[then]]
@@ -39,7 +39,7 @@ class PathIndex:
         >>> PathIndex([("b/c.wav", 1), ("b.wav", 2), ("b/a.wav", 3), ("b", 4), ("bb/a.wav", 5)]).at_or_below("b")
         [4, 3, 1]
         """
-        key = _key(path)
+        key = walk_key(path)
         below = key if key.endswith(b"\0") else key + b"\0"
         start, end = bisect_left(self._keys, below), bisect_left(self._keys, below[:-1] + b"\1")
         at = bisect_left(self._keys, key)
@@ -47,6 +47,6 @@ class PathIndex:
         return exact + self._offsets[start:end].tolist() if path else exact
 
 
-def _key(path: str) -> bytes:
+def walk_key(path: str) -> bytes:
     """The path with a zero byte, which no name contains, for each separator: such bytes sort in the order of a walk."""
     return os.fsencode(path).replace(_SEPARATOR, b"\0")

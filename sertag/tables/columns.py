@@ -7,21 +7,26 @@ that does not exist or is not finite is None.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal
 
 from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
 from sertag.spec import ModelSpec
+from sertag.spec.dimension import dimension_columns
 from sertag.text import encode_path
 
-Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
+Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability", "dimension"]
 Cell = str | int | float | None
 Row = tuple[Cell, ...]
+_Numbers = tuple[tuple[int, int | None], ...]
 
-DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4}
+DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4, "dimension": 4}
+_NO_COURSE = (None,) * 5  # the mean and those of the quarters
+_SCALES = tuple(10.0**decimals for decimals in range(5))
+_NO_TIE, _EXACT = 0.4999, 2.0**20
 _QUARTERS, _AROUSAL_QUARTERS, _VALENCE_QUARTERS = (
     tuple(f"{name}_q{number}" for number in range(1, 5)) for name in ("neg", "arousal", "valence")
 )
@@ -43,20 +48,22 @@ class ModelInfo:
         labels: labels of the model, in the order of its output.
         model: name of the model.
         model_sha256: SHA-256 of its file, hexadecimal.
+        dimensions: names of its dimensions, in the order of its output.
     """
 
     labels: tuple[str, ...]
     model: str
     model_sha256: str
+    dimensions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: ModelSpec, *, sha256: str) -> ModelInfo:
         """The model of a specification and of the file with this SHA-256."""
-        return cls(labels=spec.labels, model=spec.name, model_sha256=sha256)
+        return cls(spec.labels, spec.name, sha256, tuple(one.name for one in spec.outputs))
 
 
 @lru_cache(maxsize=8)
-def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def result_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the result table.
 
     >>> [column.name for column in result_columns(("calm",))][13:16]
@@ -86,11 +93,12 @@ def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("count", "schema"),
         *_columns("probability", "attention", "arousal", "valence", *_AROUSAL_QUARTERS, *_VALENCE_QUARTERS),
         *_columns("count", "interruptions"),
+        *_columns("dimension", *(column for name in dimensions for column in dimension_columns(name))),
     )
 
 
 @lru_cache(maxsize=8)
-def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def segment_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the table of scored windows.
 
     >>> [column.name for column in segment_columns(("calm",))][-5:]
@@ -108,34 +116,27 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("probability", *(f"p_{label}" for label in labels), "speech_ratio"),
         *_columns("level", "loudness_dbfs"),
         *_columns("probability", "arousal", "valence"),
+        *_columns("dimension", *(f"d_{name}" for name in dimensions)),
     )
 
 
 def result_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The rows of one file, one per channel, rounded, in the order of `result_columns`."""
-    columns, path = result_columns(origin.labels), encode_path(result.path)
+    numbers, path = _result_numbers(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
-        yield _rounded(_result_cells(path, channel, origin), columns)
+        yield _rounded(_result_cells(path, channel, origin), numbers)
 
 
 def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The scored windows of one file, rounded, in the order of `segment_columns`."""
-    columns, path = segment_columns(origin.labels), encode_path(result.path)
+    numbers, path = _segment_numbers(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
         for segment in channel.segments:
-            yield _rounded((path, channel.channel, channel.role, *_segment_cells(segment, origin)), columns)
+            yield _rounded([path, channel.channel, channel.role, *_segment_cells(segment, origin)], numbers)
 
 
 def file_object(result: FileResult, *, origin: ModelInfo) -> dict[str, Any]:
-    """One file as a JSON object: the same values as its rows, with probabilities and windows nested.
-
-    Args:
-        result: result of the file.
-        origin: the model.
-
-    Returns:
-        Only dicts, lists, strings, numbers and None.
-    """
+    """One file as an object for JSON: the same values as its rows; probabilities, dimensions and windows are nested."""
     return {
         "schema": SCHEMA,
         "path": encode_path(result.path),
@@ -152,29 +153,53 @@ def rounded(value: float | None, kind: Kind) -> float | None:
     >>> rounded(-0.00001, "probability"), rounded(1.23456, "seconds"), rounded(float("-inf"), "level")
     (0.0, 1.235, None)
     """
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), DECIMALS[kind]) + 0.0  # adding zero turns -0.0 into 0.0
+    return None if value is None else _with_decimals(value, DECIMALS[kind])
 
 
 def _columns(kind: Kind, *names: str) -> Iterator[Column]:
     return (Column(name, kind) for name in names)
 
 
-def _rounded(cells: tuple[Any, ...], columns: tuple[Column, ...]) -> Row:
-    return tuple(_plain(cell, column.kind) for cell, column in zip(cells, columns, strict=True))
+@lru_cache(maxsize=8)
+def _result_numbers(labels: tuple[str, ...], dimensions: tuple[str, ...]) -> _Numbers:
+    return _numbers(result_columns(labels, dimensions))
 
 
-def _plain(cell: Any, kind: Kind) -> Cell:
-    if kind in DECIMALS:
-        return rounded(cell, kind)
-    return int(cell) if kind == "count" and cell is not None else cell  # int: numpy's integers are no JSON
+@lru_cache(maxsize=8)
+def _segment_numbers(labels: tuple[str, ...], dimensions: tuple[str, ...]) -> _Numbers:
+    return _numbers(segment_columns(labels, dimensions))
 
 
-def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> tuple[Any, ...]:
+def _numbers(columns: tuple[Column, ...]) -> _Numbers:
+    """The places of columns of numbers, with their decimals; None for counts."""
+    kinds = ((place, column.kind) for place, column in enumerate(columns))
+    return tuple((place, DECIMALS.get(kind)) for place, kind in kinds if kind in DECIMALS or kind == "count")
+
+
+def _rounded(cells: list[Any], numbers: _Numbers) -> Row:
+    for place, decimals in numbers:
+        cell = cells[place]
+        if cell is not None:
+            # int: numpy's integers are no JSON
+            cells[place] = int(cell) if decimals is None else _with_decimals(cell, decimals)
+    return tuple(cells)
+
+
+def _with_decimals(value: float, decimals: int) -> float | None:
+    """`round(value, decimals)`, which takes three times as long where no digit is in doubt; None if not finite."""
+    value, scale = float(value), _SCALES[decimals]  # not numpy's, whose products may have half the digits
+    if -_EXACT < value < _EXACT:
+        scaled = value * scale
+        whole = round(scaled)
+        if -_NO_TIE < scaled - whole < _NO_TIE:  # the product is off by a millionth at most
+            return whole / scale  # the double that is nearest to the decimal number, and never -0.0
+    return round(value, decimals) + 0.0 if isfinite(value) else None  # adding zero turns -0.0 into 0.0
+
+
+def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> list[Any]:
     nothing = (None,) * len(origin.labels)
     problem = channel.problem
-    return (
+    return [
         path,
         channel.channel,
         channel.role,
@@ -211,7 +236,8 @@ def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> tuple
         *channel.arousal_quarters,
         *channel.valence_quarters,
         channel.interruptions,
-    )
+        *(value for course in channel.dimensions or (_NO_COURSE,) * len(origin.dimensions) for value in course),
+    ]
 
 
 def _segment_cells(segment: Segment, origin: ModelInfo) -> tuple[Any, ...]:
@@ -228,15 +254,19 @@ def _segment_cells(segment: Segment, origin: ModelInfo) -> tuple[Any, ...]:
         segment.loudness_dbfs,
         segment.arousal,
         segment.valence,
+        *(segment.dimensions or (None,) * len(origin.dimensions)),
     )
 
 
 def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[str, Any]:
     one = FileResult(result.path, (result.channels[index],))
-    flat = _named(result_columns(origin.labels), next(result_rows(one, origin=origin)))
-    segments = [_named(segment_columns(origin.labels), row) for row in segment_rows(one, origin=origin)]
+    flat = _named(result_columns(origin.labels, origin.dimensions), next(result_rows(one, origin=origin)))
+    columns = segment_columns(origin.labels, origin.dimensions)
+    segments = [_named(columns, row) for row in segment_rows(one, origin=origin)]
     for segment in segments:
         segment["probs"] = _nested(segment, "p_", origin)
+        if origin.dimensions:
+            segment["dimensions"] = {name: segment.pop(f"d_{name}") for name in origin.dimensions}
     nested: dict[str, Any] = {
         "probs": _nested(flat, "p_", origin),
         "fracs": _nested(flat, "frac_", origin),
@@ -245,6 +275,10 @@ def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[s
         "valence_quarters": [flat.pop(name) for name in _VALENCE_QUARTERS],
         "segments": [_without(segment, "path", "channel", "role") for segment in segments],
     }
+    if origin.dimensions:
+        courses = {name: [flat.pop(column) for column in dimension_columns(name)] for name in origin.dimensions}
+        nested["dimensions"] = {name: course[0] for name, course in courses.items()}
+        nested["dimension_quarters"] = {name: course[1:] for name, course in courses.items()}
     return _without(flat, "path", "model", "model_sha256", "schema") | nested
 
 
@@ -255,7 +289,7 @@ def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
 def _nested(flat: dict[str, Any], prefix: str, origin: ModelInfo) -> dict[str, Any] | None:
     """Remove the columns with a prefix from `flat` and return them nested; None if all of them are empty."""
     values = {label: flat.pop(prefix + label) for label in origin.labels}
-    return None if None in values.values() else values
+    return None if None in values.values() or not values else values
 
 
 def _without(flat: dict[str, Any], *names: str) -> dict[str, Any]:

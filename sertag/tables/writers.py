@@ -17,7 +17,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +82,7 @@ def plain_text(text: str) -> str:
 def results_view(origin: ModelInfo) -> TableView:
     """The result table: one row per channel, one JSON object per file."""
     return TableView(
-        columns=result_columns(origin.labels),
+        columns=result_columns(origin.labels, origin.dimensions),
         rows=lambda result: result_rows(result, origin=origin),
         objects=lambda result: [file_object(result, origin=origin)],
     )
@@ -90,7 +90,7 @@ def results_view(origin: ModelInfo) -> TableView:
 
 def segments_view(origin: ModelInfo) -> TableView:
     """The table of scored windows: one row and one JSON object per window."""
-    columns = segment_columns(origin.labels)
+    columns = segment_columns(origin.labels, origin.dimensions)
     names = [column.name for column in columns]
     return TableView(
         columns=columns,
@@ -147,13 +147,61 @@ def finish_json(output: Output, document: dict[str, Any]) -> None:
     output.finish()
 
 
+class ParquetTable:
+    """A table in Parquet, in row groups."""
+
+    def __init__(self, output: Output, view: TableView) -> None:
+        """Begin a table; errors as in `open_table`."""
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            message = "Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
+            raise OutputError(message, code="needs_parquet") from error
+        self._view, self._arrow = view, pyarrow
+        types = {"text": pyarrow.string(), "channel": pyarrow.string(), "count": pyarrow.int64()}
+        fields = [(valid_text(column.name), types.get(column.kind, pyarrow.float64())) for column in view.columns]
+        self._schema = pyarrow.schema(fields)
+        self._writer = pyarrow.parquet.ParquetWriter(output, self._schema, compression="zstd")
+        self._rows: list[Row] = []
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not in a row group yet."""
+        return len(self._rows)
+
+    def add(self, result: FileResult) -> None:
+        """Write the rows of one file."""
+        self._rows.extend(self._view.rows(result))
+        if len(self._rows) >= _ROW_GROUP:
+            self.flush()
+
+    def close(self) -> None:
+        """Write the end of the table."""
+        self.flush()
+        self._writer.close()
+
+    def flush(self) -> None:
+        """Write the rows that wait as a row group."""
+        if self._rows:
+            by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
+            columns = [
+                self._arrow.array(_arrow_cells(cells, column), field.type)
+                if cells.count(None) < len(cells)
+                else self._arrow.nulls(len(cells), field.type)
+                for (cells, column), field in zip(by_column, self._schema, strict=True)
+            ]
+            self._writer.write_table(self._arrow.table(columns, schema=self._schema))
+        self._rows = []
+
+
 def _encoder(output: Output, *, fmt: Format, view: TableView, bom: bool) -> Table:
     if fmt in ("csv", "tsv"):
         return _Delimited(output, view, delimiter="," if fmt == "csv" else "\t", bom=bom)
     if fmt in ("json", "jsonl"):
         return _Json(output, view, lines=fmt == "jsonl")
     if fmt == "parquet":
-        return _Parquet(output, view)
+        return ParquetTable(output, view)
     raise ValueError(f"format {fmt!r} is not written here")
 
 
@@ -212,42 +260,11 @@ class _Json:
             self._output.write(b"[]\n" if self._first else b"\n]\n")
 
 
-class _Parquet:
-    def __init__(self, output: Output, view: TableView) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            message = "Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
-            raise OutputError(message, code="needs_parquet") from error
-        self._view, self._arrow = view, pyarrow
-        types = {"text": pyarrow.string(), "channel": pyarrow.string(), "count": pyarrow.int64()}
-        fields = [(valid_text(column.name), types.get(column.kind, pyarrow.float64())) for column in view.columns]
-        self._schema = pyarrow.schema(fields)
-        self._writer = pyarrow.parquet.ParquetWriter(output, self._schema, compression="zstd")
-        self._rows: list[Row] = []
-
-    def add(self, result: FileResult) -> None:
-        self._rows.extend(self._view.rows(result))
-        if len(self._rows) >= _ROW_GROUP:
-            self._write_group()
-
-    def close(self) -> None:
-        self._write_group()
-        self._writer.close()
-
-    def _write_group(self) -> None:
-        if self._rows:
-            by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
-            columns = [[_arrow_cell(cell, column) for cell in cells] for cells, column in by_column]
-            self._writer.write_table(self._arrow.table(columns, schema=self._schema))
-        self._rows = []
-
-
-def _arrow_cell(cell: Cell, column: Column) -> Cell:
-    if cell is None or column.kind not in ("text", "channel"):
-        return cell
-    return valid_text(str(cell))
+def _arrow_cells(cells: Sequence[Cell], column: Column) -> Sequence[Cell]:
+    if column.kind not in ("text", "channel"):
+        return cells
+    texts = {cell: valid_text(str(cell)) for cell in set(cells) if cell is not None}  # most of them occur many times
+    return [None if cell is None else texts[cell] for cell in cells]
 
 
 def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:

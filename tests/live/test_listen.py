@@ -288,6 +288,27 @@ def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte() -> None:
     assert "window" in kinds
 
 
+@pytest.mark.parametrize("cut_bytes", [0, 30])
+@pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM"])
+def test_codings_in_blocks_end_as_the_batch_byte_for_byte(subtype: str, cut_bytes: int, tiny_model: Path) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, speech_like(9, seed=4), 8000, format="WAV", subtype=subtype)
+    content = file.getvalue()[: len(file.getvalue()) - cut_bytes]
+    model = ("--model", str(tiny_model))
+    live, batch = sertag("listen", "-", *model, input=content), sertag("-", "--format", "jsonl", *model, input=content)
+    assert batch.returncode == live.returncode == 0
+    assert live.stdout.splitlines()[-1].endswith(b',"result":' + batch.stdout.strip() + b"}")
+
+
+def test_nothing_through_a_descriptor_is_no_header(tiny_model: Path) -> None:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    done = sertag("listen", "--in", f"fd:{descriptor}", "--model", str(tiny_model), pass_fds=(descriptor,))
+    os.close(descriptor)
+    (row,) = events_of(done.stdout)[-1]["result"]["channels"]
+    assert (done.returncode, row["error_code"]) == (3, "empty_file")
+    assert row["error"] == f"fd:{descriptor}: ended before any audio came; does the other side send any?"
+
+
 def test_samples_through_a_descriptor_end_as_those_of_a_file(tmp_path: Path, tiny_model: Path) -> None:
     path = tmp_path / "call.sln"
     path.write_bytes((speech_like(9, seed=4) * 32767).astype("<i2").tobytes())
@@ -346,8 +367,8 @@ def test_a_call_over_a_connection_ends_with_its_uuid(tiny_model: Path) -> None:
     assert end["result"]["path"] == f"audiosocket:{CALL}"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_ends_with_the_row_and_success(tiny_model: Path, signum: signal.Signals) -> None:
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 0), (signal.SIGHUP, 0), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_the_row(tiny_model: Path, signum: signal.Signals, code: int) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "sertag", "listen", "--raw", "s16le", "--model", str(tiny_model)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
@@ -360,7 +381,7 @@ def test_a_signal_ends_with_the_row_and_success(tiny_model: Path, signum: signal
         rest = process.stdout.read()  # the other side stays connected
         process.wait(30)
     events = events_of(b"".join(lines_seen) + rest)
-    assert process.returncode == 0
+    assert process.returncode == code
     assert (events[0]["event"], events[-1]["event"], events[-1]["reason"]) == ("start", "end", "interrupted")
     assert 0 < events[-1]["result"]["channels"][0]["duration_s"] <= 8.0  # what had come when it was read
 
@@ -414,6 +435,7 @@ def test_a_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
         (["-"], b"hello, this is no audio", 3, "expected a WAV file"),
         (["-"], b"", 3, "ends before any audio"),
         (["--raw", "mulaw"], b"", 3, ""),
+        (["-"], b"ID3\4\0\xff", 3, r"begins with 'ID3\x04\x00\xff', expected a WAV file"),
         (["--stream-format", "twilio"], b"{}\n", 3, "before a message that starts a stream"),
         (["--raw", "s16le", "--roles", "a,b", "--only-role", "b"], b"", 1, "cannot be separated"),
     ],

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ def test_what_was_added_is_found_again(tmp_path: Path) -> None:
 )
 def test_another_file_is_not_found(tmp_path: Path, other: dict[str, Any]) -> None:
     (key, *_) = filled(tmp_path / "journal")
-    assert found(tmp_path / "journal", [replace(key, **other)]) == [None]
+    assert found(tmp_path / "journal", [key._replace(**other)]) == [None]
 
 
 def test_other_parameters_find_nothing_and_lose_nothing(tmp_path: Path) -> None:
@@ -101,7 +100,7 @@ def test_any_name_is_a_key(tmp_path: Path, name: str) -> None:
     path, key = tmp_path / "journal", Key(name, 0, -(10**18))
     with opened(path) as journal:
         journal.add(key, channels(0))
-    assert found(path, [key, replace(key, path=f"{name}x")]) == [channels(0), None]
+    assert found(path, [key, key._replace(path=f"{name}x")]) == [channels(0), None]
 
 
 def test_newest_result_wins(tmp_path: Path) -> None:
@@ -433,7 +432,7 @@ def test_journal_of_nightly_runs_does_not_grow_without_bound(tmp_path: Path) -> 
     wanted = keys(20)
     sizes = []
     for night in range(20):
-        wanted = [replace(key, mtime_ns=night) if number % 2 else key for number, key in enumerate(wanted)]
+        wanted = [key._replace(mtime_ns=night) if number % 2 else key for number, key in enumerate(wanted)]
         run_over(path, wanted)
         sizes.append(path.stat().st_size)
         assert found(path, wanted) == [channels(number) for number in range(20)]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import zlib
 
 import numpy as np
@@ -75,7 +74,7 @@ def channels(draw: st.DrawFn) -> ChannelResult:
 
 
 def restored(given: tuple[ChannelResult, ...]) -> tuple[ChannelResult, ...]:
-    return loads(json.loads(dumps(given)))
+    return loads(dumps(given))
 
 
 @settings(max_examples=200, deadline=None)

@@ -5,10 +5,22 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sertag.records import FileResult, Status
-from sertag.tables.columns import file_object, result_columns, result_rows, rounded, segment_columns, segment_rows
+from sertag.tables.columns import (
+    DECIMALS,
+    Kind,
+    file_object,
+    result_columns,
+    result_rows,
+    rounded,
+    segment_columns,
+    segment_rows,
+)
 from tests.results import LABELS, ORIGIN, no_speech, not_speech, ok, ok_channel, segment, unreadable
 
 RESULT_COLUMNS = (
@@ -120,3 +132,24 @@ def test_mixed_channel_is_named() -> None:
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_none(value: float | None) -> None:
     assert rounded(value, "seconds") is None
+
+
+@given(
+    value=st.one_of(
+        st.floats(),
+        st.builds(
+            lambda whole, scale: (whole + 0.5) / scale, st.integers(-(10**7), 10**7), st.sampled_from([1e1, 1e3, 1e4])
+        ),
+        st.floats(width=32).map(np.float32),
+    ),
+    kind=st.sampled_from(["seconds", "percent", "probability"]),
+)
+def test_numbers_are_rounded_as_python_rounds(value: float, kind: Kind) -> None:
+    """To the same bits, ties and all, although by another way."""
+    found = rounded(value, kind)
+    if not math.isfinite(value):
+        assert found is None
+    else:
+        expected = round(float(value), DECIMALS[kind]) + 0.0
+        assert (found, math.copysign(1, found or 0.0)) == (expected, math.copysign(1, expected))
+        assert type(found) is float

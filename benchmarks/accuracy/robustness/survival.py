@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.robustness.distortions import NAMES, distort
-from benchmarks.accuracy.store import write_json
+from benchmarks.accuracy.store import read_json, write_json
 from export.arrays import Probs
 from export.audio.clip_file import clip_file, read_channels, read_clip
 from export.audio.codecs import LINE_HZ
@@ -49,17 +49,19 @@ def measure(
     Raises:
         ExportError: a recording cannot be decoded or tagged, or there is none.
         OutputError: the file cannot be written.
+
+    Returns:
+        The file, which keeps what was measured of other models.
     """
     if not recordings:
         raise ExportError("no recording of real calls; expected files that can be tagged", code="no_data")
     babble = babble_of(voices, seed=seed)
-    document = {
-        "model": model.spec.name,
+    found = {
         "version": model.spec.version,
         "date": datetime.date.today().isoformat(),
-        "survives": {"real calls": survivals(recordings, model=model, babble=babble, seed=seed, report=report)},
+        "survives": survivals(recordings, model=model, babble=babble, seed=seed, report=report),
     }
-    return write_json(out / ROBUSTNESS, document)
+    return write_json(out / ROBUSTNESS, read_json(out / ROBUSTNESS) | {model.spec.name: found})
 
 
 def survivals(

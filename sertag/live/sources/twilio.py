@@ -20,6 +20,7 @@ from sertag.live.sources.pcm import Decoder
 from sertag.live.sources.placement import Placement
 from sertag.live.sources.source import Bytes, SourceError
 from sertag.records import FloatArray
+from sertag.text import shown_bytes
 
 _TRACKS = ("inbound", "outbound")
 _LONGEST_LINE_BYTES = 1 << 20
@@ -101,7 +102,7 @@ class TwilioSource:
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            raise self._nonsense(f"{line[:40]!r}, expected a JSON object")
+            raise self._nonsense(f"{shown_bytes(line[:40])}, expected a JSON object")
         return message
 
     def _next_line(self) -> bytes | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sertag.records import Sentiment, Status
 
-# Hatchings, as paths on a tile of 8 by 8; the colour of each style is in report.css.
+# Hatches, as paths on a tile of 8 by 8; the colours are variables in report.css, of the same name or of `COLOURS`.
 STYLES = {
     "neg0": "M-2,2l4,-4M0,8l8,-8M6,10l4,-4",
     "neg1": "M-2,6l4,4M0,0l8,8M6,-2l4,4",
@@ -24,6 +24,7 @@ STYLES = {
     "nothing": "M4,4h1",
     "failed": "M0,8l8,-8M0,0l8,8",
 }
+COLOURS = {"unsure": "track", "nothing": "track", "failed": "soft"}
 _FAMILIES = {Sentiment.NEGATIVE: ("neg", 4), Sentiment.NEUTRAL: ("neu", 3), Sentiment.POSITIVE: ("pos", 3)}
 
 STATUS_STYLES = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
-from sertag.report.page.marks import STYLES
+from sertag.report.page.marks import COLOURS, STYLES
 from sertag.text import clock as time_text
 from sertag.text import display_text
 
@@ -76,7 +76,7 @@ def quarters(values: Sequence[float | None]) -> str:
     shapes = []
     for index, value in enumerate(values):
         height = 1.0 if value is None else max(1.5, 14 * value)
-        style = "track" if value is None else "f-neg0"
+        style = "track" if value is None else "bad"
         shapes.append(f'<rect class="{style}" x="{11 * index}" y="{14 - height:.1f}" width="9" height="{height:.1f}"/>')
     label = f'role="img" aria-label="negative by quarter: {said}"'
     return f'<svg class="quarters" width="42" height="14" {label}><title>{said}</title>{"".join(shapes)}</svg>'
@@ -87,7 +87,7 @@ def patterns() -> str:
     made = []
     for style, path in STYLES.items():
         hatch = f'<path class="hatch l-{style}" d="{path}"/>' if path else ""
-        tile = f'<rect class="f-{style}" width="8" height="8"/>{hatch}'
+        tile = f'<rect fill="var(--{COLOURS.get(style, style)})" width="8" height="8"/>{hatch}'
         made.append(f'<pattern id="h-{style}" width="8" height="8" patternUnits="userSpaceOnUse">{tile}</pattern>')
     return f'<svg width="0" height="0" class="unseen" aria-hidden="true"><defs>{"".join(made)}</defs></svg>'
 

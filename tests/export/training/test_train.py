@@ -30,7 +30,6 @@ from keras import Input, Sequential, layers
 
 from export.card.card import card, read_figures
 from export.conversion import keras_file
-from export.conversion.metadata import corpora_facts
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import SENTIMENT
@@ -39,6 +38,7 @@ from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
+from export.training.facts import corpora_facts
 from export.training.settings import Settings
 from export.training.train import train
 from sertag.model.model_file import describe

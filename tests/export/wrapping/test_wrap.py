@@ -13,9 +13,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.conversion.transformers_config import read_transformers
-from export.conversion.wrap import Classifier, wrap
 from export.errors import ExportError
+from export.wrapping.classifier import Classifier
+from export.wrapping.transformers_config import read_transformers
+from export.wrapping.wrap import wrap
 from sertag import Tagger
 from sertag.model.session import load
 from sertag.spec import FeatureSpec
@@ -156,7 +157,10 @@ def test_weights_in_another_file_are_taken_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("classifier", "message"),
     [
-        (Classifier(("anger", "joy")), r"expected one output of shape \(windows, 2\)"),
+        (
+            Classifier(("anger", "joy")),
+            r"expected one float32 output of shape \(windows, 1 or 2\) for the labels",
+        ),
         (Classifier(("angry", "zeal", "neutral")), "label zeal: is it positive, neutral or negative"),
         (Classifier(LABELS, features=MFCC), "a window is t times 13 numbers; say which axis is which"),
         (Classifier(LABELS, layout="w,t,c"), "say which axis is which"),
@@ -180,7 +184,7 @@ def test_what_is_no_graph_or_takes_words_is_refused(tmp_path: Path) -> None:
         {"ids": (TensorProto.INT64, ["b", 3])},
         {},
     )
-    with pytest.raises(ExportError, match="takes ids; expected one float32 input of sound"):
+    with pytest.raises(ExportError, match=r"takes ids \(\?, 3\); expected one float32 input of sound"):
         wrap(words, Classifier(LABELS), out=tmp_path / "m.onnx")
 
 
@@ -216,7 +220,7 @@ def test_labels_rate_and_normalisation_of_transformers(tmp_path: Path) -> None:
             "id2label is LABEL_0, LABEL_1, expected two or more names",
         ),
         ({}, {}, "id2label is missing"),
-        (NAMED | {"problem_type": "regression"}, {}, "problem_type is regression"),
+        (NAMED | {"problem_type": "multi_label_classification"}, {}, "problem_type is multi_label_classification"),
         (NAMED, {"feature_extractor_type": "ASTFeatureExtractor"}, "feature_extractor_type is ASTFeatureExtractor"),
     ],
 )

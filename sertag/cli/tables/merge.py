@@ -1,0 +1,67 @@
+"""`sertag merge`: tables of the shards of an archive as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sertag.cli.tables import options
+from sertag.errors import Exit
+from sertag.tables.formats import SUFFIXES, Format, format_of
+
+
+@click.command(short_help="Put tables of parts together.", context_settings=options.CONTEXT)
+@click.argument("tables", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--out", required=True, metavar="FILE", help="- is standard output.")
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(tuple(SUFFIXES.values())),
+    help="[default: by the suffix of --out; CSV on standard output]",
+)
+@click.option(
+    "--files-from",
+    metavar="FILE",
+    help="The list or the arguments of the runs, one per line, if they were not one folder: the order of the rows.",
+)
+@click.option("-0", "--null", is_flag=True, help="That list is NUL-separated.")
+@click.option("-q", "--quiet", is_flag=True, help="No notes, only errors and what is missing.")
+def merge(**given: Any) -> None:
+    """Put tables of parts of an archive together, as of --shard 1/8 to 8/8: one run's rows, order and bytes.
+
+    All are tables of results, or all are tables of windows. Tables of different models, and different rows of the same
+    recording, are errors. The exit code is 1 if something is missing, such as a shard.
+    """
+    options.finish(lambda: _merge(**given))
+
+
+def _merge(
+    *, tables: tuple[str, ...], out: str, format: Format | None, files_from: str | None, null: bool, quiet: bool
+) -> Exit:
+    from sertag.analysis.shards.merge import merge as write
+    from sertag.text import plural
+
+    options.check_output(out, *tables, files_from)
+    fmt = format or ("csv" if out == "-" else format_of(out))
+    if fmt is None:
+        raise click.UsageError(f"--out {out}: known suffixes are {', '.join(SUFFIXES)}; or give --format")
+    merged = write(tables, out, fmt=fmt, listed=None if files_from is None else _listed(files_from, null=null))
+    for gap in merged.gaps:
+        click.echo(f"warning: missing: {gap}", err=True)
+    if not quiet:
+        for note in merged.notes:
+            click.echo(f"note: {note}", err=True)
+        repeated = f", {merged.repeated:,} of them in several tables" if merged.repeated else ""
+        click.echo(f"{plural(merged.recordings, 'recording')} from {plural(len(tables), 'table')}{repeated}", err=True)
+    return Exit.SOME_FAILED if merged.gaps else Exit.OK
+
+
+def _listed(path: str, *, null: bool) -> list[str]:
+    from sertag.run.inputs import read_list
+
+    try:
+        with open(path, "rb") as stream:
+            return list(read_list(stream, null=null))
+    except OSError as error:
+        raise click.UsageError(f"--files-from {path}: {error.strerror or error}") from error
