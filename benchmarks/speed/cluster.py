@@ -1,12 +1,12 @@
 """How the wall time of a run on a Dask cluster depends on the number of its workers.
 
-    python -m benchmarks.speed.cluster CALLS [--rounds N] [--model NAME] [--out FILE]
+    python -m benchmarks.speed.cluster [--hours X] [--clip-s X] [--rounds N] [--model NAME] [--out FILE]
 
-CALLS is a folder of recordings. A scheduler and its workers are processes of this computer, so the workers share its
-processors and memory: two of them are at best twice as fast as one where two processors have nothing else to do. The
-result says how busy the computer was. Rounds of one and two workers take turns; each run is measured from a cluster
-that waits, with its model loaded, to the table that is in place. Also measured: the same work without a cluster, and
-what a batch costs the cluster beside its work.
+The recordings are channels of calls as in `benchmarks.speed.tag`, cut into pieces. A scheduler and its workers are
+processes of this computer, so the workers share its processors and memory: two of them are at best twice as fast as
+one, and only where two processors have nothing else to do. The result says how busy the computer was. Runs without a
+cluster, with one worker and with two take turns. Each is measured from the start of the command to the table that is
+in its place; the workers are there before.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
+from benchmarks import call_material
 from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[2]
@@ -34,20 +37,24 @@ _WORKERS = (1, 2)
 def main(argv: list[str] | None = None) -> int:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("calls")
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--clip-s", type=float, default=60.0, help="length of a recording")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="phone")
     parser.add_argument("--out", type=Path, default=RESULT)
     arguments = parser.parse_args(argv)
     load_before = os.getloadavg()[0]
-    runs = [
-        {"workers": workers, **_run(arguments.calls, arguments.model, workers)}
-        for _ in range(arguments.rounds)
-        for workers in (0, *_WORKERS)
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        voices = _write_recordings(Path(folder), hours=arguments.hours, clip_s=arguments.clip_s)
+        runs = [
+            {"workers": workers, **_run(f"{folder}/calls", arguments.model, workers)}
+            for _ in range(arguments.rounds)
+            for workers in (0, *_WORKERS)
+        ]
     wall_s = {str(workers): median(run["wall_s"] for run in runs if run["workers"] == workers) for workers in (0, 1, 2)}
     result = {
-        "command": f"python -m benchmarks.speed.cluster CALLS --rounds {arguments.rounds} --model {arguments.model}",
+        "settings": {name: str(value) for name, value in vars(arguments).items() if name != "out"},
+        "voices": voices,
         "machine": machine(),
         "load_after": round(os.getloadavg()[0], 2),
         "quiet": load_before < 0.5,
@@ -64,6 +71,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if result["identical"] else 1
 
 
+def _write_recordings(folder: Path, *, hours: float, clip_s: float) -> str:
+    """Write recordings into `calls`; returns where the voices come from."""
+    rng = np.random.default_rng(19)
+    source, speakers = call_material.voices(rng=rng)
+    for name in ("whole", "calls"):
+        (folder / name).mkdir()
+    calls = call_material.write_calls(folder / "whole", speakers, hours=hours, rng=rng)
+    count = int(2 * hours * 3600 / clip_s)  # of both channels
+    call_material.write_clips(folder / "calls", calls, count=count, distinct=count, clip_s=clip_s)
+    return source
+
+
 def _run(calls: str, model: str, workers: int) -> dict[str, Any]:
     """One run in a folder of its own, with a cluster of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +93,7 @@ def _run(calls: str, model: str, workers: int) -> dict[str, Any]:
                 started = _cluster(folder, workers)
                 where = ["--backend", "dask", "--scheduler", f"{folder}/scheduler.json"]
                 first = next(path for path in sorted(Path(calls).rglob("*.wav")))
-                for _ in range(2 * workers):  # each worker loads the model
+                for _ in range(workers):  # each worker imports sertag
                     _sertag([str(first), "-m", model, "-o", "-", "-f", "csv", *where])
             start_s = time.monotonic()
             out = f"{folder}/r.csv"
