@@ -24,6 +24,8 @@ from benchmarks.accuracy.suites import MIXED
 from benchmarks.console import fenced, help_completion, help_models, help_report, help_tables, help_tag
 from benchmarks.console import run as console
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
+from benchmarks.speed.scaling import cluster_page, cost_page
+from benchmarks.speed.scaling import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -219,6 +221,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
+    "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
     "docs/speed.md": {"speed": speed},
     "docs/training.md": {"help-export": help_export},
 }

@@ -207,13 +207,15 @@ def _corpora(groups: _Rows) -> str:
 
 def _ordinary(groups: _Rows) -> str:
     parts = ("ordinary", "anger_found", "taken_for_speech")
-    rows = [(head, [{k: v for part in parts for k, v in own[part].items()} for own in found]) for head, found in groups]
+    rows: _Rows = [
+        (head, [{k: v for part in parts for k, v in own[part].items()} for own in found]) for head, found in groups
+    ]
     alarms = {key: f"windows of anger found %, at {key} false alarms an hour" for key in groups[0][1][0]["anger_found"]}
     return _table(["recipe", "condition"], _ORDINARY | alarms | _HEARD, rows)
 
 
 def _calls(groups: _Rows) -> str:
-    lines = []
+    lines: list[list[object]] = []
     for head, found in groups:
         for share in [key for key in found[0]["calls"] if key != "ece"]:
             lines.append([*head, share, *(cell([own["calls"][share] for own in found], key) for key in _CALLS)])
