@@ -158,11 +158,12 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
                 table.add(result)
             run.tally.add(result, reused=reused)
             show()
-        _compact(run)
+        _maintain(run, Journal.note_moved)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if outputs.summary is not None:
             finish_json(outputs.summary, _summary(run, exit_code))
+    _maintain(run, Journal.compact)  # it may take a while, and now the outputs are in place
     return exit_code
 
 
@@ -252,10 +253,11 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
         raise
 
 
-def _compact(run: _Run) -> None:
+def _maintain(run: _Run, work: Callable[[Journal], None]) -> None:
+    """Do something with the journal that the rows do not depend on."""
     try:
         if run.journal is not None:
-            run.journal.compact()
+            work(run.journal)
     except OutputError as error:  # the journal is unchanged and still valid
         run.logger.warning("%s", display_text(str(error)))
 
