@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, Logger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sertag import __version__, signals
 from sertag.errors import Exit, ModelError, OutputError, SertagError
@@ -30,9 +30,11 @@ from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
-from sertag.tables.partitions import FolderOutput, open_partitions
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
 from sertag.text import display_name, display_text
+
+if TYPE_CHECKING:
+    from sertag.tables.partitions import FolderOutput
 
 _CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
 
@@ -186,16 +188,24 @@ def _outputs(request: Request, opened: ExitStack) -> _Outputs:
         return None if target is None else opened.enter_context(Output(target))
 
     summary = optional(request.summary)
-    out: Output | FolderOutput = FolderOutput(request.out) if request.partition_by else Output(request.out)
-    opened.enter_context(out)
+    out = opened.enter_context(_out(request))
     return _Outputs(summary, out, optional(request.segments))
+
+
+def _out(request: Request) -> Output | FolderOutput:
+    if request.partition_by is None:
+        return Output(request.out)
+    from sertag.tables.partitions import FolderOutput
+
+    return FolderOutput(request.out)
 
 
 def _tables(run: _Run, outputs: _Outputs) -> Iterator[AbstractContextManager[Table]]:
     fmt, segments_fmt = run.formats
     view = results_view(run.origin)
-    if isinstance(outputs.out, FolderOutput):
+    if not isinstance(outputs.out, Output):
         from sertag.analysis.derived import day_of
+        from sertag.tables.partitions import open_partitions
 
         yield open_partitions(outputs.out, view=view, day_of=day_of)
     elif fmt == "table":
