@@ -188,7 +188,8 @@ def _outputs(request: Request, opened: ExitStack) -> _Outputs:
         return None if target is None else opened.enter_context(Output(target))
 
     summary = optional(request.summary)
-    out = opened.enter_context(_out(request))
+    out: Output | FolderOutput = _out(request)
+    opened.enter_context(out)
     return _Outputs(summary, out, optional(request.segments))
 
 
