@@ -17,7 +17,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -185,14 +185,20 @@ class ParquetTable:
         """Write the rows that wait as a row group."""
         if self._rows:
             by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
-            columns = [
-                self._arrow.array(_arrow_cells(cells, column), field.type)
-                if cells.count(None) < len(cells)
-                else self._arrow.nulls(len(cells), field.type)
-                for (cells, column), field in zip(by_column, self._schema, strict=True)
-            ]
+            columns = [self._column(cells, column) for cells, column in by_column]
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
         self._rows = []
+
+    def _column(self, cells: tuple[Cell, ...], column: Column) -> Any:
+        kind = self._schema.field(valid_text(column.name)).type
+        if cells[0] is None and cells.count(None) == len(cells):
+            return self._arrow.nulls(len(cells), kind)
+        if column.kind == "channel":
+            return self._arrow.array([None if cell is None else str(cell) for cell in cells], kind)
+        try:
+            return self._arrow.array(cells, kind)
+        except UnicodeEncodeError:  # rare, and to look for it in all text takes longer than the rest
+            return self._arrow.array([None if cell is None else valid_text(str(cell)) for cell in cells], kind)
 
 
 def _encoder(output: Output, *, fmt: Format, view: TableView, bom: bool) -> Table:
@@ -258,13 +264,6 @@ class _Json:
     def close(self) -> None:
         if not self._lines:
             self._output.write(b"[]\n" if self._first else b"\n]\n")
-
-
-def _arrow_cells(cells: Sequence[Cell], column: Column) -> Sequence[Cell]:
-    if column.kind not in ("text", "channel"):
-        return cells
-    texts = {cell: valid_text(str(cell)) for cell in set(cells) if cell is not None}  # most of them occur many times
-    return [None if cell is None else texts[cell] for cell in cells]
 
 
 def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:
