@@ -1,6 +1,6 @@
 """The Fourier transform of frames: SciPy's, in single or double precision, without the rest of SciPy.
 
-numpy's transform of float32 takes ten times as long, because it does not transform several frames at once. But
+numpy's transform of float32 takes nearly twice as long, because it does not transform several frames at once. But
 `scipy.fft` imports half of SciPy and parts of numpy that are for its tests, a fifth of the time in which a worker
 starts. So its compiled module is loaded alone. That is no public interface: where it is not found, or does not do what
 is expected of it, `scipy.fft` itself is used, with the same numbers.
