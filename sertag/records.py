@@ -64,14 +64,14 @@ class AudioFile:
     Attributes:
         path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
         size_bytes: size when it was found; None for stdin or where there is nothing to measure.
-        mtime_ns: modification time when it was found; None as for `size_bytes`. Not compared.
         problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
+        mtime_ns: modification time when it was found; None as for `size_bytes`. Not compared.
     """
 
     path: str
     size_bytes: int | None = None
-    mtime_ns: int | None = field(default=None, compare=False)
     problem: Problem | None = None
+    mtime_ns: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
