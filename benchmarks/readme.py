@@ -195,6 +195,22 @@ def speed() -> str:
     return text
 
 
+def archive() -> str:
+    """Runs over whole archives, from the committed results of `python -m benchmarks.speed.archive`."""
+    found = json.loads((_SPEED / "archive.json").read_text(encoding="utf-8"))
+    first, known = found["first_run"], found["nothing_new"]
+    rows = [
+        (f"first run, {first['files']:,} files", first, first["main_process_mb"]["highest"]),
+        (f"nothing new, {known['files']:,} files", known["sertag"], known["sertag"]["peak_mb"]),
+        ("`find` on the same tree", known["find"], known["find"]["peak_mb"]),
+    ]
+    lines = [f"| {name} | {run['wall_s']:.1f} | {run['cpu_s']:.1f} | {peak:.0f} |" for name, run, peak in rows]
+    marks = ", ".join(f"{mb:.0f} after {share}" for share, mb in first["main_process_mb"].items() if "%" in share)
+    machine = f"{found['machine']['cpu']}, {found['machine']['cores']} cores, load {found['machine']['load_before']:g}"
+    head = [f"{machine}:", "", "| | wall, s | processor, s | main process, MB |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines, "", f"Memory of the first run: {marks}."])
+
+
 def formats() -> str:
     """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
     tried = json.loads((_SPEED / "formats.json").read_text(encoding="utf-8"))
@@ -222,7 +238,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
-    "docs/speed.md": {"speed": speed},
+    "docs/speed.md": {"speed": speed, "archive": archive},
     "docs/training.md": {"help-export": help_export},
 }
 

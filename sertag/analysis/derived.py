@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import PurePosixPath
 
 from sertag.errors import SertagError
@@ -64,7 +64,7 @@ class DatePattern:
         else:
             digits = "".join(re.findall(r"[0-9]", (match[1] if self._by_group else match[0]) or ""))
         try:
-            return datetime.strptime(digits[:8], "%Y%m%d").date() if len(digits) >= 8 else None
+            return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if len(digits) >= 8 else None
         except ValueError:  # the digits are not a date
             return None
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, Logger
 from typing import TYPE_CHECKING, Any
@@ -184,12 +183,13 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
                 table.add(result)
             run.tally.add(result, reused=reused)
             show()
-        _compact(run)
+        _maintain(run, Journal.note_moved)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if outputs.summary is not None:
             document = run_summary(run.tally, run.request, model=run.model, origin=run.origin, jobs=run.jobs)
             finish_json(outputs.summary, document | {"exit_code": int(exit_code)})
+    _maintain(run, Journal.compact)  # it may take a while, and now the outputs are in place
     return exit_code
 
 
@@ -252,10 +252,11 @@ def _cluster(request: Request, logger: Logger) -> ClusterChoice | None:
     return ClusterChoice(request.backend, request.scheduler, partial(logger.warning, "%s"))
 
 
-def _compact(run: _Run) -> None:
+def _maintain(run: _Run, work: Callable[[Journal], None]) -> None:
+    """Do something with the journal that the rows do not depend on."""
     try:
         if run.journal is not None:
-            run.journal.compact()
+            work(run.journal)
     except OutputError as error:  # the journal is unchanged and still valid
         run.logger.warning("%s", display_text(str(error)))
 

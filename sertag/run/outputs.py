@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sertag.run.settings import Request
 from sertag.storage.atomic_output import Output, open_output
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
-from sertag.tables.partitions import FolderOutput, open_partitions
 from sertag.tables.writers import Table, open_table, results_view, segments_view
+
+if TYPE_CHECKING:
+    from sertag.tables.partitions import FolderOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,17 @@ def open_outputs(request: Request, opened: ExitStack) -> Outputs:
         return None if target is None else opened.enter_context(open_output(target, storage=request.storage))
 
     summary = optional(request.summary)
-    out: Output | FolderOutput = (
-        FolderOutput(request.out) if request.partition_by else open_output(request.out, storage=request.storage)
-    )
+    out = _out(request)
     opened.enter_context(out)
     return Outputs(summary, out, optional(request.segments))
+
+
+def _out(request: Request) -> Output | FolderOutput:
+    if request.partition_by is None:
+        return open_output(request.out, storage=request.storage)
+    from sertag.tables.partitions import FolderOutput
+
+    return FolderOutput(request.out)
 
 
 def open_tables(
@@ -53,8 +62,9 @@ def open_tables(
     """
     fmt, segments_fmt = formats
     view = results_view(origin)
-    if isinstance(outputs.out, FolderOutput):
+    if not isinstance(outputs.out, Output):
         from sertag.analysis.derived import day_of
+        from sertag.tables.partitions import open_partitions
 
         yield open_partitions(outputs.out, view=view, day_of=day_of)
     elif fmt == "table":

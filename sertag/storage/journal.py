@@ -149,19 +149,33 @@ class Journal:
         self._append(line)
         self._use(self._end - len(line), line)
 
-    def compact(self) -> None:
-        """Rewrite the journal if more than half of it is not used by the current table; call it at the end of a run.
+    def note_moved(self) -> None:
+        """Append a line about results that this run has removed from the table or put back; call it before `compact`.
+
+        Nothing is written if the journal is to be rewritten, because then it has no other results.
 
         Raises:
-            OutputError: the journal cannot be written; the old one is unchanged.
+            OutputError: the journal cannot be written.
         """
-        if not self._is_wasteful():
-            self._note_moved()
-            return
-        with Output(self.path) as output:
-            output.write(HEADER)
-            for offset in self._used:
-                output.write(self._line(offset))
+        moved = self._left.symmetric_difference(self._index.offsets())
+        if moved and not self._is_wasteful():
+            self._append(moved_line(self._print, moved))
+            self._left ^= moved
+
+    def compact(self) -> None:
+        """Rewrite the journal if more than half of it is not used by the current table, which should be in its place.
+
+        Raises:
+            OutputError: the journal cannot be read or written; the old one is unchanged.
+        """
+        self.note_moved()
+        with self._errors():
+            if not self._is_wasteful():
+                return
+            with Output(self.path) as output:
+                output.write(HEADER)
+                for offset in self._used:
+                    output.write(self._line(offset))
 
     def __enter__(self) -> Journal:
         return self
@@ -199,12 +213,6 @@ class Journal:
             self.damaged += 1
         elif parsed.key == print_:
             self._left ^= parsed.moved
-
-    def _note_moved(self) -> None:
-        """Append a line about results that this run has removed from the table or put back into it."""
-        moved = self._left.symmetric_difference(self._index.offsets())
-        if moved:
-            self._append(moved_line(self._print, moved))
 
     def _paths(self) -> Iterator[tuple[str, int]]:
         """Path and offset of the results that have not been used and were in the last table."""
