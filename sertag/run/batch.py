@@ -16,7 +16,7 @@ from typing import Any
 from sertag import __version__, signals
 from sertag.errors import Exit, ModelError, OutputError, SertagError
 from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
-from sertag.parallel import engine
+from sertag.parallel import engine, memory
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
 from sertag.remote.output import make_state_folder
@@ -93,6 +93,7 @@ class _Run:
         logger: for messages.
         model: the model file; workers load it.
         journal: None if the table is not a regular file.
+        wanted_jobs: workers; None for one a processor.
         prestarted: workers that are already starting.
         tally: counts of the results so far.
     """
@@ -102,12 +103,13 @@ class _Run:
     logger: Logger
     model: ModelFile
     journal: Journal | None
+    wanted_jobs: int | None
     prestarted: list[Worker]
     tally: Tally
 
     @property
     def jobs(self) -> int:
-        return self.request.jobs or engine.usable_cpus()
+        return self.wanted_jobs or engine.usable_cpus()
 
     @property
     def origin(self) -> ModelInfo:
@@ -136,13 +138,16 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
+        jobs = memory.limited_jobs(
+            model.path, jobs=request.jobs, files=len(first), count_cpus=engine.usable_cpus, warn=logger.warning
+        )
         prestarted: list[Worker] = []
         stack.callback(engine.end, prestarted)
         if journal is None or journal.is_empty:  # otherwise the number of new files is not known yet
-            engine.prestart(first, jobs=request.jobs, prestarted=prestarted)
+            engine.prestart(first, jobs=jobs, prestarted=prestarted)
         if journal is not None:
             stack.enter_context(journal)
-        run = _Run(request, formats, logger, model, journal, prestarted, Tally(failures=_failures(request)))
+        run = _Run(request, formats, logger, model, journal, jobs, prestarted, Tally(failures=_failures(request)))
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -242,7 +247,7 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
             new,
             model=run.model,
             options=request.options,
-            jobs=request.jobs,
+            jobs=run.wanted_jobs,
             timeout_s=request.timeout,
             done=done,
             prestarted=run.prestarted,
@@ -279,7 +284,7 @@ def _exit_code(tally: Tally) -> Exit:
 def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
     request = run.request
     failure_rules = {"strict": request.strict, "timeout_s": request.timeout}
-    params = resume.parameters(request.options, run.model.spec) | failure_rules
+    params = resume.parameters(request.options, run.model.spec) | failure_rules | {"provider": request.provider}
     if not run.model.spec.calibrated:
         params["calibrated"] = False
     if request.shard is not None:

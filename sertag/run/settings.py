@@ -15,7 +15,7 @@ from sertag.audio.discover import has_audio_suffix
 from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
-from sertag.limits import MAX_DURATION_S, TIMEOUT_S
+from sertag.limits import CPU, MAX_DURATION_S, TIMEOUT_S
 from sertag.records import STDIN, Options
 from sertag.remote.options import parse_options
 from sertag.remote.output import local_state
@@ -55,6 +55,7 @@ class Request:
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
+    provider: str = CPU
     resume: bool = True
     shard: Shard | None = None
     partition_by: Literal["day"] | None = None
@@ -84,6 +85,7 @@ class Request:
             min_confidence=self.min_confidence,
             max_duration_s=self.max_duration,
             raw=self.raw,
+            provider=self.provider,
         )
 
     @property
