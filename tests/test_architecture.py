@@ -28,7 +28,10 @@ OWNERS = {
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
     "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
-    "joblib": {"parallel.engine"},
+    "joblib": {"parallel.tasks"},
+    "dask": {"parallel.cluster.on_dask"},
+    "distributed": {"parallel.cluster.on_dask"},
+    "ray": {"parallel.cluster.on_ray"},
     "onnxruntime": {"model.session"},
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
@@ -77,19 +80,8 @@ HEIGHTS = {
 }
 AT_MOST_LINES = 300
 AT_MOST_MODULES = 8
-HEAVY = (
-    "fsspec",
-    "librosa",
-    "numba",
-    "scipy",
-    "onnxruntime",
-    "tensorflow",
-    "soundfile",
-    "soxr",
-    "joblib",
-    "rich",
-    "numpy",
-)
+HEAVY = ("librosa", "numba", "scipy", "onnxruntime", "tensorflow", "soundfile", "soxr", "joblib", "rich", "numpy")
+HEAVY += ("dask", "distributed", "fsspec", "ray")
 
 
 @cache

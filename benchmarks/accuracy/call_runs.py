@@ -31,7 +31,7 @@ from export.training.facts import corpora_facts, versions
 from export.training.loop import Answers
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 OPEN = "open.json"
 

@@ -32,7 +32,7 @@ from export.recipes.base import Recipe
 from export.training.experiment import PROTOCOL_VERSION, Experiment, Scores
 from export.training.facts import versions
 from export.training.splits import Split, splits
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

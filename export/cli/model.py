@@ -18,7 +18,7 @@ from export.corpora.loading import find_corpora
 from export.recipes import RECIPES
 from sertag.model.model_file import describe
 from sertag.model.session import load
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 from sertag.storage.atomic_output import Output
 
 

@@ -26,7 +26,7 @@ from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training.settings import CROSS_VALIDATED, Settings
 from export.training.splits import PROTOCOLS
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 
 @click.command(short_help="List the recipes that train knows.")

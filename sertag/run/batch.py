@@ -9,14 +9,16 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, Logger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sertag import __version__, signals
-from sertag.errors import Exit, ModelError, OutputError, SertagError
+from sertag import signals
+from sertag.errors import ClusterError, Exit, ModelError, OutputError, SertagError
 from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
 from sertag.parallel import engine, memory
+from sertag.parallel.tasks import usable_cpus
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
 from sertag.remote.output import make_state_folder
@@ -26,7 +28,7 @@ from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, is_empty_shard, nothing_found
 from sertag.run.log import to_stderr_and_file
 from sertag.run.settings import Request, RequestError, check, segments_format, table_format
-from sertag.run.summary import FileWarnings, Tally, document, last_line
+from sertag.run.summary import FileWarnings, Tally, last_line, run_summary
 from sertag.storage import lock
 from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
@@ -36,7 +38,15 @@ from sertag.tables.partitions import FolderOutput, open_partitions
 from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
 from sertag.text import display_name, display_text
 
-_CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
+if TYPE_CHECKING:
+    from sertag.parallel.cluster.session import ClusterChoice
+
+_CODES = {
+    ModelError: Exit.MODEL,
+    OutputError: Exit.OUTPUT,
+    ClusterError: Exit.CLUSTER,
+    lock.LockedError: Exit.LOCKED,
+}
 
 
 def run(request: Request) -> Exit:
@@ -70,17 +80,22 @@ def _logged(request: Request, logger: Logger) -> Exit:
     except (BrokenPipeError, RequestError):
         raise
     except SertagError as error:
-        logger.error("%s", display_text(str(error)))
+        more = _continues(request) if isinstance(error, ClusterError) else ""
+        logger.error("%s%s", display_text(str(error)), more)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
     except signals.Stopped as stop:
-        more = "; run the same command again to continue" if request.journal and request.resume else ""
-        logger.error("stopped by %s; the output files are unchanged%s", stop.signum.name, more)
+        logger.error("stopped by %s%s", stop.signum.name, _continues(request))
         raise
     except Exception as error:
         # Errors without an exit code of their own give 1; the traceback is shown with -v and in the log file.
         message = display_text(f"{type(error).__name__}: {error}")
         logger.error("%s; this is a fault of sertag, please report it (-v shows where)", message, exc_info=True)
         return Exit.SOME_FAILED
+
+
+def _continues(request: Request) -> str:
+    more = "; run the same command again to continue" if request.journal and request.resume else ""
+    return f"; the output files are unchanged{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,7 @@ class _Run:
         wanted_jobs: workers; None for one a processor.
         prestarted: workers that are already starting.
         tally: counts of the results so far.
+        cluster: does the work; None for this computer.
     """
 
     request: Request
@@ -106,10 +122,13 @@ class _Run:
     wanted_jobs: int | None
     prestarted: list[Worker]
     tally: Tally
+    cluster: ClusterChoice | None
 
     @property
     def jobs(self) -> int:
-        return self.wanted_jobs or engine.usable_cpus()
+        if self.cluster is not None:
+            return self.request.jobs or self.cluster.at_once
+        return self.wanted_jobs or usable_cpus()
 
     @property
     def origin(self) -> ModelInfo:
@@ -138,16 +157,21 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
-        jobs = memory.limited_jobs(
-            model.path, jobs=request.jobs, files=len(first), count_cpus=engine.usable_cpus, warn=logger.warning
-        )
+        jobs = request.jobs
+        if request.backend == "local":
+            jobs = memory.limited_jobs(
+                model.path, jobs=jobs, files=len(first), count_cpus=usable_cpus, warn=logger.warning
+            )
         prestarted: list[Worker] = []
         stack.callback(engine.end, prestarted)
-        if journal is None or journal.is_empty:  # otherwise the number of new files is not known yet
+        if request.backend == "local" and (
+            journal is None or journal.is_empty
+        ):  # otherwise the number of new files is not known yet
             engine.prestart(first, jobs=jobs, prestarted=prestarted)
         if journal is not None:
             stack.enter_context(journal)
-        run = _Run(request, formats, logger, model, journal, jobs, prestarted, Tally(failures=_failures(request)))
+        tally, cluster = Tally(failures=_failures(request)), _cluster(request, logger)
+        run = _Run(request, formats, logger, model, journal, jobs, prestarted, tally, cluster)
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -171,7 +195,8 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if outputs.summary is not None:
-            finish_json(outputs.summary, _summary(run, exit_code))
+            document = run_summary(run.tally, run.request, model=run.model, origin=run.origin, jobs=run.jobs)
+            finish_json(outputs.summary, document | {"exit_code": int(exit_code)})
     return exit_code
 
 
@@ -251,6 +276,7 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
             timeout_s=request.timeout,
             done=done,
             prestarted=run.prestarted,
+            cluster=run.cluster,
         )
 
     results = resume.results(files, journal=run.journal, tag=tag)
@@ -261,6 +287,14 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
         if isinstance(results, Generator):
             results.close()
         raise
+
+
+def _cluster(request: Request, logger: Logger) -> ClusterChoice | None:
+    if request.backend == "local":
+        return None
+    from sertag.parallel.cluster.session import ClusterChoice
+
+    return ClusterChoice(request.backend, request.scheduler, partial(logger.warning, "%s"))
 
 
 def _compact(run: _Run) -> None:
@@ -279,19 +313,6 @@ def _exit_code(tally: Tally) -> Exit:
     if tally.inputs and tally.failed_inputs == tally.inputs:
         return Exit.NOTHING_TAGGED
     return Exit.SOME_FAILED if tally.failed_rows else Exit.OK
-
-
-def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
-    request = run.request
-    failure_rules = {"strict": request.strict, "timeout_s": request.timeout}
-    params = resume.parameters(request.options, run.model.spec) | failure_rules | {"provider": request.provider}
-    if not run.model.spec.calibrated:
-        params["calibrated"] = False
-    if request.shard is not None:
-        params["shard"] = str(request.shard)
-    return document(
-        run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
-    )
 
 
 def _is_terminal(stream: Any) -> bool:

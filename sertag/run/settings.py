@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from sertag.audio.discover import has_audio_suffix
@@ -26,6 +27,8 @@ from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
 from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
+
+_BACKEND_MODULES = {"dask": "distributed", "ray": "ray"}
 
 
 class RequestError(SertagError):
@@ -52,6 +55,8 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
+    backend: Literal["local", "dask", "ray"] = "local"
+    scheduler: str | None = None
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
@@ -149,6 +154,7 @@ def check(request: Request) -> None:
         raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
     if request.quiet and request.verbose:
         raise RequestError("--quiet and --verbose exclude each other")
+    _check_backend(request)
     _check_raw(request)
     _check_partitions(request)
     _check_storage(request)
@@ -178,6 +184,20 @@ def output_files(request: Request) -> Callable[[str], bool]:
         return path in outputs or is_temporary(path) or (".foreign-" in path and renamed.fullmatch(path) is not None)
 
     return is_output
+
+
+def _check_backend(request: Request) -> None:
+    backend = request.backend
+    if backend == "local":
+        if request.scheduler is not None:
+            raise RequestError("--scheduler is the address of a cluster; give --backend dask or --backend ray with it")
+        return
+    if STDIN in request.paths:
+        message = f"--backend {backend} cannot tag `-`: standard input is on this computer, and workers are on others"
+        raise RequestError(f"{message}; write it to a file that they reach, or use --backend local")
+    if find_spec(_BACKEND_MODULES[backend]) is None:
+        message = f"--backend {backend} needs {_BACKEND_MODULES[backend]}, which is not installed"
+        raise RequestError(f"{message}; run: pip install 'sertag[{backend}]', here and where the workers run")
 
 
 def _check_raw(request: Request) -> None:
