@@ -15,6 +15,7 @@ from sertag.audio.decode import AudioSource
 from sertag.audio.decoders.array import ArrayReader
 from sertag.audio.discover import discover
 from sertag.audio.headerless import parse_raw
+from sertag.limits import CPU
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
@@ -41,6 +42,7 @@ class Tagger:
         hop_s: step between windows in seconds; None for that of the model.
         min_confidence: windows and rows with less confidence are `uncertain`; None for the two values of the model.
         raw: format of samples without a header, as in `ulaw:8000:1`; None to infer it from the suffix.
+        provider: what runs the network, as `cuda`; one of the names of `--provider`.
         storage_options: settings for URLs, as `{"endpoint_url": "http://localhost:9000"}`, never credentials.
 
     Raises:
@@ -66,12 +68,13 @@ class Tagger:
         hop_s: float | None = None,
         min_confidence: float | None = None,
         raw: str | None = None,
+        provider: str = CPU,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw)
+        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw, provider=provider)
         _check(self._options)
         self._storage = parse_options([json.dumps(storage_options)] if storage_options else [])
-        self._model = load(model)
+        self._model = load(model, provider=provider)
 
     @property
     def origin(self) -> ModelInfo:

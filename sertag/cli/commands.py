@@ -21,6 +21,7 @@ from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
     MODEL,
+    PROVIDER,
     ROLES,
     Channels,
     DefaultGroup,
@@ -94,6 +95,7 @@ def cli() -> None:
 @ROLES
 @click.option("--only-role", metavar="NAME", help="Score only that role; the others get no rows.")
 @MODEL
+@PROVIDER
 @HOP
 @MIN_CONFIDENCE
 @click.option(

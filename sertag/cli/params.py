@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag.errors import Exit
+from sertag.limits import CPU
+from sertag.model.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -219,6 +221,15 @@ MODEL = click.option(
     envvar="SERTAG_MODEL",
     help="Bundled model, or path of an .onnx file.  [default: phone-deep]",
     shell_complete=complete_model,
+)
+PROVIDER = click.option(
+    "--provider",
+    type=click.Choice(tuple(PROVIDERS)),
+    default=CPU,
+    envvar="SERTAG_PROVIDER",
+    metavar="NAME",
+    help=f"What runs the network: {', '.join(PROVIDERS)}. All but cpu need another package, see docs/models.md.  "
+    "[default: cpu]",
 )
 HOP = click.option(
     "--hop",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, ROLES, Channels
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
 
 _EXAMPLES = """\b
 Examples:
@@ -48,6 +48,7 @@ Examples:
     "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Show only that role; the others are not scored."
 )
 @MODEL
+@PROVIDER
 @HOP
 @MIN_CONFIDENCE
 @CONFIG

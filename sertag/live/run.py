@@ -15,7 +15,7 @@ from typing import Literal
 from sertag import signals
 from sertag.audio.headerless import RawFormat, parse_raw
 from sertag.errors import Exit, ModelError, OutputError, SertagError, failed
-from sertag.limits import MAX_DURATION_S
+from sertag.limits import CPU, MAX_DURATION_S
 from sertag.live.display import Display
 from sertag.live.events import Event, event_object
 from sertag.live.listen import Emit, Limits, exit_code, listen
@@ -64,6 +64,7 @@ class Request:
     roles: tuple[str, ...] = ()
     only_role: str | None = None
     model: str | None = None
+    provider: str = CPU
     hop: float | None = None
     min_confidence: float | None = None
     format: Form | None = None
@@ -83,7 +84,7 @@ def run(request: Request) -> int:
     if conflict is not None:
         raise ListenError(conflict)
     try:
-        model = load(request.model or DEFAULT_MODEL)
+        model = load(request.model or DEFAULT_MODEL, provider=request.provider)
         source = opens()
         return _listen(source, request, model)
     except ModelError as error:

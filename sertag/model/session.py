@@ -208,15 +208,6 @@ def load(name_or_path: str = DEFAULT_MODEL, *, provider: str = CPU) -> Model:
     return Model(path=path, content=content, provider=provider)
 
 
-def check_provider(provider: str) -> None:
-    """Refuse a provider that ONNX Runtime does not have here.
-
-    Raises:
-        ModelError: `no_provider`.
-    """
-    runtime_names(provider, available=onnxruntime.get_available_providers())
-
-
 def _open_session(path: str, content: bytes, provider: str) -> Any:
     names = runtime_names(provider, available=onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()

@@ -7,7 +7,7 @@ process leave; where neither says anything, as outside of Linux, memory does not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from sertag.text import display_name
@@ -59,6 +59,37 @@ def shortage(model_path: str, *, jobs: int | None, cpus: int, root: Path = _ROOT
     if jobs is None:
         return f"{fitting} of {cpus} processors are used: {free}; --jobs can choose another number"
     return f"--jobs {jobs} may be too many: {free}; --jobs {fitting} fits"
+
+
+def limited_jobs(
+    model_path: str,
+    *,
+    jobs: int | None,
+    files: int,
+    count_cpus: Callable[[], int],
+    warn: Callable[[str], None],
+    root: Path = _ROOT,
+) -> int | None:
+    """How many workers to use: what the user wants, or as many as memory permits where nothing is wanted.
+
+    Args:
+        model_path: of the model file.
+        jobs: what the user wants; None for the number of processors.
+        files: how many there are, as far as they were looked at.
+        count_cpus: counts processors; is called only where memory may be short, because that takes a while.
+        warn: hears where memory is short.
+        root: as for `available_bytes`.
+
+    Returns:
+        `jobs`, or fewer than there are processors.
+    """
+    fitting = fitting_jobs(model_path, root=root)
+    if fitting is None or min(jobs or os.cpu_count() or 1, files) <= fitting:
+        return jobs
+    cpus = min(count_cpus(), files)
+    if text := shortage(model_path, jobs=jobs, cpus=cpus, root=root):
+        warn(text)
+    return jobs or min(cpus, fitting)
 
 
 def _system_bytes(root: Path) -> int | None:

@@ -37,6 +37,7 @@ from typing import IO, Any
 
 from sertag import signals
 from sertag.errors import ModelError, SertagError
+from sertag.limits import CPU
 from sertag.parallel import ONE_THREAD
 from sertag.records import AudioFile, FileResult, Options
 from sertag.text import display_text
@@ -195,8 +196,9 @@ def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileR
     from sertag.tagging.pipeline import tag_file
 
     setup = receive_setup()
-    limit_memory(model_bytes=_size_bytes(setup.model_path))
-    model = load(setup.model_path)
+    if setup.options.provider == CPU:  # drivers of accelerators map more than they use
+        limit_memory(model_bytes=_size_bytes(setup.model_path))
+    model = load(setup.model_path, provider=setup.options.provider)
     if model.sha256 != setup.model_sha256:
         change = f"({setup.model_sha256[:12]} became {model.sha256[:12]})"
         message = f"{setup.model_path}: the model file changed during the run {change}; run again"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, Logger
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sertag import signals
 from sertag.errors import ClusterError, Exit, ModelError, OutputError, SertagError
 from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
-from sertag.parallel import engine
+from sertag.parallel import engine, memory
 from sertag.parallel.tasks import usable_cpus
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
@@ -107,6 +108,7 @@ class _Run:
         logger: for messages.
         model: the model file; workers load it.
         journal: None if the table is not a regular file.
+        wanted_jobs: workers; None for one a processor.
         prestarted: workers that are already starting.
         tally: counts of the results so far.
         cluster: does the work; None for this computer.
@@ -117,6 +119,7 @@ class _Run:
     logger: Logger
     model: ModelFile
     journal: Journal | None
+    wanted_jobs: int | None
     prestarted: list[Worker]
     tally: Tally
     cluster: ClusterChoice | None
@@ -125,7 +128,7 @@ class _Run:
     def jobs(self) -> int:
         if self.cluster is not None:
             return self.request.jobs or self.cluster.at_once
-        return self.request.jobs or usable_cpus()
+        return self.wanted_jobs or usable_cpus()
 
     @property
     def origin(self) -> ModelInfo:
@@ -154,16 +157,21 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
+        jobs = request.jobs
+        if request.backend == "local":
+            jobs = memory.limited_jobs(
+                model.path, jobs=jobs, files=len(first), count_cpus=usable_cpus, warn=logger.warning
+            )
         prestarted: list[Worker] = []
         stack.callback(engine.end, prestarted)
         if request.backend == "local" and (
             journal is None or journal.is_empty
         ):  # otherwise the number of new files is not known yet
-            engine.prestart(first, jobs=request.jobs, prestarted=prestarted)
+            engine.prestart(first, jobs=jobs, prestarted=prestarted)
         if journal is not None:
             stack.enter_context(journal)
         tally, cluster = Tally(failures=_failures(request)), _cluster(request, logger)
-        run = _Run(request, formats, logger, model, journal, prestarted, tally, cluster)
+        run = _Run(request, formats, logger, model, journal, jobs, prestarted, tally, cluster)
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -227,7 +235,7 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
             new,
             model=run.model,
             options=request.options,
-            jobs=request.jobs,
+            jobs=run.wanted_jobs,
             timeout_s=request.timeout,
             done=done,
             prestarted=run.prestarted,

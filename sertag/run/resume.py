@@ -21,6 +21,7 @@ from itertools import chain
 from logging import Logger
 from typing import Any, NamedTuple
 
+from sertag.limits import CPU
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
@@ -38,10 +39,16 @@ _MOST_WAITING = 100_000  # files with stored results that wait behind new ones: 
 
 
 def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
-    """All settings that determine rows besides the recordings and the model file, with the defaults of the model."""
+    """All settings that determine rows besides the recordings and the model file, with the defaults of the model.
+
+    The processor as provider is not among them, so that journals of former versions stay valid.
+    """
     hop_s = spec.hop_s if options.hop_s is None else options.hop_s
     window_floor, row_floor = spec.thresholds(options.min_confidence)
-    return asdict(options) | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
+    chosen = asdict(options)
+    if options.provider == CPU:
+        del chosen["provider"]
+    return chosen | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
 
 
 def has_journal(request: Request) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sertag.errors import SertagError
-from sertag.limits import MAX_DURATION_S, TIMEOUT_S
+from sertag.limits import CPU, MAX_DURATION_S, TIMEOUT_S
 from sertag.records import Options
 from sertag.remote.options import parse_options
 from sertag.remote.output import local_state
@@ -50,6 +50,7 @@ class Request:
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
+    provider: str = CPU
     resume: bool = True
     shard: Shard | None = None
     partition_by: Literal["day"] | None = None
@@ -79,6 +80,7 @@ class Request:
             min_confidence=self.min_confidence,
             max_duration_s=self.max_duration,
             raw=self.raw,
+            provider=self.provider,
         )
 
     @property

@@ -108,7 +108,11 @@ def run_summary(tally: Tally, request: Request, *, model: ModelFile, origin: Mod
     Returns:
         Only dicts, lists, strings, numbers and None. Counts are those of the table, speeds those of files tagged now.
     """
-    params = parameters(request.options, model.spec) | {"strict": request.strict, "timeout_s": request.timeout}
+    params = parameters(request.options, model.spec) | {
+        "strict": request.strict,
+        "timeout_s": request.timeout,
+        "provider": request.provider,
+    }
     if not model.spec.calibrated:
         params["calibrated"] = False
     if request.shard is not None:

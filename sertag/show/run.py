@@ -14,6 +14,7 @@ from rich.text import Text
 
 from sertag import signals
 from sertag.errors import DecodeError, Exit, ModelError, OutputError, SertagError, failed
+from sertag.limits import CPU
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import FAILURES, AudioFile, FileResult, Options
 from sertag.show.clip import KINDS, cut, parse_span, parse_time
@@ -43,6 +44,7 @@ class Request:
     roles: tuple[str, ...] = ()
     only_role: str | None = None
     model: str | None = None
+    provider: str = CPU
     hop: float | None = None
     min_confidence: float | None = None
     raw: str | None = None
@@ -61,7 +63,7 @@ def run(request: Request) -> int:
             return _clip(request)
         if request.play is not None and not sys.stdout.isatty():
             return _play(request, None)
-        model = load(request.model or DEFAULT_MODEL)
+        model = load(request.model or DEFAULT_MODEL, provider=request.provider)
         whose = request.channels, request.roles, request.only_role
         options = Options(*whose, request.hop, request.min_confidence, raw=request.raw)
         result = tag_file(AudioFile(request.path), model=model, options=options)

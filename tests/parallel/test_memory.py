@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sertag.model.model_file import describe
-from sertag.parallel.memory import available_bytes, fitting_jobs, shortage, worker_bytes
+from sertag.parallel.memory import available_bytes, fitting_jobs, limited_jobs, shortage, worker_bytes
 
 GB = 10**9
 
@@ -113,3 +113,22 @@ def test_a_user_hears_of_it(tmp_path: Path) -> None:
 def test_bundled_models_fit_a_hundred_times_into_a_common_server(tmp_path: Path) -> None:
     path = describe("phone-deep").path
     assert (fitting_jobs(path, root=system(tmp_path, free_gb=32)) or 0) > 100
+
+
+def test_processors_are_counted_and_users_hear_only_where_memory_is_short(tmp_path: Path) -> None:
+    path, said = model(tmp_path, 400), list[str]()
+
+    def limited(free_gb: float, *, jobs: int | None, files: int = 64) -> int | None:
+        root, counted = system(tmp_path, free_gb=free_gb), lambda: 16
+        return limited_jobs(path, jobs=jobs, files=files, count_cpus=counted, warn=said.append, root=root)
+
+    assert limited(1000, jobs=None) is None
+    assert limited(8, jobs=4) == 4
+    assert limited(1, jobs=None, files=1) is None
+    assert said == []
+    assert limited(1.9, jobs=None) == 1
+    assert said.pop().startswith("1 of 16 processors are used: ")
+    assert limited(8, jobs=6) == 6
+    assert "--jobs 4 fits" in said.pop()
+    assert limited(8, jobs=6, files=5) == 6  # five workers at most
+    assert "may be too many" in said.pop()
