@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from sertag.features.filterbank import mel_bands, multiply
-from sertag.features.fourier import rfft
 from sertag.features.frames import Frames
-from sertag.features.pitch import pitch_columns
+from sertag.features.spectral.filterbank import mel_bands, multiply
+from sertag.features.spectral.fourier import rfft
+from sertag.features.spectral.pitch import pitch_columns
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

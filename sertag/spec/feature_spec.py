@@ -34,8 +34,8 @@ class FeatureSpec:
         delta_order: 0, 1 or 2 derivatives appended to the coefficients, each over `delta_width` frames.
         delta_width: odd number of frames.
         n_pitches: number of candidate pitches, in equal ratios from `pitch_min_hz` to `pitch_max_hz`. Voicing and pitch
-            are three columns behind the coefficients (see `sertag.features.pitch`). 0 for no such columns, which is
-            required with `framing="clip"`.
+            are three columns behind the coefficients (see `sertag.features.spectral.pitch`). 0 for no such columns,
+            which is required with `framing="clip"`.
         pooling: `mean` replaces the frames of a window by their mean, giving shape (coefficients, 1).
         normalisation: with `channel_speech` the graph has further inputs: mean and standard deviation of the speech
             frames of the channel, and their number (`channel_mean`, `channel_std`, `speech_frames`). `channel_voice`

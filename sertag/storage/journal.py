@@ -1,7 +1,7 @@
 """The journal beside a table: the results of finished files, one line each, so that a stopped run can be continued.
 
-Used by `run` and `resume`. JSON Lines (see `journal_line`), only ever appended to, by one writer, who holds the lock of
-the table. Lines are independent: whatever happens to other lines, a line is read as it was written or not at all.
+JSON Lines (see `journal_lines`), only ever appended to, by one writer, who holds the lock of the table. Lines are
+independent: whatever happens to other lines, a line is read as it was written or not at all.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Key(NamedTuple):
 
     Attributes:
         path: as reached from the command line.
-        size_bytes, mtime_ns: size and modification time of the file; of an object in a storage, a number for its ETag
-            or generation instead of a time.
+        size_bytes, mtime_ns: size and modification time; of an object in a storage, a number for its ETag instead.
     """
 
     path: str
@@ -67,16 +66,15 @@ class Journal:
         Args:
             path: path of the file; it need not exist.
             fingerprint: all settings that determine rows besides the recordings, as a JSON value.
-            folder: folder that relative paths start from, relative to the folder of the journal. So the same relative
-                path from another folder is another recording, and a tree that is moved with its journal is recognised.
+            folder: where relative paths start, relative to the folder of the journal: the same relative path from
+                another folder is another recording, and a tree that is moved with its journal is recognised.
             renew: ignore all stored results.
 
         Raises:
             OutputError: the journal cannot be read.
         """
         self.path = path
-        self.unrecognized = False
-        self.damaged = 0
+        self.unrecognized, self.damaged = False, 0
         self._print = fingerprint_print(fingerprint)
         self._folder = folder
         self._index = JournalIndex()  # of results that have not been used

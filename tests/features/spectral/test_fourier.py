@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from sertag.features import fourier
+from sertag.features.spectral import fourier
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -58,5 +58,6 @@ def test_a_worker_loads_nothing_else_of_scipy() -> None:
 
 
 def test_both_can_be_loaded_in_one_process() -> None:
-    code = "import sertag.features.fourier as alone, scipy.fft; print(scipy.fft.rfft([1.0]), alone._compiled().r2c)"
+    code = "import sertag.features.spectral.fourier as alone, scipy.fft; "
+    code += "print(scipy.fft.rfft([1.0]), alone._compiled().r2c)"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

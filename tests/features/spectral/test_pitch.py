@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfilt
 
 from export.audio.clip_file import read_clip
 from sertag.features.mfcc import FrameStream, coefficients, silence_coefficients
-from sertag.features.pitch import HARMONICITY, OCTAVES, VOICING, harmonicity
+from sertag.features.spectral.pitch import HARMONICITY, OCTAVES, VOICING, harmonicity
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sertag.features.filterbank import multiply_transposed
+from sertag.features.spectral.filterbank import multiply_transposed
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
