@@ -20,9 +20,12 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.accuracy.store import read_calls
+from benchmarks.accuracy.suites import MIXED
 from benchmarks.console import fenced, help_completion, help_models, help_report, help_tables, help_tag
 from benchmarks.console import run as console
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
+from benchmarks.speed.scaling import cluster_page, cost_page
+from benchmarks.speed.scaling import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -159,14 +162,18 @@ def recipes() -> str:
     for row in csv.DictReader(CALLS.with_name("recipes.csv").read_text(encoding="utf-8").splitlines()):
         if row["condition"] in CONDITIONS:
             uar = f"{100 * float(row['uar']):.0f}" + ("" if row["current"] == "True" else "†")
-            found.setdefault((row["recipe"], row["split"], row["tested"]), {})[row["condition"]] = uar
+            found.setdefault((row["recipe"], row["suite"], row["tested"]), {})[row["condition"]] = uar
+    mix = "+".join(MIXED)
     columns = {
-        "TESS, random split (leaks)": ("random", "tess"),
-        "TESS, the other speaker": ("speakers", "tess"),
-        "RAVDESS, unseen speakers": ("speakers", "ravdess"),
-        "EmoDB, unseen speakers": ("speakers", "emodb"),
+        "TESS, random split (leaks)": ("random-tess", "tess"),
+        "TESS, the other speaker": ("tess", "tess"),
+        "RAVDESS, unseen speakers": ("ravdess", "ravdess"),
+        "EmoDB, unseen speakers": ("emodb", "emodb"),
+        "CREMA-D, unseen speakers": ("crema_d", "crema_d"),
         "RAVDESS, learnt elsewhere": ("corpora", "ravdess"),
         "EmoDB, learnt elsewhere": ("corpora", "emodb"),
+        "TESS, RAVDESS and CREMA-D, random split (leaks)": ("random-mixed", mix),
+        "CREMA-D, learnt from TESS and RAVDESS": ("mixed-corpora", "crema_d"),
     }
     rows = [
         [
@@ -230,6 +237,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
+    "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
     "docs/speed.md": {"speed": speed, "archive": archive},
     "docs/training.md": {"help-export": help_export},
 }

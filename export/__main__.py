@@ -1,4 +1,4 @@
-"""`python -m export`: the line from corpora to a model file, one command a station."""
+"""`python -m export`: from corpora to a model file, a command for each step."""
 
 from __future__ import annotations
 
@@ -27,18 +27,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-for _command in (
-    train.recipes,
-    data.explore,
-    train.train,
-    model.evaluate,
-    model.convert,
-    wrap.wrap,
-    model.card,
-    model.encoder,
-    data.fetch,
-    data.no_speech,
-):
+_FIRST = (train.recipes, data.explore, train.train, model.evaluate, model.convert, wrap.wrap, model.card)
+for _command in (*_FIRST, model.encoder, data.fetch, data.no_speech):
     main.add_command(_command)
 
 if __name__ == "__main__":

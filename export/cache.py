@@ -34,11 +34,7 @@ def cache_arrays(place: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
 
 
 def cache_bytes(place: Path, content: bytes) -> None:
-    """Keep a file.
-
-    Args:
-        place: the file; its folder is made where it is not there.
-        content: all of it.
+    """Keep a file, in a folder that is made where it is not there.
 
     Raises:
         ExportError: it cannot be written; nothing of it is left, and an older one still stands.

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from export.training.loop import Epoch
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 11,
+    "axes.titlesize": "medium",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.titlesize": "large",
+    "text.parse_math": False,  # a dollar sign in a file name is no formula
+}
 _DPI = 100
 _WIDTH_PX = 900
 _ENVELOPE_POINTS = 1200  # of a waveform, about one a pixel
@@ -36,21 +45,13 @@ _RANGE_DB = 80.0
 
 
 def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: str) -> None:
-    """Loss and accuracy over the epochs, on the training clips and, where there is one, in validation.
-
-    Args:
-        history: at least one epoch.
-        place: the file.
-        kept: number of the epoch whose weights were kept.
-        title: of the picture.
-    """
+    """Loss and accuracy over one epoch or more, on the training clips and, where there is one, in validation."""
     from matplotlib.ticker import PercentFormatter
 
-    epochs = [row.epoch for row in history]
     with _picture(place, height_px=420, title=title) as figure:
         loss, accuracy = figure.subplots(1, 2)
-        _curves(loss, epochs, [row.loss for row in history], [row.val_loss for row in history], kept)
-        _curves(accuracy, epochs, [row.accuracy for row in history], [row.val_accuracy for row in history], kept)
+        for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+            _curves(axes, _known(history, name), _known(history, f"val_{name}"), kept)
         loss.set(title="loss (cross-entropy)", xlabel="epoch")
         accuracy.set(title="accuracy", xlabel="epoch", ylim=(0, 1.02))
         accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -59,14 +60,7 @@ def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: 
 
 
 def confusion_matrix(confusion: Sequence[Sequence[int]], labels: Sequence[str], place: Path, *, title: str) -> None:
-    """What each class was taken for: percent of its clips, and how many.
-
-    Args:
-        confusion: (k, k) clips, rows truth, columns prediction.
-        labels: k of them.
-        place: the file.
-        title: of the picture.
-    """
+    """What each class was taken for, percent of its clips and how many: (k, k), rows truth, columns prediction."""
     counts = np.asarray(confusion)
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side_px = 340 + 70 * len(labels)
@@ -85,14 +79,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], labels: Sequence[str], 
 
 
 def waveform_and_spectrogram(samples: FloatArray, rate_hz: int, place: Path, *, title: str) -> None:
-    """One recording: samples over time, and short-time spectra (Hann window of 25 ms) in dB under the loudest.
-
-    Args:
-        samples: float32 (n,), n >= 1.
-        rate_hz: of the samples.
-        place: the file.
-        title: of the picture.
-    """
+    """Samples, float32 (n,), over time, and short-time spectra (Hann window of 25 ms) in dB under the loudest."""
     import librosa.display
 
     level_db = spectrogram(samples, rate_hz)
@@ -161,7 +148,8 @@ def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
-        _set_style()
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
         figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, layout="constrained")
         figure.suptitle(textwrap.fill(title, width=width_px // 10))
         yield figure
@@ -171,26 +159,16 @@ def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_
         output.write(data.getvalue())
 
 
-def _set_style() -> None:
-    """The same settings for everybody, inside of an `rc_context`."""
-    import matplotlib
-
-    matplotlib.rcdefaults()
-    matplotlib.rc("font", family="DejaVu Sans", size=11)  # comes with matplotlib
-    matplotlib.rc("axes", titlesize="medium")
-    matplotlib.rc("axes.spines", top=False, right=False)
-    matplotlib.rc("figure", titlesize="large")
-    matplotlib.rc("text", parse_math=False)  # a dollar sign in a file name is no formula
+def _known(history: Sequence[Epoch], name: str) -> dict[int, float]:
+    """A figure by number of the epoch, where there is one."""
+    return {row.epoch: value for row in history if (value := getattr(row, name)) is not None}
 
 
-def _curves(
-    axes: Axes, epochs: list[int], training: list[float | None], validation: list[float | None], kept: int
-) -> None:
+def _curves(axes: Axes, trained: Mapping[int, float], validated: Mapping[int, float], kept: int) -> None:
+    """Two curves by number of the epoch; either may be empty."""
     from matplotlib.ticker import MaxNLocator
 
-    few = "o" if len(epochs) < 3 else None  # a line of one point cannot be seen
-    validated = {epoch: value for epoch, value in zip(epochs, validation, strict=True) if value is not None}
-    trained = {epoch: value for epoch, value in zip(epochs, training, strict=True) if value is not None}
+    few = "o" if len(trained) < 3 else None  # a line of one point cannot be seen
     axes.plot(list(trained), list(trained.values()), color=_BLUE, marker=few, label="training clips")
     if validated:
         axes.plot(list(validated), list(validated.values()), "--", color=_ORANGE, marker=few, label="validation")

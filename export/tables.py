@@ -7,7 +7,6 @@ take for a formula gets a `'` in front, as in `sertag.tables.writers`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,19 +15,11 @@ from sertag.tables.writers import plain_text
 
 
 def write_csv(place: Path, table: pd.DataFrame) -> None:
-    """Write a table; numbers get six significant digits.
-
-    Args:
-        place: the file, in a folder that is there.
-        table: names in it are valid text (`sertag.text.encode_path`); its index is not written.
+    """Write a table without its index; numbers get six significant digits, text is valid (`sertag.text.encode_path`).
 
     Raises:
         OutputError: the file cannot be written.
     """
-    text = table.map(_plain).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    plain = table.map(lambda cell: plain_text(cell) if isinstance(cell, str) else cell)
     with Output(str(place)) as output:
-        output.write(text.encode())
-
-
-def _plain(cell: Any) -> Any:
-    return plain_text(cell) if isinstance(cell, str) else cell
+        output.write(plain.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())

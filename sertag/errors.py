@@ -42,6 +42,10 @@ class OutputError(SertagError):
     """A result cannot be written."""
 
 
+class ClusterError(SertagError):
+    """A cluster cannot be reached or used, or is gone."""
+
+
 def _rebuild(kind: type[SertagError], message: str, code: str) -> SertagError:
     return kind(message, code=code)
 
@@ -55,6 +59,7 @@ class Exit(IntEnum):
     NOTHING_TAGGED = 3
     MODEL = 4
     OUTPUT = 5
+    CLUSTER = 69  # EX_UNAVAILABLE of sysexits.h: a service is not there
     LOCKED = 75  # EX_TEMPFAIL of sysexits.h: try again later
     READER_LEFT = 141  # 128 + SIGPIPE, as a shell reports for a program whose pipe was closed
 

@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 TIMEOUT_S = 3600.0  # for one file
+CPU = "cpu"  # the execution provider that every ONNX Runtime has
 MAX_DURATION_S = 86_400.0  # of a recording, or of live audio

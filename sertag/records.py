@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
-from sertag.limits import MAX_DURATION_S
+from sertag.limits import CPU, MAX_DURATION_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,19 +58,33 @@ class Trend(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """An object in a storage as it was found, with `options` of the storage as JSON text.
+
+    Its `url` may hold a signature, so it is never shown. `version` is its ETag or generation, None without either.
+    """
+
+    url: str = field(repr=False)
+    version: str | None = None
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AudioFile:
     """One input as it was reached from the command line.
 
     Attributes:
-        path: as reached from the argument; may hold surrogate escapes where the name is not valid UTF-8; `-` is stdin.
+        path: as reached, a URL without secrets; surrogate escapes where the name is not valid UTF-8; `-` is stdin.
         size_bytes: size when it was found; None for stdin or where there is nothing to measure.
+        mtime_ns: modification time when it was found; None as for `size_bytes`.
         problem: why it cannot even be opened (a dangling link, a FIFO, a missing path), else None.
-        mtime_ns: modification time when it was found; None as for `size_bytes`. Not compared.
+        remote: what an object in a storage is; None for files.
     """
 
     path: str
     size_bytes: int | None = None
     problem: Problem | None = None
+    remote: RemoteObject | None = None
     mtime_ns: int | None = field(default=None, compare=False)
 
 
@@ -94,6 +108,7 @@ class Options:
         min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
         max_duration_s: longer recordings are failures, which bounds what a damaged or hostile file can cost.
         raw: how samples without a header are written, `FORMAT[:RATE[:CHANNELS]]`; by the suffix of the file where None.
+        provider: what runs the network; another one than the processor may change last digits.
     """
 
     channels: Literal["split", "mix"] | int = "split"
@@ -103,39 +118,7 @@ class Options:
     min_confidence: float | None = None
     max_duration_s: float = MAX_DURATION_S
     raw: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Frames of all channels of a recording, as they come.
-
-    Attributes:
-        columns: (channels, t, m), mel bands in dB, then voice and pitch where the recipe asks for them.
-        power: float32 (channels, t), mean square of the samples of each hop without their constant part.
-        samples: float32 (channels, t * hop or a little less at the end), only for models that take cut clips.
-    """
-
-    columns: FloatArray
-    power: FloatArray
-    samples: FloatArray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A stretch of a recording, long enough for statistics and short enough for memory.
-
-    Attributes:
-        first_frame: index in the file of the first frame.
-        core_frames: how many frames belong to this chunk; those after them are lookahead for windows that
-            begin here and end in the next chunk.
-        last: whether the recording ends with it; then there is no lookahead.
-        frames: frames of the core and lookahead.
-    """
-
-    first_frame: int
-    core_frames: int
-    last: bool
-    frames: Frames
+    provider: str = CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +163,7 @@ class ScoredWindows:
     Attributes:
         start_s, end_s, speech_s, loudness_dbfs, first_frame, end_frame: (w,), as in `Windows`.
         probs: float64 (w, k), calibrated.
+        dimensions: float64 (w, d), as the model estimates them.
         is_speech: bool (w,), False if the model detects music, noise or tones.
     """
 
@@ -190,15 +174,16 @@ class ScoredWindows:
     first_frame: npt.NDArray[np.int64]
     end_frame: npt.NDArray[np.int64]
     probs: npt.NDArray[np.float64]
+    dimensions: npt.NDArray[np.float64]
     is_speech: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One window of one channel. `emotion` is None unless `status` is `ok`.
+    """One window of one channel. `emotion` is None unless `status` is `ok`, and always for models without labels.
 
-    With `no_speech` (the model detects music, noise or tones) `probs` is empty; `confidence`, `arousal` and `valence`
-    are None.
+    With `no_speech` (the model detects music, noise or tones) `probs` and `dimensions` are empty; `confidence`,
+    `arousal` and `valence` are None.
     """
 
     index: int
@@ -213,6 +198,7 @@ class Segment:
     loudness_dbfs: float
     arousal: float | None = None
     valence: float | None = None
+    dimensions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +206,7 @@ class ChannelResult:
     """Everything one row says about one channel, apart from the path and the model.
 
     `channel` is `mix` for the mean of all, None where the file could not be opened. Tuples are empty and numbers None
-    where they do not apply.
+    where they do not apply. Each of `dimensions` is the mean and those of the four quarters.
     """
 
     channel: int | Literal["mix"] | None
@@ -254,6 +240,7 @@ class ChannelResult:
     arousal_quarters: tuple[float | None, ...] = (None, None, None, None)
     valence_quarters: tuple[float | None, ...] = (None, None, None, None)
     interruptions: int | None = None
+    dimensions: tuple[tuple[float | None, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +261,7 @@ class FileResult:
     def status(self) -> Status:
         """The most telling status of the channels: a failure first, then the best that any channel reached."""
         found = {channel.status for channel in self.channels}
-        return next(status for status in _MOST_TELLING_FIRST if status in found)
+        return next(status for status in _TELLING_FIRST if status in found)
 
     @property
     def duration_s(self) -> float:
@@ -282,11 +269,4 @@ class FileResult:
         return max((channel.duration_s or 0.0 for channel in self.channels), default=0.0)
 
 
-_MOST_TELLING_FIRST = (
-    Status.FAILED,
-    Status.UNREADABLE,
-    Status.OK,
-    Status.UNCERTAIN,
-    Status.NO_SPEECH,
-    Status.TOO_SHORT,
-)
+_TELLING_FIRST = (Status.FAILED, Status.UNREADABLE, Status.OK, Status.UNCERTAIN, Status.NO_SPEECH, Status.TOO_SHORT)

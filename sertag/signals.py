@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -88,8 +89,10 @@ def blocked() -> Iterator[None]:
 
 
 @contextmanager
-def handled(act: Callable[[], object]) -> Iterator[None]:
-    """Have the first of the signals call `act` instead of raising `Stopped`; a second SIGINT ends the process at once.
+def handled(act: Callable[[int], object]) -> Iterator[None]:
+    """Have the first of the signals call `act` with its number instead of raising `Stopped`.
+
+    A second SIGINT ends the process at once.
 
     For what ends in order by itself once it is told to. Without `install` nothing is changed.
     """
@@ -102,7 +105,7 @@ def handled(act: Callable[[], object]) -> Iterator[None]:
     def call(signum: int, frame: FrameType | None) -> None:
         if not called:  # the waiting thread repeats itself
             called.append(signum)
-            act()
+            act(_received(before))
             if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -112,6 +115,15 @@ def handled(act: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         signal.signal(_POKE, signal.SIG_IGN if called else before)
+
+
+def _received(stop: Any) -> int:
+    """The signal that the handler of `install` would raise."""
+    try:
+        stop(_POKE, None)
+    except Stopped as stopped:
+        return int(stopped.args[0])
+    return signal.SIGTERM  # it is on its way to where nobody waits for it
 
 
 def ignore() -> None:

@@ -1,24 +1,29 @@
-"""The Python interface: the same pipeline, the same records and the same bytes as the command line."""
+"""The Python interface: the same pipeline, records and results as the command line."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from sertag.audio.decode import AudioSource
 from sertag.audio.decoders.array import ArrayReader
 from sertag.audio.discover import discover
 from sertag.audio.headerless import parse_raw
+from sertag.limits import CPU
 from sertag.model.session import DEFAULT_MODEL, load
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
+from sertag.remote.options import parse_options
 from sertag.spec import ModelSpec
 from sertag.tables.columns import ModelInfo
 from sertag.tagging.pipeline import tag_file, tag_source
+from sertag.tagging.roles import only_role_conflict
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,16 +36,19 @@ class Tagger:
 
     Args:
         model: name of a bundled model, or a path to an `.onnx` file.
-        channels: `split` for one result a channel, `mix` for the mean of all, or the number of the only one wanted.
+        channels: `split` for one result per channel, `mix` for the mean of all channels, or the number of one channel.
         roles: names of channel 0, 1, ...
-        only_role: score this role alone.
-        hop_s: step between windows in seconds; None for the model's.
-        min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
-        raw: how samples without a header are written, as in `ulaw:8000:1`; None for what the suffix says.
+        only_role: score only this role.
+        hop_s: step between windows in seconds; None for that of the model.
+        min_confidence: windows and rows with less confidence are `uncertain`; None for the two values of the model.
+        raw: format of samples without a header, as in `ulaw:8000:1`; None to infer it from the suffix.
+        provider: what runs the network, as `cuda`; one of the names of `--provider`.
+        storage_options: settings for URLs, as `{"endpoint_url": "http://localhost:9000"}`, never credentials.
 
     Raises:
         ModelError: the model cannot be used.
-        ValueError: `only_role` is not one of `roles`, a number is out of range, or `raw` is no format.
+        ValueError: `only_role` does not fit `roles` and `channels`, a number is out of range, `raw` is no format, or
+            `storage_options` hold credentials.
 
     >>> result = Tagger(roles=("agent", "customer")).tag("examples/calls/2026-03-02_0901_billing_complaint.wav")
     >>> [(channel.channel, channel.role) for channel in result.channels]
@@ -60,28 +68,32 @@ class Tagger:
         hop_s: float | None = None,
         min_confidence: float | None = None,
         raw: str | None = None,
+        provider: str = CPU,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw)
+        self._options = Options(channels, tuple(roles), only_role, hop_s, min_confidence, raw=raw, provider=provider)
         _check(self._options)
-        self._model = load(model)
+        self._storage = parse_options([json.dumps(storage_options)] if storage_options else [])
+        self._model = load(model, provider=provider)
 
     @property
     def origin(self) -> ModelInfo:
-        """What tables say of the model: labels, name and SHA-256."""
-        return ModelInfo(self.spec.labels, self.spec.name, self._model.sha256)
+        """Labels, dimensions, name and SHA-256 of the model, as in tables."""
+        return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model says of itself: labels, windows, features, training, metrics."""
+        """The specification in the model file: labels, windows, features, training, metrics."""
         return self._model.spec
 
     def tag(self, path: Path) -> FileResult:
-        """Tag one recording; a file that cannot be read is a result that says why, not an exception.
+        """Tag one recording; if it cannot be read, the result says why, and no exception is raised.
 
         >>> Tagger().tag("no such call.wav").channels[0].problem.code
         'not_found'
         """
-        (file,) = discover([os.fspath(path)]) if not os.path.isdir(path) else (_folder(path),)
+        files = [] if os.path.isdir(path) else list(islice(discover([os.fspath(path)], storage=self._storage), 2))
+        file = files[0] if len(files) == 1 else _folder(path)
         return tag_file(file, model=self._model, options=self._options)
 
     def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
@@ -90,7 +102,7 @@ class Tagger:
         >>> [result.status.value for result in Tagger().tag_many(["examples/calls/voicemail", "missing.wav"])]
         ['ok', 'unreadable']
         """
-        files = discover(os.fspath(path) for path in paths)
+        files = discover((os.fspath(path) for path in paths), storage=self._storage)
         return tag_all(files, model=self._model, options=self._options, jobs=jobs)
 
     def tag_samples(self, samples: npt.NDArray[Any], *, rate_hz: int, name: str = "samples") -> FileResult:
@@ -98,11 +110,11 @@ class Tagger:
 
         Args:
             samples: (channels, n) or (n,), float32 or float64 in [-1, 1], int16 or int32.
-            rate_hz: of the samples.
-            name: becomes the `path` of the result.
+            rate_hz: sample rate.
+            name: the `path` of the result.
 
         Raises:
-            TypeError: the samples are of another kind.
+            TypeError: the samples have another dtype.
             ValueError: they have another shape.
 
         >>> import numpy as np
@@ -114,7 +126,7 @@ class Tagger:
         return tag_source(AudioFile(name), source, model=self._model, options=self._options)
 
     def __repr__(self) -> str:
-        """The model and every option that is not the default."""
+        """The model, and all options that differ from the default."""
         chosen = asdict(self._options)
         own = (f"{name}={chosen[name]!r}" for name, value in asdict(Options()).items() if chosen[name] != value)
         arguments = ", ".join((f"{self.spec.name!r}", *own))
@@ -127,13 +139,17 @@ def _folder(path: Path) -> AudioFile:
 
 
 def _check(options: Options) -> None:
-    if options.only_role is not None and options.only_role not in options.roles:
-        raise ValueError(f"only_role {options.only_role!r} is not one of the roles {list(options.roles)}")
-    if options.only_role is not None and options.channels == "mix":
-        raise ValueError("only_role needs channels apart, channels='mix' puts them together")
+    conflict = only_role_conflict(options.only_role, options.roles, options.channels, option=_argument)
+    if conflict is not None:
+        raise ValueError(conflict)
     if options.hop_s is not None and not options.hop_s > 0:
         raise ValueError(f"hop_s is {options.hop_s}, expected more than 0 seconds")
     if options.min_confidence is not None and not 0 <= options.min_confidence <= 1:
         raise ValueError(f"min_confidence is {options.min_confidence}, expected 0 to 1")
     if options.raw is not None:
         parse_raw(options.raw)
+
+
+def _argument(option: str) -> str:
+    """What an option of the command line is called in Python."""
+    return f"`{option.replace('-', '_')}`"

@@ -87,6 +87,15 @@ def valid_text(text: str) -> str:
     return text
 
 
+def shown_bytes(data: bytes) -> str:
+    r"""Bytes in a message: what is no printable ASCII is escaped.
+
+    >>> print(shown_bytes(b"ID3\x04\xff"))
+    'ID3\x04\xff'
+    """
+    return repr(data)[1:]
+
+
 def audio_text(seconds: float) -> str:
     """An amount of audio for people.
 

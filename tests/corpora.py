@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from export.corpora.clips import Clip
 from export.corpora.loading import find_corpora
 from tests.conftest import RATE_HZ, speech_like
 
+_MANIFEST_HEAD = "path,corpus,speaker,emotion,license,source,kind"
 EMOVO_CODES = ("rab", "gio", "neu", "tri")  # angry, happy, neutral, sad
 
 
@@ -58,6 +60,28 @@ def own(root: Path, *, labels: Sequence[str], speakers: Sequence[str] = ("ann", 
     names = [(label, speaker, number) for label in labels for speaker in speakers for number in range(each)]
     for seed, (label, speaker, number) in enumerate(names):
         write_clip(root / label / speaker / f"{label}-{speaker}-{number}.wav", seed=200 + seed)
+    return root
+
+
+def ordinary(root: Path, *, count: int, seconds: float) -> Path:
+    """A folder of ordinary speech: `count` speakers, of two sources by turns."""
+    rows = [_MANIFEST_HEAD]
+    for number in range(count):
+        write_clip(root / f"{number}.wav", seed=50 + number, seconds=seconds)
+        rows.append(f"{number}.wav,ordinary,s{number},neutral,MIT,source{number % 2},read")
+    (root / "manifest.csv").write_text("\n".join(rows))
+    return root
+
+
+def no_speech(root: Path, *, count: int, seconds: float) -> Path:
+    """A folder of hiss that swells, of two sources by turns."""
+    root.mkdir(parents=True)
+    rows = [_MANIFEST_HEAD]
+    for number in range(count):
+        hiss = 0.1 * np.random.default_rng(number).standard_normal(round(seconds * RATE_HZ))
+        soundfile.write(root / f"{number}.wav", hiss * (1 + np.sin(np.arange(len(hiss)) / 400)), RATE_HZ)
+        rows.append(f"{number}.wav,no_speech,n{number},no_speech,CC0,hiss{number % 2},no_speech")
+    (root / "manifest.csv").write_text("\n".join(rows))
     return root
 
 

@@ -71,16 +71,18 @@ def write_model(
     seed: int = 0,
     speech: SpeechOutput | None = None,
     windows: int | str = "w",
+    dimensions: int | None = None,
 ) -> Path:
     """Write a model that averages its features over time and applies a random linear layer.
 
     `columns` and `outputs` make a graph that contradicts its specification; `metadata` replaces the embedded document;
     `speech` adds an output that tells speech from anything louder; `windows` is how many the graph takes at a time.
+    Where the specification has dimensions, an output tells them; `dimensions` is another number of them.
     """
     rng = np.random.default_rng(seed)
     features = spec.features
     columns = columns or (1 if features.pooling == "mean" else features.n_coefficients)
-    outputs = outputs or len(spec.labels)
+    outputs = outputs or len(spec.labels) or 1
     weights = (rng.standard_normal((columns, outputs)) * 0.1).astype(np.float32)
     nodes, inputs = [], [helper.make_tensor_value_info("features", TensorProto.FLOAT, [windows, None, columns])]
     pooled = "features"
@@ -117,6 +119,12 @@ def write_model(
         nodes += _speech_nodes(speech)
         constants.append(numpy_helper.from_array(np.eye(columns, 1, dtype=np.float32) * -0.2, "quietness"))
         constants.append(numpy_helper.from_array(np.array(0.2 * speech.loudest, np.float32), "loudest"))
+    if count := len(spec.outputs) if dimensions is None else dimensions:
+        results.append(helper.make_tensor_value_info("dimensions", TensorProto.FLOAT, [windows, count]))
+        constants.append(numpy_helper.from_array((rng.standard_normal((columns, count)) * 0.01).astype("f4"), "scales"))
+        nodes.append(helper.make_node("MatMul", ["mean", "scales"], ["dimensions"]))
+    if not spec.labels:
+        results.remove(result)
     graph = helper.make_graph(nodes, "tiny", inputs, results, initializer=constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {SPEC_KEY: to_json(spec)} if metadata is None else metadata)

@@ -25,6 +25,7 @@ def scored_windows(
     length_s: float = 4.0,
     speech_s: Sequence[float] | None = None,
     is_speech: Sequence[bool] | None = None,
+    dimensions: Sequence[Sequence[float]] | None = None,
 ) -> ScoredWindows:
     """Windows every 4 s, or where they are told to begin."""
     begin = np.array([4.0 * i for i in range(len(probs))] if start_s is None else start_s, dtype=np.float64)
@@ -37,6 +38,7 @@ def scored_windows(
         first_frame=np.rint(begin * FRAME_HZ).astype(np.int64),
         end_frame=np.rint((begin + length_s) * FRAME_HZ).astype(np.int64),
         probs=np.array(probs, dtype=np.float64),
+        dimensions=np.zeros((count, 0)) if dimensions is None else np.array(dimensions, dtype=np.float64),
         is_speech=np.ones(count, np.bool_) if is_speech is None else np.array(is_speech),
     )
 

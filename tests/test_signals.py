@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,43 +18,21 @@ import soundfile
 
 from sertag import signals
 from tests.conftest import RATE_HZ, speech_like
+from tests.processes import ROOT, Start, environment, members, sessions, until
 
-ROOT = Path(__file__).parents[1]
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"  # the cursor
-
-Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(tiny_model: Path, tmp_path: Path) -> Start:
+def start(tiny_model: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a program in a folder with many recordings, in a session of its own."""
     (tmp_path / "many").mkdir()
     soundfile.write(tmp_path / "call.wav", np.tile(speech_like(20, seed=1), 12), RATE_HZ)
     for number in range(2000):
         (tmp_path / "many" / f"{number:04}.wav").symlink_to("../call.wav")
     (tmp_path / "r.csv").write_text("old")
-    own = {"PYTHONPATH": str(ROOT), "SERTAG_MODEL": str(tiny_model), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "xterm"}
-
-    def run(*arguments: str, program: str = "", stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        how = ["-c", program] if program else ["-m", "sertag"]
-        return subprocess.Popen(
-            [sys.executable, *how, *arguments],
-            cwd=tmp_path,
-            env=os.environ | own,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-
-    return run
-
-
-def members(session: int) -> list[str]:
-    """Live processes of a session."""
-    listed = subprocess.run(["ps", "-e", "-o", "sess=,stat=,args="], capture_output=True, text=True, check=True)
-    lines = (line.split(None, 2) for line in listed.stdout.splitlines())
-    return [line[-1] for line in lines if line[0] == str(session) and not line[1].startswith("Z")]
+    with sessions(tmp_path, environment(tiny_model, tmp_path) | {"TERM": "xterm"}) as start:
+        yield start
 
 
 def read_all(descriptor: int) -> bytes:
@@ -83,7 +61,7 @@ def listens(process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.parametrize("delay_s", [0, 0.05, 0.15, 0.3, 1])
+@pytest.mark.parametrize("delay_s", [0, 0.15, 1])
 def test_pressed_twice_at_any_moment_on_a_terminal(start: Start, tmp_path: Path, delay_s: float) -> None:
     ours, theirs = pty.openpty()
     process = start("many", "-o", "r.csv", "-j", "2", stderr=theirs)
@@ -101,10 +79,7 @@ def test_pressed_twice_at_any_moment_on_a_terminal(start: Start, tmp_path: Path,
     assert b"Exception ignored" not in shown
     assert shown.rfind(SHOW) >= shown.rfind(HIDE)
     assert (tmp_path / "r.csv").read_text() == "old"
-    deadline_s = time.monotonic() + 10
-    while left := members(process.pid):  # a worker that was being born sees by itself that it is alone
-        assert time.monotonic() < deadline_s, f"left: {left}"
-        time.sleep(0.05)
+    until(lambda: not members(process.pid), "a worker that was being born sees that it is alone", seconds=10)
 
 
 def test_a_display_that_is_interrupted_at_its_start_shows_the_cursor_again(start: Start) -> None:
@@ -285,7 +260,7 @@ def test_what_ends_by_itself_is_told_once_and_a_second_ctrl_c_ends_it_at_once(fi
         "import time\n"
         "from sertag import signals\n"
         "signals.install()\n"
-        "with signals.handled(lambda: print('told', flush=True)):\n"
+        "with signals.handled(lambda _: print('told', flush=True)):\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -305,5 +280,5 @@ def test_what_ends_by_itself_is_told_once_and_a_second_ctrl_c_ends_it_at_once(fi
 
 def test_signals_are_handled_only_where_they_were_taken_over() -> None:
     before = signal.getsignal(signal.SIGUSR1)
-    with signals.handled(lambda: None):
+    with signals.handled(lambda _: None):
         assert signal.getsignal(signal.SIGUSR1) == before

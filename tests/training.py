@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Networks run layer by layer: to trace a graph takes longer than an epoch of a few clips."""
+    """Networks run layer by layer: to trace a graph takes longer than an epoch of a few clips; few rows at a time."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patched:
+            patched.setattr("export.training.loop._PREDICT_ROWS", 16)
             warnings.filterwarnings("ignore", message="Even though the `tf.config.experimental_run_functions_eagerly`")
             yield
     finally:

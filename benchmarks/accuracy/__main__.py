@@ -21,7 +21,7 @@ from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 _LEAST_S = 0.1  # of a clip
 _cache = click.option("--cache", type=click.Path(path_type=Path), default=Path("cache"), show_default=True)

@@ -16,7 +16,6 @@ import numpy as np
 from benchmarks.accuracy import store
 from benchmarks.accuracy.calls import compare, folds_calibrated, measure, names_of
 from export.arrays import Ints
-from export.conversion.metadata import corpora_facts, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.ordinary import NAME as ORDINARY
 from export.corpora.ordinary import UNACTED
@@ -28,10 +27,11 @@ from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import PROTOCOL_VERSION, Experiment
+from export.training.facts import corpora_facts, versions
 from export.training.loop import Answers
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
 from export.training.settings import Settings
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 OPEN = "open.json"
 
@@ -39,18 +39,7 @@ OPEN = "open.json"
 def experiment_for(
     recipe: Recipe, corpora: Sequence[Corpus], *, encoder: Path | None, cache: Path, report: Report
 ) -> Experiment:
-    """A recipe for calls and its teacher with all clips.
-
-    Args:
-        recipe: for calls.
-        corpora: decodable clips with labels of the recipe; `ordinary` speech and `no_speech` among them.
-        encoder: file of a frozen encoder, of recipes that need one or whose teacher does.
-        cache: folder for windows and trainings.
-        report: of the progress.
-
-    Raises:
-        ExportError: a disk that is full.
-    """
+    """A recipe for calls and its teacher with all clips, decodable ones with labels of the recipe."""
     clips = [clip for corpus in corpora for clip in corpus.clips]
     return Experiment(
         clips,
@@ -64,16 +53,7 @@ def experiment_for(
 
 
 def measure_calls(experiment: Experiment, corpora: Sequence[Corpus], *, seed: int, out: Path) -> Path:
-    """Measure a recipe with one seed and write down what it reaches.
-
-    Args:
-        experiment: see `experiment_for`.
-        corpora: what it was made of.
-        seed: of trainings, calibration and simulated calls.
-        out: folder of the results.
-
-    Returns:
-        The file.
+    """Measure a recipe with one seed, on the corpora that it was made of, and write down what it reaches.
 
     Raises:
         ExportError: fewer than two corpora, no ordinary speech, or a disk that is full.
@@ -81,8 +61,7 @@ def measure_calls(experiment: Experiment, corpora: Sequence[Corpus], *, seed: in
     """
     began = datetime.date.today().isoformat()
     if not any(corpus.name == ORDINARY for corpus in corpora):
-        message = "no ordinary speech, which most of a call is; add --data ordinary=DIR"
-        raise ExportError(message, code="no_data")
+        raise ExportError("no ordinary speech, which most of a call is; add --data ordinary=DIR", code="no_data")
     settings = _settings(seed)
     folds = folds_of(experiment.clips, settings=settings)
     scored = out_of_fold(experiment, folds, settings=settings)
@@ -102,14 +81,6 @@ def measure_calls(experiment: Experiment, corpora: Sequence[Corpus], *, seed: in
 def measure_open(experiment: Experiment, *, seed: int, out: Path) -> Path:
     """Compare trainings on all other corpora with one on open recordings, on corpora that are in neither.
 
-    Args:
-        experiment: see `experiment_for`.
-        seed: of the trainings.
-        out: folder of the results.
-
-    Returns:
-        The file.
-
     Raises:
         ExportError: no corpus is left that the open recordings do not hold, or none is open.
         OutputError: the file cannot be written.
@@ -124,18 +95,17 @@ def measure_open(experiment: Experiment, *, seed: int, out: Path) -> Path:
     folds = folds_of(clips, settings=settings)
     everything = out_of_fold(experiment, folds, settings=settings)
     model = experiment.fit(np.flatnonzero(is_open), seed=seed, name="open").model
-    entry: dict[str, Any] = {"seed": seed, "conditions": {}}
+    names, labels = [clip.corpus for clip in clips], experiment.recipe.labels
+
+    def compared(name: str, answers: Answers) -> dict[str, Any]:
+        pool = pool_of(experiment, {name: answers}, conditions=[name])
+        return compare(pool, np.where(tested, folds, -1), labels=labels, corpora=names)
+
+    conditions = {}
     for name in CONDITIONS:
-        found = {"all": everything[name], "open": experiment.answers(model, name, np.arange(len(clips)))}
-        entry["conditions"][name] = {
-            trained_on: compare(
-                pool_of(experiment, {name: answers}, conditions=[name]),
-                np.where(tested, folds, -1),
-                labels=experiment.recipe.labels,
-                corpora=[clip.corpus for clip in clips],
-            )
-            for trained_on, answers in found.items()
-        }
+        free = experiment.answers(model, name, np.arange(len(clips)))
+        conditions[name] = {"all": compared(name, everything[name]), "open": compared(name, free)}
+    entry = {"seed": seed, "conditions": conditions}
     return store.write_json(out / OPEN, store.read_json(out / OPEN) | {experiment.recipe.name: entry})
 
 

@@ -29,55 +29,38 @@ HIGH, LOW = ("angry", "fear", "happy", "surprise"), ("neutral", "sad")
 _CALLS = 200  # of each share of emotion
 _LATE_S = 9.0  # a peak may begin so much before or after the stretch
 
+_Row = tuple[ChannelResult, Call, int, ModelSpec]  # with the prevailing label
+
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Windows of a fold with what was fitted on the others.
+    """Windows of a fold with what was fitted on the others."""
 
-    Attributes:
-        equal: windows as the network scores them, to which all labels are equally likely.
-        pool: windows with the offsets of the model that ships.
-        spec: its other values.
-    """
+    equal: WindowPool  # as the network scores them, to which all labels are equally likely
+    pool: WindowPool  # with the offsets of the model that ships
+    spec: ModelSpec  # its other values
 
-    equal: WindowPool
-    pool: WindowPool
-    spec: ModelSpec
+    @property
+    def hours(self) -> float:
+        """Of ordinary speech; windows overlap by half."""
+        own = self.pool.speech_s[self.pool.ordinary].sum()
+        return float(own * self.spec.hop_s / self.spec.window_s / 3600)
 
 
 def folds_calibrated(pool: WindowPool, folds: Ints, *, spec: ModelSpec, answers_right: float, seed: int) -> list[Fold]:
-    """Calibrate each fold on the others.
-
-    Args:
-        pool: all windows.
-        folds: int64 (n,), of each clip.
-        spec: before calibration.
-        answers_right: see `calibrate`.
-        seed: likewise.
-    """
+    """Calibrate each fold on the others, `folds` being int64 (n,), of each clip; other arguments as of `calibrate`."""
     found, fold = [], folds[pool.clip]
     for own in np.unique(fold):
-        fitted = calibrate(part(pool, fold != own), spec=spec, answers_right=answers_right, seed=seed)
-        plain = part(pool, fold == own)
+        fitted = calibrate(pool.part(fold != own), spec=spec, answers_right=answers_right, seed=seed)
+        plain = pool.part(fold == own)
         found.append(Fold(plain, shifted(plain, fitted.offsets), fitted.applied(spec)))
     return found
 
 
-def part(pool: WindowPool, kept: BoolArray) -> WindowPool:
-    """Some of the windows."""
-    return WindowPool(*(getattr(pool, name)[kept] for name in WindowPool.__dataclass_fields__))
-
-
 def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict[str, Any]:
-    """All figures of one condition.
-
-    Args:
-        folds: calibrated.
-        corpora: name of the acted corpus of each.
-        seed: of simulated calls and of the bootstrap.
-    """
+    """All figures of one condition; `corpora` names the acted corpus of each fold, the seed is that of the calls."""
     by_corpus = {name: _corpus(fold) for fold, name in zip(folds, corpora, strict=True)}
-    hours = sum(_hours(fold) for fold in folds)
+    hours = sum(fold.hours for fold in folds)
     return {
         **_with_mean(by_corpus),
         "ordinary": _ordinary(folds, hours),
@@ -89,15 +72,11 @@ def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict
 def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Sequence[str]) -> dict[str, Any]:
     """UAR and anger AUC of each tested corpus, all labels as likely as each other, and their means.
 
-    Args:
-        pool: all windows.
-        folds: int64 (n,), of each clip; -1 for those that are not tested.
-        labels: k of them.
-        corpora: n names.
+    `folds` is int64 (n,), of each clip, -1 for those that are not tested; `corpora` are n names.
     """
     fold, found = folds[pool.clip], {}
     for number in np.unique(fold[fold >= 0]):
-        own = part(pool, fold == number)
+        own = pool.part(fold == number)
         truth, _, probs = by_clip(own)
         found[corpora[own.clip[0]]] = {
             "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),
@@ -118,8 +97,8 @@ def _with_mean(by_corpus: dict[str, dict[str, float | None]]) -> dict[str, Any]:
 def _corpus(fold: Fold) -> dict[str, float | None]:
     """Figures of one acted corpus; a clip is the mean of its windows, as a row is."""
     acted = ~fold.equal.ordinary
-    truth, person, equal = by_clip(part(fold.equal, acted))
-    _, _, shipped = by_clip(part(fold.pool, acted), temperature=fold.spec.temperature)
+    truth, person, equal = by_clip(fold.equal.part(acted))
+    _, _, shipped = by_clip(fold.pool.part(acted), temperature=fold.spec.temperature)
     labels = fold.spec.labels
     right = equal.argmax(axis=1) == truth
     low, high = (round(end, 4) for end in middle(uar_draws(right, truth, person, rng=np.random.default_rng(0))))
@@ -150,12 +129,6 @@ def by_clip(pool: WindowPool, *, temperature: float = 1.0) -> tuple[Ints, Ints, 
 def _auc(score: Probs, positive: BoolArray) -> float | None:
     found = area_under_curve(score, positive)
     return None if found is None else round(found, 4)
-
-
-def _hours(fold: Fold) -> float:
-    """Of ordinary speech; windows overlap by half."""
-    own = fold.pool.speech_s[fold.pool.ordinary].sum()
-    return float(own * fold.spec.hop_s / fold.spec.window_s / 3600)
 
 
 def _answers(fold: Fold, kept: BoolArray) -> tuple[Ints, BoolArray, Probs]:
@@ -224,10 +197,8 @@ def _calls(folds: Sequence[Fold], *, seed: int) -> dict[str, Any]:
     return found | {"ece": round(calibration_error(probs, truth, weights=np.ones(len(truth))), 4)}
 
 
-_Row = tuple[ChannelResult, Call, int, ModelSpec]  # with the prevailing label
-
-
 def _share(rows: Sequence[_Row]) -> dict[str, float]:
+    """How often rows of calls with one share of emotion say what is in the call."""
     peaks, quarters = [], []
     for result, call, _, spec in rows:
         if not 0 < call.end - call.begin < len(call.rows):

@@ -25,22 +25,15 @@ _COVERAGE = 95  # percent of the draws that an interval holds
 
 @dataclass(frozen=True, slots=True)
 class ScoredClips:
-    """All tested clips of a run, n of them.
+    """All tested clips of a run, n of them."""
 
-    Attributes:
-        truth: int64 (n,).
-        fold, person, corpus: int64 (n,), numbers of what each clip belongs to.
-        labels, sentiments: k of them.
-        by_corpus: each corpus weighs the same, else each clip.
-    """
-
-    truth: Ints
-    fold: Ints
+    truth: Ints  # int64 (n,)
+    fold: Ints  # int64 (n,), as are the next two: number of what each clip belongs to
     person: Ints
     corpus: Ints
     labels: tuple[str, ...]
-    sentiments: tuple[str, ...]
-    by_corpus: bool
+    sentiments: tuple[str, ...]  # of each label
+    by_corpus: bool  # each corpus weighs the same, else each clip
 
     @property
     def groups(self) -> Ints:
@@ -95,11 +88,7 @@ def interval(right: BoolArray, tested: ScoredClips) -> tuple[float, float]:
 def uar_draws(right: BoolArray, truth: Ints, person: Ints, *, rng: np.random.Generator) -> Probs:
     """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,).
 
-    Args:
-        right: bool (n,), whether each clip was answered rightly.
-        truth: int64 (n,), its label.
-        person: int64 (n,), who speaks.
-        rng: of the draws.
+    Of n clips: whether each was answered rightly, its label, and who speaks.
     """
     people, number = np.unique(person, return_inverse=True)
     labels, label = np.unique(truth, return_inverse=True)

@@ -23,7 +23,6 @@ from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figure
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import Suite
 from export.arrays import Ints
-from export.conversion.metadata import versions
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.corpora.loading import relabel
 from export.features.clip_windows import CONDITIONS
@@ -31,8 +30,9 @@ from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training.experiment import PROTOCOL_VERSION, Experiment, Scores
+from export.training.facts import versions
 from export.training.splits import Split, splits
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -67,16 +67,10 @@ def measure(
     encoder: Path | None = None,
     report: Report = lambda what, share: None,
 ) -> None:
-    """Measure the runs that are not there yet.
+    """Measure the runs that are not there yet, `jobs` at a time, each on one thread.
 
-    Args:
-        work: in this order.
-        corpora: by name, decodable clips with their own labels.
-        results: folder of the suites' files.
-        cache: folder for features and trainings.
-        jobs: runs at a time, each on one thread.
-        encoder: file of a frozen encoder, of recipes that need one.
-        report: of the progress.
+    Corpora are by name, decodable clips with their own labels; `encoder` is the file of a frozen one, for recipes that
+    need it.
 
     Raises:
         ExportError: clips that cannot be split as a suite wants, or features that cannot be kept.

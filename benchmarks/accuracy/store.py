@@ -48,9 +48,13 @@ def is_current(run: Mapping[str, Any], *, data_sha256: str | None = None) -> boo
 
 
 def add(results: Path, suite: Suite, recipe: str, run: Run) -> Path:
-    """Put a run into the file of its suite, in the place of an older one of the same seed."""
+    """Put a run into the file of its suite, in the place of one of the same seed and of all by an older protocol.
+
+    Means over seeds are of one protocol only.
+    """
     runs = read(results, suite)
-    runs[recipe] = sorted([*_others(runs.get(recipe, []), run, "seed"), run], key=lambda own: own["seed"])
+    kept = [own for own in _others(runs.get(recipe, []), run, "seed") if is_current(own)]
+    runs[recipe] = sorted([*kept, run], key=lambda own: own["seed"])
     document = {"suite": suite.name, "title": suite.title, "corpora": suite.corpora, "split": suite.split}
     return write_json(results / f"{suite.name}.json", {**document, "recipes": runs})
 
@@ -69,12 +73,7 @@ def read_json(place: Path) -> dict[str, Any]:
 
 
 def write_json(place: Path, document: Mapping[str, Any]) -> Path:
-    """Write a file of results.
-
-    Raises:
-        ExportError: the folder cannot be made.
-        OutputError: the file cannot be written; the old one still stands.
-    """
+    """Write a file of results in one step; an error leaves the old one."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

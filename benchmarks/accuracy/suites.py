@@ -25,25 +25,15 @@ _AUGMENTED = tuple(name for name in _FIELD if RECIPES[name].augmentations)
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One question, asked of recipes.
+    """One question, asked of recipes."""
 
-    Attributes:
-        name: of its file.
-        title: for people.
-        corpora: what is learnt from and tested.
-        split: as in `export.training.splits`.
-        labels: of recipes that take any; recipes of the field keep those of their authors.
-        only: names of the recipes that are asked, all if empty.
-        seeds: of splits and trainings.
-    """
-
-    name: str
-    title: str
-    corpora: tuple[str, ...]
+    name: str  # of its file
+    title: str  # for people
+    corpora: tuple[str, ...]  # what is learnt from and tested
     split: Protocol
-    labels: tuple[str, ...] = LABELS
-    only: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = SEEDS
+    labels: tuple[str, ...] = LABELS  # of recipes that take any; recipes of the field keep those of their authors
+    only: tuple[str, ...] = ()  # names of the recipes that are asked, all if empty
+    seeds: tuple[int, ...] = SEEDS  # of splits and trainings
 
     def asks(self, recipe: str) -> bool:
         """Whether the suite is for a recipe."""
@@ -65,6 +55,7 @@ SUITES = {
         Suite("random-ravdess", "RAVDESS, clips split at random (leaks)", ("ravdess",), "random", only=_FIELD),
         Suite("random-emodb", "EmoDB, clips split at random (leaks)", ("emodb",), "random", only=_FIELD),
         Suite("random-mixed", "TESS, RAVDESS and CREMA-D, split at random (leaks)", MIXED, "random", only=_AUGMENTED),
+        Suite("mixed-corpora", "an unseen corpus out of these three", MIXED, "corpora", only=_AUGMENTED),
         Suite("ravdess", "RAVDESS, 8 classes, six folds by actor number modulo 6", ("ravdess",), "speakers", _EIGHT),
         Suite("emodb", "EmoDB, 7 classes, one speaker out", ("emodb",), "speakers", _GERMAN),
         Suite("crema_d", "CREMA-D, 6 classes, five folds by speaker", ("crema_d",), "speakers", _SIX, CALL_RECIPES),

@@ -39,12 +39,9 @@ def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
 
 @contextmanager
 def clip_file(samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "FLOAT"]) -> Iterator[Path]:
-    """Write a clip to a WAV file that is gone afterwards.
+    """A WAV file of samples, float32 (n,) or (n, channels), that is gone afterwards.
 
-    Args:
-        samples: float32 (n,) or (n, channels).
-        rate_hz: of the samples.
-        subtype: what telephones give, or what loses nothing.
+    `subtype` is what telephones give, or what loses nothing.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "clip.wav"

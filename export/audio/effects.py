@@ -18,16 +18,10 @@ SPEEDS = (0.85, 1.15)
 
 
 def augment(samples: FloatArray, *, kind: str, rate_hz: int, rng: np.random.Generator) -> FloatArray:
-    """Change a clip by a random amount.
-
-    Args:
-        samples: float32 (n,), n >= 1.
-        kind: one of `KINDS`.
-        rate_hz: of the samples.
-        rng: of the amount.
+    """Change a clip, float32 (n,), n >= 1, by a random amount; `kind` is one of `KINDS`.
 
     Returns:
-        float32; another length only for `speed`.
+        float32, of another length only for `speed`.
 
     >>> augment(np.ones(8000, np.float32), kind="shift", rate_hz=8000, rng=np.random.default_rng(1)).shape
     (8000,)

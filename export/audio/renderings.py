@@ -1,8 +1,8 @@
 """How a clip of a studio sounds in a call: what networks for calls are shown besides the clip as it is.
 
-Stage of the training: corpora -> **renderings** -> windows. A rendering is drawn from the content of the clip and a
-seed, so it is the same for every recipe. The speaker talks a little faster or slower, and somewhere in a stretch of the
-call that is as long as a window; what the line adds is there before and after.
+A rendering is drawn from the content of the clip and a seed, so it is the same for every recipe. The speaker talks a
+little faster or slower, and somewhere in a stretch of the call that is as long as a window; what the line adds is there
+before and after.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A simulated telephone line: band, colour of the handset, noise, level and codec.
 
-Samples are float32 (n,) in [-1, 1] at 8 kHz; levels are dBFS
-of the mean square. A `Line` is drawn once for a call and every clip of that call goes through it, because statistics of
-a channel mean something only if the line stays the same.
+Samples are float32 (n,) in [-1, 1] at 8 kHz; levels are dBFS of the mean square. A `Line` is drawn once for a call and
+every clip of that call goes through it, because statistics of a channel mean something only if the line stays the same.
 """
 
 from __future__ import annotations
@@ -21,28 +20,17 @@ LINE_CODECS = ("µ-law", "A-law", "GSM 06.10")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. ITU-T G.712 passes 300 to 3400 Hz; real edges vary from set to set.
+    """One line. ITU-T G.712 passes 300 to 3400 Hz; real edges vary from set to set."""
 
-    Attributes:
-        low_hz, high_hz: edges of the band, where 3 dB are lost.
-        order: steepness of both edges, as of a Butterworth filter.
-        tilt_db: rise or fall of the handset's response per octave.
-        level_dbfs: what the call's speech is brought to.
-        snr_db: speech over noise.
-        noise_slope_db: colour of the noise per octave: 0 white, -3 pink, -6 brown.
-        hum_db: level of 100 Hz hum and its harmonics over the noise; its upper harmonics pass the band.
-        codec: one of `LINE_CODECS`.
-    """
-
-    low_hz: float
+    low_hz: float  # edges of the band, where 3 dB are lost
     high_hz: float
-    order: int
-    tilt_db: float
-    level_dbfs: float
-    snr_db: float
-    noise_slope_db: float
-    hum_db: float
-    codec: str
+    order: int  # steepness of both edges, as of a Butterworth filter
+    tilt_db: float  # rise or fall of the handset's response per octave
+    level_dbfs: float  # what the call's speech is brought to
+    snr_db: float  # speech over noise
+    noise_slope_db: float  # colour of the noise per octave: 0 white, -3 pink, -6 brown
+    hum_db: float  # 100 Hz hum and its harmonics over the noise; the upper harmonics pass the band
+    codec: str  # one of `LINE_CODECS`
 
 
 def draw_line(rng: np.random.Generator) -> Line:
@@ -61,17 +49,14 @@ def draw_line(rng: np.random.Generator) -> Line:
 
 
 def transmit(samples: FloatArray, *, line: Line, speech_dbfs: float, rng: np.random.Generator) -> FloatArray:
-    """Send one clip over a line.
+    """Send one clip, float32 (n,), n >= 1, over a line; clipped to full scale where the line is too loud.
 
     Args:
-        samples: float32 (n,), 8 kHz, n >= 1.
+        samples: of the clip.
         line: what it goes through.
         speech_dbfs: level of the call that the clip belongs to, which the line brings to its own level; loud and soft
             clips of one call keep their distance.
         rng: of the noise.
-
-    Returns:
-        float32 (n,), 8 kHz, clipped to full scale where the line is too loud.
 
     >>> rng = np.random.default_rng(1)
     >>> transmit(np.zeros(800, np.float32), line=draw_line(rng), speech_dbfs=-30, rng=rng).shape
@@ -84,16 +69,7 @@ def transmit(samples: FloatArray, *, line: Line, speech_dbfs: float, rng: np.ran
 
 
 def over_a_line(samples: FloatArray, *, digest: str, seed: int) -> FloatArray:
-    """Send a clip over a line of its own, drawn from its content, whatever other clips there are.
-
-    Args:
-        samples: float32 (n,), 8 kHz, n >= 1.
-        digest: of the recording, hexadecimal.
-        seed: of all lines.
-
-    Returns:
-        float32 (n,), 8 kHz.
-    """
+    """Send a clip over a line of its own, drawn from a seed and its hexadecimal digest, not from other clips."""
     rng = np.random.default_rng([seed, int(digest[:15], 16)])
     return transmit(samples, line=draw_line(rng), speech_dbfs=level_dbfs(samples), rng=rng)
 

@@ -5,15 +5,15 @@
 `share_through_telephone`, `calibrated_on` (in words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of
 the figures: `conditions` and `rows`. What a file does not say is left out or called unknown.
 
-A condition has shares from 0 to 1: `uar`, `accuracy`, `ece`, `recall` by label and perhaps `chance`; the model `phone`
-has more, and UAR and recall by corpus.
+A condition has shares from 0 to 1: `uar`, `accuracy`, `ece`, `recall` by label and perhaps `chance`; models that were
+measured corpus by corpus have UAR and recall by corpus.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +35,7 @@ _ACTED = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English") | {
 }
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 # What tells of the confidence, in the order of the table.
-_CONFIDENCE: Mapping[str, str] = {
+_CONFIDENCE = {
     "accuracy": "accuracy %",
     "ece": "ECE",
     "coverage": "answered %",
@@ -44,14 +44,11 @@ _CONFIDENCE: Mapping[str, str] = {
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Describe a model for the people who use it or are judged by it.
+    """Describe a model, as Markdown, for the people who use it or are judged by it.
 
     Args:
         spec: from the model file.
         figures: what was measured of it, see `read_figures`; model files of before have some in their metadata.
-
-    Returns:
-        Markdown.
 
     >>> from sertag.model.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0].rpartition(" ")[0]
@@ -76,11 +73,7 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
 def read_figures(model: ModelFile) -> dict[str, Any]:
     """What was measured of a model file: of `MODEL.metrics.json` or `metrics.json` beside it.
 
-    Args:
-        model: the file.
-
-    Returns:
-        Its figures; none where there is no such file, or none about these very bytes.
+    Nothing where there is no such file, or none about these very bytes.
 
     Raises:
         ExportError: a file of this name that is no JSON object.
@@ -132,32 +125,23 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
     """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
+    first, *_ = conditions.values()
     corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
     kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
 
-    def lines(cells: Callable[[Mapping[str, Any]], list[str]]) -> list[list[str]]:
-        return [[name, *cells(found)] for name, found in conditions.items()]
+    def of_corpora(found: Mapping[str, Any], key: str) -> list[str]:
+        return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
 
-    uar = lines(lambda found: [*_of_corpora(found, corpora, "uar"), _percent(found["uar"])])
-    chance = _chance(next(iter(conditions.values())), corpora)
-    recall = lines(lambda found: [_recall(found, label) for label in labels])
-    confidence = lines(lambda found: [_confidence(found, key) for key in kept])
+    uar = [[name, *of_corpora(found, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
+    guessed = first.get("chance", 1 / len(first["recall"]) if first.get("recall") else None)  # one over the classes
+    uar.append(["chance", *of_corpora(first, "chance"), "" if corpora else _percent(guessed)])
+    recall = [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()]
+    confidence = [[name, *(_confidence(found, key) for key in kept)] for name, found in conditions.items()]
     return {
-        "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], [*uar, chance]),
+        "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], uar),
         "recall": table(["condition", *labels], recall),
         "confidence": table(["condition", *kept.values()], confidence),
     }
-
-
-def _of_corpora(found: Mapping[str, Any], corpora: Sequence[str], key: str) -> list[str]:
-    return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
-
-
-def _chance(found: Mapping[str, Any], corpora: Sequence[str]) -> list[str]:
-    """What guessing reaches: one over the classes that occur."""
-    if corpora:
-        return ["chance", *_of_corpora(found, corpora, "chance"), ""]
-    return ["chance", _percent(found.get("chance", 1 / len(found["recall"]) if found.get("recall") else None))]
 
 
 def _recall(found: Mapping[str, Any], label: str) -> str:

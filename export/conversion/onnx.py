@@ -41,7 +41,7 @@ def convert(
     out: Path,
     encoder: Path | None = None,
 ) -> Path:
-    """Write a network as a model file.
+    """Write a network as a model file, `out`.
 
     Args:
         model: trained; softmax inside, temperature not. Takes one input (w, t, c), returns probabilities (w, k) or a
@@ -52,9 +52,6 @@ def convert(
             `export.evaluation.evaluate` knows them again; none if nobody knows.
         out: the file.
         encoder: file of a frozen encoder whose frames the network takes; both become one graph.
-
-    Returns:
-        `out`.
 
     Raises:
         ExportError: Keras does not run on TensorFlow; the network does not take or return what the specification
@@ -114,12 +111,7 @@ def behind(encoder: Path, network: Any) -> Any:
 
 
 def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> FloatArray:
-    """Real windows for the comparison of Keras and ONNX Runtime, float32 (w, t, c).
-
-    Args:
-        clips: evenly sampled, at most `most` of them.
-        spec: of the model.
-        most: clips.
+    """Real windows of evenly sampled clips, for the comparison of Keras and ONNX Runtime, float32 (w, t, c).
 
     Raises:
         ExportError: no clip has enough speech for a window, or one cannot be decoded.
@@ -213,16 +205,11 @@ def describe(proto: Any, properties: Mapping[str, str]) -> None:
     """Make these all that a graph says of itself."""
     del proto.metadata_props[:]
     for key, value in properties.items():
-        entry = proto.metadata_props.add()
-        entry.key, entry.value = key, value
+        proto.metadata_props.add(key=key, value=value)
 
 
 def describe_again(path: str, content: bytes, spec: ModelSpec) -> None:
-    """Write a model file anew with another specification; what else it says of itself stays.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write a model file anew with another specification; what else it says of itself stays."""
     import onnx
 
     proto = onnx.load_from_string(content)

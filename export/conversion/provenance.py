@@ -43,10 +43,7 @@ class TrainedOn:
 
 
 def read_trained_on(name_or_path: str) -> TrainedOn | None:
-    """What a model was made from; None where its file does not say, as those of older versions.
-
-    Args:
-        name_or_path: as for `sertag.model.session.load`.
+    """What a model, named as for `sertag.model.session.load`, was made from; None where its file does not say.
 
     Raises:
         ExportError: the property is damaged.

@@ -26,19 +26,17 @@ class CorpusBuilder:
         self._skipped: dict[str, list[str]] = {}
         self._seen: dict[str, tuple[Clip, str]] = {}  # digest -> first clip, and where that is said
 
-    def skip(self, name: str, *, reason: str) -> None:
+    def skip(self, name: Path | str, *, reason: str) -> bool:
         """Count and name what is no clip."""
-        self._skipped.setdefault(reason, []).append(name)
+        self._skipped.setdefault(reason, []).append(str(name))
+        return False
 
     def add(self, clip: Clip, *, said_in: str = "") -> bool:
-        """Add a clip, unless it is empty, cannot be read, or was added already.
+        """Add a clip, unless it is empty, cannot be read, or was added already; those are counted and named.
 
         Args:
             clip: without its digest, which is made here.
             said_in: where its label stands, if not in its path.
-
-        Returns:
-            Whether it was added; else it is counted and named.
 
         Raises:
             ExportError: the same recording has another label elsewhere.
@@ -46,11 +44,9 @@ class CorpusBuilder:
         try:
             content = clip.path.read_bytes()
         except OSError as error:
-            self.skip(str(clip.path), reason=f"cannot be read ({error.strerror})")
-            return False
+            return self.skip(clip.path, reason=f"cannot be read ({error.strerror})")
         if not content:
-            self.skip(str(clip.path), reason="empty")
-            return False
+            return self.skip(clip.path, reason="empty")
         digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         where = said_in or display_name(str(clip.path))
         first, first_where = self._seen.setdefault(digest, (clip, where))
@@ -60,8 +56,7 @@ class CorpusBuilder:
         if first.label != clip.label and _is_recording(clip.path):
             found = f"{first_where} is {first.label} and {where} is {clip.label}, but the recording is the same"
             raise ExportError(f"{found}; keep the one whose label is right", code="mixed_labels")
-        self.skip(str(clip.path), reason="identical recording" if first.label == clip.label else "no recording")
-        return False
+        return self.skip(clip.path, reason="identical recording" if first.label == clip.label else "no recording")
 
     def corpus(self, name: str) -> Corpus:
         """What was collected, under the licences of the clips; it may be nothing."""

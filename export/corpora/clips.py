@@ -46,14 +46,9 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The usable clips of one corpus, and what was left out.
+    """The usable clips of one corpus, sorted by path, and what was left out.
 
-    Attributes:
-        name: of the corpus.
-        licence: of its recordings.
-        clips: sorted by path.
-        skipped: reason -> names of what is no clip here.
-        flawed: what is wrong -> names of clips that stayed all the same.
+    `skipped` is reason -> names of what is no clip here, `flawed` what is wrong -> names of clips that stayed.
     """
 
     name: str
@@ -68,11 +63,7 @@ class Corpus:
         return MappingProxyType({reason: len(names) for reason, names in self.skipped.items()})
 
     def without(self, reasons: Mapping[Path, str]) -> Corpus:
-        """The same corpus less some clips.
-
-        Args:
-            reasons: path of a clip -> why it is left out.
-        """
+        """The same corpus less the clips of some paths, each with the reason why it is left out."""
         skipped = {reason: list(names) for reason, names in self.skipped.items()}
         for clip in self.clips:
             if clip.path in reasons:

@@ -1,8 +1,7 @@
 """Which clips can be used at all: every one is decoded once, and what is not speech of some length is left out.
 
-The decoder is the tagger's own, so no later stage meets a clip
-that it cannot decode. A truncated clip stays: what is left of it is speech under its label, as the tagger would score
-it; it is counted and named in `Corpus.flawed`.
+The decoder is the tagger's own, so no later stage meets a clip that it cannot decode. A truncated clip stays: what is
+left of it is speech under its label, as the tagger would score it; it is counted and named in `Corpus.flawed`.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
@@ -31,15 +30,8 @@ _EMPTY = frozenset({"empty_file", "no_samples"})
 _FEW = 200  # clips that are decoded before workers have started
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What decoding a clip has shown.
-
-    Attributes:
-        duration_s: of what could be decoded.
-        truncated: more was promised.
-        error_code: of the decoder, empty where the clip can be decoded.
-    """
+class Verdict(NamedTuple):
+    """What decoding a clip has shown: its length, whether more was promised, and the decoder's error code, if any."""
 
     duration_s: float
     truncated: bool
@@ -49,15 +41,10 @@ class Verdict:
 def drop_unusable(
     corpora: Sequence[Corpus], *, cache: Path, jobs: int, least_s: float, report: Report
 ) -> tuple[Corpus, ...]:
-    """Leave out what cannot be decoded, is empty or too short.
+    """Leave out what cannot be decoded, is empty or shorter than `least_s`, which is one frame or more.
 
-    Args:
-        corpora: as loaded.
-        cache: folder for one small file with what is known of each content. Clips that failed are tried again each
-            time, since a decoder or the right to read them may have come meanwhile.
-        jobs: processes.
-        least_s: shortest clip that is of use, seconds; one frame or more.
-        report: of the progress.
+    A small file in `cache` holds what is known of each content. Clips that failed are tried again each time, since a
+    decoder or the right to read them may have come meanwhile.
 
     Returns:
         The corpora less those clips, which are counted and named; truncated clips stay and are named in `flawed`. All
@@ -75,10 +62,9 @@ def drop_unusable(
     for number, (digest, verdict) in enumerate(zip(new, answers, strict=True), start=1):
         verdicts[digest] = verdict
         report("decoding", number / len(new))
-    sound = {digest: verdict for digest, verdict in sorted(verdicts.items()) if not verdict.error_code}
+    sound = {digest: verdict[:2] for digest, verdict in sorted(verdicts.items()) if not verdict.error_code}
     if len(sound) > len(known):
-        clips = {digest: [verdict.duration_s, verdict.truncated] for digest, verdict in sound.items()}
-        cache_bytes(place, json.dumps({"sertag": sertag.__version__, "clips": clips}).encode())
+        cache_bytes(place, json.dumps({"sertag": sertag.__version__, "clips": sound}).encode())
     return tuple(_judged(corpus, verdicts, least_s) for corpus in corpora)
 
 
@@ -106,14 +92,12 @@ def _judged(corpus: Corpus, verdicts: Mapping[str, Verdict], least_s: float) -> 
     truncated = tuple(str(clip.path) for clip in kept.clips if verdicts[clip.digest].truncated)
     flawed = {**corpus.flawed, **({TRUNCATED: truncated} if truncated else {})}
     clips = tuple(dataclasses.replace(clip, duration_s=verdicts[clip.digest].duration_s) for clip in kept.clips)
-    return Corpus(kept.name, kept.licence, clips, kept.skipped, MappingProxyType(flawed))
+    return dataclasses.replace(kept, clips=clips, flawed=MappingProxyType(flawed))
 
 
 def _reason(verdict: Verdict, least_s: float) -> str:
-    if verdict.error_code in _EMPTY:
-        return "empty"
     if verdict.error_code:
-        return f"cannot be decoded ({verdict.error_code})"
+        return "empty" if verdict.error_code in _EMPTY else f"cannot be decoded ({verdict.error_code})"
     return f"shorter than {least_s:g} s" if verdict.duration_s < least_s else ""
 
 

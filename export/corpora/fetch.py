@@ -1,8 +1,8 @@
 """Corpora from Kaggle's copies of them, put into their official layout and counted.
 
-Kaggle's copies hold some recordings twice, in folders inside of folders; here
-each official file name is kept once. Where the download fails, the message says where the publishers give the corpus
-out, under which licence, and where to put it: nothing else in sertag needs the network.
+Kaggle's copies hold some recordings twice, in folders inside of folders; here each official file name is kept once.
+Where the download fails, the message says where the publishers give the corpus out, under which licence, and where to
+put it: nothing else in sertag needs the network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import tempfile
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from export.corpora.clips import Corpus
 from export.corpora.layouts import LAYOUTS
@@ -33,14 +32,7 @@ _SIZE_MB = 450  # of each download, roughly
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a corpus can be had.
-
-    Attributes:
-        corpus: its name in `LAYOUTS`, and of its folder.
-        handle: of the copy on Kaggle.
-        parts: what to take from its publishers.
-        recordings: how many it has.
-    """
+    """A corpus of `LAYOUTS`, Kaggle's copy, what to take from its publishers, and how many recordings it has."""
 
     corpus: str
     handle: str
@@ -48,12 +40,11 @@ class Source:
     recordings: int
 
 
-_SOURCES = (
-    Source("tess", "ejlok1/toronto-emotional-speech-set-tess", "all .wav files", 2800),
-    Source("ravdess", "uwrfkaggler/ravdess-emotional-speech-audio", "Audio_Speech_Actors_01-24.zip", 1440),
-    Source("crema_d", "ejlok1/cremad", "the folder AudioWAV", 7442),
-)
-SOURCES = MappingProxyType({source.corpus.replace("_", "-"): source for source in _SOURCES})
+SOURCES = {
+    "tess": Source("tess", "ejlok1/toronto-emotional-speech-set-tess", "all .wav files", 2800),
+    "ravdess": Source("ravdess", "uwrfkaggler/ravdess-emotional-speech-audio", "Audio_Speech_Actors_01-24.zip", 1440),
+    "crema-d": Source("crema_d", "ejlok1/cremad", "the folder AudioWAV", 7442),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +62,7 @@ class Fetched:
 
 
 def fetch(name: str, *, out: Path, report: Report) -> Fetched:
-    """Download a corpus, or find that it is there already.
-
-    Args:
-        name: one of `SOURCES`.
-        out: the folder that will hold the corpus' own folder, so that `--data OUT` finds it.
-        report: called with what is done and the share of it.
-
-    Returns:
-        Where it is.
+    """Download a corpus of `SOURCES` into a folder of its own in `out`, or find that it is there already.
 
     Raises:
         ExportError: kagglehub is not installed, Kaggle cannot be reached or refuses, the disk is full, or the download
@@ -88,13 +71,13 @@ def fetch(name: str, *, out: Path, report: Report) -> Fetched:
     source = SOURCES[name]
     place = out / source.corpus
     if not place.exists():
-        _put(_download(source, place, report), source, place, report)
+        report(f"{source.corpus}: downloading about {_SIZE_MB} MB from Kaggle", 0.0)
+        _put(_download(source, place), source, place, report)
     return Fetched(place, len(_official(place, source, place)), load(place, name=source.corpus))
 
 
-def _download(source: Source, place: Path, report: Report) -> Path:
+def _download(source: Source, place: Path) -> Path:
     """Let kagglehub download; what it prints goes to stderr."""
-    report(f"{source.corpus}: downloading about {_SIZE_MB} MB from Kaggle", 0.0)
     with redirect_stdout(sys.stderr):
         try:
             kagglehub, requests = importlib.import_module("kagglehub"), importlib.import_module("requests")
@@ -112,17 +95,16 @@ def _download(source: Source, place: Path, report: Report) -> Path:
 
 def _reason(error: Exception, source: Source) -> tuple[str, str]:
     """What went wrong, and a code for it."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    kind, status = type(error).__name__, getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         cache = os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")
         need = f"{3 * _SIZE_MB} MB are enough there, KAGGLEHUB_CACHE names another folder"
         return f"the disk is full (kagglehub's cache is {cache}; {need})", "disk_full"
-    if status in (401, 403) or type(error).__name__ in ("CredentialError", "UnauthenticatedError"):
+    if status in (401, 403) or kind in ("CredentialError", "UnauthenticatedError"):
         advice = "make a token under Settings, API on kaggle.com and save it as ~/.kaggle/kaggle.json"
         return f"Kaggle refuses without a login it accepts; {advice}", "no_credentials"
     if status is not None:
         return f"Kaggle answers {status} for {source.handle}", "not_found"
-    kind = type(error).__name__
     if isinstance(error, OSError) and error.filename is None:
         return f"Kaggle cannot be reached ({kind})", "no_network"
     return f"kagglehub failed ({kind}: {display_name(str(error))})", "download_failed"
@@ -145,9 +127,9 @@ def _put(download: Path, source: Source, place: Path, report: Report) -> None:
                 report(f"{source.corpus}: putting recordings in place", number / len(recordings))
             whole.rename(place)
     except OSError as error:
-        full = error.errno == errno.ENOSPC
+        code = "disk_full" if error.errno == errno.ENOSPC else "cannot_write"
         reason = f"{place} cannot be written ({error.strerror}); the download stays in {display_name(str(download))}"
-        raise _failed(source, place, reason, code="disk_full" if full else "cannot_write") from error
+        raise _failed(source, place, reason, code=code) from error
 
 
 def _official(folder: Path, source: Source, place: Path) -> list[Path]:

@@ -42,19 +42,9 @@ _MERGED = {"calm": "neutral"}
 # Surprise says nothing of valence: astonishment at a bill is not a satisfied customer. GoEmotions (Demszky et al. 2020)
 # keeps it apart from positive and negative too.
 SENTIMENT = MappingProxyType(
-    {
-        "angry": "negative",
-        "disgust": "negative",
-        "fear": "negative",
-        "happy": "positive",
-        "neutral": "neutral",
-        "sad": "negative",
-        "surprise": "neutral",
-        "calm": "neutral",
-        "boredom": "negative",
-        "positive": "positive",
-        "negative": "negative",
-    }
+    dict.fromkeys(("angry", "disgust", "fear", "sad", "boredom", "negative"), "negative")
+    | dict.fromkeys(("neutral", "surprise", "calm"), "neutral")
+    | dict.fromkeys(("happy", "positive"), "positive")
 )
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -73,15 +63,9 @@ def canonical(name: str) -> str:
 def mapping(
     found: Collection[str], *, onto: tuple[str, ...], label_map: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str | None]:
-    """What each label of some clips counts as.
+    """What each label of some clips counts as among the labels `onto` of a model, sorted; None leaves the clips out.
 
-    Args:
-        found: labels of the clips.
-        onto: labels of the model.
-        label_map: label -> label of the model, as the user wants it; an empty one leaves the clips out.
-
-    Returns:
-        Label -> label of the model, or None where the model has no counterpart and the clips are left out; sorted.
+    `label_map` is label -> label of the model, as the user wants it; an empty one leaves the clips out too.
 
     Raises:
         ExportError: a label that is neither the model's nor known here, or one in `label_map` that the model lacks.
@@ -98,15 +82,7 @@ def mapping(
 
 
 def refuse_idle(label_map: Collection[str], *, found: Collection[str]) -> None:
-    """Stop where a label map names a label that no clip has.
-
-    Args:
-        label_map: its keys count.
-        found: labels of the clips.
-
-    Raises:
-        ExportError: it does.
-    """
+    """Raise an ExportError where a label map names a label that no clip has."""
     if unknown := sorted(set(label_map) - set(found)):
         message = f"--map {', '.join(unknown)}: no clip has this label; the labels are {', '.join(sorted(found))}"
         raise ExportError(message, code="unknown_label")

@@ -17,32 +17,19 @@ from export.corpora.labels import LABELS
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one corpus names its files.
-
-    Attributes:
-        name: of the corpus, and of its folder.
-        pattern: of a file's stem, with groups `speaker` and `label` and, where the corpus says so, `sentence` and
-            `intensity`.
-        labels: code in the name -> label.
-        licence: of the recordings, as their publishers state it.
-        example: an official path inside the corpus.
-        source: where its publishers give it out.
-        folder: pattern of the folder a file lies in, where that says speaker or label once more.
-        speakers: code in the name -> speaker, where the two differ.
-        intensities: code in the name -> intensity in words.
-        oddities: stem of a file that its publishers got wrong -> what is wrong; it is left out. A copy that was
-            re-encoded has other bytes, so these are known by their names.
-    """
+    """How one corpus names its files, and where it can be had under which licence."""
 
     name: str
-    pattern: re.Pattern[str]
-    labels: Mapping[str, str]
-    licence: str
-    example: str
-    source: str
-    folder: re.Pattern[str] | None = None
-    speakers: Mapping[str, str] = field(default_factory=dict)
-    intensities: Mapping[str, str] = field(default_factory=dict)
+    pattern: re.Pattern[str]  # of a file's stem: groups `speaker`, `label`, perhaps `sentence` and `intensity`
+    labels: Mapping[str, str]  # code in the name -> label
+    licence: str  # of the recordings, as their publishers state it
+    example: str  # an official path inside the corpus
+    source: str  # where its publishers give it out
+    folder: re.Pattern[str] | None = None  # of the folder a file lies in, where that says speaker or label once more
+    speakers: Mapping[str, str] = field(default_factory=dict)  # code -> speaker, where the two differ
+    intensities: Mapping[str, str] = field(default_factory=dict)  # code -> intensity in words
+    # Stem of a file that its publishers got wrong -> what is wrong; it is left out. A copy that was re-encoded has
+    # other bytes, so these are known by their names.
     oddities: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -26,15 +26,11 @@ _LOSSLESS = frozenset({".wav", ".flac", ".aif", ".aiff"})
 
 
 def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
-    """Load what the command line names.
+    """Load what the command line names, one corpus a name: those of `LAYOUTS`, `ordinary`, then the others.
 
-    Args:
-        places: each a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name
-            of `LAYOUTS` that is the corpus, `ordinary` is speech that nobody acted, any other name is data of one's
-            own; case and hyphens do not matter. Other folders beside corpora are passed over.
-
-    Returns:
-        One corpus a name: those of `LAYOUTS` in its order, `ordinary`, then the others in alphabetical order.
+    Each place is a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name of
+    `LAYOUTS` that is the corpus, `ordinary` is speech that nobody acted, any other name is data of one's own; case and
+    hyphens do not matter. Other folders beside corpora are passed over.
 
     Raises:
         ExportError: a place holds nothing, a name is given twice, a recording is in two corpora, or a corpus is not as
@@ -55,15 +51,10 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
 
 
 def load(root: Path, *, name: str) -> Corpus:
-    """Read one corpus' file names.
+    """The clips of a corpus of `LAYOUTS` under its folder, each recording once.
 
-    Args:
-        root: its folder, walked recursively.
-        name: one of `LAYOUTS`.
-
-    Returns:
-        Its clips, each recording once: identical ones and second files of a name are left out, of two containers the
-        lossy one; so are the known mistakes of the corpus.
+    Identical ones and second files of a name are left out, of two containers the lossy one; so are the known mistakes
+    of the corpus.
 
     Raises:
         ExportError: a label that the corpus does not have, a folder that contradicts a name, a recording under two
@@ -74,13 +65,12 @@ def load(root: Path, *, name: str) -> Corpus:
     names: set[str] = set()
     for path in sorted(files_of(root, builder), key=lambda path: (path.suffix.lower() not in _LOSSLESS, path)):
         clip = _clip(path, layout)
-        official = f"{clip.speaker} {path.stem}" if clip else ""
         if clip is None:
-            builder.skip(str(path), reason="name not of this corpus")
+            builder.skip(path, reason="name not of this corpus")
         elif path.stem in layout.oddities:
-            builder.skip(str(path), reason=layout.oddities[path.stem])
-        elif official in names:
-            builder.skip(str(path), reason="second file of the same name")
+            builder.skip(path, reason=layout.oddities[path.stem])
+        elif (official := f"{clip.speaker} {path.stem}") in names:
+            builder.skip(path, reason="second file of the same name")
         elif builder.add(clip):
             names.add(official)
     corpus = builder.corpus(name)
@@ -98,13 +88,7 @@ def relabel(
 ) -> tuple[Corpus, ...]:
     """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
 
-    Args:
-        corpora: with their own labels.
-        onto: labels of the model.
-        label_map: see `export.corpora.labels.mapping`.
-
-    Returns:
-        The corpora less the clips whose label has no counterpart, which are counted and named.
+    Clips whose label has no counterpart are left out, counted and named.
 
     Raises:
         ExportError: a label that is not known, one in `label_map` that no clip has, a corpus without any clip left, or

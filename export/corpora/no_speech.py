@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -24,12 +24,11 @@ from sertag.records import FloatArray
 
 _RATE_HZ = 16000
 _MOST_FILES, _MOST_S = 60, 60.0  # of one source and of one file: no source is to weigh more than all others
-_SYNTHESISED_S = 12.0
-_PER_KIND = 10
+_SYNTHESISED_S, _PER_KIND = 12.0, 10
+_COUNT = round(_SYNTHESISED_S * _RATE_HZ)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Recordings of one origin, their folder and licence."""
 
     name: str
@@ -38,62 +37,57 @@ class Source:
 
 
 def collect(sources: Sequence[Source], *, out: Path, seed: int = 1) -> int:
-    """Write the corpus `no_speech`.
+    """Write the corpus `no_speech`: a folder of FLAC files with their manifest; returns how many.
 
-    Args:
-        sources: folders with recordings without speech, walked recursively; of many files evenly chosen ones.
-        out: folder for FLAC files and their manifest.
-        seed: of what is synthesised.
-
-    Returns:
-        How many recordings it has.
+    Folders of sources are walked recursively, of many files evenly chosen ones are taken. The seed is that of what is
+    synthesised.
 
     Raises:
         ExportError: a source holds no recording, or one cannot be decoded.
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for source, name, samples in [*_recorded(sources), *_synthesised(seed)]:
-        path = f"{source.name}-{name}.flac"
+    for source, licence, number, samples in [*_recorded(sources), *_synthesised(seed)]:
+        path = f"{source}-{number}.flac"
         soundfile.write(out / path, samples, _RATE_HZ, subtype="PCM_16")
-        rows.append((path, NO_SPEECH, source.name, NO_SPEECH, source.licence, source.name, NO_SPEECH))
+        rows.append((path, NO_SPEECH, source, NO_SPEECH, licence, source, NO_SPEECH))
     with (out / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     return len(rows)
 
 
-def _recorded(sources: Sequence[Source]) -> Iterator[tuple[Source, str, FloatArray]]:
+def _recorded(sources: Sequence[Source]) -> Iterator[tuple[str, str, int, FloatArray]]:
     for source in sources:
         files = sorted(files_of(source.folder, CorpusBuilder()))
         if not files:
             raise ExportError(f"{source.folder}: no recording, expected some of {source.name}", code="no_data")
-        chosen = files[:: -(-len(files) // _MOST_FILES)]
-        for number, path in enumerate(chosen):
-            yield source, str(number), read_clip(path, rate_hz=_RATE_HZ)[: round(_MOST_S * _RATE_HZ)]
+        for number, path in enumerate(files[:: -(-len(files) // _MOST_FILES)]):
+            samples = read_clip(path, rate_hz=_RATE_HZ)[: round(_MOST_S * _RATE_HZ)]
+            yield source.name, source.licence, number, samples
 
 
-def _synthesised(seed: int) -> Iterator[tuple[Source, str, FloatArray]]:
+def _synthesised(seed: int) -> Iterator[tuple[str, str, int, FloatArray]]:
     rng = np.random.default_rng(seed)
     for kind in (_tones, _keys, _hiss, _street):
-        source = Source(kind.__name__.strip("_"), Path(), "CC0")
         for number in range(_PER_KIND):
             samples = kind(rng)
-            yield source, str(number), (samples * (rng.uniform(0.05, 0.5) / np.abs(samples).max())).astype(np.float32)
+            loud = (samples * (rng.uniform(0.05, 0.5) / np.abs(samples).max())).astype(np.float32)
+            yield kind.__name__.strip("_"), "CC0", number, loud
 
 
 def _tones(rng: np.random.Generator) -> FloatArray:
     """Ringing, busy and comfort tones: one or two frequencies, on and off."""
-    time_s = np.arange(round(_SYNTHESISED_S * _RATE_HZ)) / _RATE_HZ
+    time_s = np.arange(_COUNT) / _RATE_HZ
     period_s, share = rng.uniform(0.2, 5.0), rng.uniform(0.2, 0.8)
     tone = sum(np.sin(2 * np.pi * hz * time_s) for hz in rng.uniform(300, 1500, size=int(rng.integers(1, 3))))
-    return np.asarray(tone * (time_s % period_s < share * period_s) + 1e-4 * rng.standard_normal(len(time_s)))
+    return np.asarray(tone * (time_s % period_s < share * period_s) + 1e-4 * rng.standard_normal(_COUNT))
 
 
 def _keys(rng: np.random.Generator) -> FloatArray:
     """Pairs of tones as of a dialling telephone (ITU-T Q.23)."""
     low, high = (697, 770, 852, 941), (1209, 1336, 1477)
     pieces: list[FloatArray] = []
-    while sum(len(piece) for piece in pieces) < _SYNTHESISED_S * _RATE_HZ:
+    while sum(len(piece) for piece in pieces) < _COUNT:
         time_s = np.arange(round(rng.uniform(0.06, 0.3) * _RATE_HZ)) / _RATE_HZ
         pair = np.sin(2 * np.pi * rng.choice(low) * time_s) + np.sin(2 * np.pi * rng.choice(high) * time_s)
         pieces += [pair, np.zeros(round(rng.uniform(0.05, 0.6) * _RATE_HZ))]
@@ -102,10 +96,9 @@ def _keys(rng: np.random.Generator) -> FloatArray:
 
 def _hiss(rng: np.random.Generator) -> FloatArray:
     """Noise that comes and goes, as of breath, wind and bad lines."""
-    count = round(_SYNTHESISED_S * _RATE_HZ)
-    swell = np.interp(np.arange(count), np.linspace(0, count, 25), rng.uniform(0, 1, 25) ** 3)
-    return np.asarray(rng.standard_normal(count) * swell)
+    swell = np.interp(np.arange(_COUNT), np.linspace(0, _COUNT, 25), rng.uniform(0, 1, 25) ** 3)
+    return np.asarray(rng.standard_normal(_COUNT) * swell)
 
 
 def _street(rng: np.random.Generator) -> FloatArray:
-    return traffic(round(_SYNTHESISED_S * _RATE_HZ), rate_hz=_RATE_HZ, rng=rng)
+    return traffic(_COUNT, rate_hz=_RATE_HZ, rng=rng)

@@ -7,6 +7,8 @@ folder or beside it, says of each where it is from, what kind of speech it is an
 from __future__ import annotations
 
 import dataclasses
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from export.corpora.builder import CorpusBuilder, files_of
@@ -21,15 +23,10 @@ COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")
 
 
 def load(root: Path, *, name: str = NAME) -> Corpus:
-    """Read such a corpus.
+    """Read such a corpus, each recording once; its licence names those of all sources.
 
-    Args:
-        root: its folder; the manifest lies in it or beside it, and has the columns path (relative to the manifest),
-            corpus (`name` for these clips), speaker, emotion, license, source and kind.
-        name: one of `UNACTED`.
-
-    Returns:
-        Its clips, each recording once; the licence of the corpus names those of all sources.
+    The manifest lies in the folder or beside it, and has the `COLUMNS`: path relative to the manifest, corpus, which is
+    `name` for these clips, and what is known of them.
 
     Raises:
         ExportError: no manifest, one without these columns, a recording under two labels, or no clip at all.
@@ -44,14 +41,12 @@ def load(root: Path, *, name: str = NAME) -> Corpus:
         builder.add(clip, said_in=where)
     for path in files_of(root, builder):
         if path.resolve() not in listed:
-            builder.skip(str(path), reason="not in the manifest")
+            builder.skip(path, reason="not in the manifest")
     corpus = builder.corpus(name)
     if not corpus.clips:
         raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
-    by_source: dict[str, set[str]] = {}
-    for clip in corpus.clips:
-        by_source.setdefault(clip.source, set()).add(clip.licence)
-    licences = (f"{source}: {', '.join(sorted(own))}" for source, own in sorted(by_source.items()))
+    by_source = groupby(sorted({(clip.source, clip.licence) for clip in corpus.clips}), key=itemgetter(0))
+    licences = (f"{source}: {', '.join(licence for _, licence in own)}" for source, own in by_source)
     return dataclasses.replace(corpus, licence="; ".join(licences))
 
 

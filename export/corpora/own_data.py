@@ -34,14 +34,9 @@ _EXPECTED = (
 
 
 def load(place: Path, *, name: str) -> Corpus:
-    """Read labelled recordings.
+    """Read a folder with a folder a label, a folder with a `manifest.csv`, or a manifest; each recording once.
 
-    Args:
-        place: a folder with a folder a label, a folder with a `manifest.csv`, or a manifest.
-        name: what the corpus is to be called.
-
-    Returns:
-        Its clips, each recording once; their licence is the manifest's, else "not stated".
+    The licence is the manifest's, else "not stated".
 
     Raises:
         ExportError: a manifest or a label that cannot be understood, a recording under two labels, no clip at all, or
@@ -70,13 +65,9 @@ def load(place: Path, *, name: str) -> Corpus:
 def listed_clips(
     manifest: Path, builder: CorpusBuilder, *, name: str, only: str | None = None
 ) -> Iterator[tuple[Clip, str]]:
-    """The clips that a manifest lists, each with the place where that stands.
+    """The clips that a manifest lists, each with the place where that stands; the builder counts the other rows.
 
-    Args:
-        manifest: the file.
-        builder: counts rows that name no recording.
-        name: of the corpus.
-        only: rows whose cell `corpus` is another one are passed over; all rows count if None.
+    Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None.
 
     Raises:
         ExportError: a manifest or a label that cannot be understood.
@@ -96,19 +87,17 @@ def listed_clips(
         else:
             known = {column: cells.get(column, "") for column in _OPTIONAL}
             known["licence"] = known["licence"] or NO_LICENCE
-            yield (
-                Clip(path=path, corpus=name, label=label, digest="", duration_s=0.0, **known),
-                f"{where} ({display_name(cells['path'])})",
-            )
+            clip = Clip(path=path, corpus=name, label=label, digest="", duration_s=0.0, **known)
+            yield clip, f"{where} ({display_name(cells['path'])})"
 
 
 def _add_folders(root: Path, name: str, builder: CorpusBuilder) -> None:
     for path in files_of(root, builder):
         parts = path.relative_to(root).parts
         if any(part.startswith(".") for part in parts):  # also what macOS leaves in archives, `__MACOSX/._x.wav`
-            builder.skip(str(path), reason="hidden")
+            builder.skip(path, reason="hidden")
         elif len(parts) == 1:
-            builder.skip(str(path), reason="not in a folder of a label")
+            builder.skip(path, reason="not in a folder of a label")
         else:
             label = _label(parts[0], where=f"folder {_shown(root / parts[0])}")
             speaker = parts[1] if len(parts) > 2 else ""

@@ -48,14 +48,8 @@ def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:
 def fit_priors(log_probs: Probs, truth: Ints, *, weights: Probs, strength: float = 1e-3) -> Probs:
     """What to add to log-probabilities so that they fit another mixture of labels than that of the training.
 
-    Args:
-        log_probs: float64 (n, k).
-        truth: int64 (n,).
-        weights: float64 (n,), of the mixture that is wanted.
-        strength: of the pull towards no change, for labels that are rare in it.
-
-    Returns:
-        float64 (k,), mean 0; least negative log-likelihood (Saerens et al. 2002 for the shift of priors).
+    The weights are those of the mixture that is wanted, the strength that of the pull towards no change, for labels
+    that are rare in it. float64 (k,), mean 0; least negative log-likelihood (Saerens et al. 2002).
     """
     share = weights / weights.sum()
     onehot = np.eye(log_probs.shape[1])[truth]
@@ -71,12 +65,7 @@ def fit_priors(log_probs: Probs, truth: Ints, *, weights: Probs, strength: float
 
 
 def fit_line(scores: Probs, positive: Flags) -> tuple[float, float]:
-    """Slope and offset that make logits of scores probabilities, both classes weighing the same (Platt 1999).
-
-    Args:
-        scores: float64 (n,), 0 to 1.
-        positive: bool (n,), some of either.
-    """
+    """Slope and offset that make logits of scores probabilities, both classes weighing the same (Platt 1999)."""
     logit = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
     weights = np.where(positive, 0.5 / positive.sum(), 0.5 / (~positive).sum())
 
@@ -100,12 +89,6 @@ def cross_fit(log_probs: Probs, truth: Ints, *, folds: Ints, weights: Probs) -> 
 
 def choose_threshold(confidence: Probs, right: Flags, *, accuracy: float, weights: Probs) -> float:
     """The least confidence over which the weighted share `accuracy` of the answers is right; the highest if none is.
-
-    Args:
-        confidence: float64 (n,).
-        right: bool (n,).
-        accuracy: share wanted, 0 to 1.
-        weights: float64 (n,).
 
     >>> flags = np.array([True, True, False, False])
     >>> choose_threshold(np.array([0.9, 0.8, 0.7, 0.6]), flags, accuracy=0.6, weights=np.ones(4))

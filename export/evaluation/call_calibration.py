@@ -80,11 +80,8 @@ def shifted(pool: WindowPool, offsets: Probs) -> WindowPool:
 def calibrate(pool: WindowPool, *, spec: ModelSpec, answers_right: float, seed: int) -> CallCalibration:
     """Fit everything, one after the other.
 
-    Args:
-        pool: windows with what networks said of them that were not trained on their recordings.
-        spec: of the model, before calibration.
-        answers_right: share of the windows that are called anything but neutral that is to be right.
-        seed: of the simulated calls.
+    `answers_right` is the share of the windows that are called anything but neutral that is to be right, `spec` that of
+    the model before calibration, the seed that of the simulated calls.
     """
     weights = mixture_weights(pool)
     offsets = np.zeros(len(spec.labels))

@@ -8,7 +8,7 @@ by windows of one actor in one mood. Rows are then made by the tagger's own code
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -28,25 +28,19 @@ _NO_TALK = TalkStats(0.0, 0.0, 0.0, 0.0, None)
 
 @dataclass(frozen=True, slots=True)
 class WindowPool:
-    """Windows that were scored by networks that had learnt nothing from their recordings, w of them.
+    """Windows that were scored by networks that had learnt nothing from their recordings, w of them."""
 
-    Attributes:
-        log_probs: float64 (w, k), before the temperature.
-        speech_s: float64 (w,).
-        clip: int64 (w,), number of the clip.
-        truth: int64 (w,), label of the clip.
-        person: int64 (w,), who speaks.
-        place: int64 (w,), the corpus, or the source of ordinary speech.
-        ordinary: bool (w,).
-    """
+    log_probs: Probs  # float64 (w, k), before the temperature
+    speech_s: Probs  # float64 (w,)
+    clip: Ints  # int64 (w,), number of the clip
+    truth: Ints  # int64 (w,), label of the clip
+    person: Ints  # int64 (w,), who speaks
+    place: Ints  # int64 (w,), the corpus, or the source of ordinary speech
+    ordinary: BoolArray  # (w,)
 
-    log_probs: Probs
-    speech_s: Probs
-    clip: Ints
-    truth: Ints
-    person: Ints
-    place: Ints
-    ordinary: BoolArray
+    def part(self, kept: BoolArray) -> WindowPool:
+        """Some of the windows."""
+        return WindowPool(*(getattr(self, item.name)[kept] for item in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +56,9 @@ class Call:
 def simulate(
     pool: WindowPool, *, moods: Sequence[int], share: float, calls: int, rng: np.random.Generator
 ) -> list[Call]:
-    """Draw calls.
+    """Draw calls with a stretch of one of the moods, which are labels, that takes a share of the call.
 
-    Args:
-        pool: what they are made of.
-        moods: labels of stretches.
-        share: of the call that the stretch takes.
-        calls: how many.
-        rng: of everything drawn.
-
-    Returns:
-        None where nobody has one of the moods, or there is no ordinary speech.
+    None where nobody has one of the moods, or there is no ordinary speech.
     """
     places = [np.flatnonzero(pool.ordinary & (pool.place == place)) for place in np.unique(pool.place[pool.ordinary])]
     acted = {mood: np.flatnonzero(~pool.ordinary & (pool.truth == mood)) for mood in moods}
@@ -94,20 +80,14 @@ def simulate(
 
 
 def row(pool: WindowPool, call: Call, *, spec: ModelSpec) -> ChannelResult:
-    """What the tagger would say of a call.
-
-    Args:
-        pool: of the windows.
-        call: made of them.
-        spec: with its calibration.
-    """
+    """What the tagger would say of a call of windows of the pool; `spec` has its calibration."""
     windows, measured = scored(pool, call, spec=spec)
     records = segments(windows, spec=spec, min_confidence=spec.min_confidence)
     return channel_result(windows, records, measured, spec=spec, min_confidence=spec.thresholds(None)[1])
 
 
 def scored(pool: WindowPool, call: Call, *, spec: ModelSpec) -> tuple[ScoredWindows, ChannelMeasurements]:
-    """The windows of a call as the tagger has them, and what it would measure of the channel; arguments as of `row`."""
+    """The windows of a call as the tagger has them, and what it would measure of the channel."""
     count, step = len(call.rows), round(spec.hop_s * _FRAME_HZ)
     start = np.arange(count) * step
     end = start + round(spec.window_s * _FRAME_HZ)
@@ -119,6 +99,7 @@ def scored(pool: WindowPool, call: Call, *, spec: ModelSpec) -> tuple[ScoredWind
         first_frame=start,
         end_frame=end,
         probs=softmax(log_probs(np.exp(pool.log_probs[call.rows])) / spec.temperature),
+        dimensions=np.zeros((count, 0)),
         is_speech=np.ones(count, dtype=np.bool_),
     )
     seconds = float(end[-1] / _FRAME_HZ)

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
 
 import numpy as np
 
 from export.audio.clip_file import WHOLE_CLIP, read_clip, write_clip
 from export.audio.codecs import LINE_HZ
 from export.audio.telephone import over_a_line
-from export.conversion.provenance import read_trained_on
+from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
@@ -32,9 +31,7 @@ from sertag.parallel.engine import tag_all
 from sertag.records import FAILURES, AudioFile, Problem
 from sertag.spec import ModelSpec
 
-# Whether clips of the corpus were trained on; files that do not say it leave it unknown.
-Overlap = Literal["none", "seen in training", "unknown"]
-_OVERLAPS: Mapping[Overlap, str] = {
+_OVERLAPS = {
     "none": "",
     "seen in training": "the model was trained on some of these clips: on others it does worse than this",
     "unknown": "the model file does not say what it was trained on, so it may have been these very clips",
@@ -44,42 +41,25 @@ _NAMED = 5  # clips in a note; all of them are in the JSON
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says of a clip.
+    """What a model says of a clip."""
 
-    Attributes:
-        probs: of each label; empty where it got no answer.
-        problem: why nothing can be heard of it; empty where something can.
-    """
-
-    probs: tuple[float, ...] = ()
-    problem: str = ""
+    probs: tuple[float, ...] = ()  # of each label; empty where it got no answer
+    problem: str = ""  # why nothing can be heard of it
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures of one corpus, and what they are about.
+    """Figures of one corpus, and what they are about."""
 
-    Attributes:
-        figures: over all clips that were decoded; `recall` and its likes by the model's labels.
-        sentiment_uar: UAR of the sentiment that rows have, for models of more labels than three; else None.
-        unanswered: clips too short or without speech; they count as errors, but not in the ECE.
-        undecodable: clips that are left out because nothing can be heard of them: file and reason.
-        skipped: reason -> files of the corpus that its loader left out, known mistakes among them.
-        counts_as: label of the corpus -> label of the model, where there is one.
-        left_out: clips by label of the corpus that has no counterpart in the model.
-        missing: labels of the model that no clip has; predicting one is always an error.
-        overlap: whether the model was trained on clips of the corpus.
-    """
-
-    figures: Figures
-    sentiment_uar: float | None
-    unanswered: int
-    undecodable: tuple[str, ...]
-    skipped: Mapping[str, tuple[str, ...]]
-    counts_as: Mapping[str, str]
-    left_out: Mapping[str, int]
-    missing: tuple[str, ...]
-    overlap: Overlap
+    figures: Figures  # over all clips that were decoded, by the model's labels
+    sentiment_uar: float | None  # of the sentiment that rows have, for models of more labels than three
+    unanswered: int  # clips too short or without speech; they count as errors, but not in the ECE
+    undecodable: tuple[str, ...]  # clips that are left out because nothing can be heard of them: file and reason
+    skipped: Mapping[str, tuple[str, ...]]  # reason -> files that the loader left out, known mistakes among them
+    counts_as: Mapping[str, str]  # label of the corpus -> label of the model, where there is one
+    left_out: Mapping[str, int]  # clips by label of the corpus that has no counterpart in the model
+    missing: tuple[str, ...]  # labels of the model that no clip has; predicting one is always an error
+    overlap: str  # one of `_OVERLAPS`: whether the model was trained on clips of the corpus
 
     def notes(self) -> list[str]:
         """What a reader of the figures has to know, a sentence each; empty where nothing was decided for them.
@@ -101,16 +81,13 @@ class Evaluation:
             more = f"; and {len(self.undecodable) - _NAMED} more" if len(self.undecodable) > _NAMED else ""
             named = "; ".join(self.undecodable[:_NAMED])
             notes.append(f"left out, as nothing can be heard of them: {len(self.undecodable)} ({named}{more})")
-        return notes + ([_OVERLAPS[self.overlap]] if self.overlap != "none" else [])
+        return [*notes, *filter(None, [_OVERLAPS[self.overlap]])]
 
     def as_dict(self) -> dict[str, object]:
         """Plain objects for JSON: the figures, then the rest."""
-        rest = [item.name for item in dataclasses.fields(self) if item.name != "figures"]
-        plain = {name: getattr(self, name) for name in rest}
-        return {
-            **dataclasses.asdict(self.figures),
-            **{name: dict(value) if isinstance(value, Mapping) else value for name, value in plain.items()},
-        }
+        rest = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "figures"}
+        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in rest.items()}
+        return {**dataclasses.asdict(self.figures), **plain}
 
 
 def evaluate(
@@ -124,7 +101,7 @@ def evaluate(
     label_map: Mapping[str, str] = MappingProxyType({}),
     allow_seen: bool = False,
 ) -> dict[str, Evaluation]:
-    """Tag every clip and measure.
+    """Tag every clip and measure, corpus by corpus.
 
     Args:
         model: loaded from a file.
@@ -133,62 +110,34 @@ def evaluate(
         seed: of the lines.
         report: of the progress.
         jobs: worker processes.
-        label_map: label of a corpus -> label of the model that it counts as, see
-            `export.corpora.labels.mapping`.
+        label_map: label of a corpus -> label of the model that it counts as, see `export.corpora.labels.mapping`.
         allow_seen: measure on clips that the model was trained on, too; figures are marked.
-
-    Returns:
-        By corpus.
 
     Raises:
         ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
             the model was trained on.
     """
     refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
-    counterparts = {corpus.name: _counts_as(corpus, model.spec.labels, label_map) for corpus in corpora}
-    asked = {
-        corpus.name: [
-            dataclasses.replace(clip, label=label)
-            for clip in corpus.clips
-            if (label := counterparts[corpus.name].get(clip.label))
-        ]
-        for corpus in corpora
-    }
+    counterparts = [_counts_as(corpus, model.spec.labels, label_map) for corpus in corpora]
+    asked = [
+        [dataclasses.replace(c, label=counts_as[c.label]) for c in corpus.clips if c.label in counts_as]
+        for corpus, counts_as in zip(corpora, counterparts, strict=True)
+    ]
     trained_on = read_trained_on(model.path)
-    seen = {name: [clip for clip in clips if clip.digest in (trained_on or ())] for name, clips in asked.items()}
     if not allow_seen:
-        _refuse_seen(seen, asked, path=model.path)
+        _refuse_seen([clip for clips in asked for clip in clips], trained_on, path=model.path)
     found = {}
-    for corpus in corpora:
-        clips, counts_as = asked[corpus.name], counterparts[corpus.name]
+    for corpus, counts_as, clips in zip(corpora, counterparts, asked, strict=True):
         answers: list[Answer] = []
         for answer in tag_clips(clips, model=model, phone=phone, seed=seed, jobs=jobs):
             answers.append(answer)
             report(corpus.name, len(answers) / len(clips))
-        found[corpus.name] = Evaluation(
-            **_measured(corpus.name, clips, answers, spec=model.spec),
-            skipped=corpus.skipped,
-            counts_as=counts_as,
-            left_out=dict(Counter(sorted(clip.label for clip in corpus.clips if clip.label not in counts_as))),
-            missing=tuple(label for label in model.spec.labels if label not in counts_as.values()),
-            overlap="unknown" if trained_on is None else "seen in training" if seen[corpus.name] else "none",
-        )
+        found[corpus.name] = _measured(corpus, counts_as, clips, answers, spec=model.spec, trained_on=trained_on)
     return found
 
 
 def tag_clips(clips: Sequence[Clip], *, model: Model, phone: bool, seed: int, jobs: int) -> Iterator[Answer]:
-    """What a model says of many clips.
-
-    Args:
-        clips: any number of them; their labels are not looked at.
-        model: loaded from a file; workers load the same file again.
-        phone: send each clip over a telephone line of its own first.
-        seed: of the lines.
-        jobs: worker processes.
-
-    Yields:
-        One answer a clip, in their order.
-    """
+    """What a model says of many clips, one after the other; workers load the model from its file again."""
     with tempfile.TemporaryDirectory() as folder:
         files = (
             _over_a_line(clip, Path(folder) / f"{number}.wav", seed=seed) if phone else AudioFile(str(clip.path))
@@ -202,11 +151,7 @@ def tag_clips(clips: Sequence[Clip], *, model: Model, phone: bool, seed: int, jo
 
 
 def _counts_as(corpus: Corpus, labels: tuple[str, ...], label_map: Mapping[str, str]) -> dict[str, str]:
-    """Label of the corpus -> label of the model, where there is one.
-
-    Raises:
-        ExportError: an unknown label, or no clip is left.
-    """
+    """Label of the corpus -> label of the model, where there is one."""
     decided = mapping({clip.label for clip in corpus.clips}, onto=labels, label_map=label_map)
     counts_as = {label: counterpart for label, counterpart in decided.items() if counterpart is not None}
     if not counts_as:
@@ -215,21 +160,29 @@ def _counts_as(corpus: Corpus, labels: tuple[str, ...], label_map: Mapping[str, 
     return counts_as
 
 
-def _refuse_seen(seen: Mapping[str, list[Clip]], asked: Mapping[str, list[Clip]], *, path: str) -> None:
-    paths = [str(clip.path) for clips in seen.values() for clip in clips]
+def _refuse_seen(clips: Sequence[Clip], trained_on: TrainedOn | None, *, path: str) -> None:
+    paths = [str(clip.path) for clip in clips if trained_on is not None and clip.digest in trained_on]
     if paths:
         examples = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
-        found = f"{path}: was trained on {len(paths)} of these {sum(map(len, asked.values()))} clips ({examples})"
+        found = f"{path}: was trained on {len(paths)} of these {len(clips)} clips ({examples})"
         advice = "measure it on others, or give --allow-seen, which marks the figures as seen in training"
         raise ExportError(f"{found}, so figures on them say nothing about what it can do; {advice}", code="seen")
 
 
-def _measured(name: str, clips: Sequence[Clip], answers: Sequence[Answer], *, spec: ModelSpec) -> dict[str, Any]:
+def _measured(
+    corpus: Corpus,
+    counts_as: Mapping[str, str],
+    clips: Sequence[Clip],
+    answers: Sequence[Answer],
+    *,
+    spec: ModelSpec,
+    trained_on: TrainedOn | None,
+) -> Evaluation:
     """Figures of the clips that could be decoded; one without an answer counts as an error, but not in the ECE."""
     decoded = [(clip, answer) for clip, answer in zip(clips, answers, strict=True) if not answer.problem]
     undecodable = tuple(answer.problem for answer in answers if answer.problem)
     if not decoded:
-        message = f"{name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
+        message = f"{corpus.name}: none of {len(answers)} clips can be decoded; the first one: {undecodable[0]}"
         raise ExportError(message, code="no_data")
     truth = np.array([spec.labels.index(clip.label) for clip, _ in decoded])
     answered = np.array([bool(answer.probs) for _, answer in decoded])
@@ -238,12 +191,18 @@ def _measured(name: str, clips: Sequence[Clip], answers: Sequence[Answer], *, sp
     ece = calibration_error(probs, truth, weights=answered.astype(np.float64)) if answered.any() else 0.0
     sentiments = [spec.sentiment[label] for label in spec.labels]
     finer = len(spec.labels) > len(SENTIMENTS)  # or the sentiment is the label, and its UAR no other figure
-    return {
-        "figures": dataclasses.replace(figures(probs, truth, labels=spec.labels), ece=ece),
-        "sentiment_uar": sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
-        "unanswered": int((~answered).sum()),
-        "undecodable": undecodable,
-    }
+    seen = trained_on is not None and any(clip.digest in trained_on for clip in clips)
+    return Evaluation(
+        figures=dataclasses.replace(figures(probs, truth, labels=spec.labels), ece=ece),
+        sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
+        unanswered=int((~answered).sum()),
+        undecodable=undecodable,
+        skipped=corpus.skipped,
+        counts_as=counts_as,
+        left_out=dict(Counter(sorted(clip.label for clip in corpus.clips if clip.label not in counts_as))),
+        missing=tuple(label for label in spec.labels if label not in counts_as.values()),
+        overlap="unknown" if trained_on is None else "seen in training" if seen else "none",
+    )
 
 
 def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:

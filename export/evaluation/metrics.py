@@ -23,38 +23,22 @@ _BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures over some clips; shares are 0 to 1.
-
-    Attributes:
-        clips: how many.
-        chance: UAR of guessing, one over the number of classes that occur.
-        uar, accuracy, ece: see the module.
-        recall: of each class that occurs, by label.
-        confusion: rows are truth, columns prediction, both in the order of the labels.
-        precision: of each class that was predicted, by label.
-        f1: of each class that occurs, by label.
-        macro_f1: its mean over them.
-    """
+    """Figures over some clips; shares are 0 to 1."""
 
     clips: int
-    chance: float
+    chance: float  # UAR of guessing, one over the number of classes that occur
     uar: float
     accuracy: float
     ece: float
-    recall: dict[str, float]
-    confusion: list[list[int]]
-    precision: dict[str, float]
-    f1: dict[str, float]
-    macro_f1: float
+    recall: dict[str, float]  # of each class that occurs, by label
+    confusion: list[list[int]]  # rows are truth, columns prediction, both in the order of the labels
+    precision: dict[str, float]  # of each class that was predicted, by label
+    f1: dict[str, float]  # of each class that occurs, by label
+    macro_f1: float  # its mean over them
 
 
 def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
-    """Measure predictions against the truth.
-
-    Args:
-        probs: float64 (n, k), n >= 1.
-        truth: int64 (n,), 0 to k - 1.
-        labels: k of them.
+    """Measure predictions against the truth, 0 to k - 1, of one clip or more.
 
     >>> figures(np.eye(2), np.array([0, 1]), labels=("sad", "happy")).uar
     1.0
@@ -88,13 +72,7 @@ def uar(right: BoolArray, truth: Ints) -> float:
 
 
 def sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, *, sentiments: Sequence[str]) -> float:
-    """UAR of the sentiment that rows have, which is that of the most probable label.
-
-    Args:
-        probs: float64 (n, k).
-        truth: int64 (n,).
-        answered: bool (n,); what has no answer counts as an error.
-        sentiments: k of them, of each label.
+    """UAR of the sentiment that rows have, which is that of the most probable label; no answer counts as an error.
 
     >>> told = np.array([[0.6, 0.4, 0.0], [0.0, 0.0, 1.0]])
     >>> sentiment_uar(told, np.array([1, 0]), np.ones(2, bool), sentiments=("negative", "negative", "positive"))
@@ -106,12 +84,7 @@ def sentiment_uar(probs: Probs, truth: Ints, answered: BoolArray, *, sentiments:
 
 
 def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
-    """Mean distance between the confidence of a bin and the share of it that is right.
-
-    Args:
-        probs: float64 (n, k).
-        truth: int64 (n,).
-        weights: float64 (n,), of each prediction.
+    """Weighted mean distance between the confidence of a bin and the share of it that is right.
 
     >>> calibration_error(np.array([[0.75, 0.25]] * 4), np.array([0, 0, 0, 1]), weights=np.ones(4))
     0.0

@@ -1,7 +1,7 @@
 """What one finished training leaves behind for people and programs: tables, pictures and figures in a folder.
 
-A split that has a speaker in both halves is marked so wherever its figures
-are: in the JSON, in every row of the table and in the titles of the pictures.
+A split that has a speaker in both halves is marked so wherever its figures are: in the JSON, in every row of the table
+and in the titles of the pictures.
 """
 
 from __future__ import annotations
@@ -32,17 +32,11 @@ MACRO = "macro average"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Test clips in one condition.
+    """Test clips in one condition."""
 
-    Attributes:
-        probs: float64 (n, k); a clip without an answer has a wrong one of no confidence.
-        truth: int64 (n,), indices of labels.
-        unanswered: how many of them got no answer.
-    """
-
-    probs: Probs
-    truth: Ints
-    unanswered: int = 0
+    probs: Probs  # float64 (n, k); a clip without an answer has a wrong one of no confidence
+    truth: Ints  # int64 (n,), indices of labels
+    unanswered: int = 0  # how many of them got no answer
 
 
 def write_artefacts(
@@ -83,15 +77,16 @@ def write_artefacts(
         ExportError: scores that are no numbers.
         OutputError: a file cannot be written.
     """
-    _refuse_divergence(conditions, title)
+    for name, scored in conditions.items():
+        if not np.isfinite(scored.probs).all():
+            message = f"{title}, {name}: scores that are no numbers: the training diverged"
+            raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
     split, mark = (LEAKING, f" ({LEAKING})") if leaking else (DISJOINT, "")
     measured = {name: figures(own.probs, own.truth, labels=labels) for name, own in conditions.items()}
     out.mkdir(parents=True, exist_ok=True)
     write_csv(out / "history.csv", pd.DataFrame([dataclasses.asdict(epoch) for epoch in history]))
-    write_csv(
-        out / "report.csv",
-        pd.concat([_report(name, own, labels) for name, own in measured.items()]).assign(split=split),
-    )
+    tables = [_report(name, own, labels) for name, own in measured.items()]
+    write_csv(out / "report.csv", pd.concat(tables).assign(split=split))
     document = {
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "title": title,
@@ -112,13 +107,6 @@ def write_artefacts(
         shares = f"{own.clips} clips, UAR {100 * own.uar:.1f} %, accuracy {100 * own.accuracy:.1f} %"
         shown = f"{title}, {name}: {shares}{mark}"
         confusion_matrix(own.confusion, labels, out / f"confusion-{name}.png", title=shown)
-
-
-def _refuse_divergence(conditions: Mapping[str, Scored], title: str) -> None:
-    for name, scored in conditions.items():
-        if not np.isfinite(scored.probs).all():
-            message = f"{title}, {name}: scores that are no numbers: the training diverged"
-            raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
 
 
 def _report(condition: str, found: Figures, labels: Sequence[str]) -> pd.DataFrame:

@@ -43,13 +43,7 @@ def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
     - `corpora.csv`, `labels.csv`, `speakers.csv`, `clips.csv`: the same as tables;
     - `corpus-NAME/`: pictures of labels, durations, and of one clip a label.
 
-    Args:
-        corpora: what to look at; a clip that cannot be read is counted and named.
-        out: the folder, made where it is not there.
-        report: called with a corpus' name and the share of its clips that is done.
-
-    Returns:
-        The page.
+    A clip that cannot be read is counted and named. The page is returned.
 
     Raises:
         OutputError: a file cannot be written.
@@ -67,15 +61,10 @@ def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
 
 
 def survey(corpus: Corpus, *, report: Report) -> pd.DataFrame:
-    """Decode every clip of a corpus.
+    """Decode every clip of a corpus: a row for each.
 
-    Args:
-        corpus: with at least one clip.
-        report: called with the corpus' name and the share that is done.
-
-    Returns:
-        A row a clip: what is known of it, `status` and `message` (of what is missing or wrong), and what was measured,
-        which is empty for clips that cannot be read.
+    It has what is known of the clip, `status` and `message` (of what is missing or wrong), and what was measured, which
+    is empty for clips that cannot be read.
     """
     rows = []
     for number, clip in enumerate(corpus.clips, start=1):
@@ -90,12 +79,7 @@ def readable(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(corpus: Corpus, clips: pd.DataFrame) -> dict[str, Any]:
-    """What is counted over a corpus: its row in the table of corpora.
-
-    Args:
-        corpus: which.
-        clips: what `survey` found of it.
-    """
+    """What is counted over a corpus and the clips that `survey` found: its row in the table of corpora."""
     sound = readable(clips)
     seconds = sound["duration_s"].astype(float)
     rates = sound["rate_hz"].astype(int).value_counts().sort_index()
@@ -131,11 +115,7 @@ def problems(corpus: Corpus, clips: pd.DataFrame) -> Mapping[str, Sequence[str]]
 
 
 def median_clip(clips: pd.DataFrame) -> Any:
-    """The row of the clip of median length, the shorter of the two in the middle; ties go by path.
-
-    Args:
-        clips: at least one readable clip.
-    """
+    """The row of the readable clip of median length, the shorter of the two in the middle; ties go by path."""
     return clips.sort_values(["duration_s", "path"]).iloc[(len(clips) - 1) // 2]
 
 
@@ -184,13 +164,8 @@ def _examples(sound: pd.DataFrame, out: Path, folder: str) -> Iterator[dict[str,
 
 def _template() -> Any:
     """The page; names come from other people's files and folders, so every value is made printable and escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("page.html.j2")
 
 

@@ -43,17 +43,11 @@ _CACHE_VERSION = 1  # raised when a version of a clip is made otherwise
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The windows of all clips in one version.
+    """The windows of all clips in one version."""
 
-    Attributes:
-        features: float32 (w, t, c), clip after clip.
-        starts: int64 (n + 1,), where each clip's windows begin; a clip without enough speech has none.
-        speech_s: float64 (w,), speech in each.
-    """
-
-    features: FloatArray
-    starts: Ints
-    speech_s: Probs
+    features: FloatArray  # float32 (w, t, c), clip after clip
+    starts: Ints  # int64 (n + 1,), where each clip's windows begin; a clip without enough speech has none
+    speech_s: Probs  # float64 (w,), speech in each
 
     def first_of(self, members: Ints) -> tuple[FloatArray, Ints]:
         """The first window of each clip that has one, (m, t, c), and which of `members` these are."""
@@ -78,17 +72,11 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What decides the windows of a clip besides its samples.
+    """What decides the windows of a clip besides its samples."""
 
-    Attributes:
-        spec: a model's features and windows.
-        seed: of lines and augmentations.
-        encoder: the file of a frozen encoder through which windows go, None for the features themselves.
-    """
-
-    spec: ModelSpec
-    seed: int
-    encoder: Path | None = None
+    spec: ModelSpec  # a model's features and windows
+    seed: int  # of lines and augmentations
+    encoder: Path | None = None  # a frozen encoder through which windows go, None for the features themselves
 
     @property
     def folder(self) -> str:
@@ -110,19 +98,10 @@ def prepare_clips(
     jobs: int,
     report: Report = lambda what, share: None,
 ) -> dict[str, Windows]:
-    """Make or load the windows of all clips.
+    """Make or load the windows of all clips, in this order, by the name of the version.
 
-    Args:
-        clips: decodable ones.
-        augmentations: versions beside the clip as it is and by phone, by the names of `export.audio.effects` and
-            `export.audio.renderings`.
-        job: what else decides.
-        cache: folder, one small file a clip and version, named by content.
-        jobs: processes.
-        report: of the progress.
-
-    Returns:
-        By the name of the version, clips in the order given.
+    `augmentations` are versions beside the clip as it is and by phone, by the names of `export.audio.effects` and
+    `export.audio.renderings`. The cache gets one small file a clip and version, named by content.
 
     Raises:
         ExportError: the cache cannot be written, or a clip cannot be read.
@@ -139,11 +118,7 @@ def prepare_clips(
 
 
 def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:
-    """The windows that the tagger would score of a recording, mixed down.
-
-    Args:
-        path: of the recording.
-        spec: of the model to be; features of cut clips.
+    """The windows that the tagger would score of a recording, mixed down, for the model to be.
 
     Returns:
         Features, float32 (w, t, c), and seconds of speech, float64 (w,); both empty where there is too little speech.
@@ -171,23 +146,25 @@ class _Recorder:
 
     def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
         self.windows.append(np.asarray(features, dtype=np.float32))
-        return Prediction(np.full((len(features), len(self.spec.labels)), 1 / len(self.spec.labels)))
+        count, labels = len(features), len(self.spec.labels)
+        return Prediction(np.full((count, labels), 1 / max(1, labels)), np.zeros((count, len(self.spec.outputs))))
 
 
-def _versions(clip: Clip, names: tuple[str, ...], job: Job, place: Path) -> list[tuple[FloatArray, Probs]]:
-    return [_cached(clip, name, job, place / f"{clip.digest}-{name}.npz") for name in names]
-
-
-def _cached(clip: Clip, name: str, job: Job, place: Path) -> tuple[FloatArray, Probs]:
-    if not place.exists():
-        features, speech_s = _make(clip, name, job)
-        if job.encoder is not None:
-            features = Encoder.load(job.encoder).run(features)
-        if job.spec.features.framing == "channel":
-            features = features.astype(np.float16)  # all versions of all clips are in memory when networks train
-        cache_arrays(place, {"features": features, "speech_s": speech_s})
-    with np.load(place) as stored:
-        return stored["features"], stored["speech_s"]
+def _versions(clip: Clip, names: tuple[str, ...], job: Job, folder: Path) -> list[tuple[FloatArray, Probs]]:
+    """Features and seconds of speech of each version, out of the cache where they are there."""
+    found = []
+    for name in names:
+        place = folder / f"{clip.digest}-{name}.npz"
+        if not place.exists():
+            features, speech_s = _make(clip, name, job)
+            if job.encoder is not None:
+                features = Encoder.load(job.encoder).run(features)
+            if job.spec.features.framing == "channel":
+                features = features.astype(np.float16)  # all versions of all clips are in memory when networks train
+            cache_arrays(place, {"features": features, "speech_s": speech_s})
+        with np.load(place) as stored:
+            found.append((stored["features"], stored["speech_s"]))
+    return found
 
 
 def _make(clip: Clip, name: str, job: Job) -> tuple[FloatArray, Probs]:

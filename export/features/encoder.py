@@ -28,11 +28,6 @@ class Encoder:
     """An encoder in memory, on one thread: processes are parallel over clips."""
 
     def __init__(self, content: bytes) -> None:
-        """Open the graph.
-
-        Args:
-            content: of the file.
-        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -63,10 +58,6 @@ class Encoder:
 def find_encoder(place: Path | None, *, cache: Path) -> Path:
     """The file of an encoder: the one that is named, else that of the bundled model, cut out of it into the cache.
 
-    Args:
-        place: None for the bundled one.
-        cache: folder.
-
     Raises:
         ExportError: the cache cannot be written.
     """
@@ -80,14 +71,7 @@ def find_encoder(place: Path | None, *, cache: Path) -> Path:
 
 
 def cut_out(model: Path) -> bytes:
-    """The encoder in front of the network of a model file, as a file of its own.
-
-    Args:
-        model: the file.
-
-    Raises:
-        ExportError: it has none.
-    """
+    """The encoder in front of the network of a model file, as a file of its own; an ExportError where it has none."""
     import onnx
     from onnx.utils import Extractor
 

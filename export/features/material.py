@@ -32,34 +32,22 @@ Batch = tuple[FloatArray, dict[str, FloatArray], dict[str, FloatArray]]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What an epoch is drawn from.
+    """What an epoch is drawn from."""
 
-    Attributes:
-        versions: windows of all clips by the name of the version.
-        members: clips to learn from.
-        targets: (n, k) for each clip of the data, zeros where it has no emotion.
-        weights: (n,) of the emotion of each clip, mean 1 over those that have one.
-        is_speech: (n,) 1 or 0; speech_weights: (n,) of it.
-        neutral: version -> where speakers' neutral speech lies; empty where speakers are not exchanged.
-    """
-
-    versions: Mapping[str, Windows]
-    members: Ints
-    targets: Probs
-    weights: Probs
-    is_speech: Probs
-    speech_weights: Probs
+    versions: Mapping[str, Windows]  # windows of all clips by the name of the version
+    members: Ints  # int64 (m,), clips to learn from
+    targets: Probs  # (n, k) for each clip of the data, zeros where it has no emotion
+    weights: Probs  # (n,) of the emotion of each clip, mean 1 over those that have one
+    is_speech: Probs  # (n,) 1 or 0
+    speech_weights: Probs  # (n,) of it
     soft: SoftTargets
-    neutral: Mapping[str, NeutralSpeech]
+    neutral: Mapping[str, NeutralSpeech]  # by version; empty where speakers are not exchanged
 
 
 def clip_weights(clips: Sequence[Clip], truth: Ints, members: Ints) -> Probs:
     """Weight of each clip of `members` in learning its emotion, float64 (n,), 0 for all others and where there is none.
 
-    Args:
-        clips: n of them.
-        truth: int64 (n,), see `find_material`.
-        members: int64 (m,).
+    `truth` is int64 (n,), see `find_material`, `members` int64 (m,).
     """
     weights = np.zeros(len(clips))
     groups: dict[tuple[str, str, int], list[int]] = {}
@@ -85,10 +73,10 @@ def find_material(
     exchanged_columns: int,
     soft: SoftTargets,
 ) -> Material:
-    """What is to be learnt of some clips.
+    """What is to be learnt of some of n clips.
 
     Args:
-        clips: all, n of them.
+        clips: all of them.
         versions: their windows by the name of the version.
         members: int64 (m,), those to learn from.
         truth: int64 (n,), index of each clip's label, `UNKNOWN` where nobody speaks.
@@ -104,43 +92,26 @@ def find_material(
     members = members[heard[members]]
     known = truth[members] != UNKNOWN
     if not known.any():
-        raise ExportError(
-            "no clip with speech to learn from; give more data, or longer and louder clips", code="no_data"
-        )
-    speech = (truth != UNKNOWN).astype(np.float64)
-    neutral = labels.index(NEUTRAL) if NEUTRAL in labels else len(labels)
-    shares = np.array([1 / known.sum(), 1 / max(1, (~known).sum())])
+        message = "no clip with speech to learn from; give more data, or longer and louder clips"
+        raise ExportError(message, code="no_data")
+    has_label, k = truth != UNKNOWN, len(labels)
+    hard = np.where(has_label[:, None], np.eye(k)[np.maximum(truth, 0)], 0.0)
+    chosen = np.zeros(len(clips), dtype=np.bool_)
+    chosen[members[truth[members] == (labels.index(NEUTRAL) if NEUTRAL in labels else k)]] = True
+    exchanged = versions if exchanged_columns and chosen.any() else {}
     return Material(
         versions=versions,
         members=members,
-        targets=_smoothed(truth, labels=len(labels), smoothing=label_smoothing),
+        targets=hard * (1 - label_smoothing) + label_smoothing / k,
         weights=clip_weights(clips, truth, members),
-        is_speech=speech,
-        speech_weights=np.where(speech > 0, shares[0], shares[1]) * len(members) / 2,
+        is_speech=has_label.astype(np.float64),
+        speech_weights=np.where(has_label, 1 / known.sum(), 1 / max(1, (~known).sum())) * len(members) / 2,
         soft=soft,
-        neutral=_neutral_speech(clips, versions, members[truth[members] == neutral], columns=exchanged_columns),
+        neutral={
+            name: find_neutral_speech(clips, windows, neutral=chosen, columns=exchanged_columns)
+            for name, windows in exchanged.items()
+        },
     )
-
-
-def _smoothed(truth: Ints, *, labels: int, smoothing: float) -> Probs:
-    """Targets of clips, float64 (n, k)."""
-    hard = np.zeros((len(truth), labels))
-    hard[truth != UNKNOWN] = np.eye(labels)[truth[truth != UNKNOWN]]
-    return np.asarray(hard * (1 - smoothing) + smoothing / labels)
-
-
-def _neutral_speech(
-    clips: Sequence[Clip], versions: Mapping[str, Windows], chosen: Ints, *, columns: int
-) -> Mapping[str, NeutralSpeech]:
-    """Neutral speech of these clips in every version; nothing where no columns are exchanged or nobody is neutral."""
-    if not columns or not len(chosen):
-        return {}
-    neutral = np.zeros(len(clips), dtype=np.bool_)
-    neutral[chosen] = True
-    return {
-        name: find_neutral_speech(clips, windows, neutral=neutral, columns=columns)
-        for name, windows in versions.items()
-    }
 
 
 def label_shares(material: Material) -> Probs:
@@ -189,15 +160,9 @@ def window_batch(material: Material, rows: Ints, version_of: Ints, clip_of: Ints
     return features, {"probabilities": targets.astype(np.float32), "speech": spoken.astype(np.float32)}, weights
 
 
-def mixed(
-    features: FloatArray,
-    targets: dict[str, FloatArray],
-    weights: dict[str, FloatArray],
-    *,
-    alpha: float,
-    rng: np.random.Generator,
-) -> Batch:
+def mixed(batch: Batch, *, alpha: float, rng: np.random.Generator) -> Batch:
     """Each window with a little of another one (Zhang et al. 2018, arXiv 1710.09412)."""
+    features, targets, weights = batch
     share = rng.beta(alpha, alpha, size=len(features)).astype(np.float32)
     share = np.maximum(share, 1 - share)
     other = rng.permutation(len(features))

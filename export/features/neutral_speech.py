@@ -20,26 +20,15 @@ from sertag.records import BoolArray, FloatArray
 
 @dataclass(frozen=True, slots=True)
 class NeutralSpeech:
-    """Of p speakers who have some.
+    """Of p speakers who have some."""
 
-    Attributes:
-        means: float32 (p, d), mean of the first d columns of each speaker's neutral windows.
-        speaker_of: int64 (n,), the row of each clip's speaker, -1 for clips of others.
-    """
-
-    means: FloatArray
-    speaker_of: Ints
+    means: FloatArray  # float32 (p, d), mean of the first d columns of each speaker's neutral windows
+    speaker_of: Ints  # int64 (n,), the row of each clip's speaker, -1 for clips of others
 
     def exchanged(self, features: FloatArray, clip_of: Ints, *, rng: np.random.Generator) -> FloatArray:
-        """Windows of known speakers, each moved to where a speaker drawn for it speaks neutrally.
+        """Windows, float32 (w, t, c), each moved to where a speaker drawn for it speaks neutrally.
 
-        Args:
-            features: float32 (w, t, c).
-            clip_of: int64 (w,), clip of each.
-            rng: of the draw.
-
-        Returns:
-            float32 (w, t, c); windows of other speakers as they are.
+        `clip_of` is int64 (w,), the clip of each. Windows of speakers without neutral speech stay as they are.
         """
         own = self.speaker_of[clip_of]
         other = rng.integers(max(1, len(self.means)), size=len(own))
@@ -50,14 +39,7 @@ class NeutralSpeech:
 
 
 def find_neutral_speech(clips: Sequence[Clip], windows: Windows, *, neutral: BoolArray, columns: int) -> NeutralSpeech:
-    """Mean frames of the neutral speech of all who have some.
-
-    Args:
-        clips: n of them.
-        windows: theirs.
-        neutral: bool (n,), the clips to take.
-        columns: d, how many of the first columns; all if there are fewer.
-    """
+    """Mean of the first columns of the frames of all who have neutral clips; `neutral` is bool (n,)."""
     people = np.array([clip.person for clip in clips])
     clip_of = windows.clip_of
     rows = np.flatnonzero(neutral[clip_of])

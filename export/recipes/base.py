@@ -21,20 +21,13 @@ MIN_SPEECH_S = 0.1  # authors score every clip; a tenth of a second of speech is
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a network is built for.
+    """What a network is built for."""
 
-    Attributes:
-        frames: of one window, t; the coefficients of a mean over time count as frames.
-        columns: numbers a frame, c.
-        labels: k.
-        mean, std: float32 (c,), of the frames that the network is trained on, for a normalisation inside the graph.
-    """
-
-    frames: int
-    columns: int
-    labels: int
-    mean: FloatArray
-    std: FloatArray
+    frames: int  # of one window, t; the coefficients of a mean over time count as frames
+    columns: int  # numbers a frame, c
+    labels: int  # k
+    mean: FloatArray  # float32 (c,), of the frames that the network is trained on
+    std: FloatArray  # likewise, for a normalisation inside the graph
 
     @classmethod
     def of(cls, windows: FloatArray, *, labels: int) -> Task:
@@ -57,56 +50,32 @@ class Recipe:
     The framing of its features decides how it is trained: `clip` recipes look at one cut clip each, as papers do, until
     the validation says that it is enough; `channel` recipes are shown every window that the tagger would cut, in every
     version of a clip, and the length of their training is fixed beforehand.
-
-    Attributes:
-        name: on the command line.
-        model, input: in words, for people.
-        claim: what the authors report.
-        build: Task -> untrained network; input `features` (w, t, c), output probabilities (w, k), no temperature.
-        features: of a window.
-        window_s, offset_s: length of a window and where the first one begins, seconds.
-        hop_s: from one window to the next when it tags; 0 for the window's length.
-        labels: in the order of the output.
-        sentiment: of each label.
-        epochs: most of them.
-        patience: epochs without a better validation after which training ends; not for `channel` recipes.
-        batch: clips, or windows.
-        learning_rate: of Adam; of AdamW at its peak for `channel` recipes, where it falls to 0 as a cosine.
-        weight_decay, label_smoothing, mixup: of `channel` recipes; mixup is alpha of Zhang et al. 2018.
-        exchanged_columns: how many columns, the first ones, are moved to where other speakers' neutral speech lies, see
-            `export.features.neutral_speech`; of `channel` recipes.
-        min_speech_s: a window of a `channel` recipe is scored if it holds at least this much speech.
-        encoder: whether windows go through a frozen encoder before the network sees them.
-        teacher: name of the recipe from whose answers this one learns too, empty for none.
-        augmentations: what is done to training clips, by the names of `export.audio.effects`; an epoch draws for each
-            clip one of these or the clip as it is.
-        ship: makes of the trained network the one that is converted.
     """
 
-    name: str
-    model: str
-    input: str
-    claim: str
-    build: Callable[[Task], keras.Model]
+    name: str  # on the command line
+    model: str  # in words, for people
+    input: str  # likewise
+    claim: str  # what the authors report
+    build: Callable[[Task], keras.Model]  # input `features` (w, t, c), output probabilities (w, k), no temperature
     features: FeatureSpec
     window_s: float = 3.0
-    offset_s: float = 0.5
-    hop_s: float = 0.0
-    labels: tuple[str, ...] = LABELS
+    offset_s: float = 0.5  # where the first window begins
+    hop_s: float = 0.0  # from one window to the next when it tags; 0 for the window's length
+    labels: tuple[str, ...] = LABELS  # in the order of the output
     sentiment: MappingProxyType[str, str] = field(default_factory=lambda: SENTIMENT)
-    epochs: int = 50
-    patience: int = 20
-    batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
+    epochs: int = 50  # most of them
+    patience: int = 20  # epochs without a better validation after which training ends; not for `channel` recipes
+    batch: int = 64  # clips, or windows
+    learning_rate: float = 1e-3  # of Adam; for `channel` recipes of AdamW at its peak, it falls to 0 as a cosine
+    weight_decay: float = 0.0  # of `channel` recipes, as are the next three
     label_smoothing: float = 0.0
-    mixup: float = 0.0
-    exchanged_columns: int = 0
-    min_speech_s: float = MIN_SPEECH_S
-    encoder: bool = False
-    teacher: str = ""
-    augmentations: tuple[str, ...] = ()
-    ship: Callable[[keras.Model], keras.Model] = lambda model: model
+    mixup: float = 0.0  # alpha of Zhang et al. 2018
+    exchanged_columns: int = 0  # the first ones, see `export.features.neutral_speech`
+    min_speech_s: float = MIN_SPEECH_S  # a window is scored if it holds at least this much
+    encoder: bool = False  # whether windows go through a frozen encoder before the network sees them
+    teacher: str = ""  # name of the recipe from whose answers this one learns too
+    augmentations: tuple[str, ...] = ()  # versions of training clips, of which an epoch draws one or the clip itself
+    ship: Callable[[keras.Model], keras.Model] = lambda model: model  # what is converted, made of what was trained
 
     @property
     def window_frames(self) -> int:
@@ -147,13 +116,7 @@ MFCC_SEQUENCE = replace(MEAN_MFCC, hop_length=1024, pooling="none")
 
 
 def stacked(task: Task, *middle: keras.layers.Layer, scaled: bool = False) -> keras.Model:
-    """Layers one after the other, from windows (w, t, c) to probabilities (w, k).
-
-    Args:
-        task: what it is built for.
-        middle: layers between input and output.
-        scaled: bring every column to mean 0 and deviation 1 first, inside the graph.
-    """
+    """Layers between windows (w, t, c) and probabilities (w, k); `scaled` columns have mean 0 and deviation 1 first."""
     from keras import Input, Sequential, layers
 
     scaling = [layers.Normalization(mean=task.mean, variance=np.square(task.std))] if scaled else []
@@ -162,10 +125,5 @@ def stacked(task: Task, *middle: keras.layers.Layer, scaled: bool = False) -> ke
 
 
 def restrict_labels(recipe: Recipe, found: Collection[str]) -> Recipe:
-    """The recipe without labels that no clip has: a network could not learn them.
-
-    Args:
-        recipe: any.
-        found: labels of the clips.
-    """
+    """The recipe without labels that no clip has: a network could not learn them."""
     return replace(recipe, labels=tuple(label for label in recipe.labels if label in found))

@@ -41,25 +41,18 @@ _WORDS = {"name", "model", "input", "claim", "build", "ship", "sentiment"}  # of
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a network says of n clips.
+    """What a network says of n clips."""
 
-    Attributes:
-        log_probs: float64 (n, k), 0 where there is no answer.
-        answered: bool (n,), false for clips without enough speech for a window.
-    """
-
-    log_probs: Probs
-    answered: BoolArray
+    log_probs: Probs  # float64 (n, k), 0 where there is no answer
+    answered: BoolArray  # (n,), false for clips without enough speech for a window
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A network trained on one side of a split and what it says of the other.
 
-    Attributes:
-        fitted: the network and its history.
-        temperature, min_confidence: fitted on the validation clips, both conditions together.
-        scores: of the test clips by condition, before the temperature.
+    Temperature and least confidence are fitted on the validation clips, both conditions together; `scores` are those of
+    the test clips by condition, before the temperature.
     """
 
     fitted: Fitted
@@ -72,7 +65,6 @@ class Experiment:
     """A recipe and its clips, with labels of the recipe, ready to be trained on.
 
     Attributes:
-        recipe: which.
         clips: n of them; splits are made of these, in this order.
         versions: their windows by the name of the version.
         truth: int64 (n,), index of each clip's label, `UNKNOWN` where nobody speaks.
@@ -92,16 +84,10 @@ class Experiment:
         teacher: Recipe | None = None,
         report: Report = lambda what, share: None,
     ) -> None:
-        """Make or load the windows of all clips.
+        """Make or load the windows of all clips, which are decodable and have labels of the recipe.
 
-        Args:
-            clips: decodable, with labels of the recipe.
-            recipe: which.
-            cache: folder for windows and trainings.
-            jobs: processes that make windows.
-            encoder: file of a frozen encoder, for recipes that need one.
-            teacher: recipe of a network from which this one learns, trained on the same clips each time.
-            report: of the progress.
+        The cache holds windows and trainings, `encoder` is the file of a frozen encoder for recipes that need one,
+        `teacher` the recipe of a network from which this one learns, trained on the same clips each time.
 
         Raises:
             ExportError: a clip cannot be read, or the cache cannot be written.
@@ -126,19 +112,11 @@ class Experiment:
     def fit(
         self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None = None, name: str = "training"
     ) -> Fitted:
-        """Train on some clips.
+        """Train on some clips, int64 (m,), for so many epochs at most, those of the recipe if None.
 
-        Args:
-            train: int64 (m,), which.
-            validation: int64 (v,), clips that choose the epoch of a recipe that looks at cut clips.
-            seed: of the training.
-            epochs: most of them; the recipe's if None.
-            name: of the training, for the progress.
-
-        Returns:
-            The network with the weights of the epoch that was best on the validation clips, most of them right, of
-            equal ones the least loss; else of the last one. To one that is shown windows of calls all labels are
-            equally likely.
+        The network has the weights of the epoch that was best on the validation clips, int64 (v,): most of them right,
+        of equal ones the least loss. One that is shown windows of calls has those of the last epoch, and to it all
+        labels are equally likely.
 
         Raises:
             ExportError: nothing to learn from, or a disk that is full.
@@ -197,16 +175,7 @@ class Experiment:
         return clip_scores(self.versions[version], answers.probs, members, geometric=geometric)
 
     def run(self, split: Split, *, seed: int, epochs: int | None = None) -> Trial:
-        """Train on one side of a split, calibrate on the validation clips, score the other side.
-
-        Args:
-            split: of the clips.
-            seed: of the training.
-            epochs: most of them; the recipe's if None.
-
-        Raises:
-            ExportError: see `fit`.
-        """
+        """Train on one side of a split, calibrate on the validation clips, score the other side; errors as of `fit`."""
         fitted = self.fit(split.train, split.validation, seed=seed, epochs=epochs)
         validation, test = (
             {name: self.score(fitted.model, name, members) for name in CONDITIONS}
@@ -229,12 +198,12 @@ class Experiment:
 
 
 def clip_scores(windows: Windows, probs: Probs, members: Ints, *, geometric: bool = False) -> Scores:
-    """Mean over the windows of each clip, weighted by speech.
+    """Mean over the windows of each clip of `members`, int64 (n,), weighted by speech.
 
     Args:
         windows: of all clips.
         probs: float64 (w, k), of the windows of `members`, clip after clip.
-        members: int64 (n,), the clips asked for.
+        members: the clips asked for.
         geometric: the mean of logarithms instead, as recipes that look at one window a clip have always been scored.
     """
     counts, weights = windows.counts[members], windows.speech_s[windows.rows_of(members)]

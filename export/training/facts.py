@@ -1,4 +1,4 @@
-"""What is known of a training: how it was measured, in words for the model file.
+"""What is known of a training, for the model file: corpora, licences, versions of libraries, and how it was measured.
 
 Figures are not part of the model file: its SHA-256 is in every row and every journal, and must not change because
 something was measured once more.
@@ -7,14 +7,17 @@ something was measured once more.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from export.arrays import Ints
-from export.conversion.metadata import ENCODER_NOTICE, LICENCE, OPEN_LICENCE, corpora_facts, licences, versions
 from export.corpora.clips import Corpus, allows_trade, data_hash
+from export.corpora.layouts import LAYOUTS
 from export.corpora.ordinary import NAME as ORDINARY
 from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import ORDINARY_SHARE
@@ -24,6 +27,11 @@ from export.training.settings import Settings
 from export.training.splits import Split
 from sertag.spec import ModelSpec
 
+LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
+OPEN_LICENCE = "commercial use allowed, with attribution: so say the licences of all recordings it was trained on"
+ENCODER_NOTICE = "encoder layers of Whisper base: MIT licence, Copyright (c) 2022 OpenAI"
+LIBRARIES = ("numpy", "scipy", "soxr", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxruntime")
+
 _PROTOCOLS: Mapping[str, str] = {
     "speakers": "nobody who is tested was learnt from",
     "random": "random split of the clips, the same speakers on both sides, so the figures say nothing of strangers",
@@ -32,14 +40,7 @@ _PROTOCOLS: Mapping[str, str] = {
 
 
 def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], settings: Settings, folds: Ints) -> ModelSpec:
-    """Specification of a model for calls, less its calibration and probe.
-
-    Args:
-        experiment: recipe and clips.
-        corpora: what was learnt from.
-        settings: of the run.
-        folds: int64 (n,), in which each clip was scored.
-    """
+    """Specification of a model for calls, less its calibration and probe; `folds` is in which each clip was scored."""
     parts = len(np.unique(folds))
     scored = (
         f"every corpus scored by a network that was trained on the {parts - 1} others"
@@ -69,15 +70,7 @@ def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], setting
 def describe_trial(
     trial: Trial, *, experiment: Experiment, split: Split, corpora: Sequence[Corpus], settings: Settings
 ) -> ModelSpec:
-    """Specification of a model that was trained on one side of a split, probe apart.
-
-    Args:
-        trial: what came of it.
-        experiment: recipe and clips.
-        split: of the clips.
-        corpora: where the clips are from.
-        settings: of the run.
-    """
+    """Specification of a model that was trained on one side of a split, probe apart."""
     whose = "of other speakers" if split.speaker_independent else "of the same speakers"
     parts = {"trained": split.train, "validation": split.validation, "tested": split.test}
     training = {
@@ -106,12 +99,38 @@ def describe_trial(
     )
 
 
+def corpora_facts(corpora: Sequence[Corpus]) -> list[dict[str, object]]:
+    """Name, licence, size and what was left out of each corpus."""
+    return [
+        {
+            "name": corpus.name,
+            "licence": corpus.licence,
+            "clips": len(corpus.clips),
+            "speakers": len({clip.speaker for clip in corpus.clips}),
+            "skipped": _skipped(corpus),
+        }
+        for corpus in corpora
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what decides figures."""
+    installed = {"python": sys.version.split()[0]}
+    for name in LIBRARIES:
+        try:
+            installed[name] = version(name)
+        except ModuleNotFoundError:  # `tensorflow` stands in for `tensorflow-cpu` on some machines
+            continue
+    return installed
+
+
 def licence_of(corpora: Sequence[Corpus]) -> str:
     """What weights from these corpora may be used for; each corpus' own licence where that is not plain."""
     if any("NC" in corpus.licence for corpus in corpora):
         return LICENCE
     plain = all(allows_trade(clip.licence) for corpus in corpora for clip in corpus.clips)
-    return OPEN_LICENCE if plain else licences(corpora)
+    named = "; ".join(f"{corpus.name}: {corpus.licence}" for corpus in corpora)
+    return OPEN_LICENCE if plain else named
 
 
 def _described(
@@ -137,3 +156,12 @@ def _described(
         metrics=MappingProxyType(metrics),
         libraries=MappingProxyType(versions()),
     )
+
+
+def _skipped(corpus: Corpus) -> dict[str, int | list[str]]:
+    """Reason -> how many clips were left out; known mistakes of a published corpus by name, others are the user's."""
+    known = set(LAYOUTS[corpus.name].oddities.values()) if corpus.name in LAYOUTS else set()
+    return {
+        reason: [Path(name).stem for name in names] if reason in known else len(names)
+        for reason, names in corpus.skipped.items()
+    }

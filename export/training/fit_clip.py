@@ -6,8 +6,7 @@ Order of the clips, choice of their versions, weights and dropout all come from 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     import keras
 
 
-@dataclass(frozen=True, slots=True)
-class _Material:
+class _Material(NamedTuple):
     """Training clips in all their versions, and the validation clips, which have one."""
 
     versions: FloatArray  # (versions, n, t, c)
@@ -36,7 +34,7 @@ class _Material:
 def begin(
     versions: Mapping[str, Windows], train: Ints, validation: Ints, *, truth: Ints, recipe: Recipe, seed: int
 ) -> tuple[keras.Model, Callable[[int], Epoch]]:
-    """Build a recipe's network.
+    """Build a recipe's network: compiled, and what runs the epoch of a number.
 
     Args:
         versions: windows of all clips by the name of the version.
@@ -45,9 +43,6 @@ def begin(
         truth: int64 (n,), index of each clip's label in the recipe's.
         recipe: the network and its settings.
         seed: of everything drawn.
-
-    Returns:
-        The network, compiled, and what runs the epoch of a number.
 
     Raises:
         ExportError: no clip to learn from, or none to choose by.

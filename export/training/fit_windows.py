@@ -39,17 +39,7 @@ def begin(
     epochs: int,
     soft: SoftTargets,
 ) -> tuple[keras.Model, Callable[[int], Epoch], Probs]:
-    """Build a recipe's network.
-
-    Args:
-        clips: n of them.
-        versions: their windows by the name of the version.
-        members: int64 (m,), those to learn from.
-        truth: int64 (n,), index of each clip's label in the recipe's, `UNKNOWN` where nobody speaks.
-        recipe: the network and its settings.
-        seed: of everything drawn.
-        epochs: after which the learning rate is 0.
-        soft: what a teacher says of the clips in every version; half of a target then is the teacher's.
+    """Build a recipe's network; after `epochs` its learning rate is 0. Other arguments as of `find_material`.
 
     Returns:
         The network, compiled; what runs the epoch of a number; and the offsets (k,) with which all labels are equally
@@ -119,7 +109,7 @@ def _run_epoch(
         if len(own) < recipe.batch:  # one shape is compiled once
             own = np.concatenate([own, rng.choice(order, recipe.batch - len(own))])
         shown = window_batch(material, rows[own], version_of[own], clip_of[own], rng=rng)
-        features, targets, weights = mixed(*shown, alpha=recipe.mixup, rng=rng) if recipe.mixup else shown
+        features, targets, weights = mixed(shown, alpha=recipe.mixup, rng=rng) if recipe.mixup else shown
         losses.append(model.train_on_batch(features, targets, sample_weight=weights))
     loss = float(np.mean([np.ravel(value)[0] for value in losses]))
     return Epoch(epoch=number, loss=loss)

@@ -27,19 +27,12 @@ _PREDICT_ROWS = 256  # one shape for all predictions, so that they are compiled 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch brought.
+    """What one epoch brought; nothing in validation where the length of the training is fixed beforehand."""
 
-    Attributes:
-        epoch: its number, from 1.
-        loss, accuracy: on what was learnt from; no accuracy where targets are mixed or soft.
-        val_loss, val_accuracy: on validation clips, which no weight was fitted on; None where the length of the
-            training is fixed beforehand.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float | None = None
-    val_loss: float | None = None
+    epoch: int  # from 1
+    loss: float  # on what was learnt from
+    accuracy: float | None = None  # none where targets are mixed or soft
+    val_loss: float | None = None  # on validation clips, which no weight was fitted on
     val_accuracy: float | None = None
 
     def __str__(self) -> str:
@@ -78,13 +71,8 @@ def run_epochs(
 ) -> Fitted:
     """Train until the epochs are over or none of the last `patience` was the best; keep the best one.
 
-    Args:
-        model: compiled; after a checkpoint its state is that of the interrupted training.
-        run_epoch: number of an epoch -> what it brought; draws nothing that depends on earlier epochs.
-        epochs: most of them.
-        patience: see `Recipe`.
-        checkpoint: file that is written after every epoch; where it is there already, training goes on from it.
-        report: called after every epoch, and again for those of the checkpoint.
+    `run_epoch`, number of an epoch -> what it brought, draws nothing that depends on earlier epochs. The checkpoint is
+    written after every epoch; where it is there already, training goes on from it, and its epochs are reported again.
 
     Raises:
         ExportError: the checkpoint cannot be written.
@@ -137,11 +125,7 @@ def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any
 
 
 def _restore(place: Path, model: keras.Model, *, epochs: int) -> tuple[list[Epoch], list[Any]]:
-    """Put a network into the state that `_store` kept, unless that has had more epochs than are wanted now.
-
-    Returns:
-        History and best weights.
-    """
+    """History and best weights; the network gets the state kept, unless that has had more epochs than are wanted."""
     with np.load(place) as stored:
         history = [Epoch(**epoch) for epoch in json.loads(str(stored["history"]))]
         if len(history) > epochs:

@@ -20,6 +20,8 @@ from export.training.settings import Settings
 from export.training.splits import assign_folds
 from sertag.model.calibration import log_probs
 
+_USUAL_FOLDS = 4
+
 
 def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> dict[str, Answers]:
     """What networks say of the windows of every condition that were not trained on their fold."""
@@ -52,7 +54,8 @@ def folds_of(clips: Sequence[Clip], *, settings: Settings) -> Ints:
             raise ExportError(f"{found}; give another corpus, or take --folds-by speaker", code="bad_folds")
         count, fold_of = len(names), {clip.digest: names.index(clip.corpus) for clip in acted}
     else:
-        count, dealt = settings.folds, assign_folds(acted, folds=settings.folds, seed=settings.seed)
+        count = settings.folds or max(2, min(_USUAL_FOLDS, len({clip.person for clip in acted})))
+        dealt = assign_folds(acted, folds=count, seed=settings.seed)
         fold_of = {clip.digest: int(fold) for clip, fold in zip(acted, dealt, strict=True)}
     sources = sorted({(clip.corpus, clip.source) for clip in clips if clip.digest not in fold_of})
     by_source = {source: number % count for number, source in enumerate(sources)}
@@ -69,11 +72,9 @@ def pool_of(
     ordinary = np.array([clip.corpus == ORDINARY for clip in clips])
     for name in conditions:
         windows, answers = experiment.versions[name], scored[name]
-        spoken = experiment.truth[windows.clip_of] != UNKNOWN
-        kept = spoken & (answers.speech >= experiment.spec.min_speech_probability)
+        heard = answers.speech >= experiment.spec.min_speech_probability
+        kept = heard & (experiment.truth[windows.clip_of] != UNKNOWN)
         own = windows.clip_of[kept]
-        columns = (experiment.truth, person, place, ordinary)
-        parts.append(
-            (log_probs(answers.probs[kept]), windows.speech_s[kept], own, *(column[own] for column in columns))
-        )
+        of_clips = (column[own] for column in (experiment.truth, person, place, ordinary))
+        parts.append((log_probs(answers.probs[kept]), windows.speech_s[kept], own, *of_clips))
     return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

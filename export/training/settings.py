@@ -5,31 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from export.evaluation.calibration import ANSWERS_RIGHT
+
 CROSS_VALIDATED = "cross-validated"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the result besides recipe and clips.
+    """What decides the result besides recipe and clips."""
 
-    Attributes:
-        protocol: how clips are split: one of `export.training.splits.PROTOCOLS`, or every clip tested once.
-        fold: which of the protocol's parts is tested, counted from 0.
-        folds, folds_by: parts of the cross-validation, and whose clips are all in one part.
-        seed: of the split and of the training.
-        epochs: most of them; the recipe's if None.
-        answers_right: share of the answers over the model's `min_confidence` that is to be right.
-        counts_as: what each label of the corpora became, for the model's history.
-        name, version: of the model, which rows show; the recipe's name if empty.
-    """
-
-    protocol: Literal["speakers", "random", "corpora", "cross-validated"] = "speakers"
-    fold: int = 0
-    folds: int = 4
-    folds_by: Literal["speaker", "corpus"] = "speaker"
-    seed: int = 1
-    epochs: int | None = None
-    answers_right: float = 0.6
-    counts_as: tuple[tuple[str, str], ...] = ()
-    name: str = ""
-    version: str = "1"
+    protocol: Literal["speakers", "random", "corpora", "cross-validated"] = "speakers"  # how clips are split
+    fold: int = 0  # which of the protocol's parts is tested
+    folds: int | None = None  # parts of the cross-validation; 4, or the number of speakers if that is smaller, if None
+    folds_by: Literal["speaker", "corpus"] = "speaker"  # whose clips are all in one part
+    seed: int = 1  # of the split and of the training
+    epochs: int | None = None  # most of them; the recipe's if None
+    answers_right: float = ANSWERS_RIGHT  # share of the answers over the model's `min_confidence`
+    counts_as: tuple[tuple[str, str], ...] = ()  # what each label of the corpora became
+    name: str = ""  # of the model, which rows show; the recipe's if empty
+    version: str = "1"  # of the model

@@ -3,9 +3,9 @@
 `speakers` and `corpora` test people whom the network was not trained on. `random` does what many projects do, puts the
 same people on both sides, and is called leaking wherever its figures appear.
 
-Parts are those of scikit-learn's `LeaveOneGroupOut`. Who of many speakers is in which part, and who validates, is dealt
-here: `StratifiedGroupKFold` may leave a part empty or put the two speakers of a small corpus into one, and other draws
-than these would void every figure that was measured.
+Who of many speakers is in which part, and who validates, is dealt here: scikit-learn's `StratifiedGroupKFold` may leave
+a part empty or put the two speakers of a small corpus into one, and other draws than these would void every figure that
+was measured.
 """
 
 from __future__ import annotations
@@ -25,38 +25,23 @@ PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _FEW_SPEAKERS = 10  # up to here every speaker is a fold
-_FOLDS = 5
-_RAVDESS_FOLDS = 6
+_FOLDS, _RAVDESS_FOLDS = 5, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Indices of clips, int64, ascending, no clip in two of them.
+    """Indices of clips, int64, ascending, no clip in two of them."""
 
-    Attributes:
-        name: of what is tested.
-        train: what weights are fitted on.
-        validation: what chooses the epoch and calibrates.
-        test: what is measured.
-        leaking: a speaker of the test is among those trained on.
-        speaker_independent: no speaker of `validation` is among those trained on.
-    """
-
-    name: str
-    train: Ints
-    validation: Ints
-    test: Ints
-    leaking: bool
-    speaker_independent: bool
+    name: str  # of what is tested
+    train: Ints  # what weights are fitted on
+    validation: Ints  # what chooses the epoch and calibrates
+    test: Ints  # what is measured
+    leaking: bool  # a speaker of the test is among those trained on
+    speaker_independent: bool  # no speaker of `validation` is among those trained on
 
 
 def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Split]:
-    """All splits of a protocol.
-
-    Args:
-        clips: of one corpus or several.
-        protocol: see the module.
-        seed: of what is drawn: the random halves, the dealing of many speakers over folds, the validation clips.
+    """All splits of a protocol; the seed is that of everything drawn.
 
     Returns:
         One for `random`, one a speaker or fold for `speakers` (RAVDESS: actor modulo 6), one a corpus for `corpora`.
@@ -76,16 +61,10 @@ def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Spli
 
 
 def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
-    """Deal the speakers of each corpus over folds, so that nobody is in two of them.
+    """The fold in which each clip is tested, int64 (n,): speakers are dealt, so nobody is in two of them.
 
-    Args:
-        clips: n of them.
-        folds: how many.
-        seed: of the order in which a corpus' speakers are dealt.
-
-    Returns:
-        int64 (n,), the fold in which each clip is tested. Each corpus goes on where the one before stopped, so that the
-        two speakers of a small corpus do not meet in the same fold and no fold is much larger than another.
+    Each corpus goes on where the one before stopped, so that the two speakers of a small corpus do not meet in the same
+    fold and no fold is much larger than another.
 
     Raises:
         ExportError: fewer than two folds, or fewer speakers than folds.
@@ -104,11 +83,7 @@ def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
 
 
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:
-    """Folds by speaker need to know all of them: two clips without a name may be of one person, or of two.
-
-    Raises:
-        ExportError: a speaker is not known.
-    """
+    """Folds by speaker need to know all of them: two clips without a name may be of one person, or of two."""
     unknown = [clip for clip in clips if not clip.speaker]
     if unknown:
         found = f"{len(unknown)} of {len(clips)} clips have no speaker, {unknown[0].path} for one"
@@ -129,14 +104,11 @@ def _speaker_folds(clips: Sequence[Clip], *, seed: int) -> list[str]:
 
 def _each_once(groups: Sequence[str], what: str) -> dict[str, Ints]:
     """Indices of the clips of each group, by its name."""
-    from sklearn.model_selection import LeaveOneGroupOut
-
-    names = sorted(set(groups))
+    names, number = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         advice = "give more data, or take --protocol random, whose figures say nothing about new speakers"
         raise ExportError(f"only one {what}, {names[0]}: nobody is left to test; {advice}", code="one_group")
-    parts = LeaveOneGroupOut().split(groups, groups=groups)  # in the order of the names
-    return {name: np.asarray(test, dtype=np.int64) for name, (_, test) in zip(names, parts, strict=True)}
+    return {str(name): np.flatnonzero(number == index) for index, name in enumerate(names)}
 
 
 def _split(clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generator) -> Split:
@@ -150,21 +122,14 @@ def _split(clips: Sequence[Clip], name: str, test: Ints, rng: np.random.Generato
         validation = np.array([index for index in rest if clips[index].person in kept], dtype=np.int64)
     else:
         validation = np.sort(rng.permutation(rest)[: max(1, round(VALIDATION_SHARE * len(rest)))])
-    split = Split(
-        name=name,
-        train=np.setdiff1d(rest, validation),
-        validation=validation,
-        test=test,
-        leaking=bool(tested & people) or not known,
-        speaker_independent=strangers,
-    )
-    _refuse_overlap(clips, split)
-    return split
+    _refuse_overlap(clips, rest, test)
+    leaking = bool(tested & people) or not known
+    return Split(name, np.setdiff1d(rest, validation), validation, test, leaking, strangers)
 
 
-def _refuse_overlap(clips: Sequence[Clip], split: Split) -> None:
-    learnt = {clips[index].digest: clips[index] for index in (*split.train, *split.validation)}
-    both = [(learnt[clips[index].digest], clips[index]) for index in split.test if clips[index].digest in learnt]
+def _refuse_overlap(clips: Sequence[Clip], rest: Ints, test: Ints) -> None:
+    learnt = {clips[index].digest: clips[index] for index in rest}
+    both = [(learnt[clips[index].digest], clips[index]) for index in test if clips[index].digest in learnt]
     if both:
         known, tested = both[0]
         found = f"{len(both)} recordings are in the test half and outside it, {tested.path} and {known.path} for one"

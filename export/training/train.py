@@ -8,15 +8,13 @@ these scores, and the network that ships is then trained on everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from export.arrays import Ints, Probs
 from export.conversion import keras_file
-from export.conversion.metadata import versions
 from export.conversion.onnx import convert
 from export.corpora.clips import Corpus
 from export.corpora.ordinary import NAME as ORDINARY
@@ -29,7 +27,7 @@ from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
 from export.training.experiment import Experiment, Scores, clip_scores
-from export.training.facts import describe_calls, describe_trial
+from export.training.facts import describe_calls, describe_trial, versions
 from export.training.fit_windows import with_offsets
 from export.training.loop import Answers, Fitted
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
@@ -45,27 +43,16 @@ if TYPE_CHECKING:
 _EXAMPLES = 32  # windows on which Keras and ONNX Runtime are compared
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A finished training.
-
-    Attributes:
-        network: what ships.
-        fitted: how it was trained.
-        spec: what the model file says of itself.
-        learnt: int64 (m,), clips on which weights or calibration were fitted.
-        tested: what is tested, in words.
-        conditions: tested clips by condition.
-        facts: what else is known.
-    """
+class _Made(NamedTuple):
+    """A finished training: the network that ships, how it was trained, and what is known of it."""
 
     network: keras.Model
     fitted: Fitted
     spec: ModelSpec
-    learnt: Ints
-    tested: str
+    learnt: Ints  # clips on which weights or calibration were fitted
+    tested: str  # in words
     conditions: Mapping[str, Scored]
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object]
 
 
 def train(
@@ -86,16 +73,13 @@ def train(
         recipe: what to train.
         corpora: decodable clips with the recipe's labels; recipes for calls take `no_speech` too.
         settings: of the run.
-        out: folder for the network (`model.keras`), the model file (`model.onnx`) and everything of
+        out: folder for the network (`model.keras`), the model file (`model.onnx`, which is returned) and everything of
             `export.evaluation.report`.
         cache: folder for features and half-way states, from which the same command goes on.
         jobs: processes that make features.
         encoder: file of a frozen encoder, for recipes that need one.
         teacher: recipe of a network from which one that is cross-validated learns.
         report: of the progress.
-
-    Returns:
-        The model file.
 
     Raises:
         ExportError: data that the protocol cannot split, a disk that is full, or a network that ONNX Runtime does not
@@ -104,16 +88,16 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
-    if settings.protocol == CROSS_VALIDATED:
+    crossed = settings.protocol == CROSS_VALIDATED
+    if crossed:
         refuse_unknown_speakers([clip for clip in clips if clip.corpus not in UNACTED])
     recipe = restrict_labels(recipe, {clip.label for clip in clips})
     experiment = Experiment(
         clips, recipe=recipe, cache=cache, jobs=jobs, encoder=encoder, teacher=teacher, report=report
     )
-    finish = _cross_validated if settings.protocol == CROSS_VALIDATED else _tested_on_one_side
-    made = finish(experiment, corpora, settings)
+    made = (_cross_validated if crossed else _tested_on_one_side)(experiment, corpora, settings)
     spec, examples = made.spec, _examples(experiment, made.learnt)
-    digests = [experiment.clips[index].digest for index in made.learnt]
+    digests = [clips[index].digest for index in made.learnt]
     keras_file.save(made.network, out / "model.keras", spec=spec, examples=examples, digests=digests)
     front = encoder if recipe.encoder else None
     model = convert(made.network, spec=spec, examples=examples, digests=digests, out=out / "model.onnx", encoder=front)
@@ -137,17 +121,15 @@ def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], setti
     found = splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed)
     split = _chosen(found, settings.fold)
     trial = experiment.run(split, seed=settings.seed, epochs=settings.epochs)
-    spec = describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings)
+    truth, temperature = experiment.truth[split.test], trial.temperature
     return _Made(
         network=experiment.recipe.ship(trial.fitted.model),
         fitted=trial.fitted,
-        spec=spec,
+        spec=describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings),
         learnt=np.concatenate([split.train, split.validation]),
         tested=f"{split.name} tested",
-        conditions={
-            name: as_scored(scores, experiment.truth[split.test], trial.temperature)
-            for name, scores in trial.scores.items()
-        },
+        conditions={name: as_scored(scores, truth, temperature) for name, scores in trial.scores.items()},
+        facts={},
     )
 
 
@@ -155,21 +137,19 @@ def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings
     """Score every clip by a network that was not trained on its fold, calibrate, train on everything."""
     folds = folds_of(experiment.clips, settings=settings)
     scored = out_of_fold(experiment, folds, settings=settings)
-    calibration = calibrate(
-        pool_of(experiment, scored), spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed
-    )
+    pool = pool_of(experiment, scored)
+    fit = calibrate(pool, spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed)
     everything = np.arange(len(experiment.clips))
     fitted = experiment.fit(everything, seed=settings.seed, epochs=settings.epochs, name="everything")
-    spec = describe_calls(experiment, corpora=corpora, settings=settings, folds=folds)
-    spec = calibration.applied(spec)
+    spec = fit.applied(describe_calls(experiment, corpora=corpora, settings=settings, folds=folds))
     return _Made(
-        network=with_offsets(fitted.model, calibration.offsets),
+        network=with_offsets(fitted.model, fit.offsets),
         fitted=fitted,
         spec=spec,
         learnt=everything,
         tested="clips that the scoring network was not trained on",
-        conditions=_as_shipped(experiment, scored, calibration.offsets, spec.temperature),
-        facts={"offsets": [round(float(value), 3) for value in calibration.offsets]},
+        conditions=_as_shipped(experiment, scored, fit.offsets, spec.temperature),
+        facts={"offsets": [round(float(value), 3) for value in fit.offsets]},
     )
 
 

@@ -28,10 +28,10 @@ class DateError(SertagError):
 
 
 class DatePattern:
-    r"""A pattern for the day of a call in its file name or path, as `--date-regex` takes it.
+    r"""A pattern that finds the day of a call in its file name or path; the value of `--date-regex`.
 
-    The groups `year`, `month` and `day` are the date; without them the match, or its first group, contains year, month
-    and day in that order.
+    The groups `year`, `month` and `day` are the date. Without these groups, the match or its first group must contain
+    year, month and day in this order.
 
     >>> DatePattern().find("calls/2026-03-02_0901.wav")
     datetime.date(2026, 3, 2)
@@ -84,11 +84,11 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
 
     Args:
         rows: rows with a `path`.
-        names: names of columns; others than derived ones are ignored.
+        names: names of columns; those that are not derived are ignored.
         date_regex: pattern of the date, see `DatePattern`.
 
     Returns:
-        Notes about where the days are from.
+        Notes about the source of the days.
 
     Raises:
         DateError: the pattern is not valid.
@@ -114,7 +114,7 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
 
 
 def _day(path: str, pattern: DatePattern) -> tuple[date | None, str]:
-    """The day of a recording, and where it is from; None and an empty text if it is not known."""
+    """The day of a recording and its source; None and an empty text if the day is unknown."""
     if (day := pattern.find(path)) is not None:
         return day, "names"
     try:

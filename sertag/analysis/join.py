@@ -1,8 +1,7 @@
-"""Columns of another table, such as a list of calls with queue and agent, added by a key in the names of recordings."""
+"""Adds columns of another table, such as a list of calls with queue and agent, by a key in the file names."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from sertag.analysis.filters.tokens import nearest
 from sertag.analysis.loading import Loaded
 from sertag.errors import SertagError
-from sertag.tables.readers import unmarked
+from sertag.tables.delimited import Line, read_cells
 from sertag.text import display_name, display_text, plural
 
 _MOST_SHOWN = 3
@@ -20,18 +19,18 @@ Key = tuple[str, ...]
 
 
 class JoinError(SertagError):
-    """A table cannot be joined."""
+    """The table cannot be joined."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """A table to be joined, by key.
+    """The rows of the other table, by key.
 
     Attributes:
-        name: of the file.
-        key: the columns of the key.
-        columns: the others.
-        rows: key to the cells of the others.
+        name: name of the file.
+        key: columns of the key.
+        columns: all other columns.
+        rows: cells of the other columns, by key.
     """
 
     name: str
@@ -41,16 +40,17 @@ class _Calls:
 
 
 def join(loaded: Loaded, path: str, *, key: str) -> None:
-    """Add the columns of a CSV file to all rows, in place, and say what had no partner.
+    """Add the columns of a CSV file to all rows, in place, and remark which rows have no match.
 
     Args:
-        loaded: tables; its rows get the columns, `added` their names, `remarks` the counts.
-        path: of the CSV file, with a header; comma, semicolon or tab.
-        key: regular expression that finds the key of a call in the name of its file, or in its whole path where the
-            expression has a `/`. A named group is the column of that name, a group without a name the first column.
+        loaded: the tables; `rows` get the columns, `added` their names, `remarks` the counts.
+        path: path of the CSV file, which has a header; separated by comma, semicolon or tab.
+        key: regular expression that finds the key of a call in its file name, or in its path if the expression has a
+            `/`. A named group is the column of this name, an unnamed group the first column.
 
     Raises:
-        JoinError: the file or the expression cannot be used, a key stands twice, or nothing has a partner.
+        TableError: the file cannot be read.
+        JoinError: the file or the expression is not valid, a key occurs twice, or no row matches.
     """
     pattern = _pattern(key)
     calls = _read(path, pattern)
@@ -87,26 +87,14 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _read(path: str, pattern: re.Pattern[str]) -> _Calls:
     name = display_name(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            delimiter = max(",;\t", key=first.count)
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=delimiter)
-            lines = [(reader.line_num, [unmarked(cell) for cell in cells]) for cells in reader if any(cells)]
-    except OSError as error:
-        raise JoinError(
-            f"{name}: cannot be read: {error.strerror}; --join takes a CSV file", code="no_calls"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise JoinError(f"{name}: is no CSV in UTF-8 ({error}); save it as CSV UTF-8", code="no_calls") from error
+    lines = read_cells(path, expected="a CSV file with a header and a line for each call")
     if not lines:
         raise JoinError(f"{name}: is empty; expected a header and a line for each call", code="no_calls")
     (_, header), *body = lines
     return _keyed(name, [column.strip() for column in header], body, pattern)
 
 
-def _keyed(name: str, header: list[str], body: Sequence[tuple[int, list[str]]], pattern: re.Pattern[str]) -> _Calls:
+def _keyed(name: str, header: list[str], body: Sequence[Line], pattern: re.Pattern[str]) -> _Calls:
     key = tuple(pattern.groupindex) or (header[0],)
     for column in key:
         if column not in header:

@@ -22,7 +22,8 @@ from sertag.audio.decoders.pyav import MAX_CHANNELS
 from sertag.audio.recording import Recording
 from sertag.audio.streams import open_stream, size_on_disk
 from sertag.errors import DecodeError
-from sertag.records import FloatArray, Problem
+from sertag.records import FloatArray, Problem, RemoteObject
+from sertag.remote.reading import check, open_object
 from sertag.text import display_name
 
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
@@ -48,13 +49,24 @@ def open_audio(path: str, *, raw: str | None = None) -> AudioSource:
 
     >>> open_audio("no/such.wav")
     Traceback (most recent call last):
-    sertag.errors.DecodeError: no/such.wav: no such file; check the path
+    sertag.errors.DecodeError: no/such.wav: no such file or directory; check the path
     """
-    stream = open_stream(path)
+    return _opened(path, open_stream(path), raw)
+
+
+def open_remote(found: RemoteObject, *, path: str, size_bytes: int | None, raw: str | None) -> AudioSource:
+    """Open a recording in a storage, which is shown as `path`; else like `open_audio`, with more codes of errors."""
+    return _opened(path, open_object(found, size_bytes=size_bytes), raw)
+
+
+def _opened(path: str, stream: BinaryIO, raw: str | None) -> AudioSource:
     try:
         return AudioSource(path, stream, Recording(path, stream, raw=raw))
-    except OSError as error:
-        stream.close()
+    except (DecodeError, OSError) as error:
+        with stream:
+            check(stream)
+        if isinstance(error, DecodeError):
+            raise
         raise DecodeError(f"{display_name(path)}: reading failed ({error.strerror})", code="damaged") from error
     except BaseException:
         stream.close()
@@ -152,9 +164,13 @@ class AudioSource:
 
     def _checked(self) -> Iterator[FloatArray]:
         """Native pieces of (n, channels), counted, finite and limited to full scale."""
-        for piece in self._reader.pieces():
-            if len(piece):
-                yield self._counted(piece)
+        try:
+            for piece in self._reader.pieces():
+                if len(piece):
+                    yield self._counted(piece)
+        except DecodeError:
+            check(self._stream)  # what looks like damage may be a request that failed
+            raise
         self._conclude()
 
     def _counted(self, piece: FloatArray) -> FloatArray:
@@ -188,6 +204,7 @@ class AudioSource:
         return [Problem("truncated", f"it {found}, which became silence")]
 
     def _conclude(self) -> None:
+        check(self._stream)
         name = display_name(self.path)
         now = size_on_disk(self._stream)
         if now is not None and self._size_bytes is not None and now < self._size_bytes:

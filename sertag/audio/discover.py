@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import Literal, NamedTuple
 
 from sertag.audio.headerless import SUFFIXES as HEADERLESS_SUFFIXES
 from sertag.audio.unreachable import empty_folder, file_problem, folder_problem, is_passing_link
 from sertag.records import STDIN, AudioFile, Problem
+from sertag.remote.urls import is_url, refusal, shown
 from sertag.text import display_name
 
 AUDIO_SUFFIXES = frozenset(
@@ -44,11 +45,12 @@ def discover(
     exclude: Sequence[str] = (),
     is_output: Callable[[str], bool] = lambda place: False,
     empty_folders: bool = False,
+    storage: str | None = "",
 ) -> Iterator[AudioFile]:
     """Find the recordings that the arguments name, lazily.
 
     Args:
-        paths: files, directories, or `-` for standard input. Files named here are taken whatever they are called.
+        paths: files, directories, URLs, or `-` for standard input. Files named here are taken whatever they are called.
         include: globs that replace the filter by audio suffix for files found in directories.
         exclude: globs of files and directories not to be taken from directories.
 
@@ -56,6 +58,7 @@ def discover(
         is_output: tells, by its path without links, a file that the run itself writes; it is never a recording.
         empty_folders: a directory without a single entry is a record too, with a problem, where an argument or a link
             leads to it, as one leads to the place of a volume.
+        storage: settings for URLs, from `remote.options`; None to take each URL for one recording without a look at it.
 
     Yields:
         One record for each recording, with a problem where it cannot be opened, and one for each place that cannot be
@@ -66,15 +69,18 @@ def discover(
     """
     walk = _Walk(tuple(include), tuple(exclude), is_output, empty_folders, lru_cache(1024)(_real))
     arguments = iter(paths)
+    first = next(arguments, None)
+    if first is None:
+        return
+    if not is_url(first) and _is_folder(_stat(first)):
+        second = next(arguments, None)
+        if second is None:  # one walk reaches no entry twice, and a million places would take 150 MB
+            yield from (file for file, _ in walk.argument(first))
+            return
+        arguments = chain((second,), arguments)
     seen: set[str] = set()
-    for path in arguments:
-        following = None
-        if not seen and _is_folder(_stat(path)):
-            following = next(arguments, None)
-            if following is None:  # one walk reaches no entry twice, and a million places would take 150 MB
-                yield from (file for file, _ in walk.argument(path))
-                return
-        for file, place in chain(walk.argument(path), () if following is None else walk.argument(following)):
+    for remote, group in groupby(chain((first,), arguments), key=is_url):
+        for file, place in walk.objects(group, storage) if remote else chain.from_iterable(map(walk.argument, group)):
             if place not in seen:
                 seen.add(place)
                 yield file
@@ -104,11 +110,29 @@ class _Walk:
         if path == STDIN:
             yield AudioFile(path), path
             return
+        if (problem := refusal(path)) is not None:
+            yield AudioFile(shown(path), problem=problem), path
+            return
         found = _stat(path)
         if _is_folder(found):
             yield from self._folder(path)
         elif not self.is_output(self._without_links(path)):
             yield _record(path, found), self._place(path)
+
+    def objects(self, urls: Iterable[str], storage: str | None) -> Iterator[tuple[AudioFile, str]]:
+        """The records of URLs that follow each other."""
+        if storage is None:
+            yield from ((AudioFile(shown(url)), shown(url)) for url in urls)
+            return
+        from sertag.remote.finding import Wanted, find  # which loads fsspec
+
+        wanted = Wanted(
+            lambda relative: self._is_wanted(relative.rpartition("/")[2], relative),
+            lambda relative: _matches(relative.rpartition("/")[2], relative, self.exclude),
+        )
+        for file in find(urls, wanted=wanted, options=storage):
+            if not self.is_output(file.path):
+                yield file, file.path
 
     def _folder(self, root: str) -> Iterator[tuple[AudioFile, str]]:
         """Depth first, without recursion, so that no depth of directories is too deep."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from sertag.remote.urls import without_query
+
 _GSM_FRAME_BYTES, _GSM_MARK = 33, 0xD0
 
 
@@ -99,7 +101,7 @@ def raw_format(path: str, raw: str | None) -> RawFormat | None:
     >>> raw_format("call.sln16", None).rate_hz, raw_format("call.wav", None)
     (16000, None)
     """
-    return SUFFIXES.get(os.path.splitext(path)[1].lower()) if raw is None else parse_raw(raw)
+    return SUFFIXES.get(os.path.splitext(without_query(path))[1].lower()) if raw is None else parse_raw(raw)
 
 
 def contradiction(form: RawFormat, head: bytes) -> str:

@@ -13,6 +13,7 @@ import tempfile
 from bisect import bisect_right
 from typing import BinaryIO
 
+from sertag.audio.unreachable import forbidden, missing
 from sertag.errors import DecodeError
 from sertag.records import STDIN
 from sertag.text import display_name
@@ -41,10 +42,9 @@ def open_stream(path: str) -> BinaryIO:
         regular = stat.S_ISREG(os.stat(path).st_mode)
         stream = io.FileIO(path, opener=_open_at_once) if regular else None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise DecodeError(f"{name}: no such file; check the path", code="not_found") from error
+        raise DecodeError(missing(name), code="not_found") from error
     except PermissionError as error:
-        message = f"{name}: permission denied; check the rights of the file and its folders"
-        raise DecodeError(message, code="permission_denied") from error
+        raise DecodeError(forbidden(name), code="permission_denied") from error
     except OSError as error:
         raise DecodeError(f"{name}: cannot be opened ({error.strerror})", code="not_found") from error
     if stream is None or not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it may have changed meanwhile

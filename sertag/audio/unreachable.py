@@ -1,6 +1,6 @@
 """Error messages for paths that cannot be accessed: the reason, whether recordings may be missing, and what to do.
 
-Used by discover. Standard library only.
+Used by discover and streams. Standard library only.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def file_problem(path: str, error: OSError | ValueError, *, may_be_folder: bool)
     if error.errno == errno.ENAMETOOLONG:
         return Problem("path_too_long", f"{name}: {_too_long()}")
     if isinstance(error, PermissionError):
-        return Problem("permission_denied", f"{name}: permission denied; check the rights of the file and its folders")
+        return Problem("permission_denied", forbidden(name))
     if os.path.islink(path):
         return Problem("dangling_link", f"{name}: is a link to {_target(path)}, which cannot be reached")
     if isinstance(error, _NOWHERE):
-        return Problem("not_found", f"{name}: no such file or directory; check the path")
+        return Problem("not_found", missing(name))
     code = "unreachable_folder" if may_be_folder else "unreachable"
     return Problem(code, f"{name}: cannot be looked at ({_reason(error)}); is its volume mounted?")
 
@@ -62,6 +62,20 @@ def folder_problem(path: str, error: OSError) -> Problem:
 def empty_folder(path: str) -> Problem:
     """What may be wrong with a folder that holds nothing at all, which is what is left of an unmounted volume."""
     return Problem("empty_folder", f"{display_name(path)}: is an empty folder; is its volume mounted?")
+
+
+def missing(name: str) -> str:
+    """The message for a file that is not there.
+
+    Args:
+        name: of the file, for display.
+    """
+    return f"{name}: no such file or directory; check the path"
+
+
+def forbidden(name: str) -> str:
+    """The message for a file that may not be read; `name` as for `missing`."""
+    return f"{name}: permission denied; check the rights of the file and its folders"
 
 
 def is_passing_link(path: str, error: OSError) -> bool:

@@ -16,18 +16,18 @@ import click
 
 from sertag import __version__, signals
 from sertag.cli.listen import listen
+from sertag.cli.models import models
 from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
     MODEL,
+    PROVIDER,
     ROLES,
     Channels,
     DefaultGroup,
-    Group,
     Number,
     ShardType,
     TagCommand,
-    complete_model,
     load_config,
 )
 from sertag.cli.report import report
@@ -40,12 +40,10 @@ from sertag.cli.tables.merge import merge
 from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
-from sertag.parallel import ONE_THREAD
+from sertag.parallel import BACKENDS, ONE_THREAD
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
-    from sertag.model.session import Model
-
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # generic only since click 8.5
@@ -97,6 +95,7 @@ def cli() -> None:
 @ROLES
 @click.option("--only-role", metavar="NAME", help="Score only that role; the others get no rows.")
 @MODEL
+@PROVIDER
 @HOP
 @MIN_CONFIDENCE
 @click.option(
@@ -104,7 +103,20 @@ def cli() -> None:
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Worker processes.  [default: the processors this process may use]",
+    help="Worker processes; on a cluster, batches of files at the same time.  [default: the processors this process "
+    "may use; all that the workers of the cluster take]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default="local",
+    help="Where the work is done: on this computer, or by the workers of a Dask or Ray cluster.  [default: local]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Address of the cluster: tcp://host:8786 or the scheduler file of Dask; ray://host:10001 or host:6379 of "
+    "Ray.  [default: as configured for Dask or Ray, else workers on this computer]",
 )
 @click.option(
     "--timeout",
@@ -143,6 +155,13 @@ def cli() -> None:
     help="--out is a folder of Parquet files, out/day=2026-03-02/part-0.parquet, by the day in the path, else the day "
     "of writing.",
 )
+@click.option(
+    "--storage-options",
+    multiple=True,
+    metavar="KEY=VALUE|JSON",
+    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
+    "repeatable.",
+)
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
 @click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
 @click.option(
@@ -177,62 +196,6 @@ def tag(**given: Any) -> None:
     click.get_current_context().exit(int(code))
 
 
-@cli.group(cls=Group)
-def models() -> None:
-    """Show bundled models and model files."""
-
-
-@models.command("list")
-def list_models() -> None:
-    """List the bundled models and their licences."""
-    from sertag.model import model_file
-
-    for name in model_file.bundled():
-        found = model_file.describe(name)
-        default = " (default)" if name == model_file.DEFAULT_MODEL else ""
-        megabytes = os.path.getsize(found.path) / 1e6
-        click.echo(f"{name}{default}: version {found.spec.version}, {megabytes:.1f} MB, {', '.join(found.spec.labels)}")
-        click.echo(f"  {found.spec.licence}")
-
-
-@models.command()
-@click.argument("model", shell_complete=complete_model)
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.  [default: if not on a terminal]")
-def info(model: str, as_json: bool) -> None:
-    """Show the specification of a model file.
-
-    It is a summary on a terminal and JSON in a pipe.
-    """
-    loaded = _load_model(model)
-    if as_json or not sys.stdout.isatty():
-        import json
-
-        from sertag.spec import to_json
-
-        document = {"file": loaded.path, "sha256": loaded.sha256} | json.loads(to_json(loaded.spec))
-        click.echo(json.dumps(document, indent=2))
-        return
-    import shutil
-
-    from sertag.model.card import card
-
-    click.echo(card(loaded.spec, path=loaded.path, sha256=loaded.sha256, width=shutil.get_terminal_size().columns))
-
-
-@models.command()
-@click.argument("model", shell_complete=complete_model)
-def check(model: str) -> None:
-    """Check that a model file gives the outputs stored in it."""
-    from sertag.tagging import probe
-
-    problems = probe.check(_load_model(model))
-    for problem in problems:
-        click.echo(f"error: {model}: {problem}", err=True)
-    if problems:
-        click.get_current_context().exit(int(Exit.MODEL))
-    click.echo(f"{model}: sound")
-
-
 @cli.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> None:
@@ -250,7 +213,7 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (report, show, listen, worst, by, diff, agree, merge, convert):
+for _command in (models, report, show, listen, worst, by, diff, agree, merge, convert):
     cli.add_command(_command)
 
 
@@ -272,14 +235,3 @@ def _exit_at_once(code: int) -> None:
         with suppress(AttributeError, OSError, ValueError):  # there is none, nobody reads it any more, it is closed
             stream.flush()
     os._exit(code)
-
-
-def _load_model(name: str) -> Model:
-    from sertag.errors import ModelError
-    from sertag.model.session import load
-
-    try:
-        return load(name)
-    except ModelError as error:
-        click.echo(f"error: {error}", err=True)
-        click.get_current_context().exit(int(Exit.MODEL))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, ROLES, Number
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Number
 from sertag.limits import MAX_DURATION_S
 
 _EXAMPLES = """\b
@@ -60,8 +60,10 @@ Examples:
     "--only-role", metavar="NAME", envvar="SERTAG_ONLY_ROLE", help="Score only that role; the others get no rows."
 )
 @MODEL
+@PROVIDER
 @HOP
 @MIN_CONFIDENCE
+@CONFIG
 @click.option(
     "-f",
     "--format",

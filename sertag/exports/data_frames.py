@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
-    """One row a channel, as in the result table.
+    """One row per channel, as in the result table.
 
     Args:
-        results: of `Tagger.tag_many` or others.
-        tagger: that made them; it names the labels and the model.
+        results: results, for example of `Tagger.tag_many`.
+        tagger: the tagger that made them; it names the labels and the model.
 
     Returns:
-        Text and `channel` as objects, counts as `Int64`, other numbers as `float64`; what is not there is missing.
+        A data frame; text and `channel` are objects, counts `Int64`, other numbers `float64`.
 
     Raises:
         SertagError: pandas is not installed.
@@ -34,13 +34,13 @@ def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
     ['ok', 'no_speech']
     """
     origin = tagger.origin
-    return _frame(results, result_columns(origin.labels), result_rows, origin)
+    return _frame(results, result_columns(origin.labels, origin.dimensions), result_rows, origin)
 
 
 def segments_to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
-    """One row a window, as in the table of `--segments`; arguments, result and errors are those of `to_pandas`."""
+    """One row per window, as in the table of `--segments`; arguments, result and errors as for `to_pandas`."""
     origin = tagger.origin
-    return _frame(results, segment_columns(origin.labels), segment_rows, origin)
+    return _frame(results, segment_columns(origin.labels, origin.dimensions), segment_rows, origin)
 
 
 def _frame(

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from sertag.records import Chunk, FloatArray, Frames
+from sertag.features.frames import Chunk, Frames
+from sertag.records import FloatArray
 
 _CHUNK_S = 900.0  # of a stereo call: about 30 MB of frames, and far more speech than a mean needs
 _SHORTEST_S = 20.0

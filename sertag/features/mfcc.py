@@ -24,8 +24,9 @@ import numpy as np
 
 from sertag.features.filterbank import mel_bands, multiply
 from sertag.features.fourier import rfft
+from sertag.features.frames import Frames
 from sertag.features.pitch import pitch_columns
-from sertag.records import FloatArray, Frames
+from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
 _BLOCK_SAMPLES = 262_144  # of windowed frames worked on at once: 1 MiB, which stays in the cache

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from sertag.records import BoolArray, Chunk, FloatArray, Windows
+from sertag.features.frames import Chunk
+from sertag.records import BoolArray, FloatArray, Windows
 from sertag.spec import FeatureSpec, ModelSpec
 
 Ints = npt.NDArray[np.int64]

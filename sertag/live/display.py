@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import singledispatchmethod
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,7 +14,7 @@ from rich.text import Text
 from sertag.live.events import Channel, End, Event, Gap, SpeechEnd, Start, Window
 from sertag.records import Segment
 from sertag.show.style import cell_style, legend
-from sertag.show.timeline import axis, cells
+from sertag.show.timeline import SILENT, answer, axis, cells, dimension_shares
 from sertag.spec import ModelSpec
 from sertag.text import clock, display_name, display_text
 
@@ -92,10 +93,8 @@ class Display:
         self._title = f"listened to {display_name(event.result.path)}: {event.reason.replace('_', ' ')}"
         self._note = display_text(event.error)
         self._now_s = max(self._now_s, event.result.duration_s)
-        rows = []
-        for channel in event.result.channels:
-            sure = "" if channel.confidence is None else f" {channel.confidence:.0%}"
-            rows.append(f"{_name(channel.channel, channel.role)}: {channel.emotion or channel.status.value}{sure}")
+        found = event.result.channels
+        rows = [f"{_name(channel.channel, channel.role)}: {answer(channel, self._spec)}" for channel in found]
         self._note = "; ".join([*rows, *([self._note] if self._note else [])])
 
     def _drawn(self) -> Group:
@@ -103,15 +102,23 @@ class Display:
         names = {channel: _name(channel, role) for channel, role in self._roles.items()}
         margin = min(12, max((len(name) for name in names.values()), default=0) + 1)
         start_s = max(0.0, self._now_s - _SPAN_S)
-        span = {"start_s": start_s, "end_s": start_s + _SPAN_S, "width": width - margin}
+        span: dict[str, Any] = {"start_s": start_s, "end_s": start_s + _SPAN_S, "width": width - margin}
         lines = [Text(self._title, style="bold")]
         for channel in sorted(self._windows, key=str):
             line = Text(names[channel][: margin - 1].ljust(margin))
-            for cell in cells(self._windows[channel], labels=self._spec.labels, **span):  # type: ignore[arg-type]
-                line.append(cell.letter, style=cell_style(cell))
+            self._add_columns(line, self._windows[channel], span)
             lines.append(line)
-        lines.append(Text(" " * margin + axis(**span), style="dim"))  # type: ignore[arg-type]
+        lines.append(Text(" " * margin + axis(**span), style="dim"))
         return Group(*lines, legend(self._spec), Text(self._note))
+
+    def _add_columns(self, line: Text, windows: list[Segment], span: dict[str, Any]) -> None:
+        """Letters of emotions; without labels the first dimension, a digit from 0 to 9 of its scale."""
+        if self._spec.labels:
+            for cell in cells(windows, labels=self._spec.labels, **span):
+                line.append(cell.letter, style=cell_style(cell))
+            return
+        shares = dimension_shares(windows, 0, spec=self._spec, **span)
+        line.append("".join(SILENT if share is None else str(min(9, int(10 * share))) for share in shares))
 
 
 def _name(channel: Channel | None, role: str) -> str:

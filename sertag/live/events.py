@@ -152,6 +152,7 @@ def _(event: Start, *, origin: ModelInfo) -> dict[str, Any]:
         "window_s": event.window_s,
         "hop_s": event.hop_s,
         "labels": list(origin.labels),
+        **({"dimensions": list(origin.dimensions)} if origin.dimensions else {}),
         "model": origin.model,
         "model_sha256": origin.model_sha256,
         "call": event.call,

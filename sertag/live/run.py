@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from typing import Literal
 from sertag import signals
 from sertag.audio.headerless import RawFormat, parse_raw
 from sertag.errors import Exit, ModelError, OutputError, SertagError, failed
-from sertag.limits import MAX_DURATION_S
+from sertag.limits import CPU, MAX_DURATION_S
 from sertag.live.display import Display
 from sertag.live.events import Event, event_object
 from sertag.live.listen import Emit, Limits, exit_code, listen
@@ -63,6 +64,7 @@ class Request:
     roles: tuple[str, ...] = ()
     only_role: str | None = None
     model: str | None = None
+    provider: str = CPU
     hop: float | None = None
     min_confidence: float | None = None
     format: Form | None = None
@@ -82,7 +84,7 @@ def run(request: Request) -> int:
     if conflict is not None:
         raise ListenError(conflict)
     try:
-        model = load(request.model or DEFAULT_MODEL)
+        model = load(request.model or DEFAULT_MODEL, provider=request.provider)
         source = opens()
         return _listen(source, request, model)
     except ModelError as error:
@@ -95,9 +97,9 @@ def run(request: Request) -> int:
         return failed(error, Exit.SOME_FAILED)
     except BrokenPipeError:
         return Exit.OK  # the reader of the events has closed the pipe, which is a normal end
-    except signals.Stopped:  # while waiting for a call
+    except signals.Stopped as stopped:  # while waiting for a call
         signals.ignore()
-        return Exit.OK
+        return _interrupted(stopped.args[0])
 
 
 def list_devices() -> int:
@@ -111,23 +113,33 @@ def list_devices() -> int:
 
 
 def _listen(source: Source, request: Request, model: Model) -> int:
-    stop = threading.Event()
+    stop, received = threading.Event(), [0]
+
+    def end_it(signum: int) -> None:
+        received[0] = signum
+        stop.set()
+
     options = Options(
         "split", request.roles, request.only_role, request.hop, request.min_confidence, max_duration_s=math.inf
     )
     limits = Limits(stall_s=request.stall or math.inf, max_duration_s=request.max_duration)
-    with _event_output(request, model) as emit, signals.handled(stop.set):
+    with _event_output(request, model) as emit, signals.handled(end_it):
         path = source.name if request.name is None else request.name
         end = listen(source, emit, model=model, options=options, path=path, limits=limits, stop=stop)
     if end.error:
         sys.stderr.write(f"error: {display_text(end.error)}\n")
-    return exit_code(end)
+    return _interrupted(received[0]) if end.reason == "interrupted" else exit_code(end)
+
+
+def _interrupted(signum: int) -> int:
+    """The exit code after a signal: Ctrl-C and a hang-up are how live audio ends, SIGTERM is reported as always."""
+    return 128 + signum if signum == signal.SIGTERM else Exit.OK
 
 
 @contextmanager
 def _event_output(request: Request, model: Model) -> Iterator[Emit]:
     """Yields a function that writes events: JSON lines on standard output, or a timeline on a terminal."""
-    origin = ModelInfo(model.spec.labels, model.spec.name, model.sha256)
+    origin = ModelInfo.of(model.spec, sha256=model.sha256)
     with Output("-") as output:
         timeline = output.terminal if request.format is None else request.format == "timeline"
         if timeline:

@@ -33,12 +33,19 @@ def _facts(spec: ModelSpec, path: str, sha256: str) -> Iterator[tuple[str, str]]
     yield "model", f"{spec.name} {spec.version}"
     yield "file", f"{display_name(path)} ({os.path.getsize(path) / 1e6:.1f} MB)"
     yield "SHA-256", sha256
-    yield "emotions", ", ".join(f"{label} ({spec.sentiment[label]})" for label in spec.labels)
+    if spec.labels:
+        yield "emotions", ", ".join(f"{label} ({spec.sentiment[label]})" for label in spec.labels)
+    if spec.outputs:
+        scales = (
+            f"{one.name} ({one.least:g} to {one.most:g}{f' {one.unit}' if one.unit else ''})" for one in spec.outputs
+        )
+        yield "dimensions", ", ".join(scales)
     features = spec.features
     yield "input", f"{features.rate_hz} Hz, {features.kind}"
     yield "windows", f"{spec.window_s:g} s every {spec.hop_s:g} s, with {spec.min_speech_s:g} s of speech or more"
     window, row = spec.thresholds(None)
-    yield "min_confidence", f"{window:g} for windows, {row:g} for rows"
+    if spec.labels:
+        yield "min_confidence", f"{window:g} for windows, {row:g} for rows"
     by_model = spec.probe is not None and spec.probe.speech is not None
     yield "no speech", "detected by the model too" if by_model else "detected by level and modulation alone"
     yield "licence", spec.licence or "not stated"

@@ -1,8 +1,9 @@
 """Windows to probabilities: one ONNX file with its specification, run on one thread.
 
 Stage: windows -> **model** -> aggregate. The graph takes `features` float32 (w, t, c) and, where the spec
-asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1); it returns probabilities (w, k)
-and, if it has an output named `speech`, the probability (w,) or (w, 1) that a window holds speech at all.
+asks for it, `channel_mean` (w, c), `channel_std` (w, c) and `speech_frames` (w, 1). It returns probabilities (w, k) if
+the spec has labels, `dimensions` (w, d) if the spec has those, and, if it has an output named `speech`, the probability
+(w,) or (w, 1) that a window holds speech at all.
 The results are calibrated: log-probabilities are divided by the spec's temperature and renormalised.
 """
 
@@ -16,8 +17,11 @@ import numpy as np
 import onnxruntime
 
 from sertag.errors import ModelError
+from sertag.limits import CPU
 from sertag.model.calibration import Floats, log_probs, softmax
+from sertag.model.graph import DIMENSIONS_OUTPUT, SPEECH_OUTPUT, check_inputs, check_outputs
 from sertag.model.model_file import DEFAULT_MODEL, EXPORT_HINT, bundled, described, read
+from sertag.model.providers import not_started, runtime_names
 from sertag.records import BoolArray, FloatArray, Statistics
 from sertag.spec import ModelSpec
 from sertag.text import display_text
@@ -26,9 +30,6 @@ __all__ = ["BATCH_WINDOWS", "DEFAULT_MODEL", "Model", "Prediction", "bundled", "
 
 BATCH_WINDOWS = 16  # wide enough for the matrix units, small enough for the cache
 
-SPEECH_OUTPUT = "speech"  # low for music on hold, typing, engines and tones
-
-_STATISTICS = ("channel_mean", "channel_std", "speech_frames")
 _FIRST_WINDOW_S = 60.0  # the longest that the graph may take for one; what ships takes a thousandth of a second
 
 
@@ -37,11 +38,13 @@ class Prediction:
     """Output of a model for a batch of windows.
 
     Attributes:
-        probs: float64 (w, k), calibrated; each row sums to 1.
+        probs: float64 (w, k), calibrated; each row sums to 1; k is 0 for models without labels.
+        dimensions: float64 (w, d), as the graph estimates them; d is 0 for models without dimensions.
         speech: float64 (w,), the probability that a window contains speech; None for graphs without that output.
     """
 
     probs: Floats
+    dimensions: Floats
     speech: Floats | None = None
 
     def is_speech(self, least: float) -> BoolArray:
@@ -60,21 +63,26 @@ class Model:
         spec: specification in the file.
     """
 
-    def __init__(self, *, path: str, content: bytes) -> None:
+    def __init__(self, *, path: str, content: bytes, provider: str = CPU) -> None:
         """Open a session on the bytes of a model file and check it against the specification in the file.
 
+        Args:
+            path: path of the file.
+            content: its bytes.
+            provider: what computes, one of `providers.PROVIDERS`.
+
         Raises:
-            ModelError: not a model, or its inputs and outputs contradict its specification.
+            ModelError: not a model, its inputs and outputs contradict its specification, or the provider is not there.
             SpecError: no specification, or not a valid one.
         """
         file = described(path, content)
         self.path, self.sha256 = file.path, file.sha256
         self.spec: ModelSpec = file.spec
-        self._session = _open_session(path, content)
-        self._input = _check_inputs(self._session, self.spec, path)
+        self._session = _open_session(path, content, provider)
+        self._input = check_inputs(self._session, self.spec, path)
         # A graph with 8-bit weights scales values by the whole batch, and a window must not depend on others.
         self._one_by_one = self._session.get_inputs()[0].shape[0] == 1
-        self._outputs = _check_outputs(self._session, path)
+        self._outputs = check_outputs(self._session, self.spec, path)
         self._check_first_window()
 
     def predict(self, features: FloatArray, *, statistics: Statistics | None = None) -> Prediction:
@@ -84,8 +92,8 @@ class Model:
             features: float32 (w, t, c).
             statistics: of the channel; needed unless the spec's normalisation is `none`.
         """
-        probs, speech = self._answer(features, statistics, None)
-        return Prediction(self.calibrated(probs), speech)
+        found = self._answer(features, statistics, None)
+        return Prediction(self.calibrated(found.probs), found.dimensions, found.speech)
 
     def run(self, features: FloatArray, *, statistics: Statistics | None = None) -> Floats:
         """Calibrated probabilities of one batch of windows, float64 (w, k); each row sums to 1."""
@@ -93,20 +101,29 @@ class Model:
 
     def raw(self, features: FloatArray, *, statistics: Statistics | None = None) -> Floats:
         """Probabilities before calibration, as the graph returns them: float64 (w, k)."""
-        return self._answer(features, statistics, None)[0]
+        return self._answer(features, statistics, None).probs
 
     def calibrated(self, probs: Floats) -> Floats:
         """Apply the temperature of the spec to probabilities (w, k) (Guo et al. 2017, arXiv 1706.04599)."""
-        return softmax(log_probs(probs) / self.spec.temperature)  # (w, k)
+        return softmax(log_probs(probs) / self.spec.temperature) if self.spec.labels else probs  # (w, k)
 
-    def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> tuple[Floats, Floats | None]:
+    def _answer(self, features: FloatArray, statistics: Statistics | None, run: Any) -> Prediction:
+        """What the graph returns, before calibration."""
         feed = {self._input: np.ascontiguousarray(features, dtype=np.float32)}
         if self.spec.features.by_channel:
             if statistics is None:
                 raise ModelError(f"{self.path}: the model needs the statistics of the channel", code="no_statistics")
             feed |= _statistics_feed(statistics, len(features))
-        probs, *speech = self._run(feed, len(features), run)
-        return np.asarray(probs, dtype=np.float64), self._speech(speech[0], len(features)) if speech else None
+        found = dict(zip(self._outputs, self._run(feed, len(features), run), strict=True))
+        nothing = np.zeros((len(features), 0))
+        speech = found.pop(SPEECH_OUTPUT, None)
+        dimensions = found.pop(DIMENSIONS_OUTPUT, nothing) if self.spec.outputs else nothing
+        (probs,) = found.values() or (nothing,)
+        return Prediction(
+            np.asarray(probs, dtype=np.float64),
+            np.asarray(dimensions, dtype=np.float64),
+            None if speech is None else self._speech(speech, len(features)),
+        )
 
     def _run(self, feed: dict[str, FloatArray], count: int, run: Any) -> list[Any]:
         """All outputs for a batch; window by window if the graph takes only one at a time."""
@@ -147,7 +164,7 @@ class Model:
         watch = threading.Timer(_FIRST_WINDOW_S, setattr, (run, "terminate", True))
         watch.start()
         try:
-            probs, _ = self._answer(zeros, neutral, run)
+            found = self._answer(zeros, neutral, run)
         except ModelError:
             raise
         except Exception as error:
@@ -157,71 +174,58 @@ class Model:
             raise ModelError(f"{message}: {_one_line(error)}", code="bad_model") from error
         finally:
             watch.cancel()
-        expected = (1, len(self.spec.labels))
-        if probs.shape != expected:
-            message = f"{self.path}: the graph returns shape {probs.shape}, its specification has {expected[1]} labels"
-            raise ModelError(f"{message}; {EXPORT_HINT}", code="bad_model")
-        if not (np.isfinite(probs).all() and abs(probs.sum() - 1) < 1e-3 and (probs >= 0).all()):
+        self._check_shape(found.probs, len(self.spec.labels), "labels")
+        self._check_shape(found.dimensions, len(self.spec.outputs), "outputs")
+        probs = found.probs
+        whole = not self.spec.labels or abs(probs.sum() - 1) < 1e-3
+        if not (np.isfinite(probs).all() and whole and (probs >= 0).all()):
             message = f"{self.path}: the graph returns {probs[0].tolist()}, expected probabilities (softmax inside)"
             raise ModelError(message, code="bad_model")
+        if not np.isfinite(found.dimensions).all():
+            message = f"{self.path}: the graph returns {found.dimensions[0].tolist()} as {DIMENSIONS_OUTPUT}"
+            raise ModelError(f"{message}, expected finite numbers", code="bad_model")
+
+    def _check_shape(self, found: Floats, count: int, what: str) -> None:
+        if found.shape != (1, count):
+            message = f"{self.path}: the graph returns shape {found.shape}, its specification has {count} {what}"
+            raise ModelError(f"{message}; {EXPORT_HINT}", code="bad_model")
 
 
-def load(name_or_path: str = DEFAULT_MODEL) -> Model:
+def load(name_or_path: str = DEFAULT_MODEL, *, provider: str = CPU) -> Model:
     """Load a bundled model by name or a model file by path.
 
     Args:
         name_or_path: `phone`, or a path; names of bundled models take precedence, so use `./phone` for a file.
+        provider: what computes, one of `providers.PROVIDERS`.
 
     Raises:
-        ModelError: no such model, unreadable, not a model.
+        ModelError: no such model, unreadable, not a model; no such provider.
 
     >>> load("phone").spec.features.rate_hz
     8000
     """
     path, content = read(name_or_path)
-    return Model(path=path, content=content)
+    return Model(path=path, content=content, provider=provider)
 
 
-def _open_session(path: str, content: bytes) -> Any:
+def _open_session(path: str, content: bytes, provider: str) -> Any:
+    names = runtime_names(provider, available=onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sertag is parallel over files; one thread also fixes the order of every sum
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # no warnings of the runtime
     try:
         # From bytes, not from the path: the bytes that are hashed are those that run, and no other files are read.
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=names)
     except Exception as error:  # onnxruntime raises classes of its own, derived from Exception alone
+        if provider != CPU:
+            raise not_started(provider, path=path, reason=_one_line(error)) from error
         message = f"{path}: not a usable ONNX model ({len(content)} bytes): {_one_line(error)}"
         raise ModelError(message, code="bad_model") from error
 
-
-def _check_inputs(session: Any, spec: ModelSpec, path: str) -> str:
-    """The name of the input for features, after a check of all inputs against the specification."""
-    found: dict[str, tuple[str, list[Any]]] = {item.name: (item.type, item.shape) for item in session.get_inputs()}
-    extra = _STATISTICS if spec.features.by_channel else ()
-    others = [name for name in found if name not in extra]
-    if len(others) != 1 or any(name not in found for name in extra):
-        expected = ", ".join(("features", *extra))
-        message = f"{path}: the graph takes {sorted(found)}, its specification needs: {expected}"
-        raise ModelError(message, code="bad_model")
-    kind, shape = found[others[0]]
-    if kind != "tensor(float)" or len(shape) != 3:
-        message = f"{path}: input {others[0]} is {kind} {shape}, expected float32 (windows, time, coefficients)"
-        raise ModelError(message, code="bad_model")
-    return others[0]
-
-
-def _check_outputs(session: Any, path: str) -> tuple[str, ...]:
-    """The names of the outputs that are read: the probabilities, then that of speech if the graph has it."""
-    found = {item.name: item.type for item in session.get_outputs()}
-    others = [name for name in found if name != SPEECH_OUTPUT]
-    if not others:
-        message = f"{path}: the graph returns {SPEECH_OUTPUT!r} alone, expected the probabilities of the labels too"
-        raise ModelError(message, code="bad_model")
-    if found.get(SPEECH_OUTPUT, "tensor(float)") != "tensor(float)":
-        message = f"{path}: output {SPEECH_OUTPUT} is {found[SPEECH_OUTPUT]}, expected float32 (windows,)"
-        raise ModelError(message, code="bad_model")
-    return (others[0], SPEECH_OUTPUT) if SPEECH_OUTPUT in found else (others[0],)
+    if names[0] not in session.get_providers():  # the runtime falls back on the processor with no more than a warning
+        raise not_started(provider, path=path, reason="")
+    return session
 
 
 def _one_line(error: Exception) -> str:

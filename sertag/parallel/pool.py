@@ -1,13 +1,12 @@
 """The task that `engine` runs in parallel: one batch of files, tagged by a worker process.
 
-`tag_batch` and its arguments can be pickled, and no recording makes it fail, so it may run in a thread of this process
-or in processes on other computers. Workers are reused for the next batch, because a start takes half a second.
+No recording makes `tag_batch` fail. Workers are reused for the next batch, because a start takes half a second.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from queue import LifoQueue
 
@@ -34,12 +33,15 @@ class Batch:
         return sum(file.size_bytes or 0 for file in self.files)
 
 
-def tag_batch(batch: Batch, *, pool: SupervisorPool) -> tuple[Batch, list[FileResult]]:
+Tagged = tuple[Batch, list[FileResult]]
+
+
+def tag_batch(batch: Batch, *, pool: SupervisorPool) -> Tagged:
     """Tag the files of a batch.
 
     Args:
         batch: the files to tag.
-        pool: pool of the run; in another process it is unpickled as the pool of that process.
+        pool: pool of the run in this process.
 
     Returns:
         The batch, and one result per file, in order.
@@ -94,9 +96,6 @@ class SupervisorPool:
                 supervisor.close()
         self._idle.put(None)
 
-    def __reduce__(self) -> tuple[Callable[[Job], SupervisorPool], tuple[Job]]:
-        return _pool_of_this_process, (self._job,)
-
     def _remove(self, supervisor: Supervisor) -> bool:
         """Remove a supervisor that cannot start a worker, unless it is the last: memory may suffice for fewer."""
         with self._lock:
@@ -104,15 +103,3 @@ class SupervisorPool:
                 return False
             self._supervisors.remove(supervisor)
             return True
-
-
-# By run, in processes that tag batches for another process; they end with the process.
-_pools: dict[str, SupervisorPool] = {}
-_lock = threading.Lock()
-
-
-def _pool_of_this_process(job: Job) -> SupervisorPool:
-    with _lock:
-        if job.run_id not in _pools:
-            _pools[job.run_id] = SupervisorPool(job)
-        return _pools[job.run_id]

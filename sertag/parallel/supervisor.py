@@ -57,6 +57,11 @@ class _Exit:
     stderr_tail: str
 
 
+def failed(path: str, problem: Problem) -> FileResult:
+    """The result of a file at which processes end."""
+    return FileResult(path, (ChannelResult(channel=None, status=Status.FAILED, problem=problem),))
+
+
 class Supervisor:
     """Has files tagged by one worker process, and replaces the process when it ends."""
 
@@ -198,14 +203,10 @@ def _no_workers(last: _Exit) -> NoWorkersError:
 
 def _timed_out(path: str, timeout_s: float) -> FileResult:
     message = f"{display_name(path)}: was stopped after {timeout_s:g} s; is it damaged? --timeout can be longer"
-    return _failed(path, Problem("timeout", message))
+    return failed(path, Problem("timeout", message))
 
 
 def _died(path: str, ended: _Exit) -> FileResult:
     reason = f"{display_name(path)}: the process that tagged it {ended.how}"
     message = f"{reason}; is the file damaged, or was there too little memory? fewer --jobs need less"
-    return replace(_failed(path, Problem("worker_died", message)), crash=ended.stderr_tail or None)
-
-
-def _failed(path: str, problem: Problem) -> FileResult:
-    return FileResult(path, (ChannelResult(channel=None, status=Status.FAILED, problem=problem),))
+    return replace(failed(path, Problem("worker_died", message)), crash=ended.stderr_tail or None)

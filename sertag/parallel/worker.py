@@ -26,7 +26,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +37,7 @@ from typing import IO, Any
 
 from sertag import signals
 from sertag.errors import ModelError, SertagError
+from sertag.limits import CPU
 from sertag.parallel import ONE_THREAD
 from sertag.records import AudioFile, FileResult, Options
 from sertag.text import display_text
@@ -61,11 +62,19 @@ _DYING_S = 2.0  # a process that hangs in the kernel takes longer, and is not wa
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker needs before the first file: the model file, its digest as read by the parent, and the options."""
+    """What a worker needs before the first file.
+
+    Attributes:
+        model_path: of the model file.
+        model_sha256: its digest as read by the parent.
+        options: of the run.
+        folder: working folder of the run, if that is on another computer; then files are looked for, and compared.
+    """
 
     model_path: str
     model_sha256: str
     options: Options
+    folder: str | None = None
 
 
 class Worker:
@@ -75,11 +84,15 @@ class Worker:
         connection: readable when there is an answer, or when the process has ended.
     """
 
-    def __init__(self) -> None:
-        """Start the process."""
+    def __init__(self, *, program: str | None = None) -> None:
+        """Start the process.
+
+        Args:
+            program: Python code, whose arguments are the descriptor of the socket and `sys.path`; None for a worker.
+        """
         self.connection, theirs = Pipe()
         self._stderr_file = _open_stderr_file()
-        command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path]
+        command = [sys.executable, "-c", program or _PROGRAM, str(theirs.fileno()), *sys.path]
         with theirs, signals.blocked():  # only the parent handles a Ctrl-C in the terminal
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 command,
@@ -90,7 +103,7 @@ class Worker:
                 stderr=self._stderr_file,
             )
 
-    def submit(self, message: Setup | Sequence[AudioFile]) -> None:
+    def submit(self, message: object) -> None:
         """Send a message; if the process has ended, `receive` will raise."""
         with suppress(OSError):
             self.connection.send(message)
@@ -111,10 +124,10 @@ class Worker:
         """Kill the process; may be called while another thread waits for an answer."""
         self._process.kill()
 
-    def wait(self) -> None:
+    def wait(self, longest_s: float = _DYING_S) -> None:
         """Wait until it has ended."""
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_DYING_S)
+            self._process.wait(longest_s)
 
     def end(self) -> tuple[str, str]:
         """End the process if it is still running; how it ended, for a message, and the end of its stderr, for a log."""
@@ -183,13 +196,22 @@ def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileR
     from sertag.tagging.pipeline import tag_file
 
     setup = receive_setup()
-    limit_memory(model_bytes=_size_bytes(setup.model_path))
-    model = load(setup.model_path)
+    if setup.options.provider == CPU:  # drivers of accelerators map more than they use
+        limit_memory(model_bytes=_size_bytes(setup.model_path))
+    model = load(setup.model_path, provider=setup.options.provider)
     if model.sha256 != setup.model_sha256:
         change = f"({setup.model_sha256[:12]} became {model.sha256[:12]})"
         message = f"{setup.model_path}: the model file changed during the run {change}; run again"
         raise ModelError(message, code="model_changed")
-    return partial(tag_file, model=model, options=setup.options)
+    tag = partial(tag_file, model=model, options=setup.options)
+    if setup.folder is None:
+        return tag
+    from sertag.parallel.shared_files import as_seen_here
+
+    folder = setup.folder
+    with suppress(OSError):  # there is none here: relative paths are then not there, others may be
+        os.chdir(folder)
+    return lambda file: tag(as_seen_here(file, folder=folder))
 
 
 def limit_memory(*, model_bytes: int) -> None:

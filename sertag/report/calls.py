@@ -1,19 +1,19 @@
-"""Tables to calls: merges the rows of any number of tables by recording.
+"""Tables to calls: rows of the same recording together, with their windows in little memory.
 
-First stage of the report: **calls** -> days, playback -> page. If several tables contain a recording, as those of
-several runs may, the rows of the last table are used.
+First stage of the report: **calls** -> days, playback -> page.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sertag.analysis.merging import merge, place
 from sertag.records import Sentiment, Status
-from sertag.tables.readers import ReadRow, ReadTable, TableError, open_results
-from sertag.text import display_name, plural
+from sertag.tables.readers import ReadRow
+from sertag.tables.reading.sources import TableError
 
 TEXTS = ("role", "status", "error_code", "error", "emotion", "sentiment", "trend_label")
 NUMBERS = (
@@ -122,108 +122,56 @@ class Calls:
 
 
 def load(results: Sequence[str], *, segments: Sequence[str] = ()) -> Calls:
-    """Read all tables.
+    """Read all tables; what counts of several is said in `analysis.merging`.
 
     Args:
-        results: tables of results or of windows, in any order; `-` is standard input.
+        results: tables of results or of windows, in order of time; `-` is standard input.
         segments: tables of windows.
 
     Raises:
         TableError: a table cannot be read, `segments` has one of results, or there are only windows.
     """
-    loaded = _Loading()
-    for path in (*results, *segments):
-        with open_results(path) as table:
-            if table.kind == "segments":
-                loaded.add_windows(table)
-            elif path in segments:
-                message = f"{table.name}: is a table of results, expected one of windows; name it without --segments"
-                raise TableError(message, code="no_segments")
-            else:
-                loaded.add_results(table)
-            loaded.calls.notes += table.warnings
-    return loaded.finished()
+    known = _Emotions()
+    merged = merge(results, segments=segments, new=_Windows, add=lambda store, row: store.add(row, known.code(row)))
+    if not merged.with_rows:
+        found = ", ".join(merged.names)
+        raise TableError(f"{found}: windows alone make no report; name the result table too", code="no_results")
+    for row in merged.rows:
+        known.code(row)
+    # A row of JSON may have a label that no row with probabilities has named.
+    labels = list(dict.fromkeys((*merged.labels, *known.codes)))
+    order = [labels.index(label) for label in known.codes]
+    calls: dict[str, Call] = {}
+    models: dict[Model, None] = {}
+    for row in merged.rows:
+        windows = merged.windows.pop(place(row), None)
+        packed = windows.packed(order) if windows else ""
+        calls.setdefault(row["path"], Call(row["path"])).channels.append(_channel(row, labels, packed))
+        if row["model"]:
+            models[Model(row["model"], row["model_sha256"] or "", row["schema"])] = None
+    return Calls(merged.names, list(calls.values()), labels, known.sentiments, list(models), merged.remarks)
 
 
-class _Loading:
+def _channel(row: ReadRow, labels: Sequence[str], windows: str) -> Channel:
+    probs = {label: row[f"p_{label}"] for label in labels if row.get(f"p_{label}") is not None}
+    return Channel(row["channel"], {column: row[column] for column in (*TEXTS, *NUMBERS)}, probs, windows)
+
+
+class _Emotions:
+    """The labels that were met, with codes in order of appearance, and their sentiments."""
+
     def __init__(self) -> None:
-        self.calls = Calls()
-        self._by_path: dict[str, Call] = {}
-        self._windows: dict[tuple[str, int | str | None], _Windows] = {}
-        self._models: dict[Model, None] = {}
-        self._repeated = 0
-        self._results = 0
+        self.codes: dict[str, int] = {}
+        self.sentiments: dict[str, str] = {}
 
-    def add_results(self, table: ReadTable) -> None:
-        """Rows of a table; a recording that an earlier one has too is replaced whole."""
-        self._results += 1
-        self._begin(table)
-        fresh: dict[str, Call] = {}
-        for row in table.rows:
-            path = str(row["path"])
-            call = fresh.setdefault(path, Call(path))
-            call.channels = [known for known in call.channels if known.channel != row["channel"]]
-            call.channels.append(self._channel(row, table.labels))
-        self._repeated += len(fresh.keys() & self._by_path.keys())
-        self._by_path.update(fresh)
-
-    def add_windows(self, table: ReadTable) -> None:
-        """Windows, whose rows may come before or after."""
-        self._begin(table)
-        fresh: dict[tuple[str, int | str | None], _Windows] = {}
-        for row in table.rows:
-            place = str(row["path"]), row["channel"]
-            fresh.setdefault(place, _Windows()).add(row, self._code(row))
-        self._windows.update(fresh)
-
-    def finished(self) -> Calls:
-        """All of it, with the windows where they belong."""
-        calls = self.calls
-        if not self._results:
-            found = ", ".join(calls.tables)
-            raise TableError(f"{found}: windows alone make no report; name the result table too", code="no_results")
-        calls.calls, calls.models = list(self._by_path.values()), list(self._models)
-        for call in calls.calls:
-            for channel in call.channels:
-                windows = self._windows.pop((call.path, channel.channel), None)
-                channel.windows = windows.packed() if windows else channel.windows
-        if self._repeated:
-            what = plural(self._repeated, "recording")
-            calls.notes.append(f"{what} in more than one table; the rows of the table that was named last are shown")
-        if self._windows:
-            what = plural(len(self._windows), "channel")
-            calls.notes.append(f"windows of {what} belong to no row and are left out; are the tables of the same run?")
-        return calls
-
-    def _begin(self, table: ReadTable) -> None:
-        self.calls.tables.append(table.name)
-        self.calls.labels += [label for label in table.labels if label not in self.calls.labels]
-
-    def _channel(self, row: ReadRow, labels: Iterable[str]) -> Channel:
-        if row.get("model"):
-            self._models[Model(str(row["model"]), str(row.get("model_sha256") or ""), row.get("schema"))] = None
-        self._learn_sentiment(row)
-        probs = {label: row[f"p_{label}"] for label in labels if row.get(f"p_{label}") is not None}
-        channel = Channel(row["channel"], {column: row.get(column) for column in (*TEXTS, *NUMBERS)}, probs)
-        windows = _Windows()
-        for window in row.get("windows", ()):
-            windows.add(window, self._code(window))
-        channel.windows = windows.packed()
-        return channel
-
-    def _code(self, window: ReadRow) -> int:
-        self._learn_sentiment(window)
-        emotion = window.get("emotion")
+    def code(self, row: ReadRow) -> int:
+        """The code of the emotion of a row or a window."""
+        emotion, sentiment = row["emotion"], row["sentiment"]
         if emotion is None:
-            return NO_SPEECH_CODE if window.get("status") == Status.NO_SPEECH else UNCERTAIN_CODE
-        if emotion not in self.calls.labels:  # a row of JSON whose labels nobody has named yet
-            self.calls.labels.append(emotion)
-        return self.calls.labels.index(emotion)
-
-    def _learn_sentiment(self, row: ReadRow) -> None:
-        emotion, sentiment = row.get("emotion"), row.get("sentiment")
-        if emotion and sentiment in {known.value for known in Sentiment}:
-            self.calls.sentiments[emotion] = str(sentiment)
+            return NO_SPEECH_CODE if row["status"] == Status.NO_SPEECH else UNCERTAIN_CODE
+        if sentiment in {one.value for one in Sentiment}:
+            self.sentiments[emotion] = sentiment
+        return self.codes.setdefault(emotion, len(self.codes))
 
 
 class _Windows:
@@ -233,29 +181,28 @@ class _Windows:
         self._columns = {name: array("q") for name in ("start", "length", "code", "confidence", "speech", "level")}
 
     def add(self, window: ReadRow, code: int) -> None:
-        start_s, end_s = window["start_s"] or 0.0, window["end_s"] or 0.0
-        level = window.get("loudness_dbfs")
+        """Keep a window."""
+        start_s, end_s, level = window["start_s"] or 0.0, window["end_s"] or 0.0, window["loudness_dbfs"]
         values = {
             "start": round(1000 * start_s),
             "length": round(1000 * (end_s - start_s)),
             "code": code,
-            "confidence": round(100 * (window.get("confidence") or 0)),
-            "speech": round(100 * (window.get("speech_ratio") or 0)),
+            "confidence": round(100 * (window["confidence"] or 0)),
+            "speech": round(100 * (window["speech_ratio"] or 0)),
             "level": round(level) if level is not None else -100,
         }
         for name, value in values.items():
             self._columns[name].append(value)
 
-    def packed(self) -> str:
-        """JSON of the columns, in order of time; text, because a page opens calls one at a time. Empty for none."""
-        starts = self._columns["start"]
-        if not starts:
-            return ""
-        order = sorted(range(len(starts)), key=starts.__getitem__)
-        columns = {name: [column[index] for index in order] for name, column in self._columns.items()}
-        return json.dumps(columns, separators=(",", ":"))
+    def packed(self, order: Sequence[int]) -> str:
+        """JSON of the columns, in order of time; text, because a page opens calls one at a time.
 
-
-def name_of(call: Call) -> str:
-    """The path as it can be shown."""
-    return display_name(call.path)
+        Args:
+            order: place of each code among the labels of the page.
+        """
+        columns = self._columns
+        columns["code"] = array("q", [order[code] if code >= 0 else code for code in columns["code"]])
+        places = sorted(range(len(columns["start"])), key=columns["start"].__getitem__)
+        return json.dumps(
+            {name: [column[one] for one in places] for name, column in columns.items()}, separators=(",", ":")
+        )

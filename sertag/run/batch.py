@@ -7,36 +7,46 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from logging import DEBUG, ERROR, INFO, Logger
 from typing import TYPE_CHECKING, Any
 
-from sertag import __version__, signals
-from sertag.errors import Exit, ModelError, OutputError, SertagError
+from sertag import signals
+from sertag.errors import ClusterError, Exit, ModelError, OutputError, SertagError
 from sertag.model.model_file import DEFAULT_MODEL, ModelFile, describe
-from sertag.parallel import engine
+from sertag.parallel import engine, memory
+from sertag.parallel.tasks import usable_cpus
 from sertag.parallel.worker import Worker
 from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Status
+from sertag.remote.output import make_state_folder
+from sertag.remote.urls import is_url
 from sertag.run import resume
+from sertag.run.checks import check
 from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, is_empty_shard, nothing_found
-from sertag.run.log import to_stderr_and_file
-from sertag.run.settings import Request, RequestError, check, segments_format, table_format
-from sertag.run.summary import FileWarnings, Tally, document, last_line
+from sertag.run.messages.log import to_stderr_and_file
+from sertag.run.outputs import open_outputs, open_tables
+from sertag.run.settings import Request, RequestError, segments_format, table_format
+from sertag.run.summary import FileWarnings, Tally, last_line, run_summary
 from sertag.storage import lock
-from sertag.storage.atomic_output import Output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
-from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
+from sertag.tables.writers import finish_json
 from sertag.text import display_name, display_text
 
 if TYPE_CHECKING:
-    from sertag.tables.partitions import FolderOutput
+    from sertag.parallel.cluster.session import ClusterChoice
 
-_CODES = {ModelError: Exit.MODEL, OutputError: Exit.OUTPUT, lock.LockedError: Exit.LOCKED}
+_CODES = {
+    ModelError: Exit.MODEL,
+    OutputError: Exit.OUTPUT,
+    ClusterError: Exit.CLUSTER,
+    lock.LockedError: Exit.LOCKED,
+}
 
 
 def run(request: Request) -> Exit:
@@ -70,17 +80,22 @@ def _logged(request: Request, logger: Logger) -> Exit:
     except (BrokenPipeError, RequestError):
         raise
     except SertagError as error:
-        logger.error("%s", display_text(str(error)))
+        more = _continues(request) if isinstance(error, ClusterError) else ""
+        logger.error("%s%s", display_text(str(error)), more)
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.SOME_FAILED)
     except signals.Stopped as stop:
-        more = "; run the same command again to continue" if request.journal and request.resume else ""
-        logger.error("stopped by %s; the output files are unchanged%s", stop.signum.name, more)
+        logger.error("stopped by %s%s", stop.signum.name, _continues(request))
         raise
     except Exception as error:
         # Errors without an exit code of their own give 1; the traceback is shown with -v and in the log file.
         message = display_text(f"{type(error).__name__}: {error}")
         logger.error("%s; this is a fault of sertag, please report it (-v shows where)", message, exc_info=True)
         return Exit.SOME_FAILED
+
+
+def _continues(request: Request) -> str:
+    more = "; run the same command again to continue" if request.journal and request.resume else ""
+    return f"; the output files are unchanged{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +108,10 @@ class _Run:
         logger: for messages.
         model: the model file; workers load it.
         journal: None if the table is not a regular file.
+        wanted_jobs: workers; None for one a processor.
         prestarted: workers that are already starting.
         tally: counts of the results so far.
+        cluster: does the work; None for this computer.
     """
 
     request: Request
@@ -102,22 +119,28 @@ class _Run:
     logger: Logger
     model: ModelFile
     journal: Journal | None
+    wanted_jobs: int | None
     prestarted: list[Worker]
     tally: Tally
+    cluster: ClusterChoice | None
 
     @property
     def jobs(self) -> int:
-        return self.request.jobs or engine.usable_cpus()
+        if self.cluster is not None:
+            return self.request.jobs or self.cluster.at_once
+        return self.wanted_jobs or usable_cpus()
 
     @property
     def origin(self) -> ModelInfo:
-        return ModelInfo(labels=self.model.spec.labels, model=self.model.spec.name, model_sha256=self.model.sha256)
+        return ModelInfo.of(self.model.spec, sha256=self.model.sha256)
 
 
 def _tag(request: Request, logger: Logger) -> Exit:
     formats = _formats(request)
     with ExitStack() as stack:
         if request.lock is not None:
+            if is_url(request.out):
+                make_state_folder()
             stack.enter_context(lock.hold(request.lock, of=request.out))
         files = inputs(request, empty_folders=resume.has_journal(request))
         first = list(islice(files, engine.FEW_FILES))
@@ -134,13 +157,21 @@ def _tag(request: Request, logger: Logger) -> Exit:
         if not first and not is_empty_shard(request):
             logger.error("%s", nothing_found(request))
             return Exit.NOTHING_TAGGED
+        jobs = request.jobs
+        if request.backend == "local":
+            jobs = memory.limited_jobs(
+                model.path, jobs=jobs, files=len(first), count_cpus=usable_cpus, warn=logger.warning
+            )
         prestarted: list[Worker] = []
         stack.callback(engine.end, prestarted)
-        if journal is None or journal.is_empty:  # otherwise the number of new files is not known yet
-            engine.prestart(first, jobs=request.jobs, prestarted=prestarted)
+        if request.backend == "local" and (
+            journal is None or journal.is_empty
+        ):  # otherwise the number of new files is not known yet
+            engine.prestart(first, jobs=jobs, prestarted=prestarted)
         if journal is not None:
             stack.enter_context(journal)
-        run = _Run(request, formats, logger, model, journal, prestarted, Tally(failures=_failures(request)))
+        tally, cluster = Tally(failures=_failures(request)), _cluster(request, logger)
+        run = _Run(request, formats, logger, model, journal, jobs, prestarted, tally, cluster)
         exit_code = _write(run, chain(first, files))
     where = "table on standard output" if request.out == "-" else f"table in {display_name(request.out)}"
     logger.info("%s", last_line(run.tally, where=where))
@@ -151,8 +182,8 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
     """Tag everything and put the outputs in place."""
     warnings = FileWarnings(run.logger, failures=_failures(run.request), roles=run.request.roles)
     with ExitStack() as opened:
-        outputs = _outputs(run.request, opened)
-        tables = [opened.enter_context(table) for table in _tables(run, outputs)]
+        outputs = open_outputs(run.request, opened)
+        tables = [opened.enter_context(table) for table in open_tables(run.request, outputs, run.formats, run.origin)]
         show = opened.enter_context(_progress(run))
         for result, reused in opened.enter_context(_results(run, files)):
             warnings.log(result, reused=reused)
@@ -164,7 +195,8 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if outputs.summary is not None:
-            finish_json(outputs.summary, _summary(run, exit_code))
+            document = run_summary(run.tally, run.request, model=run.model, origin=run.origin, jobs=run.jobs)
+            finish_json(outputs.summary, document | {"exit_code": int(exit_code)})
     _maintain(run, Journal.compact)  # it may take a while, and now the outputs are in place
     return exit_code
 
@@ -172,51 +204,6 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
 def _formats(request: Request) -> tuple[Format, Format | None]:
     out = table_format(request, terminal=_is_terminal(sys.stdout))
     return out, None if request.segments is None else segments_format(request.segments)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outputs:
-    summary: Output | None
-    out: Output | FolderOutput
-    segments: Output | None
-
-
-def _outputs(request: Request, opened: ExitStack) -> _Outputs:
-    """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
-
-    def optional(target: str | None) -> Output | None:
-        return None if target is None else opened.enter_context(Output(target))
-
-    summary = optional(request.summary)
-    out: Output | FolderOutput = _out(request)
-    opened.enter_context(out)
-    return _Outputs(summary, out, optional(request.segments))
-
-
-def _out(request: Request) -> Output | FolderOutput:
-    if request.partition_by is None:
-        return Output(request.out)
-    from sertag.tables.partitions import FolderOutput
-
-    return FolderOutput(request.out)
-
-
-def _tables(run: _Run, outputs: _Outputs) -> Iterator[AbstractContextManager[Table]]:
-    fmt, segments_fmt = run.formats
-    view = results_view(run.origin)
-    if not isinstance(outputs.out, Output):
-        from sertag.analysis.derived import day_of
-        from sertag.tables.partitions import open_partitions
-
-        yield open_partitions(outputs.out, view=view, day_of=day_of)
-    elif fmt == "table":
-        from sertag.tables.terminal import open_screen_table
-
-        yield open_screen_table(outputs.out)
-    else:
-        yield open_table(outputs.out, fmt=fmt, view=view, bom=run.request.bom)
-    if segments_fmt is not None and outputs.segments is not None:
-        yield open_table(outputs.segments, fmt=segments_fmt, view=segments_view(run.origin), bom=run.request.bom)
 
 
 @contextmanager
@@ -231,10 +218,10 @@ def _progress(run: _Run) -> Iterator[Any]:
     if not shown:
         yield lambda: None
         return
-    from sertag.run.progress import Progress
+    from sertag.run.messages.progress import Progress
 
     countable = can_be_read_again(request)
-    with Progress(run.tally, files=(lambda: inputs(request)) if countable else None) as progress:
+    with Progress(run.tally, files=(lambda: inputs(request, count_only=True)) if countable else None) as progress:
         yield progress.advance
 
 
@@ -248,10 +235,11 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
             new,
             model=run.model,
             options=request.options,
-            jobs=request.jobs,
+            jobs=run.wanted_jobs,
             timeout_s=request.timeout,
             done=done,
             prestarted=run.prestarted,
+            cluster=run.cluster,
         )
 
     results = resume.results(files, journal=run.journal, tag=tag)
@@ -262,6 +250,14 @@ def _results(run: _Run, files: Iterable[AudioFile]) -> Iterator[Iterator[tuple[F
         if isinstance(results, Generator):
             results.close()
         raise
+
+
+def _cluster(request: Request, logger: Logger) -> ClusterChoice | None:
+    if request.backend == "local":
+        return None
+    from sertag.parallel.cluster.session import ClusterChoice
+
+    return ClusterChoice(request.backend, request.scheduler, partial(logger.warning, "%s"))
 
 
 def _maintain(run: _Run, work: Callable[[Journal], None]) -> None:
@@ -281,19 +277,6 @@ def _exit_code(tally: Tally) -> Exit:
     if tally.inputs and tally.failed_inputs == tally.inputs:
         return Exit.NOTHING_TAGGED
     return Exit.SOME_FAILED if tally.failed_rows else Exit.OK
-
-
-def _summary(run: _Run, exit_code: Exit) -> dict[str, Any]:
-    request = run.request
-    failure_rules = {"strict": request.strict, "timeout_s": request.timeout}
-    params = resume.parameters(request.options, run.model.spec) | failure_rules
-    if not run.model.spec.calibrated:
-        params["calibrated"] = False
-    if request.shard is not None:
-        params["shard"] = str(request.shard)
-    return document(
-        run.tally, version=__version__, origin=run.origin, jobs=run.jobs, params=params, exit_code=int(exit_code)
-    )
 
 
 def _is_terminal(stream: Any) -> bool:

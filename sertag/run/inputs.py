@@ -12,18 +12,21 @@ from itertools import chain
 from typing import BinaryIO
 
 from sertag.audio.discover import discover
-from sertag.errors import SertagError
+from sertag.errors import DecodeError, SertagError
 from sertag.records import AudioFile
-from sertag.run.settings import Request, RequestError, output_files
+from sertag.remote.urls import is_url, shown
+from sertag.run.checks import output_files
+from sertag.run.settings import Request, RequestError
 from sertag.text import display_name
 
 
-def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFile]:
+def inputs(request: Request, *, empty_folders: bool = False, count_only: bool = False) -> Iterator[AudioFile]:
     """The recordings of a request, found lazily.
 
     Args:
         request: settings of the run.
         empty_folders: also yield arguments and links that lead to empty folders, with a problem.
+        count_only: take each URL for one recording, because to ask for it once more costs time and money.
 
     Yields:
         The recordings of the shard, and everything with a problem: a folder that cannot be accessed may hold recordings
@@ -41,6 +44,7 @@ def inputs(request: Request, *, empty_folders: bool = False) -> Iterator[AudioFi
         exclude=request.exclude,
         is_output=output_files(request),
         empty_folders=empty_folders,
+        storage=None if count_only else request.storage,
     )
     shard = request.shard
     return files if shard is None else (file for file in files if file.problem is not None or shard.has(file.path))
@@ -60,18 +64,20 @@ def nothing_found(request: Request) -> str:
     'no audio found in a, b, c, …'
     """
     given = [*request.paths, *([f"the list {request.files_from}"] if request.files_from else [])]
-    names = ", ".join(map(display_name, given[:3])) + (", …" if len(given) > 3 else "")
+    names = ", ".join(display_name(shown(name)) for name in given[:3]) + (", …" if len(given) > 3 else "")
     advice = "directories are searched for audio suffixes, or for --include"
     return f"no audio found in {names}; {advice}; output files are unchanged"
 
 
 def can_be_read_again(request: Request) -> bool:
-    """Whether `inputs` can be called a second time; a list that is not a regular file can be read only once.
+    """Whether the inputs can be found a second time to count them.
+
+    A list that is not a regular file can be read only once, and a prefix in a storage should be.
 
     >>> can_be_read_again(Request(paths=(), files_from="-"))
     False
     """
-    return request.files_from is None or os.path.isfile(request.files_from)
+    return not any(map(is_url, request.paths)) and (request.files_from is None or os.path.isfile(request.files_from))
 
 
 def _paths(request: Request) -> Iterator[str]:
@@ -81,13 +87,21 @@ def _paths(request: Request) -> Iterator[str]:
     with ExitStack() as opened:
         try:
             here = request.files_from == "-"
-            stream = sys.stdin.buffer if here else opened.enter_context(open(request.files_from, "rb"))
+            stream = sys.stdin.buffer if here else opened.enter_context(_open(request.files_from, request.storage))
             for path in read_list(stream, null=request.null):
                 yield "./-" if path == "-" else path  # in a list it is a file of that name, not standard input
-        except (OSError, PathListError) as error:
-            name = "-, standard input" if here else display_name(request.files_from)
-            reason = error if isinstance(error, PathListError) else error.strerror or error
+        except (OSError, PathListError, DecodeError) as error:
+            name = "-, standard input" if here else display_name(shown(request.files_from))
+            reason = error.strerror or error if isinstance(error, OSError) else error
             raise RequestError(f"--files-from {name}: {reason}") from error
+
+
+def _open(path: str, storage: str) -> BinaryIO:
+    if not is_url(path):
+        return open(path, "rb")
+    from sertag.remote.reading import open_url
+
+    return open_url(path, options=storage)
 
 
 _CHUNK_BYTES = 65536

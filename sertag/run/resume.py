@@ -10,6 +10,7 @@ table stay in the table, after the row with the error, until the path can be acc
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections import OrderedDict
@@ -20,6 +21,7 @@ from itertools import chain
 from logging import Logger
 from typing import Any, NamedTuple
 
+from sertag.limits import CPU
 from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, SCHEMA, STDIN, AudioFile, FileResult, Options, Problem
 from sertag.run.settings import Request
@@ -37,10 +39,16 @@ _MOST_WAITING = 100_000  # files with stored results that wait behind new ones: 
 
 
 def parameters(options: Options, spec: ModelSpec) -> dict[str, Any]:
-    """All settings that determine rows besides the recordings and the model file, with the defaults of the model."""
+    """All settings that determine rows besides the recordings and the model file, with the defaults of the model.
+
+    The processor as provider is not among them, so that journals of former versions stay valid.
+    """
     hop_s = spec.hop_s if options.hop_s is None else options.hop_s
     window_floor, row_floor = spec.thresholds(options.min_confidence)
-    return asdict(options) | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
+    chosen = asdict(options)
+    if options.provider == CPU:
+        del chosen["provider"]
+    return chosen | {"hop_s": hop_s, "min_confidence": window_floor, "row_min_confidence": row_floor}
 
 
 def has_journal(request: Request) -> bool:
@@ -164,12 +172,11 @@ def _turn(file: AudioFile, journal: Journal) -> _Turn:
         return _Turn(file, file.problem is None or file.problem.code == "not_a_file", None, None)
     now_ns = time.time_ns()
     # The file was looked at when it was found, which is before `now_ns` and before it is read, as it has to be.
-    if file.size_bytes is None or file.mtime_ns is None:
-        key = _key(file.path)
-    else:
-        key = Key(file.path, file.size_bytes, file.mtime_ns)
+    key = _found_key(file)
     offset = None if key is None else journal.find(key)
-    return _Turn(file, key is not None, None if key is None or _is_fresh(key, now_ns) else key, offset)
+    reached = key is not None or file.remote is not None
+    fresh = key is not None and file.remote is None and _is_fresh(key, now_ns)
+    return _Turn(file, reached, None if fresh else key, offset)
 
 
 def _with_kept(turn: _Turn, result: FileResult, journal: Journal) -> Iterator[tuple[FileResult, bool]]:
@@ -213,16 +220,33 @@ def _known(waiting: OrderedDict[str, _Turn], journal: Journal) -> Iterator[tuple
 def _keep(waiting: Mapping[str, _Turn], journal: Journal, result: FileResult) -> None:
     turn = waiting[result.path]
     failed = any(channel.status in FAILURES for channel in result.channels)
-    if turn.key is not None and not failed and _key(turn.file.path) == turn.key:
+    if turn.key is not None and not failed and _key(turn.file) == turn.key:
         journal.add(turn.key, result.channels)
 
 
-def _key(path: str) -> Key | None:
+def _found_key(file: AudioFile) -> Key | None:
+    """The key of a file as it was when it was found."""
+    if file.size_bytes is not None and file.mtime_ns is not None:
+        return Key(file.path, file.size_bytes, file.mtime_ns)
+    return _key(file)
+
+
+def _key(file: AudioFile) -> Key | None:
+    """The key of a file as it is now."""
+    if file.remote is not None:  # workers refuse an object that is not this version any more
+        size_bytes, version = file.size_bytes, file.remote.version
+        known = size_bytes is not None and version is not None
+        return Key(file.path, size_bytes or 0, _number(version or "")) if known else None
     try:
-        status = os.stat(path)
+        status = os.stat(file.path)
     except (OSError, ValueError):  # removed since it was found, or not a valid name; tagging it gives the error
         return None
-    return Key(path, status.st_size, status.st_mtime_ns)
+    return Key(file.path, status.st_size, status.st_mtime_ns)
+
+
+def _number(version: str) -> int:
+    """A version of an object as a number, which takes the place of the mtime of files."""
+    return int.from_bytes(hashlib.sha256(version.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
 
 
 def _is_fresh(key: Key, now_ns: int) -> bool:

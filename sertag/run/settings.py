@@ -1,4 +1,4 @@
-"""All settings of `sertag tag` in one record, and the checks that need more than one of them.
+"""All settings of `sertag tag` in one record.
 
 Used by `cli`, which fills it from flags, environment and files, and by `run`.
 """
@@ -6,23 +6,19 @@ Used by `cli`, which fills it from flags, environment and files, and by `run`.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sertag.audio.discover import has_audio_suffix
-from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
-from sertag.audio.headerless import parse_raw
 from sertag.errors import SertagError
-from sertag.limits import MAX_DURATION_S, TIMEOUT_S
-from sertag.records import STDIN, Options
-from sertag.run.log import LogFormat
+from sertag.limits import CPU, MAX_DURATION_S, TIMEOUT_S
+from sertag.records import Options
+from sertag.remote.options import parse_options
+from sertag.remote.output import local_state
+from sertag.remote.urls import is_url
+from sertag.run.messages.log import LogFormat
 from sertag.shards import Shard
-from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import SUFFIXES, Format, format_of
-from sertag.tagging.roles import only_role_conflict
-from sertag.text import display_name, valid_text
+from sertag.text import display_name
 
 
 class RequestError(SertagError):
@@ -49,9 +45,12 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
+    backend: Literal["local", "dask", "ray"] = "local"
+    scheduler: str | None = None
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S
     raw: str | None = None
+    provider: str = CPU
     resume: bool = True
     shard: Shard | None = None
     partition_by: Literal["day"] | None = None
@@ -63,6 +62,12 @@ class Request:
     log_format: LogFormat = "text"
     progress: bool | None = None
     bom: bool = False
+    storage_options: tuple[str, ...] = ()
+
+    @property
+    def storage(self) -> str:
+        """Settings of storages, as JSON text."""
+        return parse_options(self.storage_options)
 
     @property
     def options(self) -> Options:
@@ -75,19 +80,22 @@ class Request:
             min_confidence=self.min_confidence,
             max_duration_s=self.max_duration,
             raw=self.raw,
+            provider=self.provider,
         )
 
     @property
     def journal(self) -> str | None:
-        """Path of the journal, beside the table; None if the table is not a regular file."""
+        """Path of the journal, beside the table or for one in a storage; None if the table is not a regular file."""
         return self._beside(".journal")
 
     @property
     def lock(self) -> str | None:
-        """Path of the lock file, beside the table; None if the table is not a regular file."""
+        """Path of the lock file, beside the table or for one in a storage; None if the table is not a regular file."""
         return self._beside(".lock")
 
     def _beside(self, suffix: str) -> str | None:
+        if is_url(self.out):
+            return local_state(self.out) + suffix
         table = os.path.realpath(self.out)  # the path of the table itself, if `out` is a link
         is_table = os.path.isdir if self.partition_by else os.path.isfile
         is_stream = self.out == "-" or (os.path.exists(table) and not is_table(table))
@@ -122,134 +130,6 @@ def segments_format(target: str) -> Format:
         RequestError: the suffix is not known.
     """
     return _suffix_format("--segments", target, "give one of them")
-
-
-def check(request: Request) -> None:
-    """Check the settings of a request before anything is done.
-
-    Raises:
-        RequestError: settings contradict each other.
-    """
-    if not request.paths and request.files_from is None:
-        raise RequestError("nothing to tag: give files, directories, `-` for audio on standard input, or --files-from")
-    if request.files_from == "-" and STDIN in request.paths:
-        raise RequestError("standard input cannot be both audio (`-`) and a list (--files-from -)")
-    if request.quiet and request.verbose:
-        raise RequestError("--quiet and --verbose exclude each other")
-    _check_raw(request)
-    _check_partitions(request)
-    _check_roles(request)
-    _check_outputs(request)
-
-
-def output_files(request: Request) -> Callable[[str], bool]:
-    """A function that recognises files written by the run itself, so that they are not taken for recordings.
-
-    Args:
-        request: settings of the run.
-
-    Returns:
-        A function of a path without links. It is true for the outputs, the journal and renamed old journals, the lock,
-        the file that standard output or stderr is redirected to, and temporary files of any run.
-    """
-    streams = (f"/dev/fd/{number}" for number in (1, 2))
-    outputs = {os.path.realpath(path) for path in (*_outputs(request).values(), *streams) if path != "-"}
-    renamed = re.compile(rf"{re.escape(request.journal or '')}\.foreign-\d+")
-
-    parts = os.path.join(os.path.realpath(request.out), "") if request.partition_by else None
-
-    def is_output(path: str) -> bool:
-        if parts is not None and path.startswith(parts):
-            return True
-        return path in outputs or is_temporary(path) or (".foreign-" in path and renamed.fullmatch(path) is not None)
-
-    return is_output
-
-
-def _check_raw(request: Request) -> None:
-    if request.raw is None:
-        return
-    try:
-        parse_raw(request.raw)
-    except ValueError as error:
-        raise RequestError(f"--raw {error}") from error
-
-
-def _check_partitions(request: Request) -> None:
-    if request.partition_by is None:
-        return
-    if request.out == "-":
-        raise RequestError("--partition-by writes a folder; name it with --out")
-    if request.format not in (None, "parquet") or format_of(request.out) not in (None, "parquet"):
-        raise RequestError("--partition-by writes Parquet; leave out --format, and give --out a folder")
-    for option, target in _outputs(request).items():
-        if target != "-" and _is_inside(target, request.out):
-            raise RequestError(f"{option} {display_name(target)} would be inside --out, which is replaced as a whole")
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
-
-
-def _check_roles(request: Request) -> None:
-    for role in request.roles:
-        if valid_text(role) != role:
-            raise RequestError(f"--roles: {display_name(role)} is not valid UTF-8, as all text in the tables is")
-    repeated = sorted({role for role in request.roles if request.roles.count(role) > 1})
-    if repeated:
-        raise RequestError(f"--roles names {', '.join(repeated)} more than once")
-    conflict = only_role_conflict(request.only_role, request.roles, request.channels)
-    if conflict is not None:
-        raise RequestError(conflict)
-
-
-def _check_outputs(request: Request) -> None:
-    outputs = _outputs(request)
-    if request.dry_run:
-        outputs = {option: target for option, target in outputs.items() if option == "--log-file"}
-    places: dict[str, str] = {}
-    for option, target in outputs.items():
-        place = target if target == "-" else os.path.realpath(target)
-        if place in places:
-            raise RequestError(f"{places[place]} and {option} are the same file, {display_name(target)}")
-        places[place] = option
-    inputs: dict[str, tuple[str, ...]] = {
-        "PATHS": request.paths,
-        "--files-from": (request.files_from or "-",),
-        "--model": (request.model or "-",),
-    }
-    for name, paths in inputs.items():
-        for path in paths:
-            written = places.get(os.path.realpath(path))
-            if written and path != "-" and not os.path.isdir(path):
-                raise RequestError(f"{written} would overwrite {display_name(path)}, which is read ({name})")
-    for place, option in places.items():
-        if os.path.isfile(place) and _is_recording(place):
-            raise RequestError(f"{option} would overwrite {display_name(place)}, which is a recording")
-
-
-def _outputs(request: Request) -> dict[str, str]:
-    """Everything that a run writes, by the option that names it."""
-    named = {
-        "--out": request.out,
-        "the journal of --out": request.journal,
-        "the lock of --out": request.lock,
-        "--segments": request.segments,
-        "--summary": request.summary,
-        "--log-file": request.log_file,
-    }
-    return {option: target for option, target in named.items() if target}
-
-
-def _is_recording(place: str) -> bool:
-    """Whether an existing output is a recording by its name or its content; such a file is not overwritten."""
-    if has_audio_suffix(place):
-        return True
-    try:
-        with open(place, "rb") as stream:
-            return sniff(stream.read(HEAD_BYTES)).decoder in (Decoder.SNDFILE, Decoder.AV)
-    except OSError:  # writing it will give the error
-        return False
 
 
 def _suffix_format(option: str, target: str, advice: str) -> Format:

@@ -10,7 +10,11 @@ from datetime import datetime, timezone
 from logging import DEBUG, WARNING, Logger
 from typing import Any
 
+from sertag import __version__
+from sertag.model.model_file import ModelFile
 from sertag.records import FAILURES, FileResult, Problem, Status
+from sertag.run.resume import parameters
+from sertag.run.settings import Request
 from sertag.tables.columns import ModelInfo
 from sertag.text import audio_text, display_name, display_text, plural
 
@@ -91,25 +95,31 @@ def last_line(tally: Tally, *, where: str) -> str:
     return f"{plural(tally.inputs, 'file')}, {plural(rows, 'row')}{counted}{reused}; {work}; {where}"
 
 
-def document(
-    tally: Tally, *, version: str, origin: ModelInfo, jobs: int, params: dict[str, Any], exit_code: int
-) -> dict[str, Any]:
-    """The JSON summary of a finished run.
+def run_summary(tally: Tally, request: Request, *, model: ModelFile, origin: ModelInfo, jobs: int) -> dict[str, Any]:
+    """The JSON summary of a finished run, which the caller completes with its exit code.
 
     Args:
         tally: of the run.
-        version: of sertag.
-        origin: of the rows.
-        jobs: worker processes.
-        params: all other settings that determine the rows.
-        exit_code: of the run.
+        request: its settings.
+        model: of the rows.
+        origin: what tables say of the model.
+        jobs: worker processes; on a cluster, batches at the same time, 0 if it was not needed.
 
     Returns:
         Only dicts, lists, strings, numbers and None. Counts are those of the table, speeds those of files tagged now.
     """
+    params = parameters(request.options, model.spec) | {
+        "strict": request.strict,
+        "timeout_s": request.timeout,
+        "provider": request.provider,
+    }
+    if not model.spec.calibrated:
+        params["calibrated"] = False
+    if request.shard is not None:
+        params["shard"] = str(request.shard)
     return {
         "run_id": str(uuid.uuid4()),
-        "version": version,
+        "version": __version__,
         "started": _moment(tally.started),
         "finished": _moment(datetime.now(timezone.utc)),
         "inputs": tally.inputs,
@@ -120,11 +130,10 @@ def document(
         "files_per_s": round(tally.new_files / max(tally.wall_s, 1e-9), 3),
         "realtime_factor": round(tally.realtime_factor, 1),
         "jobs": jobs,
-        "backend": "local",
+        "backend": request.backend,
         "model": origin.model,
         "model_sha256": origin.model_sha256,
         "params": params,
-        "exit_code": exit_code,
     }
 
 

@@ -17,13 +17,14 @@ import numpy as np
 from sertag.errors import OutputError
 from sertag.records import ChannelResult, FileResult, Segment, Sentiment
 from sertag.show.sound import Sound
-from sertag.show.timeline import letters, spans, ticks
+from sertag.show.timeline import answer, letters, share_of_scale, spans, ticks
 from sertag.spec import ModelSpec
 from sertag.text import clock, display_name, display_text
 
 SUFFIXES = (".png", ".svg", ".pdf")
 COLUMNS = 1600
 
+_DPI = 110
 _WIDTH_IN, _CHANNEL_IN, _AROUND_IN = 12.0, 4.4, 0.9
 _HEIGHTS = (1.0, 1.3, 0.6, 1.0)
 _COLOURS = {
@@ -43,9 +44,13 @@ _LETTER = {
     "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     "parse_math": False,
 }
+_LINES = ("-", "--", "-.", ":")
+_CURVE = {"linewidth": 1.3, "marker": ".", "markersize": 4}
+_PLAIN = "#34495e"
 _LEAST_HEIGHT = 0.08  # of a bar, that it is seen
 _TOUCH_S = 0.01
 _MOST_TICKS = 16
+_PLACES = 6  # of positions, in shares of the figure
 
 
 def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -> bytes:
@@ -74,7 +79,7 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
     with matplotlib.rc_context({"svg.hashsalt": "sertag", "hatch.linewidth": 0.6}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names in scripts that its font does not have
         height = _AROUND_IN + _CHANNEL_IN * len(rows)
-        figure = figures.Figure(figsize=(_WIDTH_IN, height), layout="constrained")
+        figure = figures.Figure(figsize=(_WIDTH_IN, height), dpi=_DPI, layout="constrained")
         agg.FigureCanvasAgg(figure)
         figure.suptitle(display_name(result.path), parse_math=False, fontsize=11)
         ratios = _HEIGHTS * len(rows)
@@ -85,9 +90,22 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
         times = ticks(start_s=0, end_s=sound.duration_s, most=_MOST_TICKS)
         axes[-1].set_xticks(times, [clock(time_s) for time_s in times])
         figure.legend(handles=_legend(matplotlib, spec), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+        _settle(figure)
         file = io.BytesIO()
-        figure.savefig(file, format=suffix.lstrip("."), dpi=110, metadata=_METADATA[suffix])
+        figure.savefig(file, format=suffix.lstrip("."), dpi=_DPI, metadata=_METADATA[suffix])
     return file.getvalue()
+
+
+def _settle(figure: Any) -> None:
+    """Lay everything out now, at round places.
+
+    The solver of the layout keeps its variables in the order of their addresses, so the last bits of what it finds
+    differ between runs. In SVG they would show in the names of clips, which are hashes, and in rounded coordinates.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(edge, _PLACES) for edge in axis.get_position().bounds])
 
 
 _METADATA: dict[str, dict[str, Any]] = {
@@ -102,7 +120,7 @@ def _channel(axes: Any, channel: ChannelResult, sound: Sound, spec: ModelSpec) -
     row = channel.channel if isinstance(channel.channel, int) else 0
     times_s = (np.arange(sound.columns) + 0.5) * sound.duration_s / sound.columns
     wave, mel, emotion, sentiment = axes
-    wave.set_title(_heading(channel), parse_math=False, fontsize=9, loc="left")
+    wave.set_title(_heading(channel, spec), parse_math=False, fontsize=9, loc="left")
     wave.fill_between(times_s, sound.lowest[row], sound.highest[row], color="#34495e", linewidth=0)
     loudest = max(0.05, float(np.abs([sound.lowest[row], sound.highest[row]]).max()))
     wave.set(ylim=(-loudest, loudest), yticks=[0], ylabel="wave")
@@ -114,15 +132,17 @@ def _channel(axes: Any, channel: ChannelResult, sound: Sound, spec: ModelSpec) -
     mel.imshow(bands, origin="lower", aspect="auto", interpolation="nearest", extent=extent, **shades)
     mel.set(yticks=[0, len(bands)], ylabel="mel, kHz")
     mel.set_yticklabels([f"{low:.1f}", f"{high:.1f}"])
-    _emotions(emotion, channel, sound, spec)
-    _sentiments(sentiment, channel.segments, spec)
+    if spec.labels:
+        _emotions(emotion, channel, sound, spec)
+        _sentiments(sentiment, channel.segments, spec)
+    else:
+        _affect(emotion, channel.segments)
+        _dimensions(sentiment, channel.segments, spec)
 
 
-def _heading(channel: ChannelResult) -> str:
+def _heading(channel: ChannelResult, spec: ModelSpec) -> str:
     name = f"channel {channel.channel}" + (f" ({channel.role})" if channel.role else "")
-    found = channel.emotion or channel.status.value
-    sure = "" if channel.confidence is None else f" {channel.confidence:.0%}"
-    return display_text(f"{name}: {found}{sure}")
+    return display_text(f"{name}: {answer(channel, spec)}")
 
 
 def _emotions(axis: Any, channel: ChannelResult, sound: Sound, spec: ModelSpec) -> None:
@@ -156,16 +176,43 @@ def _sentiments(axis: Any, segments: tuple[Segment, ...], spec: ModelSpec) -> No
     heard = [segment for segment in segments if segment.probs]
     for sentiment, line in ((Sentiment.NEGATIVE, "-"), (Sentiment.POSITIVE, "--")):
         chosen = [index for index, label in enumerate(spec.labels) if spec.sentiment[label] == sentiment.value]
-        times_s, values = [], []
-        for before, segment in zip([None, *heard], heard, strict=False):
-            if before is not None and segment.start_s > before.end_s + _TOUCH_S:  # nobody spoke: no line across
-                times_s.append(segment.start_s)
-                values.append(float("nan"))
-            times_s.append((segment.start_s + segment.end_s) / 2)
-            values.append(sum(segment.probs[index] for index in chosen))
-        axis.plot(times_s, values, line, color=_COLOURS[sentiment][0], linewidth=1.3, marker=".", markersize=4)
+        values = [sum(segment.probs[index] for index in chosen) for segment in heard]
+        axis.plot(*_line(heard, values), line, color=_COLOURS[sentiment][0], **_CURVE)
     axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="sentiment")
     axis.grid(axis="y", linewidth=0.4, alpha=0.6)
+
+
+def _affect(axis: Any, segments: tuple[Segment, ...]) -> None:
+    """Arousal and valence of each window, as far as the model tells them."""
+    for line, name in zip(_LINES, ("arousal", "valence"), strict=False):
+        heard = [segment for segment in segments if getattr(segment, name) is not None]
+        values = [getattr(segment, name) for segment in heard]
+        axis.plot(*_line(heard, values), line, color=_PLAIN, label=name, **_CURVE)
+    axis.set(ylim=(-1, 1), yticks=[-1, 0, 1], ylabel="affect")
+    axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
+
+
+def _dimensions(axis: Any, segments: tuple[Segment, ...], spec: ModelSpec) -> None:
+    """Each dimension of each window, on its own scale."""
+    heard = [segment for segment in segments if segment.dimensions]
+    for number, one in enumerate(spec.outputs):
+        values = [share_of_scale(segment.dimensions[number], one) for segment in heard]
+        colour = f"C{number % 10}"
+        axis.plot(*_line(heard, values), _LINES[number % len(_LINES)], color=colour, label=one.name, **_CURVE)
+    axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="of its scale")
+    axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=4)
+
+
+def _line(heard: list[Segment], values: list[float]) -> tuple[list[float], list[float]]:
+    """Times and values of a curve, with a gap where nobody spoke."""
+    times_s, found = [], []
+    for before, segment, value in zip([None, *heard], heard, values, strict=False):
+        if before is not None and segment.start_s > before.end_s + _TOUCH_S:
+            times_s.append(segment.start_s)
+            found.append(float("nan"))
+        times_s.append((segment.start_s + segment.end_s) / 2)
+        found.append(value)
+    return times_s, found
 
 
 def _styles(spec: ModelSpec) -> dict[str, tuple[str, str]]:
@@ -187,6 +234,8 @@ def _legend(matplotlib: Any, spec: ModelSpec) -> list[Any]:
         patches.Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=f"{names[label]} {label}")
         for label, (colour, hatch) in _styles(spec).items()
     ]
+    if not spec.labels:
+        return []
     found.append(patches.Patch(facecolor=_UNSURE, label="not sure"))
     for sentiment, line in ((Sentiment.NEGATIVE, "-"), (Sentiment.POSITIVE, "--")):
         name = f"probability of {sentiment.value} labels"

@@ -17,13 +17,16 @@ def cell_style(cell: Cell) -> str:
 
 
 def legend(spec: ModelSpec) -> Text:
-    """What each letter of a timeline means."""
+    """What each letter of a timeline means, and how far the scales of dimensions go."""
     line = Text()
     for label, letter in letters(spec.labels).items():
         line.append(letter, style=_COLOURS[Sentiment(spec.sentiment[label])])
         line.append(f" {label}  ")
-    line.append(UNSURE, style=_COLOURS[None])
-    line.append(" not sure  ")
+    if spec.labels:
+        line.append(UNSURE, style=_COLOURS[None])
+        line.append(" not sure  ")
+    for one in spec.outputs:
+        line.append(f"{one.name} {one.least:g} to {one.most:g}{f' {one.unit}' if one.unit else ''}  ")
     line.append(SILENT, style=_COLOURS[None])
     line.append(" no speech")
     return line

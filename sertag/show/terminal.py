@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -14,7 +15,7 @@ from rich.text import Text
 from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status
 from sertag.show.sound import Sound
 from sertag.show.style import cell_style, legend
-from sertag.show.timeline import axis, cells
+from sertag.show.timeline import SILENT, answer, axis, cells, dimension_shares
 from sertag.spec import ModelSpec
 from sertag.text import clock, display_name, display_text
 
@@ -57,7 +58,7 @@ def drawn(result: FileResult, sound: Sound | None, *, spec: ModelSpec, width: in
     width = max(LEAST_WIDTH, width)
     lines = [Text(_shortened(display_name(result.path), width), style="bold")]
     for channel in result.channels:
-        lines += _wrapped(_heading(channel), width, style="bold")
+        lines += _wrapped(_heading(channel, spec), width, style="bold")
         if channel.problem is not None:
             lines += _wrapped(display_text(channel.problem.message), width, style="yellow")
         if sound is not None:
@@ -87,11 +88,9 @@ def who(channel: ChannelResult) -> str:
     return channel.role or ("file" if channel.channel is None else f"channel {channel.channel}")
 
 
-def _heading(channel: ChannelResult) -> str:
+def _heading(channel: ChannelResult, spec: ModelSpec) -> str:
     number = "" if channel.channel is None or not channel.role else f"{channel.channel} "
-    parts = [f"{number}{who(channel)}: {channel.emotion or channel.status.value}"]
-    if channel.confidence is not None:
-        parts[0] += f" {channel.confidence:.0%}"
+    parts = [f"{number}{who(channel)}: {answer(channel, spec)}"]
     if channel.speech_s is not None:
         parts.append(f"{channel.speech_s:.1f} s of speech")
     if channel.attention is not None:
@@ -105,19 +104,30 @@ def _timeline(channel: ChannelResult, sound: Sound, *, spec: ModelSpec, unicode:
     row = 0 if channel.channel == "mix" else channel.channel
     if row is None or row >= len(sound.lowest):
         return
-    columns = cells(
-        channel.segments, labels=spec.labels, start_s=0, end_s=max(sound.duration_s, 1e-3), width=sound.columns
-    )
-    emotion, sure = (Text(name.ljust(MARGIN), style="dim") for name in ("emotion", "sure"))
-    for cell in columns:
-        emotion.append(cell.letter, style=cell_style(cell))
-        sure.append(_bar(cell.confidence, unicode), style=cell_style(cell))
+    span: dict[str, Any] = {"start_s": 0, "end_s": max(sound.duration_s, 1e-3), "width": sound.columns}
+    yield from _emotions(channel, span, spec=spec, unicode=unicode)
+    for number, dimension in enumerate(spec.outputs):
+        line = Text(dimension.name[: MARGIN - 1].ljust(MARGIN), style="dim")
+        shares = dimension_shares(channel.segments, number, spec=spec, **span)
+        line.append("".join(SILENT if share is None else _bar(share, unicode) for share in shares), style="none")
+        yield line
     levels = (sound.level_dbfs[row] - _FAINTEST_DBFS) / (_LOUDEST_DBFS - _FAINTEST_DBFS)
     level = Text("level".ljust(MARGIN), style="dim")
     level.append("".join(_bar(value, unicode) for value in levels.tolist()), style="none")
     talk = Text("talk".ljust(MARGIN), style="dim")
     talk.append("".join(_TALK[unicode][1 + (share >= 0.5) if share else 0] for share in sound.speech[row].tolist()))
-    yield from (emotion, sure, level, talk)
+    yield from (level, talk)
+
+
+def _emotions(channel: ChannelResult, span: dict[str, Any], *, spec: ModelSpec, unicode: bool) -> Iterator[Text]:
+    """Two lines: letters of emotions, and how sure they are; none for a model without labels."""
+    if not spec.labels:
+        return
+    emotion, sure = (Text(name.ljust(MARGIN), style="dim") for name in ("emotion", "sure"))
+    for cell in cells(channel.segments, labels=spec.labels, **span):
+        emotion.append(cell.letter, style=cell_style(cell))
+        sure.append(_bar(cell.confidence, unicode), style=cell_style(cell))
+    yield from (emotion, sure)
 
 
 def _bar(share: float, unicode: bool) -> str:

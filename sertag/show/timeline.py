@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sertag.records import Segment, Sentiment, Status
+from sertag.records import ChannelResult, Segment, Sentiment, Status
+from sertag.spec import Dimension, ModelSpec
 from sertag.text import clock
 
 UNSURE, SILENT = "?", "."
@@ -57,7 +58,48 @@ def cells(
     >>> "".join(cell.letter for cell in cells([window], labels=("sad", "calm"), start_s=0, end_s=6, width=6))
     'SSS...'
     """
-    names, step_s = letters(labels), (end_s - start_s) / width
+    names = letters(labels)
+    return [_cell(found, names) for found in _columns(segments, start_s, end_s, width)]
+
+
+def dimension_shares(
+    segments: Sequence[Segment], number: int, *, spec: ModelSpec, start_s: float, end_s: float, width: int
+) -> list[float | None]:
+    """A dimension in the columns of a stretch of time, 0 to 1 of its scale; None where nobody speaks.
+
+    Args:
+        segments: windows of one channel, in order of time.
+        number: of the dimension.
+        spec: of the model.
+        start_s: where the first column begins.
+        end_s: where the last one ends.
+        width: how many there are.
+    """
+    found = []
+    for column in _columns(segments, start_s, end_s, width):
+        values = [segment.dimensions[number] for segment in column if segment.dimensions]
+        found.append(share_of_scale(sum(values) / len(values), spec.outputs[number]) if values else None)
+    return found
+
+
+def share_of_scale(value: float, dimension: Dimension) -> float:
+    """Where a value lies on the scale of its dimension, 0 to 1."""
+    return min(1.0, max(0.0, (value - dimension.least) / (dimension.most - dimension.least)))
+
+
+def answer(channel: ChannelResult, spec: ModelSpec) -> str:
+    """What a row says, in words: the emotion, or the status, how sure, and the dimensions of a model without labels."""
+    sure = "" if channel.confidence is None else f" {channel.confidence:.0%}"
+    found = f"{channel.emotion or channel.status.value}{sure}"
+    if spec.labels or not channel.dimensions:
+        return found
+    values = [f"{one.name} {course[0]:.2f}" for one, course in zip(spec.outputs, channel.dimensions, strict=True)]
+    return ", ".join(values)
+
+
+def _columns(segments: Sequence[Segment], start_s: float, end_s: float, width: int) -> list[list[Segment]]:
+    """The windows in each column of a stretch of time."""
+    step_s = (end_s - start_s) / width
     columns: list[list[Segment]] = [[] for _ in range(width)]
     for segment, (begin_s, stop_s) in zip(segments, _edges(segments), strict=True):
         if stop_s <= start_s or begin_s >= end_s:
@@ -66,7 +108,7 @@ def cells(
         behind = min(width, round((stop_s - start_s) / step_s))
         for column in range(first, max(behind, first + 1)):  # each is seen, however short
             columns[column].append(segment)
-    return [_cell(found, names) for found in columns]
+    return columns
 
 
 def spans(segments: Sequence[Segment]) -> list[tuple[float, float, str | None, float]]:

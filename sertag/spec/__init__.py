@@ -1,5 +1,6 @@
 """The specification that travels inside a model file: how features are made and what the outputs mean."""
 
+from sertag.spec.dimension import Dimension
 from sertag.spec.feature_spec import FeatureSpec, Framing, Kind, Normalisation, Pooling
 from sertag.spec.model_spec import (
     SENTIMENTS,
@@ -15,6 +16,7 @@ __all__ = [
     "SENTIMENTS",
     "SPEC_KEY",
     "SPEC_VERSION",
+    "Dimension",
     "FeatureSpec",
     "Framing",
     "Kind",

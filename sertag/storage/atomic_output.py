@@ -17,10 +17,25 @@ from types import TracebackType
 from typing import BinaryIO
 
 from sertag.errors import OutputError
+from sertag.remote.output import check_target, local_state, make_state_folder, put
+from sertag.remote.urls import is_url
 from sertag.storage.lock import lock, open_locked
 from sertag.text import display_name
 
 TEMPORARY = ".sertag-", ".tmp"  # how temporary names begin and end
+
+
+def open_output(target: str, *, storage: str = "") -> Output:
+    """Open an output, also one in a storage.
+
+    Args:
+        target: path, URL, or `-` for standard output.
+        storage: settings for URLs, from `remote.options`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    return _RemoteOutput(target, storage) if is_url(target) else Output(target)
 
 
 class Output:
@@ -41,7 +56,7 @@ class Output:
             OutputError: the target cannot be written.
         """
         self._target = target
-        self._final = os.path.realpath(target)
+        self._final = self._final_path()
         self._temporary: str | None = None
         self._finished = False
         with self._errors():
@@ -94,6 +109,9 @@ class Output:
                         self._publish(self._temporary)
         finally:
             self._abandon()
+
+    def _final_path(self) -> str:
+        return os.path.realpath(self._target)
 
     def _open(self) -> BinaryIO:
         if self._target == "-":
@@ -151,6 +169,22 @@ class Output:
                 advice = "check that the folder exists, its permissions and its free space"
                 message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
             raise OutputError(message, code="cannot_write") from error
+
+
+class _RemoteOutput(Output):
+    """A table in a storage: a local file until it is finished, then put to its place in one step."""
+
+    def __init__(self, target: str, storage: str) -> None:
+        check_target(target, storage)
+        make_state_folder()
+        self._storage = storage
+        super().__init__(target)
+
+    def _final_path(self) -> str:
+        return local_state(self._target)
+
+    def _publish(self, temporary: str) -> None:
+        put(temporary, self._target, self._storage)
 
 
 def is_temporary(path: str) -> bool:

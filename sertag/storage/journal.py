@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from sertag.errors import OutputError
 from sertag.records import ChannelResult
+from sertag.remote.urls import is_url
 from sertag.storage import journal_codec
 from sertag.storage.append_file import AppendedFile
 from sertag.storage.atomic_output import Output
@@ -42,7 +43,8 @@ class Key(NamedTuple):
 
     Attributes:
         path: as reached from the command line.
-        size_bytes, mtime_ns: size and modification time of the file.
+        size_bytes, mtime_ns: size and modification time of the file; of an object in a storage, a number for its ETag
+            or generation instead of a time.
     """
 
     path: str
@@ -232,7 +234,7 @@ class Journal:
         return result_key(self._print, folder=folder, path=key.path, size_bytes=key.size_bytes, mtime_ns=key.mtime_ns)
 
     def _folder_of(self, path: str) -> str:
-        return "" if os.path.isabs(path) else self._folder
+        return "" if os.path.isabs(path) or is_url(path) else self._folder
 
     def _line(self, offset: int) -> bytes:
         if self._reader is None:

@@ -20,12 +20,14 @@ from typing import Any, cast, overload
 
 from sertag.records import ChannelResult, Problem, Segment, Sentiment, Status, Trend
 
-CHANNEL_FIELDS = tuple(field.name for field in fields(ChannelResult))
-SEGMENT_FIELDS = tuple(field.name for field in fields(Segment))
+# Dimensions stand behind the other fields, and only where a model has some: so journals of others stay as they are.
+_DIMENSIONS = "dimensions"
+CHANNEL_FIELDS = tuple(field.name for field in fields(ChannelResult) if field.name != _DIMENSIONS)
+SEGMENT_FIELDS = tuple(field.name for field in fields(Segment) if field.name != _DIMENSIONS)
 
 _WORDS = ("index", "status", "emotion", "sentiment")
 _TIMES = ("start_s", "end_s", "speech_ratio", "loudness_dbfs")
-_ANSWERS = ("confidence", "arousal", "valence")  # `probs` follow them; all are NaN in windows without speech
+_ANSWERS = ("confidence", "arousal", "valence")  # then `probs` and dimensions; what a window lacks is NaN
 _LEVEL = 1  # of zlib; higher levels take several times as long and save a few per cent
 
 
@@ -55,9 +57,9 @@ def loads(text: str) -> tuple[ChannelResult, ...]:
 class StoredSegments(Sequence[Segment]):
     """The windows of a channel, unpacked when they are accessed; their number is known without."""
 
-    def __init__(self, count: int, width: int, packed: str) -> None:
-        """Take the values that `dumps` wrote: number of windows, numbers per window, and the packed windows."""
-        self._count, self._width, self._packed = count, width, packed
+    def __init__(self, count: int, width: int, packed: str, dimensions: int = 0) -> None:
+        """Take the values that `dumps` wrote: windows, numbers per window, the packed windows, dimensions of each."""
+        self._count, self._width, self._packed, self._dimensions = count, width, packed, dimensions
 
     def __len__(self) -> int:
         return self._count
@@ -76,7 +78,7 @@ class StoredSegments(Sequence[Segment]):
         numbers.frombytes(data[:end])
         words = json.loads(data[end:])
         rows = zip(*[iter(_little_endian(numbers))] * self._width, strict=True)
-        return (_segment(*pair) for pair in zip(words, rows, strict=True))
+        return (_segment(*pair, self._dimensions) for pair in zip(words, rows, strict=True))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
@@ -88,13 +90,14 @@ class StoredSegments(Sequence[Segment]):
 def _channel_cells(channel: ChannelResult) -> list[Any]:
     cells = [getattr(channel, name) for name in CHANNEL_FIELDS]
     cells[_SEGMENTS] = _packed(channel.segments)
-    return cells
+    return [*cells, channel.dimensions] if channel.dimensions else cells
 
 
 def _channel(cells: list[Any]) -> ChannelResult:
     for place, restore in _RESTORERS:
         if cells[place] is not None:
             cells[place] = restore(cells[place])
+    cells[len(CHANNEL_FIELDS) :] = [tuple(map(tuple, dimensions)) for dimensions in cells[len(CHANNEL_FIELDS) :]]
     return ChannelResult(*cells)
 
 
@@ -102,15 +105,17 @@ def _packed(segments: Sequence[Segment]) -> list[Any]:
     if not segments:
         return []
     width = max(len(segment.probs) for segment in segments)  # each window has one probability per label, or none
-    nothing = [math.nan] * (len(_ANSWERS) + width)
+    dimensions = max(len(segment.dimensions) for segment in segments)
+    width += len(_ANSWERS) + dimensions
     numbers = array("d")
     for segment in segments:
         numbers.extend(_times(segment))
-        numbers.extend((*_answers(segment), *segment.probs) if segment.probs else nothing)
+        answers = (*map(_number, _answers(segment)), *segment.probs, *segment.dimensions)
+        numbers.extend(answers if segment.probs or segment.dimensions else [math.nan] * width)
     words = _json([_words(segment) for segment in segments])
     packed = zlib.compress(_little_endian(numbers).tobytes() + words.encode("ascii"), _LEVEL)
-    width += len(_TIMES) + len(_ANSWERS)
-    return [len(segments), width, base64.b64encode(packed).decode("ascii")]
+    stored = [len(segments), len(_TIMES) + width, base64.b64encode(packed).decode("ascii")]
+    return [*stored, dimensions] if dimensions else stored
 
 
 def _little_endian(numbers: array[float]) -> array[float]:
@@ -124,11 +129,16 @@ def _segments(cells: list[Any]) -> tuple[Segment, ...]:
     return cast("tuple[Segment, ...]", StoredSegments(*cells)) if cells else ()
 
 
-def _segment(words: list[Any], numbers: tuple[float, ...]) -> Segment:
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _segment(words: list[Any], numbers: tuple[float, ...], dimensions: int) -> Segment:
     index, status, emotion, sentiment = words
     start_s, end_s, speech_ratio, loudness_dbfs, *answers = numbers
     is_speech = status != Status.NO_SPEECH
-    confidence, arousal, valence = answers[: len(_ANSWERS)] if is_speech else [None] * len(_ANSWERS)
+    confidence, arousal, valence = (None if math.isnan(value) else value for value in answers[: len(_ANSWERS)])
+    behind = len(answers) - dimensions
     return Segment(
         index=index,
         start_s=start_s,
@@ -137,11 +147,12 @@ def _segment(words: list[Any], numbers: tuple[float, ...]) -> Segment:
         emotion=emotion,
         confidence=confidence,
         sentiment=None if sentiment is None else Sentiment(sentiment),
-        probs=tuple(answers[len(_ANSWERS) :]) if is_speech else (),
+        probs=tuple(answers[len(_ANSWERS) : behind]) if is_speech else (),
         speech_ratio=speech_ratio,
         loudness_dbfs=loudness_dbfs,
         arousal=arousal,
         valence=valence,
+        dimensions=tuple(answers[behind:]) if is_speech else (),
     )
 
 

@@ -14,14 +14,17 @@ from math import isfinite
 from typing import Any, Literal
 
 from sertag.records import FAILURES, SCHEMA, ChannelResult, FileResult, Segment
+from sertag.spec import ModelSpec
+from sertag.spec.dimension import dimension_columns
 from sertag.text import encode_path
 
-Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability"]
+Kind = Literal["text", "channel", "count", "seconds", "percent", "level", "probability", "dimension"]
 Cell = str | int | float | None
 Row = tuple[Cell, ...]
 _Numbers = tuple[tuple[int, int | None], ...]
 
-DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4}
+DECIMALS = {"seconds": 3, "percent": 1, "level": 1, "probability": 4, "dimension": 4}
+_NO_COURSE = (None,) * 5  # the mean and those of the quarters
 _SCALES = tuple(10.0**decimals for decimals in range(5))
 _NO_TIE, _EXACT = 0.4999, 2.0**20
 _QUARTERS, _AROUSAL_QUARTERS, _VALENCE_QUARTERS = (
@@ -45,15 +48,22 @@ class ModelInfo:
         labels: labels of the model, in the order of its output.
         model: name of the model.
         model_sha256: SHA-256 of its file, hexadecimal.
+        dimensions: names of its dimensions, in the order of its output.
     """
 
     labels: tuple[str, ...]
     model: str
     model_sha256: str
+    dimensions: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, spec: ModelSpec, *, sha256: str) -> ModelInfo:
+        """The model of a specification and of the file with this SHA-256."""
+        return cls(spec.labels, spec.name, sha256, tuple(one.name for one in spec.outputs))
 
 
 @lru_cache(maxsize=8)
-def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def result_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the result table.
 
     >>> [column.name for column in result_columns(("calm",))][13:16]
@@ -83,11 +93,12 @@ def result_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("count", "schema"),
         *_columns("probability", "attention", "arousal", "valence", *_AROUSAL_QUARTERS, *_VALENCE_QUARTERS),
         *_columns("count", "interruptions"),
+        *_columns("dimension", *(column for name in dimensions for column in dimension_columns(name))),
     )
 
 
 @lru_cache(maxsize=8)
-def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
+def segment_columns(labels: tuple[str, ...], dimensions: tuple[str, ...] = ()) -> tuple[Column, ...]:
     """The columns of the table of scored windows.
 
     >>> [column.name for column in segment_columns(("calm",))][-5:]
@@ -105,34 +116,27 @@ def segment_columns(labels: tuple[str, ...]) -> tuple[Column, ...]:
         *_columns("probability", *(f"p_{label}" for label in labels), "speech_ratio"),
         *_columns("level", "loudness_dbfs"),
         *_columns("probability", "arousal", "valence"),
+        *_columns("dimension", *(f"d_{name}" for name in dimensions)),
     )
 
 
 def result_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The rows of one file, one per channel, rounded, in the order of `result_columns`."""
-    numbers, path = _result_numbers(origin.labels), encode_path(result.path)
+    numbers, path = _result_numbers(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
         yield _rounded(_result_cells(path, channel, origin), numbers)
 
 
 def segment_rows(result: FileResult, *, origin: ModelInfo) -> Iterator[Row]:
     """The scored windows of one file, rounded, in the order of `segment_columns`."""
-    numbers, path = _segment_numbers(origin.labels), encode_path(result.path)
+    numbers, path = _segment_numbers(origin.labels, origin.dimensions), encode_path(result.path)
     for channel in result.channels:
         for segment in channel.segments:
             yield _rounded([path, channel.channel, channel.role, *_segment_cells(segment, origin)], numbers)
 
 
 def file_object(result: FileResult, *, origin: ModelInfo) -> dict[str, Any]:
-    """One file as a JSON object: the same values as its rows, with probabilities and windows nested.
-
-    Args:
-        result: result of the file.
-        origin: the model.
-
-    Returns:
-        Only dicts, lists, strings, numbers and None.
-    """
+    """One file as an object for JSON: the same values as its rows; probabilities, dimensions and windows are nested."""
     return {
         "schema": SCHEMA,
         "path": encode_path(result.path),
@@ -157,13 +161,13 @@ def _columns(kind: Kind, *names: str) -> Iterator[Column]:
 
 
 @lru_cache(maxsize=8)
-def _result_numbers(labels: tuple[str, ...]) -> _Numbers:
-    return _numbers(result_columns(labels))
+def _result_numbers(labels: tuple[str, ...], dimensions: tuple[str, ...]) -> _Numbers:
+    return _numbers(result_columns(labels, dimensions))
 
 
 @lru_cache(maxsize=8)
-def _segment_numbers(labels: tuple[str, ...]) -> _Numbers:
-    return _numbers(segment_columns(labels))
+def _segment_numbers(labels: tuple[str, ...], dimensions: tuple[str, ...]) -> _Numbers:
+    return _numbers(segment_columns(labels, dimensions))
 
 
 def _numbers(columns: tuple[Column, ...]) -> _Numbers:
@@ -232,6 +236,7 @@ def _result_cells(path: str, channel: ChannelResult, origin: ModelInfo) -> list[
         *channel.arousal_quarters,
         *channel.valence_quarters,
         channel.interruptions,
+        *(value for course in channel.dimensions or (_NO_COURSE,) * len(origin.dimensions) for value in course),
     ]
 
 
@@ -249,15 +254,19 @@ def _segment_cells(segment: Segment, origin: ModelInfo) -> tuple[Any, ...]:
         segment.loudness_dbfs,
         segment.arousal,
         segment.valence,
+        *(segment.dimensions or (None,) * len(origin.dimensions)),
     )
 
 
 def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[str, Any]:
     one = FileResult(result.path, (result.channels[index],))
-    flat = _named(result_columns(origin.labels), next(result_rows(one, origin=origin)))
-    segments = [_named(segment_columns(origin.labels), row) for row in segment_rows(one, origin=origin)]
+    flat = _named(result_columns(origin.labels, origin.dimensions), next(result_rows(one, origin=origin)))
+    columns = segment_columns(origin.labels, origin.dimensions)
+    segments = [_named(columns, row) for row in segment_rows(one, origin=origin)]
     for segment in segments:
         segment["probs"] = _nested(segment, "p_", origin)
+        if origin.dimensions:
+            segment["dimensions"] = {name: segment.pop(f"d_{name}") for name in origin.dimensions}
     nested: dict[str, Any] = {
         "probs": _nested(flat, "p_", origin),
         "fracs": _nested(flat, "frac_", origin),
@@ -266,6 +275,10 @@ def _channel_object(result: FileResult, index: int, origin: ModelInfo) -> dict[s
         "valence_quarters": [flat.pop(name) for name in _VALENCE_QUARTERS],
         "segments": [_without(segment, "path", "channel", "role") for segment in segments],
     }
+    if origin.dimensions:
+        courses = {name: [flat.pop(column) for column in dimension_columns(name)] for name in origin.dimensions}
+        nested["dimensions"] = {name: course[0] for name, course in courses.items()}
+        nested["dimension_quarters"] = {name: course[1:] for name, course in courses.items()}
     return _without(flat, "path", "model", "model_sha256", "schema") | nested
 
 
@@ -276,7 +289,7 @@ def _named(columns: tuple[Column, ...], row: Row) -> dict[str, Any]:
 def _nested(flat: dict[str, Any], prefix: str, origin: ModelInfo) -> dict[str, Any] | None:
     """Remove the columns with a prefix from `flat` and return them nested; None if all of them are empty."""
     values = {label: flat.pop(prefix + label) for label in origin.labels}
-    return None if None in values.values() else values
+    return None if None in values.values() or not values else values
 
 
 def _without(flat: dict[str, Any], *names: str) -> dict[str, Any]:

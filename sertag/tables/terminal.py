@@ -43,19 +43,20 @@ class ScreenTable:
     Rows are kept in a temporary file, so that a million of them take no memory, and printed in pages.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, dimensions: Sequence[str] = ()) -> None:
         """Begin a table.
 
         Args:
             output: output to print it to.
+            dimensions: names of the model's dimensions.
         """
-        self._output = output
+        self._output, self._dimensions = output, dimensions
         self._spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES, mode="w+", encoding="ascii")
 
     def add(self, result: FileResult) -> None:
         """Store the rows of one file."""
         for channel in result.channels:
-            self._spool.write(json.dumps(_screen_row(result.path, channel)) + "\n")
+            self._spool.write(json.dumps(_screen_row(result.path, channel, self._dimensions)) + "\n")
 
     def close(self) -> None:
         """Print everything."""
@@ -67,22 +68,23 @@ class ScreenTable:
 
 
 @contextmanager
-def open_screen_table(output: Output) -> Iterator[ScreenTable]:
+def open_screen_table(output: Output, *, dimensions: Sequence[str] = ()) -> Iterator[ScreenTable]:
     """Write a table for people; it is printed when the block is left without an exception.
 
     Args:
         output: output to print it to.
+        dimensions: names of the model's dimensions.
 
     Raises:
         OutputError: the target cannot be written.
     """
-    table = ScreenTable(output)
+    table = ScreenTable(output, dimensions=dimensions)
     yield table
     table.close()
     output.finish()
 
 
-def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:
+def _screen_row(path: str, channel: ChannelResult, dimensions: Sequence[str]) -> dict[str, Any]:
     number = "" if channel.channel is None else str(channel.channel)
     return {
         "file": display_name(path),
@@ -91,10 +93,16 @@ def _screen_row(path: str, channel: ChannelResult) -> dict[str, Any]:
         "emotion": channel.emotion or "",
         "confidence": "" if channel.confidence is None else f"{channel.confidence:.0%}",
         "sentiment": channel.sentiment.value if channel.sentiment else "",
+        **_means(channel, dimensions),
         "trend": channel.trend_label.value if channel.trend_label else "",
         "speech": "" if channel.speech_s is None else f"{channel.speech_s:.1f} s",
         "note": channel.problem.code if channel.problem else "",
     }
+
+
+def _means(channel: ChannelResult, dimensions: Sequence[str]) -> dict[str, str]:
+    means = [course[0] for course in channel.dimensions] or [None] * len(dimensions)
+    return {name: "" if mean is None else f"{mean:.2f}" for name, mean in zip(dimensions, means, strict=True)}
 
 
 def rendered_rows(

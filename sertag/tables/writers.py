@@ -82,7 +82,7 @@ def plain_text(text: str) -> str:
 def results_view(origin: ModelInfo) -> TableView:
     """The result table: one row per channel, one JSON object per file."""
     return TableView(
-        columns=result_columns(origin.labels),
+        columns=result_columns(origin.labels, origin.dimensions),
         rows=lambda result: result_rows(result, origin=origin),
         objects=lambda result: [file_object(result, origin=origin)],
     )
@@ -90,7 +90,7 @@ def results_view(origin: ModelInfo) -> TableView:
 
 def segments_view(origin: ModelInfo) -> TableView:
     """The table of scored windows: one row and one JSON object per window."""
-    columns = segment_columns(origin.labels)
+    columns = segment_columns(origin.labels, origin.dimensions)
     names = [column.name for column in columns]
     return TableView(
         columns=columns,

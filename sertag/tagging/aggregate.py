@@ -16,7 +16,7 @@ import numpy as np
 from sertag.model.calibration import Floats, softmax
 from sertag.records import BoolArray, ChannelResult, Problem, ScoredWindows, Segment, Sentiment, Status, Trend
 from sertag.spec import ModelSpec
-from sertag.tagging.segments import expected_affect, speech_windows
+from sertag.tagging.segments import affect_of, speech_windows
 from sertag.tagging.stretches import Pieces, added_speech, cut_pieces, worst_stretch
 from sertag.tagging.talk import TalkStats
 
@@ -157,6 +157,9 @@ def _scored(
 ) -> ChannelResult:
     pieces = cut_pieces(windows, measured.active)
     speech_s = added_speech(windows, pieces) / measured.frame_hz  # (w,)
+    if not spec.labels:
+        quiet = replace(quiet, status=Status.OK)
+        return _with_course(quiet, windows, speech_s, measured, spec)
     call = pooled(windows.probs, speech_s, window_s=spec.window_s, gain=spec.row_gain, priors=spec.label_priors)
     best, second = np.sort(call)[[-1, -2]]
     label = spec.labels[int(call.argmax())]
@@ -173,10 +176,34 @@ def _scored(
         probs=tuple(call.tolist()),
         fracs=_fractions(windows.probs, speech_s),
     )
-    return _with_course(row, windows, speech_s, pieces, measured, spec)
+    row = _with_course(row, windows, speech_s, measured, spec)
+    return _with_negative(row, windows, speech_s, pieces, measured, spec)
 
 
 def _with_course(
+    row: ChannelResult, windows: ScoredWindows, speech_s: Floats, measured: ChannelMeasurements, spec: ModelSpec
+) -> ChannelResult:
+    """Add arousal, valence and the dimensions of the model, each with its quarters."""
+    centre = _centre(windows, measured)
+    arousal, valence = (_course(values, speech_s, centre) for values in affect_of(windows, spec=spec))
+    return replace(
+        row,
+        arousal=arousal[0],
+        valence=valence[0],
+        arousal_quarters=arousal[1:],
+        valence_quarters=valence[1:],
+        dimensions=tuple(_course(values, speech_s, centre) for values in windows.dimensions.T),
+    )
+
+
+def _course(values: Floats | None, speech_s: Floats, centre: Floats) -> tuple[float | None, ...]:
+    """The mean and those of the quarters."""
+    if values is None:
+        return (None,) * 5
+    return (_mean(values, speech_s), *_quarters(values, speech_s, centre))
+
+
+def _with_negative(
     row: ChannelResult,
     windows: ScoredWindows,
     speech_s: Floats,
@@ -184,12 +211,11 @@ def _with_course(
     measured: ChannelMeasurements,
     spec: ModelSpec,
 ) -> ChannelResult:
-    """Add the course of the call: arousal and valence, quarters, trend, the worst stretches."""
+    """Add what the probabilities of the negative labels tell: quarters, trend, the worst stretches."""
     negative = windows.probs[:, [spec.sentiment[label] == Sentiment.NEGATIVE.value for label in spec.labels]].sum(
         axis=1
     )
-    arousal, valence = expected_affect(windows.probs, spec=spec)
-    centre = (windows.start_s + windows.end_s) / 2 / measured.duration_s  # (w,), 0 to 1 of the recording
+    centre = _centre(windows, measured)
     trend = _trend(negative, speech_s, centre)
     peak_frame, peak_score = worst_stretch(negative, pieces, frames=round(PEAK_S * measured.frame_hz))
     slope, offset = spec.attention
@@ -202,11 +228,12 @@ def _with_course(
         peak_start_s=min(peak_frame / measured.frame_hz, measured.duration_s),
         peak_score=peak_score,
         attention=attention(worst, slope=slope, offset=offset),
-        arousal=_mean(arousal, speech_s),
-        valence=_mean(valence, speech_s),
-        arousal_quarters=_quarters(arousal, speech_s, centre),
-        valence_quarters=_quarters(valence, speech_s, centre),
     )
+
+
+def _centre(windows: ScoredWindows, measured: ChannelMeasurements) -> Floats:
+    """Where the middle of each window is in the recording, float64 (w,), 0 to 1."""
+    return (windows.start_s + windows.end_s) / 2 / measured.duration_s
 
 
 def _fractions(probs: Floats, speech_s: Floats) -> tuple[float, ...]:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, clip_features, coefficients, silence_coefficients
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
 from sertag.features.windows import QUIETEST_POWER, clips, cut_windows, fit_frames, window_batches
-from sertag.model.calibration import Floats
 from sertag.model.session import BATCH_WINDOWS, Model, Prediction
-from sertag.records import BoolArray, ChannelResult, Chunk, FloatArray, Options, Segment, Windows
+from sertag.records import BoolArray, ChannelResult, FloatArray, Options, ScoredWindows, Segment, Windows
 from sertag.spec import ModelSpec
 from sertag.tagging.aggregate import ChannelMeasurements, channel_result
-from sertag.tagging.segments import join_windows, segments
+from sertag.tagging.segments import join_windows, scored, segments
 from sertag.tagging.stretches import unspoken
 from sertag.tagging.talk import TalkStats
 
@@ -77,7 +77,7 @@ class ChannelState:
         self._active: list[BoolArray] = []
         self._power = np.zeros(2)  # summed over all frames, over speech frames
         self._sums: SpeechSums | None = None
-        self._scored: list[tuple[Windows, Floats, BoolArray]] = []
+        self._scored: list[ScoredWindows] = []
         self._confirmed_parts = self._confirmed_windows = 0  # of those scored
         self._covered = np.zeros((2, 0), dtype=np.bool_)  # of the next chunk, by windows with and without speech
 
@@ -88,7 +88,7 @@ class ChannelState:
         If windows were scored and none of them contains speech, frames outside the windows are not speech either.
         """
         active = np.concatenate([np.zeros(0, dtype=np.bool_), *self._active])
-        is_music = len(self._scored) > 0 and not any(is_speech.any() for _, _, is_speech in self._scored)
+        is_music = len(self._scored) > 0 and not any(part.is_speech.any() for part in self._scored)
         return np.zeros_like(active) if is_music else active
 
     def process(self, chunk: Chunk, *, duration_s: float | None, score: bool) -> None:
@@ -132,12 +132,12 @@ class ChannelState:
         found = self._segments(self._scored, options)
         return channel_result(windows, found, measured, spec=spec, min_confidence=row_floor)
 
-    def _segments(self, parts: Sequence[tuple[Windows, Floats, BoolArray]], options: Options) -> tuple[Segment, ...]:
+    def _segments(self, parts: Sequence[ScoredWindows], options: Options) -> tuple[Segment, ...]:
         windows, window_floor = join_windows(parts), self._model.spec.thresholds(options.min_confidence)[0]
         return () if windows is None else segments(windows, spec=self._model.spec, min_confidence=window_floor)
 
-    def _score(self, chunk: Chunk, active: BoolArray, duration_s: float | None) -> tuple[Windows, BoolArray] | None:
-        """The windows that begin in a chunk and which of them contain speech; None if there are none."""
+    def _score(self, chunk: Chunk, active: BoolArray, duration_s: float | None) -> ScoredWindows | None:
+        """The windows that begin in a chunk; None if there are none."""
         if not active.any():
             return None
         spec = self._model.spec
@@ -154,18 +154,17 @@ class ChannelState:
         predictions = self._predict_clips(chunk, windows) if clip else self._predict_frames(chunk, active, windows)
         if not predictions:
             return None
-        is_speech = np.concatenate([batch.is_speech(spec.min_speech_probability) for batch in predictions])
-        self._scored.append((windows, np.concatenate([batch.probs for batch in predictions]), is_speech))
-        return windows, is_speech
+        self._scored.append(scored(windows, predictions, spec=spec))
+        return self._scored[-1]
 
-    def _unspoken(self, chunk: Chunk, scored: tuple[Windows, BoolArray] | None) -> BoolArray:
+    def _unspoken(self, chunk: Chunk, found: ScoredWindows | None) -> BoolArray:
         """Frames of a chunk's core, bool (core,), that the energy gate classifies as speech and the model does not."""
         before = np.zeros((2, chunk.frames.power.shape[1]), dtype=np.bool_)
         before[:, : self._covered.shape[1]] = self._covered
         spans, is_speech = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.bool_)
-        if scored is not None:
-            windows, is_speech = scored
-            spans = np.stack([windows.first_frame, windows.end_frame], axis=1) - chunk.first_frame
+        if found is not None:
+            is_speech = found.is_speech
+            spans = np.stack([found.first_frame, found.end_frame], axis=1) - chunk.first_frame
         no_speech, self._covered = unspoken(spans, is_speech, before=before, core=chunk.core_frames)
         return no_speech
 

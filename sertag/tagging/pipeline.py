@@ -15,12 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from sertag.audio.decode import AudioSource, open_audio
+from sertag.audio.decode import AudioSource, open_audio, open_remote
 from sertag.errors import DecodeError, SertagError
 from sertag.features.chunks import chunk_frames, cut_chunks
+from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.model.session import Model
-from sertag.records import AudioFile, ChannelResult, Chunk, FileResult, FloatArray, Options, Problem, Status
+from sertag.records import AudioFile, ChannelResult, FileResult, FloatArray, Options, Problem, Status
 from sertag.tagging.channel_state import ChannelState, ConfirmedWindows
 from sertag.tagging.roles import not_separate, role_of, wanted_channels
 from sertag.tagging.talk import talk_stats
@@ -43,7 +44,10 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     """
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
-    return tag_source(file, partial(open_audio, file.path, raw=options.raw), model=model, options=options)
+    source = partial(open_audio, file.path, raw=options.raw)
+    if file.remote is not None:
+        source = partial(open_remote, file.remote, path=file.path, size_bytes=file.size_bytes, raw=options.raw)
+    return tag_source(file, source, model=model, options=options)
 
 
 def tag_source(

@@ -43,14 +43,15 @@ def measure(model: Model) -> Probe:
     else:
         window, statistics = _channel_window(samples, spec)
     probs = model.raw(window[None], statistics=statistics)[0]  # (k,)
-    speech = model.predict(window[None], statistics=statistics).speech
+    found = model.predict(window[None], statistics=statistics)
     frames = window.T if spec.features.pooling == "mean" else window  # (t, c)
     middle = frames[len(frames) // 2]
     return Probe(
         mean=_floats(frames.mean(axis=0, dtype=np.float64)),
         middle=_floats(middle),
         probs=_floats(probs),
-        speech=None if speech is None else float(speech[0]),
+        speech=None if found.speech is None else float(found.speech[0]),
+        dimensions=_floats(found.dimensions[0]),
     )
 
 
@@ -72,6 +73,7 @@ def check(model: Model) -> list[str]:
         *_differences("mean features", stored.mean, measured.mean, FEATURE_TOLERANCE * scale),
         *_differences("features of the middle frame", stored.middle, measured.middle, FEATURE_TOLERANCE * scale),
         *_differences("probabilities", stored.probs, measured.probs, PROB_TOLERANCE),
+        *_differences("dimensions", stored.dimensions, measured.dimensions, PROB_TOLERANCE * _range(model.spec)),
         *_differences("probability of speech", _one(stored.speech), _one(measured.speech), PROB_TOLERANCE),
     ]
 
@@ -92,6 +94,11 @@ def _channel_window(samples: FloatArray, spec: ModelSpec) -> tuple[FloatArray, S
     frames = coefficients(log_mel, spec=spec.features)  # (t, c)
     statistics = channel_statistics(speech_sums(frames, spec=spec.features), spec=spec.features)
     return frames[: spec.window_frames], statistics
+
+
+def _range(spec: ModelSpec) -> float:
+    """The longest scale of the dimensions."""
+    return max((one.most - one.least for one in spec.outputs), default=1.0)
 
 
 def _differences(what: str, stored: Sequence[float], measured: Sequence[float], tolerance: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from sertag.errors import SertagError
@@ -19,9 +19,19 @@ def role_of(channel: int, roles: Sequence[str]) -> str:
 
 
 def only_role_conflict(
-    only_role: str | None, roles: Sequence[str], channels: Literal["split", "mix"] | int = "split"
+    only_role: str | None,
+    roles: Sequence[str],
+    channels: Literal["split", "mix"] | int = "split",
+    *,
+    option: Callable[[str], str] = "--{}".format,
 ) -> str | None:
     """Why a run cannot score only one role, whatever its recordings are; None if it can.
+
+    Args:
+        only_role: the only role to be scored, None for all.
+        roles: names of channel 0, 1, ...
+        channels: which channels are read.
+        option: turns the name of an option into the words of the message; by default those of the command line.
 
     >>> only_role_conflict("customer", ("agent",))
     "--only-role 'customer' must be one of --roles, which is agent"
@@ -30,11 +40,12 @@ def only_role_conflict(
         return None
     if only_role not in roles:
         known = f"which is {', '.join(roles)}" if roles else "which is not given"
-        return f"--only-role {only_role!r} must be one of --roles, {known}"
+        return f"{option('only-role')} {only_role!r} must be one of {option('roles')}, {known}"
     if channels == "mix":
-        return "--only-role needs separate channels; it cannot be used with --channels mix"
+        return f"{option('only-role')} needs separate channels; it cannot be used with {option('channels')} mix"
     if isinstance(channels, int) and roles.index(only_role) != channels:
-        return f"--only-role {only_role!r} is channel {roles.index(only_role)}, but --channels is {channels}"
+        number = roles.index(only_role)
+        return f"{option('only-role')} {only_role!r} is channel {number}, but {option('channels')} is {channels}"
     return None
 
 

@@ -9,6 +9,7 @@ import pytest
 from sertag.analysis.join import JoinError, join
 from sertag.analysis.loading import Loaded
 from sertag.records import FileResult
+from sertag.tables.reading.sources import TableError
 from tests.analysis.tables import call, loaded
 from tests.results import unreadable
 
@@ -90,7 +91,7 @@ def test_doubt_is_refused(table: Loaded, tmp_path: Path, text: str, key: str, me
 
 
 def test_other_encodings_and_missing_files_are_named(table: Loaded, tmp_path: Path) -> None:
-    with pytest.raises(JoinError, match=r"calls\.csv: is no CSV in UTF-8"):
+    with pytest.raises(TableError, match=r"calls\.csv: is not UTF-8 text.*save it as CSV UTF-8"):
         join(table, calls(tmp_path, "id,name\n0001,Grüße\n", "latin-1"), key=r"_(\d+)")
-    with pytest.raises(JoinError, match=r"gone\.csv: cannot be read: No such file"):
+    with pytest.raises(TableError, match=r"gone\.csv: cannot be opened: No such file"):
         join(table, "gone.csv", key=r"_(\d+)")

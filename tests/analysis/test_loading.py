@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sertag.analysis.loading import load, need_rows, need_windows, windows_of
-from sertag.tables.readers import TableError
+from sertag.tables.reading.sources import TableError
 from tests.analysis.tables import call, night, write
 
 
@@ -34,7 +34,7 @@ def test_the_last_table_counts(tmp_path: Path) -> None:
         ("y.wav", 1),
     ]
     assert found.rows[3]["attention"] == 0.7
-    assert found.remarks == ["2 rows are in several tables; those of the last one count"]
+    assert found.remarks == ["1 recording in more than one table; the rows of the table that was named last count"]
 
 
 def test_columns_of_somebody_else_stay(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def test_a_filter_keeps_rows_and_their_windows(table: Loaded) -> None:
 
 def test_windows_alone_can_be_filtered(table: Loaded) -> None:
     table.rows.clear()
+    table.with_rows = False
     restrict(table, "role = customer and start_s >= 2")
     assert len(table.windows) == 6
 

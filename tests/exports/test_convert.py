@@ -17,7 +17,7 @@ from sertag.analysis.loading import Loaded, load
 from sertag.errors import OutputError
 from sertag.exports.convert import convert
 from sertag.records import FileResult
-from sertag.tables.readers import TableError
+from sertag.tables.reading.sources import TableError
 from tests.analysis.tables import call, judged, loaded, night, write
 from tests.results import ok_channel
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sertag.features.chunks import chunk_frames, cut_chunks
-from sertag.records import Chunk, Frames
+from sertag.features.frames import Chunk, Frames
 
 HOP = 4
 

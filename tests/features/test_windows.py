@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sertag.features.chunks import cut_chunks
+from sertag.features.frames import Chunk, Frames
 from sertag.features.mfcc import activity_spec, clip_features
 from sertag.features.windows import clips, cut_windows, fit_frames, window_batches
-from sertag.records import Chunk, Frames, Windows
+from sertag.records import Windows
 from sertag.spec import FeatureSpec, ModelSpec
 from tests.conftest import speech_like
 from tests.onnx_models import PAPER_FEATURES, tiny_spec

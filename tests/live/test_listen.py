@@ -30,6 +30,7 @@ from sertag.live.sources.feed import Arrived, Feed, Lost, Over
 from sertag.live.sources.source import SourceError
 from sertag.model.session import load
 from sertag.records import ChannelResult, FileResult, Options, Status
+from tests.cli.tables.runner import invoke
 from tests.conftest import RATE_HZ, speech_like
 from tests.live.test_sources import CALL, lines, media, mulaw, packet, started
 
@@ -273,9 +274,8 @@ def events_of(output: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["order_arrived", "lost_connection"])
-def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte(name: str) -> None:
-    (path,) = EXAMPLE.parent.glob(f"*{name}.wav")
+def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte() -> None:
+    (path,) = EXAMPLE.parent.glob("*lost_connection.wav")  # which is cut short
     content = path.read_bytes()
     roles = ("--roles", "agent,customer", "--model", "phone")
     live, batch = sertag("listen", "-", *roles, input=content), sertag("-", "--format", "jsonl", *roles, input=content)
@@ -286,6 +286,27 @@ def test_a_wav_through_a_pipe_ends_as_the_batch_byte_for_byte(name: str) -> None
     kinds = [event["event"] for event in events_of(live.stdout)]
     assert (kinds[0], kinds[-1], kinds.count("start"), kinds.count("end")) == ("start", "end", 1, 1)
     assert "window" in kinds
+
+
+@pytest.mark.parametrize("cut_bytes", [0, 30])
+@pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM"])
+def test_codings_in_blocks_end_as_the_batch_byte_for_byte(subtype: str, cut_bytes: int, tiny_model: Path) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, speech_like(9, seed=4), 8000, format="WAV", subtype=subtype)
+    content = file.getvalue()[: len(file.getvalue()) - cut_bytes]
+    model = ("--model", str(tiny_model))
+    live, batch = sertag("listen", "-", *model, input=content), sertag("-", "--format", "jsonl", *model, input=content)
+    assert batch.returncode == live.returncode == 0
+    assert live.stdout.splitlines()[-1].endswith(b',"result":' + batch.stdout.strip() + b"}")
+
+
+def test_nothing_through_a_descriptor_is_no_header(tiny_model: Path) -> None:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    done = sertag("listen", "--in", f"fd:{descriptor}", "--model", str(tiny_model), pass_fds=(descriptor,))
+    os.close(descriptor)
+    (row,) = events_of(done.stdout)[-1]["result"]["channels"]
+    assert (done.returncode, row["error_code"]) == (3, "empty_file")
+    assert row["error"] == f"fd:{descriptor}: ended before any audio came; does the other side send any?"
 
 
 def test_samples_through_a_descriptor_end_as_those_of_a_file(tmp_path: Path, tiny_model: Path) -> None:
@@ -346,8 +367,8 @@ def test_a_call_over_a_connection_ends_with_its_uuid(tiny_model: Path) -> None:
     assert end["result"]["path"] == f"audiosocket:{CALL}"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_ends_with_the_row_and_success(tiny_model: Path, signum: signal.Signals) -> None:
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 0), (signal.SIGHUP, 0), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_the_row(tiny_model: Path, signum: signal.Signals, code: int) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "sertag", "listen", "--raw", "s16le", "--model", str(tiny_model)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
@@ -360,9 +381,9 @@ def test_a_signal_ends_with_the_row_and_success(tiny_model: Path, signum: signal
         rest = process.stdout.read()  # the other side stays connected
         process.wait(30)
     events = events_of(b"".join(lines_seen) + rest)
-    assert process.returncode == 0
+    assert process.returncode == code
     assert (events[0]["event"], events[-1]["event"], events[-1]["reason"]) == ("start", "end", "interrupted")
-    assert events[-1]["result"]["channels"][0]["duration_s"] == 8.0
+    assert 0 < events[-1]["result"]["channels"][0]["duration_s"] <= 8.0  # what had come when it was read
 
 
 def test_whoever_waits_for_a_call_may_stop_waiting(tiny_model: Path) -> None:
@@ -414,12 +435,9 @@ def test_a_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
         (["-"], b"hello, this is no audio", 3, "expected a WAV file"),
         (["-"], b"", 3, "ends before any audio"),
         (["--raw", "mulaw"], b"", 3, ""),
-        (["--in", "fd:77"], b"", 3, "is not open"),
+        (["-"], b"ID3\4\0\xff", 3, r"begins with 'ID3\x04\x00\xff', expected a WAV file"),
         (["--stream-format", "twilio"], b"{}\n", 3, "before a message that starts a stream"),
-        (["--raw", "s16le", "--model", "nosuch"], b"", 4, "nosuch"),
-        (["--raw", "s16le", "--only-role", "x"], b"", 2, "must be one of --roles"),
         (["--raw", "s16le", "--roles", "a,b", "--only-role", "b"], b"", 1, "cannot be separated"),
-        (["--device", "1", "--in", "fd:3"], b"", 2, "different sources"),
     ],
 )
 def test_what_cannot_be_listened_to_is_told_with_a_code(
@@ -429,6 +447,22 @@ def test_what_cannot_be_listened_to_is_told_with_a_code(
     assert done.returncode == code
     assert said in done.stderr.decode()
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--in", "fd:77"], 3, "is not open"),
+        (["--raw", "s16le", "--model", "nosuch"], 4, "nosuch"),
+        (["--raw", "s16le", "--only-role", "x"], 2, "must be one of --roles"),
+        (["--device", "1", "--in", "fd:3"], 2, "different sources"),
+    ],
+)
+def test_what_is_wrong_before_anything_is_heard(arguments: list[str], code: int, said: str) -> None:
+    done = invoke("listen", "--format", "jsonl", *arguments)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert isinstance(done.exception, SystemExit)  # no traceback
 
 
 @pytest.mark.parametrize(

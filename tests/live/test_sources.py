@@ -137,6 +137,19 @@ def test_wav_of_any_length_is_heard(pipe: Pipe, subtype: str, data_bytes: int | 
     assert len(found) - len(expected) < 20  # what libsndfile writes behind the samples, where no size says so
 
 
+@pytest.mark.parametrize(("subtype", "channels"), [("GSM610", 1), ("IMA_ADPCM", 2), ("MS_ADPCM", 1), ("MS_ADPCM", 2)])
+@pytest.mark.parametrize("data_bytes", [None, 0, 0xFFFFFFFF])
+def test_blocks_are_decoded_as_those_of_a_file(pipe: Pipe, subtype: str, channels: int, data_bytes: int | None) -> None:
+    content = wav(np.stack([speech_like(9, seed=seed) for seed in range(channels)], axis=1), subtype)
+    expected = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)[0]
+    if data_bytes is not None:
+        place = content.index(b"data") + 4
+        content = content[:place] + struct.pack("<I", data_bytes) + content[place + 4 :]
+    found, _ = everything(open_wav(pipe(content), name="-"))
+    assert np.array_equal(found[: len(expected)], expected)
+    assert len(found) == len(expected) or data_bytes is not None  # else what libsndfile writes behind them counts
+
+
 def test_what_follows_the_samples_is_none(pipe: Pipe) -> None:
     samples = speech_like(0.5, seed=1)
     source = open_wav(pipe(wav(samples, "PCM_16") + b"LIST\4\0\0\0INFO" + bytes(5000)), name="-")
@@ -161,7 +174,11 @@ def test_a_wav_that_breaks_off_declares_more(pipe: Pipe) -> None:
         (b"RIFF" + bytes(4) + b"WAVEdata" + bytes(40), "samples before their format"),
         (b"RIFF" + bytes(4) + b"WAVEfmt \4\0\0\0" + bytes(4), "has 4 bytes"),
         (b"RIFF" + bytes(4) + b"WAVEjunk\xff\xff\xff\x7f", "expected fewer"),
-        (b"RIFF" + bytes(4) + b"WAVEfmt \x14\0\0\0" + struct.pack("<HHIIHHI", 0x31, 1, 8000, 1625, 65, 0, 0), "0x0031"),
+        (b"RIFF" + bytes(4) + b"WAVEfmt \x14\0\0\0" + struct.pack("<HHIIHHI", 0x45, 1, 8000, 4000, 1, 4, 0), "0x0045"),
+        (
+            b"RIFF....WAVEfmt \x14\0\0\0" + struct.pack("<HHIIHHI", 0x31, 1, 8000, 0, 0, 0, 0) + b"data....",
+            "blocks of 0 bytes",
+        ),
         (b"RIFF....WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 2, 8000, 32000, 9, 16) + b"data", "contradict"),
         (b"RIFF....WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 0, 8000, 0, 0, 16) + b"data....", "0 channels"),
         (b"RIFF....WAVEfmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 7, 14, 2, 16) + b"data....", "rate of 7 Hz"),
@@ -331,7 +348,7 @@ def test_a_stream_without_an_end_ends(pipe: Pipe) -> None:
     ("data", "said"),
     [
         (b"", "ends before a message that starts"),
-        (b"hello\n", "line 1 has b'hello', expected a JSON object"),
+        (b"hello\n", "line 1 has 'hello', expected a JSON object"),
         (b"[]\n", "expected a JSON object"),
         (b"[" * 100_000 + b"\n", "expected a JSON object"),
         (lines(media("inbound", 0, b"x")), "has 'media' before"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sertag.errors import ModelError
 from sertag.model.session import Model, load
-from sertag.parallel import engine
+from sertag.parallel import batches, engine
 from sertag.parallel.engine import FEW_FILES, end, prestart, tag_all, usable_cpus
 from sertag.parallel.worker import Worker
 from sertag.records import AudioFile, FileResult, Options, Problem, Status
@@ -90,7 +90,8 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
     model: Model, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However slowly the results are read."""
-    monkeypatch.setattr(engine, "_OPEN_FILES", 500)
+    monkeypatch.setattr(batches, "_OPEN_FILES", 500)
+    monkeypatch.setattr(batches, "_OPEN_EACH", 1)
     taken: list[int] = []
 
     def million() -> Iterator[AudioFile]:
@@ -103,14 +104,14 @@ def test_of_a_million_names_no_more_are_read_than_are_needed(
         assert next(results).path == f"{number}.wav"
         if number in (0, 1000):
             time.sleep(0.3)
-        assert len(taken) <= number + 500 + 2 * engine._BATCH_FILES  # whole batches are read, and yielded
+        assert len(taken) <= number + 500 + 2 * batches._BATCH_FILES  # whole batches are read, and yielded
     results.close()  # type: ignore[attr-defined]
 
 
 UNREAD = """
 import atexit, os, sys, threading
 from sertag.model.model_file import describe
-from sertag.parallel import engine
+from sertag.parallel import batches, engine
 from sertag.records import AudioFile, Options
 engine._LITTLE_AUDIO_BYTES = 0
 workers = []

@@ -1,22 +1,20 @@
-"""One batch as a task: the same in this process and in another one that knows no more than what was pickled."""
+"""One batch as a task, and the workers that tag it."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import soundfile
-from joblib import Parallel, delayed
 
 from sertag.errors import ModelError
 from sertag.model.model_file import describe
 from sertag.parallel.pool import Batch, SupervisorPool, tag_batch
 from sertag.parallel.supervisor import ClosedError, Job
 from sertag.parallel.worker import Setup
-from sertag.records import AudioFile, Options, Status
+from sertag.records import AudioFile, Options
 from tests.conftest import RATE_HZ, speech_like
 
 
@@ -38,23 +36,6 @@ def batches(tmp_path: Path) -> list[Batch]:
     soundfile.write(tmp_path / "ok.wav", speech_like(5), RATE_HZ)
     good, missing = AudioFile(str(tmp_path / "ok.wav")), AudioFile("missing.wav")
     return [Batch(0, (good, missing)), Batch(1, (missing,)), Batch(2, (good,))]
-
-
-def test_other_processes_make_the_same_of_a_batch(pool: SupervisorPool, batches: list[Batch]) -> None:
-    here = [tag_batch(batch, pool=pool) for batch in batches]
-    assert [[result.status for result in results] for _, results in here] == [
-        [Status.OK, Status.UNREADABLE],
-        [Status.UNREADABLE],
-        [Status.OK],
-    ]
-    there = Parallel(2, backend="loky")(delayed(tag_batch)(batch, pool=pool) for batch in batches)
-    assert repr(there) == repr(here)
-
-
-def test_a_pool_that_was_pickled_is_one_for_all_batches_of_a_process(pool: SupervisorPool) -> None:
-    first, second = copy.copy(pool), copy.copy(pool)  # by the same two steps as through a pickle
-    assert first is second
-    assert first is not pool
 
 
 def test_a_closed_pool_starts_nothing(pool: SupervisorPool, batches: list[Batch]) -> None:

@@ -17,7 +17,7 @@ import soundfile
 
 from sertag.errors import SertagError
 from sertag.model.model_file import ModelFile, describe
-from sertag.parallel import engine, supervisor, worker
+from sertag.parallel import batches, engine, supervisor, worker
 from sertag.parallel.engine import tag_all
 from sertag.parallel.pool import Batch
 from sertag.parallel.worker import Worker
@@ -134,7 +134,8 @@ def test_one_killer_among_good_ones(tag: Tag, pids: list[int], jobs: int, count:
 def test_only_so_much_is_read_behind_a_slow_file(
     recordings: Callable[[list[str]], list[AudioFile]], model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_OPEN_FILES", 500)
+    monkeypatch.setattr(batches, "_OPEN_FILES", 500)
+    monkeypatch.setattr(batches, "_OPEN_EACH", 1)
     read: list[int] = []
 
     def endless(first: AudioFile) -> Iterator[AudioFile]:
@@ -146,21 +147,22 @@ def test_only_so_much_is_read_behind_a_slow_file(
     slow, *_ = recordings(["hangs.wav"])
     results = tag_all(endless(slow), model=model, options=Options(), jobs=2, timeout_s=3)
     assert problem(next(results)) is not None
-    assert 100 <= len(read) <= 500 + engine._BATCH_FILES
+    assert 100 <= len(read) <= 500 + batches._BATCH_FILES
     results.close()  # type: ignore[attr-defined]
 
 
 def test_workers_go_on_when_joblib_is_called_again(tag: Tag, pids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_OPEN_FILES", 20)
-    monkeypatch.setattr(engine, "_QUEUED", 8)
+    monkeypatch.setattr(batches, "_OPEN_FILES", 20)
+    monkeypatch.setattr(batches, "_OPEN_EACH", 1)
+    monkeypatch.setattr(batches, "_QUEUED", 8)
     calls: list[int] = []
-    take = engine._Queue.take
+    take = batches.BatchQueue.take
 
-    def counted(queue: engine._Queue) -> Iterator[Batch]:
+    def counted(queue: batches.BatchQueue) -> Iterator[Batch]:
         calls.append(1)
         return take(queue)
 
-    monkeypatch.setattr(engine._Queue, "take", counted)
+    monkeypatch.setattr(batches.BatchQueue, "take", counted)
     tag(["waits_1.wav", *sound_names(200), "waits_2.wav", *sound_names(200, first=200)], jobs=2)
     assert len(calls) > 1
     assert len(pids) == 2

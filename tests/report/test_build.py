@@ -124,6 +124,20 @@ def test_days_of_files_are_used_and_said_where_no_pattern_was_given(tmp_path: Pa
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", data_in(page)["calls"]["day"][0])
 
 
+def test_trends_are_curves_that_need_no_script(tmp_path: Path) -> None:
+    calls = [
+        call(f"2026-03-{day:02}.wav", attention=day / 40, emotions=("angry" if day > 8 else "neutral",))
+        for day in (2, 3, 9, 10)
+    ]
+    page = page_of(write_jsonl(tmp_path / "r.jsonl", calls), tmp_path / "p.html", date_regex=DATES)
+    curves = re.findall(r'aria-label="(\w+ from [^"]*)".*?class="curve" d="M([^"]*)"', page)
+    assert [curve[0] for curve in curves] == ["Negative from 0 % to 50 %", "Attention from 0.03 to 0.16"]
+    places = [tuple(map(float, place.split(","))) for place in curves[0][1].split("L")]
+    assert places == [(0, 60), (75, 60), (525, 0), (600, 0)]  # days as far apart as they are
+    assert "<title>2026-03-09: 50 %</title>" in page
+    assert "2026-03-02 1 0 % 0.03 0" in re.sub(r"\s+", " ", " ".join(Parsed(page).text))
+
+
 def test_the_worst_seconds_and_waveforms_of_as_many_calls_as_were_asked_for(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, tones(DURATION_S, channels=2), 8000)

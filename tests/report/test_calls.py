@@ -10,7 +10,7 @@ import pytest
 
 from sertag.report.calls import Calls, load
 from sertag.report.page.overview import worst_calls
-from sertag.tables.readers import TableError
+from sertag.tables.reading.sources import TableError
 from tests.report.tables import call, mixed, write_csv, write_jsonl
 from tests.results import LABELS
 
@@ -33,7 +33,7 @@ def test_of_several_nights_the_last_table_counts(tmp_path: Path) -> None:
     both = load([first, second])
     assert [one.path for one in both.calls] == ["a.wav", "b.wav", "c.wav"]
     assert [one.path for one in worst_calls(both.calls)] == ["b.wav", "c.wav", "a.wav"]
-    assert both.notes == ["1 recording in more than one table; the rows of the table that was named last are shown"]
+    assert both.notes == ["1 recording in more than one table; the rows of the table that was named last count"]
 
 
 def old_schema(path: Path) -> str:

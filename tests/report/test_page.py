@@ -197,14 +197,47 @@ def test_verdicts_are_kept_and_downloaded(opened: Browser, page: Path, folder: P
     while not (file.exists() and file.stat().st_size) and time.monotonic() < until:
         time.sleep(0.05)
     rows = list(csv.DictReader(io.StringIO(file.read_text())))
-    assert list(rows[0]) == ["path", "channel", "start_s", "end_s", "verdict", "label"]
+    assert list(rows[0]) == ["path", "channel", "start_s", "end_s", "verdict", "label", "sample"]
     assert [tuple(row.values()) for row in rows] == [
-        (A_CALL, "1", "", "", "right", "angry"),
-        (A_CALL, "1", "6.000", "10.000", "wrong", "angry"),
-        (HOSTILE, "1", "", "", "right", "happy"),
+        (A_CALL, "1", "", "", "right", "angry", ""),
+        (A_CALL, "1", "6.000", "10.000", "wrong", "angry", ""),
+        (HOSTILE, "1", "", "", "right", "happy", ""),
     ]
     opened.keys("s")
     assert opened.texts("#save") == ["Download 2 verdicts"]
+
+
+def stored(page: Browser) -> list[dict[str, object]]:
+    return list(page.js("JSON.parse(localStorage.getItem('sertag verdicts ' + location.pathname) ?? '[]')"))
+
+
+def test_a_random_sample_is_drawn_from_what_is_filtered_and_goes_on_where_it_was_left(
+    opened: Browser, page: Path
+) -> None:
+    opened.open(page, "#role=customer")
+    opened.click("#random")
+    assert opened.texts("#question")[0].startswith("Sample 1: Is “")
+    opened.keys("yx")
+    opened.keys("s")  # the third is passed over
+    opened.open(page, "#role=customer")
+    opened.keys("r")
+    assert opened.texts("#question")[0].startswith("Sample 3: Is “")
+    opened.keys("y" * 5)
+    assert opened.texts("#said") == ["Nothing is left for the sample."]
+    opened.keys("y")  # what was drawn stays part of the sample
+    verdicts = stored(opened)
+    assert [one["sample"] for one in verdicts] == [f"seed=1&role=customer&place={place + 1}" for place in range(7)]
+    assert {(one["path"], one["start_s"]) for one in verdicts} == {
+        *((A_CALL, start) for start in (0, 2, 6, 8)),
+        *(("calls/2026-03-03_b.wav", start) for start in (0, 2)),
+        (HOSTILE, 0),
+    }
+    opened.js("localStorage.clear()")
+    opened.open(page, "#seed=2&role=customer")
+    opened.keys("ryyyyyyy")
+    again = stored(opened)
+    assert {(one["path"], one["start_s"]) for one in again} == {(one["path"], one["start_s"]) for one in verdicts}
+    assert [one["path"] for one in again] != [one["path"] for one in verdicts]
 
 
 def test_verdicts_of_the_same_page_in_another_tab_are_not_lost(opened: Browser) -> None:
@@ -214,8 +247,6 @@ def test_verdicts_of_the_same_page_in_another_tab_are_not_lost(opened: Browser) 
     opened.keys("j")
     opened.keys("y")
     assert opened.texts("#save") == ["Download 2 verdicts"]
-    opened.js(f"localStorage.setItem({key}, '[]') ?? dispatchEvent(new StorageEvent('storage', {{key: {key}}}))")
-    assert opened.texts("#save") == ["No verdicts yet"]
 
 
 def test_without_storage_verdicts_stay_in_the_page(opened: Browser) -> None:
@@ -231,7 +262,7 @@ def test_windows_are_a_table_for_those_who_do_not_see_the_timeline(opened: Brows
     opened.js("document.getElementById('list').open = true")
     opened.until("document.querySelectorAll('#list-body tbody tr').length")
     lines = opened.texts("#list-body tbody tr")
-    assert lines[1] == "0:00customerangry70 %50 %-20"
+    assert lines[1] == "0:00customerangry70 %50 %-20 dBFS"
     assert len(lines) == 7
     opened.js("document.querySelectorAll('#list-body button')[3].click()")
     assert played_from(opened) == 2
@@ -254,14 +285,20 @@ def test_light_and_dark(opened: Browser) -> None:
     assert brightness() > 700
     opened.look(width=1200, height=900, dark=True)
     assert brightness() < 100
-    opened.click("#theme")  # light, whatever the system prefers
+    opened.js("document.getElementById('theme').value = 'light'")  # whatever the system prefers
     assert brightness() > 700
-    opened.click("#theme")
+    opened.look(width=1200, height=900)
+    opened.js("document.getElementById('theme').value = 'dark'")
     assert brightness() < 100
 
 
 def test_a_narrow_page_does_not_scroll_sideways(opened: Browser) -> None:
     opened.look(width=400, height=800)
+    assert names(opened)[0] == "2026-03-02_a.wav"
+    for place in ("#rows .link", "#worst a"):  # the whole name is seen, on two lines if need be
+        assert opened.js(
+            "(([e]) => e.scrollHeight <= e.clientHeight + 1)(document.querySelectorAll(arguments[0]))", place
+        )
     opened.keys("j")
     assert opened.js("document.documentElement.scrollWidth") <= 400
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sertag.run.settings import Request, RequestError, check, output_files, segments_format, table_format
+from sertag.run.checks import check, output_files
+from sertag.run.settings import Request, RequestError, segments_format, table_format
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,8 @@ import pytest
 from sertag.errors import OutputError
 from sertag.shards import Shard
 from sertag.tables import partitions
-from tests.run.test_resume import LONG_AGO_NS, Runs, runs
+from tests.run.runs import LONG_AGO_NS, Runs
 
-__all__ = ["runs"]
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +16,8 @@ from sertag.records import FileResult
 from sertag.storage.atomic_output import Output
 from sertag.tables.columns import Row, result_columns, result_rows, segment_columns, segment_rows
 from sertag.tables.formats import Format
-from sertag.tables.readers import ReadTable, TableError, open_results
+from sertag.tables.readers import ReadTable, open_results
+from sertag.tables.reading.sources import TableError
 from sertag.tables.writers import open_table, results_view, segments_view
 from tests.results import LABELS, ORIGIN, no_speech, ok, unreadable
 
@@ -69,12 +72,35 @@ def test_json_has_the_windows_inside(fmt: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_a_table_without_rows_has_none(fmt: str, tmp_path: Path) -> None:
-    path = written(tmp_path / f"r.{fmt}", results=())
-    if fmt == "jsonl":
-        with pytest.raises(TableError, match="is empty"):
-            read(path)
-    else:
-        assert read(path)[1] == []
+    table, rows = read(written(tmp_path / f"r.{fmt}", results=()))
+    assert rows == []
+    assert table.kind == (None if fmt in ("json", "jsonl") else "results")
+    assert ("is empty, a table of no recordings" in "".join(table.warnings)) is (fmt == "jsonl")
+
+
+def as_a_european_spreadsheet(path: Path, encoding: str) -> None:
+    """Semicolons, decimal commas, lines of empty cells at the end, as Excel saves a table."""
+    lines = list(csv.reader(io.StringIO(path.read_bytes().decode())))
+    number = re.compile(r"-?[0-9]+[.][0-9]+")
+    cells = [[cell.replace(".", ",") if number.fullmatch(cell) else cell for cell in line] for line in lines]
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows([*cells, [""] * len(cells[0])])
+    path.write_bytes(text.getvalue().encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_spreadsheet_with_decimal_commas_says_the_same(encoding: str, tmp_path: Path) -> None:
+    results = (ok("1,5.wav", channels=2), unreadable("=b.wav"))
+    expected = read(written(tmp_path / "r.csv", results=results))[1]
+    as_a_european_spreadsheet(tmp_path / "r.csv", encoding)
+    assert b"," in (tmp_path / "r.csv").read_bytes()
+    assert read(str(tmp_path / "r.csv"))[1] == expected
+
+
+def test_numbers_as_data_frames_write_them(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("path,channel,status,segments,confidence,schema\na,1.0,ok,3.0,nan,2.0\n")
+    (row,) = read(str(tmp_path / "r.csv"))[1]
+    assert [row[name] for name in ("channel", "segments", "confidence", "schema")] == [1, 3, None, 2]
 
 
 def test_a_byte_order_mark_standard_input_and_added_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +119,13 @@ def test_a_cut_table_gives_what_is_whole_and_says_so(fmt: str, tmp_path: Path) -
     assert [row["path"] for row in rows] == ["a.wav"]
     assert "left out" in table.warnings[0]
     assert "r." in table.warnings[0]
+
+
+def test_a_table_that_ends_inside_its_header_is_said_to(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("path,channel,role,status,error_co")
+    table, rows = read(str(tmp_path / "r.csv"))
+    assert rows == []
+    assert "ends inside its header" in table.warnings[0]
 
 
 def test_lines_of_another_table_are_one_warning(tmp_path: Path) -> None:
@@ -125,7 +158,14 @@ def test_older_tables_lack_columns_and_newer_ones_are_refused(tmp_path: Path) ->
         (b"[1, 2]\n", "is not a JSON object"),
         (b'{"path": "a", "channels": [3]}\n', "not of sertag"),
         (b'{"path": \n{}\n', "line 1 is not a JSON object"),
-        (b"\xff\xfep\x00", "is not UTF-8"),
+        (b"\xff\xfep\x00", "its columns are p, expected"),
+        (b"\xff\xfep", "is not UTF-8"),
+        (b"path;a,channel;b,status\n1;2,3;4,5\n", "as many cells by commas and as by semicolons"),
+        (b"path,channel,status,confidence\na,0,ok,inf\n", "'inf' in column confidence, expected a number"),
+        (b"path,channel,status,segments\na,0,ok,2.5\n", "'2.5' in column segments, expected a number"),
+        (b'path,channel,status,confidence\na,0,ok,"0,5"\n', "'0,5' in column confidence, expected a number"),
+        (b"path,channel,status,confidence\n,0,ok,\n", "has a row without a path"),
+        (b"path,channel,status\na;0;ok\nb;0;ok\n", "no line has as many cells as its header; line 2 has 1 cells"),
         (b"path,channel,status,confidence\na,0,ok,much\n", "'much' in column confidence, expected a number"),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sertag.records import Segment, Sentiment, Status, Windows
-from sertag.tagging.segments import expected_affect, is_clear, join_windows, segments, speech_windows
+from sertag.model.session import Prediction
+from sertag.records import ScoredWindows, Segment, Sentiment, Status, Windows
+from sertag.tagging.segments import affect_of, is_clear, join_windows, scored, segments, speech_windows
 from tests.onnx_models import tiny_spec
 from tests.scored import SPEC, scored_windows
 
@@ -68,25 +69,29 @@ def test_without_the_rule_every_direction_is_clear(raw: list[list[float]]) -> No
 
 @given(st.lists(st.floats(0.01, 1), min_size=5, max_size=5))
 def test_affect_lies_within_the_labels(raw: list[float]) -> None:
-    probs = np.array([raw]) / sum(raw)
-    arousal, valence = expected_affect(probs, spec=FIVE)
+    arousal, valence = affect_of(scored_windows((np.array([raw]) / sum(raw)).tolist()), spec=FIVE)
+    assert arousal is not None
+    assert valence is not None
     assert 0.2 - 1e-9 <= arousal[0] <= 0.9 + 1e-9
     assert -0.7 - 1e-9 <= valence[0] <= 0.8 + 1e-9
 
 
 def test_a_certain_window_has_the_affect_of_its_label() -> None:
     spec = tiny_spec(arousal=MappingProxyType({"angry": 1.0}), valence=MappingProxyType({"angry": -0.9}))
-    arousal, valence = expected_affect(np.eye(3), spec=spec)
+    arousal, valence = affect_of(scored_windows(np.eye(3).tolist()), spec=spec)
+    assert arousal is not None
+    assert valence is not None
     assert arousal.tolist() == [1.0, 0.75, 0.3]
     assert valence.tolist() == [-0.9, 0.8, 0.0]
 
 
 def test_sections_are_joined_in_order() -> None:
-    def part(start_s: float, is_speech: bool) -> tuple[Windows, np.ndarray, np.ndarray]:
+    def part(start_s: float, is_speech: bool) -> ScoredWindows:
         one = np.array([start_s])
         frame = np.array([round(start_s * 10)])
         windows = Windows(np.array([0]), one, one + 4, one * 0 + 2, one * 0 - 20, frame, frame + 40)
-        return windows, np.array([[start_s / 10, 0.0, 1 - start_s / 10]]), np.array([is_speech])
+        probs = np.array([[start_s / 10, 0.0, 1 - start_s / 10]])
+        return scored(windows, [Prediction(probs, np.zeros((1, 0)), np.array([float(is_speech)]))], spec=SPEC)
 
     joined = join_windows([part(0.0, True), part(4.0, False)])
     assert joined is not None

@@ -21,6 +21,7 @@ def spans(first: list[int], end: list[int]) -> ScoredWindows:
         np.array(first, dtype=np.int64),
         np.array(end, dtype=np.int64),
         nothing[:, None],
+        np.zeros((len(first), 0)),
         np.ones(len(first), dtype=np.bool_),
     )
 

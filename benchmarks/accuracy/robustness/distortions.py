@@ -26,17 +26,9 @@ _PACKET_S = 0.02  # of an RTP stream
 def distort(
     samples: FloatArray, *, name: str, rate_hz: int, babble: FloatArray, rng: np.random.Generator
 ) -> tuple[FloatArray, int]:
-    """Do one thing to a recording.
+    """Do one thing out of `NAMES` to a recording, float32 (channels, n), n >= 1: samples and their rate.
 
-    Args:
-        samples: float32 (channels, n), n >= 1.
-        name: one of `NAMES`.
-        rate_hz: of the samples.
-        babble: float32 (m,) at 8 kHz, other people who talk at once; see `export.audio.noise.talk_at_once`.
-        rng: of what is drawn.
-
-    Returns:
-        Samples, float32 (channels, m), and their rate.
+    `babble` is float32 (m,) at 8 kHz, other people who talk at once; see `export.audio.noise.talk_at_once`.
 
     >>> quiet = np.zeros((1, 800), np.float32)
     >>> changed, rate_hz = distort(
@@ -55,14 +47,6 @@ def distort(
         noise = np.resize(np.roll(voices, rng.integers(len(voices))), samples.shape[1])
         return _under_each(samples, noise), rate_hz
     return _PLAIN[name](samples, rate_hz, rng), rate_hz
-
-
-def _louder(samples: FloatArray, rate_hz: int, rng: np.random.Generator) -> FloatArray:
-    return np.asarray(samples * 10 ** (_GAIN_DB / 20), dtype=np.float32)
-
-
-def _fainter(samples: FloatArray, rate_hz: int, rng: np.random.Generator) -> FloatArray:
-    return np.asarray(samples * 10 ** (-_GAIN_DB / 20), dtype=np.float32)
 
 
 def _later(samples: FloatArray, rate_hz: int, rng: np.random.Generator) -> FloatArray:
@@ -97,8 +81,8 @@ def _resampled(samples: FloatArray, rate_hz: int, to_hz: int) -> FloatArray:
 BABBLE = "babble, 15 dB"
 _PLAIN: MappingProxyType[str, Callable[[FloatArray, int, np.random.Generator], FloatArray]] = MappingProxyType(
     {
-        "12 dB louder": _louder,
-        "12 dB fainter": _fainter,
+        "12 dB louder": lambda samples, rate_hz, rng: (samples * 10 ** (_GAIN_DB / 20)).astype(np.float32),
+        "12 dB fainter": lambda samples, rate_hz, rng: (samples * 10 ** (-_GAIN_DB / 20)).astype(np.float32),
         "0.25 s later": _later,
         "2 % of the packets lost": _with_losses,
         "street, 15 dB": _with_traffic,

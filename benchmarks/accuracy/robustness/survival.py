@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.robustness.distortions import NAMES, distort
-from benchmarks.accuracy.store import write_json
+from benchmarks.accuracy.store import read_json, write_json
 from export.arrays import Probs
 from export.audio.clip_file import clip_file, read_channels, read_clip
 from export.audio.codecs import LINE_HZ
@@ -36,15 +36,10 @@ _SAME_WINDOW_S = 0.3  # a window at the end of a recording moves with the end
 def measure(
     recordings: Sequence[Path], *, voices: Sequence[Clip], model: Model, seed: int, out: Path, report: Report
 ) -> Path:
-    """Follow labels through every distortion and write down which share survives.
+    """Follow labels of real calls through every distortion and write down which share survives.
 
-    Args:
-        recordings: real calls that the model has not learnt from.
-        voices: clips that babble is made of.
-        model: loaded.
-        seed: of what distortions draw.
-        out: folder of the results.
-        report: of the progress.
+    The model has not learnt from the recordings; babble is made of the voices. The file, which is returned, keeps what
+    was measured of other models.
 
     Raises:
         ExportError: a recording cannot be decoded or tagged, or there is none.
@@ -53,13 +48,12 @@ def measure(
     if not recordings:
         raise ExportError("no recording of real calls; expected files that can be tagged", code="no_data")
     babble = babble_of(voices, seed=seed)
-    document = {
-        "model": model.spec.name,
+    found = {
         "version": model.spec.version,
         "date": datetime.date.today().isoformat(),
-        "survives": {"real calls": survivals(recordings, model=model, babble=babble, seed=seed, report=report)},
+        "survives": survivals(recordings, model=model, babble=babble, seed=seed, report=report),
     }
-    return write_json(out / ROBUSTNESS, document)
+    return write_json(out / ROBUSTNESS, read_json(out / ROBUSTNESS) | {model.spec.name: found})
 
 
 def survivals(

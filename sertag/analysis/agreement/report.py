@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sertag.analysis.agreement import figures
+from sertag.analysis.agreement.samples import largest_sample, passed_over
 from sertag.analysis.agreement.threshold import Threshold, find_threshold
 from sertag.analysis.agreement.verdicts import Judged, Matched
 from sertag.analysis.intervals import Estimate
@@ -25,38 +26,53 @@ class Report:
     """Evaluation of verdicts on windows or on rows.
 
     Attributes:
-        of: what was judged.
-        judged: verdicts that count.
-        matched: all of them.
-        threshold: for the wanted precision.
-        left: how many windows and rows with an emotion would keep it, and how many there are.
+        of: what was judged, windows or rows.
+        judged: the verdicts that were evaluated: those of the random sample, if there is one.
+        population: from what the sample was drawn, see `verdicts.Sample`; None if listeners chose what to judge.
+        passed_over: number of places of the sample that were drawn and not judged.
+        left_out: verdicts outside the sample.
+        matched: all verdicts.
+        threshold: threshold for the wanted precision.
+        left: number of windows or rows with an emotion at that threshold, and without it.
     """
 
     of: Of
     judged: Sequence[Judged]
+    population: str | None
+    passed_over: int
+    left_out: int
     matched: Matched
     threshold: Threshold
     left: dict[Of, tuple[int, int]]
 
 
-def report(loaded: Loaded, matched: Matched, *, precision: float, of: Of | None = None) -> Report:
+def report(
+    loaded: Loaded, matched: Matched, *, precision: float, of: Of | None = None, everything: bool = False
+) -> Report:
     """Evaluate verdicts.
 
     Args:
-        loaded: tables.
-        matched: verdicts beside what they are about.
+        loaded: the tables.
+        matched: the verdicts, matched with windows and rows.
         precision: wanted share of right answers.
-        of: evaluate those of windows or of rows; None for what was judged more often.
+        of: whether verdicts on windows or on rows are evaluated; None for the kind with more verdicts.
+        everything: use verdicts that are not of the random sample too.
     """
-    chosen: Of = of or ("windows" if len(matched.windows) >= len(matched.rows) else "rows")
-    judged = matched.windows if chosen == "windows" else matched.rows
+    samples = {"windows": largest_sample(matched.windows), "rows": largest_sample(matched.rows)}
+    counts = samples if any(samples.values()) and not everything else {"windows": matched.windows, "rows": matched.rows}
+    chosen: Of = of or ("windows" if len(counts["windows"]) >= len(counts["rows"]) else "rows")
+    every = matched.windows if chosen == "windows" else matched.rows
+    sampled = [] if everything else samples[chosen]
+    judged = sampled or every
     answers = {"windows": _confidences(loaded.windows), "rows": _confidences(loaded.rows)}
     threshold = find_threshold(judged, precision, lowest=min(answers[chosen], default=0.0))
     least = threshold.value or 0.0
     left: dict[Of, tuple[int, int]] = {}
     for kind in ("windows", "rows"):
         left[kind] = sum(confidence >= least for confidence in answers[kind]), len(answers[kind])
-    return Report(chosen, judged, matched, threshold, left)
+    population = sampled[0].sample.population if sampled and sampled[0].sample else None
+    left_out = len(every) - len(judged)
+    return Report(chosen, judged, population, passed_over(sampled), left_out, matched, threshold, left)
 
 
 def document(found: Report) -> dict[str, Any]:
@@ -67,6 +83,9 @@ def document(found: Report) -> dict[str, Any]:
         "of": found.of,
         "verdicts": len(found.judged),
         "calls": _calls(found.judged),
+        "random_sample_of": found.population,
+        "drawn_and_not_judged": found.passed_over,
+        "not_of_the_sample": found.left_out,
         "skipped": found.matched.skipped,
         "without_emotion": found.matched.silent,
         "outdated": found.matched.stale,
@@ -111,11 +130,18 @@ def _confidences(rows: Sequence[dict[str, Any]]) -> list[float]:
 def _counts(found: Report) -> Iterator[str]:
     matched, judged = found.matched, found.judged
     yield f"{plural(len(judged), 'verdict')} on {found.of} of {plural(_calls(judged), 'call')}"
+    if found.population is not None:
+        which, filters = ("the", f" ({found.population})") if found.population else ("all", "")
+        more = f"; {found.passed_over:,} more were drawn and do not count" if found.passed_over else ""
+        yield f"a random sample of {which} {found.of} with an emotion{filters}{more}"
+    elif judged:
+        yield f"chosen by listeners, so this says nothing of other {found.of}; the report draws random samples"
     if judged:
         right = sum(one.right for one in judged)
         yield f"agreement: {_share(figures.agreement(judged))}, {right} of {len(judged)} right"
     other = matched.rows if found.of == "windows" else matched.windows
     notes = {
+        "not of the random sample, left out (see --all)": found.left_out,
         f"on {'rows' if found.of == 'windows' else 'windows'} (see --of)": len(other),
         "skipped": matched.skipped,
         f"on {found.of} without an emotion": matched.silent,

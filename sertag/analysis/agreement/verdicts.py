@@ -1,19 +1,22 @@
-"""Verdicts of listeners, from the report's page or written by hand, matched with windows and rows.
+"""Reads verdicts of listeners, from the page of the report or written by hand, and matches them with windows and rows.
 
-A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel) and either `verdict`,
-which is `right` or `wrong` about the `label` that was shown, or only `label`, which is what the listener heard.
+A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel), and either `verdict`,
+`right` or `wrong` about the displayed `label`, or only `label`, the emotion that the listener heard. In `sample` the
+report writes the random sample that the verdict belongs to, as in `seed=1&role=customer&place=12`.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
-from sertag.analysis.loading import WINDOWS_HINT, Loaded, lacks_windows, place, windows_of
+from sertag.analysis.loading import WINDOWS_HINT, Loaded, lacks_windows, windows_of
+from sertag.analysis.merging import place
 from sertag.errors import SertagError
-from sertag.tables.readers import ReadRow, unmarked
+from sertag.tables.delimited import read_cells
+from sertag.tables.readers import ReadRow
 from sertag.text import display_name, display_text
 
 _COLUMNS = ("path", "channel", "start_s")
@@ -30,15 +33,31 @@ class VerdictError(SertagError):
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The place of a verdict in a random sample.
+
+    Attributes:
+        population: the filters of the page from which the sample was drawn, as text; empty for everything.
+        seed: seed of the draw.
+        place: place in the order of the draw, from 1.
+    """
+
+    population: str
+    seed: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The verdict of a listener.
 
     Attributes:
-        path: of the recording, as in the tables.
-        channel: as text; empty for the only one.
-        start_s: of the window; None for the whole channel.
-        right: whether the label that was shown is right; None where the listener named a label.
-        label: that was shown, or that the listener named; None where it was not written down.
+        path: path of the recording, as in the tables.
+        channel: channel as text; empty if the recording has only one.
+        start_s: start of the window; None for the whole channel.
+        right: whether the displayed label is right; None if the listener named a label.
+        label: the displayed label, or the one that the listener named; None if there is none.
+        sample: the sample it belongs to; None if the listener chose what to judge.
     """
 
     path: str
@@ -46,42 +65,45 @@ class Verdict:
     start_s: float | None
     right: bool | None
     label: str | None
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A window or a row with an emotion, and what is known of it.
+    """A window or a row with an emotion, and the verdict on it.
 
     Attributes:
         call: path of the recording.
-        emotion: that sertag gave.
-        confidence: that sertag gave it.
-        truth: what the listener heard; None where that is only known to be another one.
+        emotion: emotion of sertag.
+        confidence: its confidence.
+        truth: the emotion that the listener heard; None if it is only known to be another one.
+        sample: the sample it was drawn for; None if a listener chose it.
     """
 
     call: str
     emotion: str
     confidence: float
     truth: str | None
+    sample: Sample | None = None
 
     @property
     def right(self) -> bool:
-        """Whether the emotion is what the listener heard."""
+        """Whether the emotion is the one that the listener heard."""
         return self.truth == self.emotion
 
 
 @dataclass(slots=True)
 class Matched:
-    """Verdicts beside what they are about.
+    """Verdicts matched with the tables.
 
     Attributes:
-        windows: that were judged.
-        rows: that were judged.
-        missing: places of verdicts about what is in no table.
-        skipped: verdicts that say nothing.
-        silent: verdicts about windows and rows without an emotion.
-        stale: verdicts against a label that is no longer given.
-        disputed: windows and rows of which verdicts contradict each other.
+        windows: judged windows.
+        rows: judged rows.
+        missing: verdicts on windows and rows that no table contains.
+        skipped: number of verdicts without a judgement.
+        silent: verdicts on windows and rows without an emotion.
+        stale: verdicts on a label that the tables no longer have.
+        disputed: windows and rows with contradicting verdicts.
     """
 
     windows: list[Judged] = field(default_factory=list)
@@ -97,39 +119,30 @@ def read_verdicts(path: str) -> tuple[list[Verdict], int]:
     """Read a file of verdicts.
 
     Args:
-        path: CSV with a header; comma, semicolon or tab.
+        path: path of a CSV file with a header; separated by comma, semicolon or tab.
 
     Returns:
-        The verdicts, and how many lines were skipped by the listener.
+        The verdicts, and the number of lines that the listener skipped.
 
     Raises:
-        VerdictError: it cannot be read, or a line of it.
+        TableError: the file cannot be read.
+        VerdictError: the file has no verdicts, or a line is not valid.
     """
     name = display_name(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            delimiter = max(",;\t", key=stream.readline().count)
-            stream.seek(0)
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            header = [column.strip().lower() for column in reader.fieldnames or ()]
-            reader.fieldnames = header
-            _check_header(name, header)
-            found = [_verdict(f"{name}: line {reader.line_num}", line) for line in reader]
-    except OSError as error:
-        message = f"{name}: cannot be read: {error.strerror}; --verdicts takes the CSV file that the report saves"
-        raise VerdictError(message, code="no_verdicts") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise VerdictError(f"{name}: is no CSV in UTF-8 ({error}); save it as CSV UTF-8", code="no_verdicts") from error
+    lines = read_cells(path, expected="the CSV file that the report saves, with path, channel, start_s and a verdict")
+    header = [column.strip().lower() for column in lines[0][1]] if lines else []
+    _check_header(name, header)
+    found = [_verdict(f"{name}: line {number}", header, cells) for number, cells in lines[1:]]
     said = [verdict for verdict in found if verdict is not None]
     return said, len(found) - len(said)
 
 
 def match(verdicts: Sequence[Verdict], loaded: Loaded) -> Matched:
-    """Find what verdicts are about.
+    """Match verdicts with windows and rows.
 
     Args:
-        verdicts: of one or several listeners.
-        loaded: tables; gets a remark where verdicts are about windows and it has none.
+        verdicts: verdicts of one or several listeners.
+        loaded: the tables; gets a remark if there are verdicts on windows but no windows.
     """
     if lacks_windows(loaded) and any(verdict.start_s is not None for verdict in verdicts):
         loaded.remarks.append(f"{loaded.name}: has no windows for the verdicts on windows; {WINDOWS_HINT}")
@@ -162,11 +175,12 @@ def _check_header(name: str, header: Sequence[str]) -> None:
         raise VerdictError(message, code="no_verdicts")
 
 
-def _verdict(where: str, line: dict[str, Any]) -> Verdict | None:
-    """A line as a verdict; None where the listener skipped it."""
-    if None in line or None in line.values():
-        raise VerdictError(f"{where} has more or fewer cells than the header; mend that line", code="bad_verdict")
-    cells = {column: unmarked(cell).strip() for column, cell in line.items()}
+def _verdict(where: str, header: Sequence[str], line: Sequence[str]) -> Verdict | None:
+    """The verdict of a line; None if the listener skipped it."""
+    if len(line) != len(header):
+        message = f"{where} has {len(line)} cells, the header has {len(header)}; mend that line"
+        raise VerdictError(message, code="bad_verdict")
+    cells = dict(zip(header, (cell.strip() for cell in line), strict=True))
     word, label = cells.get("verdict", "").lower(), cells.get("label", "")
     if word in _SKIPPED and (word or not label):
         return None
@@ -180,7 +194,19 @@ def _verdict(where: str, line: dict[str, Any]) -> Verdict | None:
             f"{where} has start_s {display_text(cells['start_s'])!r}; expected seconds, or nothing for a whole call"
         )
         raise VerdictError(message, code="bad_verdict") from error
-    return Verdict(unmarked(line["path"]), cells["channel"], start_s, _WORDS.get(word), label or None)
+    sample = _sample(where, cells.get("sample", ""))
+    return Verdict(line[header.index("path")], cells["channel"], start_s, _WORDS.get(word), label or None, sample)
+
+
+def _sample(where: str, text: str) -> Sample | None:
+    if not text:
+        return None
+    facts = dict(parse_qsl(text))
+    place, seed = facts.pop("place", ""), facts.pop("seed", "")
+    if not (place.isascii() and place.isdigit() and seed):
+        message = f"{where} has the sample {display_text(text)!r}; expected seed and place, as in seed=1&place=12"
+        raise VerdictError(f"{message}, or nothing", code="bad_verdict")
+    return Sample(", ".join(f"{name} {value}" for name, value in facts.items()), seed, int(place))
 
 
 def _judge(matched: Matched, judged: list[Judged], row: ReadRow, verdicts: Sequence[Verdict]) -> None:
@@ -194,7 +220,8 @@ def _judge(matched: Matched, judged: list[Judged], row: ReadRow, verdicts: Seque
     if len(truths - {None}) > 1 or truths == {None, emotion}:
         matched.disputed += 1
     elif truths:
-        judged.append(Judged(row["path"], emotion, row["confidence"], next(iter(truths - {None}), None)))
+        sample = next((verdict.sample for verdict in fresh if verdict.sample is not None), None)
+        judged.append(Judged(row["path"], emotion, row["confidence"], next(iter(truths - {None}), None), sample))
 
 
 def _truth(verdict: Verdict, emotion: str) -> str | None:

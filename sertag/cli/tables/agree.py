@@ -29,6 +29,7 @@ from sertag.text import display_name
     help="Wanted share of right answers.  [default: 0.8]",
 )
 @click.option("--of", type=click.Choice(("windows", "rows")), help="[default: what was judged more often]")
+@click.option("--all", "everything", is_flag=True, help="Use verdicts that are not of the random sample too.")
 @click.option("--write", metavar="FILE", help="Set min_confidence in a configuration file for --config.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 @options.table_options
@@ -36,7 +37,8 @@ def agree(**given: Any) -> None:
     """Compare results with verdicts: agreement, confusion, reliability, and the min_confidence for a precision.
 
     RESULTS are tables that sertag has written; verdicts on windows need their windows, in a .jsonl or a table of
-    --segments. With --write the exit code is 1 if nothing could be set.
+    --segments. Where the report has drawn a random sample, only verdicts on it count. With --write the exit code is 1
+    if nothing could be set.
     """
     options.finish(lambda: _agree(**given))
 
@@ -47,6 +49,7 @@ def _agree(
     verdicts: str,
     precision: float,
     of: Any,
+    everything: bool,
     write: str | None,
     as_json: bool,
     **choice: Any,
@@ -61,7 +64,7 @@ def _agree(
     chosen.restrict(table)
     matched = match(judged, table)
     matched.skipped = skipped
-    found = report.report(table, matched, precision=precision, of=of)
+    found = report.report(table, matched, precision=precision, of=of, everything=everything)
     chosen.say(table.remarks)
     click.echo(json.dumps(report.document(found), indent=2) if as_json else report.text(found).rstrip("\n"))
     return Exit.OK if write is None else _write(write, found)

@@ -39,7 +39,7 @@ def merge(**given: Any) -> None:
 def _merge(
     *, tables: tuple[str, ...], out: str, format: Format | None, files_from: str | None, null: bool, quiet: bool
 ) -> Exit:
-    from sertag.analysis.merge import merge as write
+    from sertag.analysis.shards.merge import merge as write
     from sertag.text import plural
 
     options.check_output(out, *tables, files_from)

@@ -35,4 +35,4 @@ def confirmed(provisional: Sequence[Segment], final: Sequence[Segment]) -> Itera
 def _silent(segment: Segment) -> Segment:
     """The same window without an emotion."""
     nothing = {"emotion": None, "confidence": None, "sentiment": None, "arousal": None, "valence": None}
-    return replace(segment, status=Status.NO_SPEECH, probs=(), **nothing)  # type: ignore[arg-type]
+    return replace(segment, status=Status.NO_SPEECH, probs=(), dimensions=(), **nothing)  # type: ignore[arg-type]

@@ -12,11 +12,12 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from sertag.audio.decode import AudioSource
-from sertag.errors import SertagError
+from sertag.errors import DecodeError, SertagError
 from sertag.model.session import Model
 from sertag.records import AudioFile, FileResult, FloatArray, Options, Problem
 from sertag.tagging.channel_state import ConfirmedWindows
 from sertag.tagging.pipeline import tag_source
+from sertag.text import display_name
 
 _PIECES = 4096  # waiting, at most: some minutes of packets of 20 ms
 _LOOK_S = 0.5  # interval of checks whether the pipeline has ended early
@@ -35,7 +36,7 @@ class FinalRows:
             model: that scores it.
             options: of the run.
         """
-        self._samples = _QueuedSamples(channels, rate_hz)
+        self._samples = _QueuedSamples(display_name(path), channels, rate_hz)
         self._result: FileResult | None = None
         self._confirmed: queue.SimpleQueue[ConfirmedWindows] = queue.SimpleQueue()
         self._pushed = 0  # samples of each channel
@@ -60,6 +61,7 @@ class FinalRows:
             notes: what else was wrong with the audio; the messages are parts of a sentence about it.
         """
         self._samples.declared_samples = self._pushed if declared_samples is None else declared_samples
+        self._samples.with_header = declared_samples is not None
         self._samples.notes = list(notes)
         self._put(None)
         self._thread.join()
@@ -90,7 +92,8 @@ class FinalRows:
 class _QueuedSamples:
     """Pieces from a queue, as `decode.Samples`."""
 
-    def __init__(self, channels: int, rate_hz: int) -> None:
+    def __init__(self, name: str, channels: int, rate_hz: int) -> None:
+        self._name, self.with_header = name, False
         self.channels, self.rate_hz = channels, rate_hz
         self.announced_samples = self.declared_samples = 0
         self.notes: list[Problem] = []
@@ -98,12 +101,18 @@ class _QueuedSamples:
         self._abandoned = threading.Event()
 
     def pieces(self) -> Iterator[FloatArray]:
+        nothing = True
         while (piece := self.queue.get()) is not None:
             if self._abandoned.is_set():
                 break
+            nothing = False
             yield piece
         if self._abandoned.is_set():
             raise SertagError("given up", code="abandoned")  # else the pipeline would score what it has
+        if nothing and not self.with_header:
+            raise DecodeError(
+                f"{self._name}: ended before any audio came; does the other side send any?", code="empty_file"
+            )
 
     def abandon(self) -> None:
         """End `pieces` soon, whatever waits."""

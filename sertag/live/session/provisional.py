@@ -14,15 +14,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sertag.features.chunks import join_frames
+from sertag.features.frames import Chunk, Frames
 from sertag.features.mfcc import activity_spec, coefficients, stream_frames
 from sertag.features.normalization import SpeechSums, channel_statistics, speech_sums
 from sertag.features.vad import detect
 from sertag.features.windows import cut_windows
 from sertag.live.session.turns import Turn, Turns
 from sertag.model.session import Model, Prediction
-from sertag.records import BoolArray, Chunk, FloatArray, Frames, Options, Segment, Statistics, Windows
+from sertag.records import BoolArray, FloatArray, Options, Segment, Statistics, Windows
 from sertag.tagging.channel_state import features_of_clips
-from sertag.tagging.segments import join_windows, segments
+from sertag.tagging.segments import scored, segments
 
 CONTEXT_S = 30.0  # of frames that are kept: the gate uses the last 5 s, and the level of some speech
 LOOK_S = 0.25  # interval of processing; it takes about a millisecond for each channel
@@ -96,14 +97,12 @@ class Provisional:
         windows = self._new_windows(number, channel, chunk, active)
         made: tuple[Segment, ...] = ()
         if windows is not None and len(windows.starts):
-            answer = self._predict(number, channel, chunk, windows)
-            is_speech = answer.is_speech(self._model.spec.min_speech_probability)
-            joined = join_windows([(windows, answer.probs, is_speech)])
-            if joined is not None:
-                made = segments(joined, spec=self._model.spec, min_confidence=self._floor)
+            spec = self._model.spec
+            answered = scored(windows, [self._predict(number, channel, chunk, windows)], spec=spec)
+            made = segments(answered, spec=spec, min_confidence=self._floor)
             made = tuple(replace(segment, index=channel.count + index) for index, segment in enumerate(made))
             channel.count += len(made)
-            channel.turns.add_windows(windows, is_speech)
+            channel.turns.add_windows(windows, answered.is_speech)
         return Results(number, made, channel.turns.ended(active, first_frame=chunk.first_frame))
 
     def _new_windows(self, number: int, channel: _Channel, chunk: Chunk, active: BoolArray) -> Windows | None:

@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from sertag.audio.decoders.pyav import MAX_CHANNELS
 from sertag.audio.decoders.sndfile import SndfileReader
 from sertag.audio.headerless import FORMATS, RawFormat
 from sertag.live.events import Gap, Reason
+from sertag.live.sources.blocks import CODINGS, BlockDecoder
 from sertag.live.sources.source import Bytes, SourceError
 from sertag.records import FloatArray
+from sertag.text import shown_bytes
 
 SAMPLE_BYTES = {"ULAW": 1, "ALAW": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 _INTEGERS = {8: "u8", 16: "s16le", 24: "s24le", 32: "s32le"}
@@ -53,18 +55,35 @@ class Decoder:
         reader = SndfileReader(io.BytesIO(data[:whole]), Layout(whole), raw=self._form)
         return np.concatenate([piece.copy() for piece in reader.pieces()])
 
+    def finish(self) -> FloatArray:
+        """Nothing: a sample that was cut at the end is none."""
+        return np.zeros((0, self._form.channels), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands in front of samples.
+
+    Attributes:
+        sound_bytes: how many bytes of them it declares; None where it does not know.
+        blocks: decodes them where they come in blocks.
+    """
+
+    sound_bytes: int | None
+    blocks: BlockDecoder | None
+
 
 class PcmSource:
     """Samples from a descriptor; see `source.Source`."""
 
-    def __init__(self, descriptor: int, form: RawFormat, *, name: str, sound_bytes: int | None = None) -> None:
+    def __init__(self, descriptor: int, form: RawFormat, *, name: str, header: Header | None = None) -> None:
         """Read samples.
 
         Args:
             descriptor: to read from.
             form: how they are written.
             name: what rows and messages call it.
-            sound_bytes: how many bytes of them a header declares; None for all that come.
+            header: that stood in front of them; None where there is none.
 
         Raises:
             SourceError: nothing records with such a rate or so many channels.
@@ -79,20 +98,29 @@ class PcmSource:
         self.call: dict[str, str] = {}
         self.reason: Reason = "end_of_stream"
         self.declared_samples: int | None = None
-        self._bytes, self._decoder, self._sound_bytes = Bytes(descriptor, name), Decoder(form), sound_bytes
+        self._bytes, self._header = Bytes(descriptor, name), header
+        self._decoder = header.blocks if header is not None and header.blocks is not None else Decoder(form)
 
     def items(self) -> Iterator[FloatArray | Gap]:
         """The samples; what follows the declared end is read and is none."""
+        declared = None if self._header is None else self._header.sound_bytes
+        # What decodes files takes the byte that fills up an odd number of them for a block that was cut.
+        padding = 0 if declared is None or isinstance(self._decoder, Decoder) else declared % 2
         read = samples = 0
         while data := self._bytes.some():
-            sound = data if self._sound_bytes is None else data[: self._sound_bytes - read]
+            sound = data if declared is None else data[: declared + padding - read]
             read += len(sound)
             piece = self._decoder.push(sound)
             samples += len(piece)
             if len(piece):
                 yield piece
-        if self._sound_bytes is not None:
-            self.declared_samples = max(samples, round(samples * ratio(self._sound_bytes, read)))
+        if len(piece := self._decoder.finish()):
+            samples += len(piece)
+            yield piece
+        if self._header is not None:
+            self.declared_samples = samples
+        if declared is not None:
+            self.declared_samples = max(samples, round(samples * ratio(declared, min(read, declared))))
 
     def close(self) -> None:
         """Does nothing: the descriptor was opened by the parent process."""
@@ -134,10 +162,10 @@ def open_wav(descriptor: int, *, name: str) -> PcmSource:
     stream = Bytes(descriptor, name)
     head = stream.exactly(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
-        found = "ends before any audio" if not head else f"begins with {head[:12]!r}"
+        found = "ends before any audio" if not head else f"begins with {shown_bytes(head)}"
         raise SourceError(f"{name}: {found}, expected a WAV file; {_RAW_HINT}", code="not_wav")
     form: RawFormat | None = None
-    long_bytes = 0
+    layout, long_bytes = b"", 0
     while len(chunk := stream.exactly(8)) == 8:
         kind, size = struct.unpack("<4sI", chunk)
         if kind == b"data":
@@ -145,17 +173,23 @@ def open_wav(descriptor: int, *, name: str) -> PcmSource:
                 raise SourceError(f"{name}: has samples before their format, expected `fmt ` first", code="bad_wav")
             size = long_bytes if size == 0xFFFFFFFF and long_bytes else size
             known = 0 < size < UNKNOWN_BYTES or (size == long_bytes and size > 0)
-            return PcmSource(descriptor, form, name=name, sound_bytes=size if known else None)
+            header = Header(size if known else None, _blocks(layout, name))
+            return PcmSource(descriptor, form, name=name, header=header)
         if size > _LONGEST_CHUNK_BYTES:
             raise SourceError(
-                f"{name}: chunk {kind!r} has {size} bytes, expected fewer before the samples", code="bad_wav"
+                f"{name}: chunk {shown_bytes(kind)} has {size} bytes, expected fewer before the samples", code="bad_wav"
             )
         body = stream.exactly(size + size % 2)
         if kind == b"fmt ":
-            form = _format(body, name)
+            form, layout = _format(body, name), body
         elif kind == b"ds64" and len(body) >= 16:
             long_bytes = int.from_bytes(body[8:16], "little")
     raise SourceError(f"{name}: ends inside its header, expected samples", code="bad_wav")
+
+
+def _blocks(layout: bytes, name: str) -> BlockDecoder | None:
+    """What decodes the blocks of a format chunk; None where single samples come."""
+    return BlockDecoder(layout, name=name) if int.from_bytes(layout[:2], "little") in CODINGS else None
 
 
 def _format(body: bytes, name: str) -> RawFormat:
@@ -171,9 +205,11 @@ def _format(body: bytes, name: str) -> RawFormat:
         _ALAW: FORMATS["alaw"],
         _MULAW: FORMATS["ulaw"],
     }.get(tag)
+    if tag in CODINGS:
+        return RawFormat(CODINGS[tag], rate_hz, channels)
     if known is None:
         found = f"is a WAV file of type 0x{tag:04x} with {bits} bits"
-        message = f"{name}: {found}, expected PCM, float, mu-law or A-law to listen to; `sertag tag -` reads others"
+        message = f"{name}: {found}, expected PCM, float, µ-law, A-law, GSM or ADPCM; `sertag tag -` reads others"
         raise SourceError(message, code="bad_wav")
     form = replace(known, rate_hz=rate_hz, channels=channels)
     if frame_bytes != channels * SAMPLE_BYTES[form.subtype]:

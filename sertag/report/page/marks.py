@@ -1,4 +1,4 @@
-"""Colour, hatch and letter of each emotion and status, so that none is distinguished by colour alone."""
+"""Colour, hatching and letter of each emotion and status, so that none is distinguished by colour alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sertag.records import Sentiment, Status
 
-# Hatches, as paths on a tile of 8 by 8; the colour of each style is in report.css.
+# Hatches, as paths on a tile of 8 by 8; the colours are variables in report.css, of the same name or of `COLOURS`.
 STYLES = {
     "neg0": "M-2,2l4,-4M0,8l8,-8M6,10l4,-4",
     "neg1": "M-2,6l4,4M0,0l8,8M6,-2l4,4",
@@ -24,6 +24,7 @@ STYLES = {
     "nothing": "M4,4h1",
     "failed": "M0,8l8,-8M0,0l8,8",
 }
+COLOURS = {"unsure": "track", "nothing": "track", "failed": "soft"}
 _FAMILIES = {Sentiment.NEGATIVE: ("neg", 4), Sentiment.NEUTRAL: ("neu", 3), Sentiment.POSITIVE: ("pos", 3)}
 
 STATUS_STYLES = {
@@ -46,13 +47,13 @@ STATUS_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How one emotion looks.
+    """The appearance of one emotion.
 
     Attributes:
-        label: of the model.
-        sentiment: `positive`, `neutral`, `negative`, or empty where nobody knows.
+        label: label of the model.
+        sentiment: `positive`, `neutral`, `negative`, or empty if unknown.
         style: a key of `STYLES`.
-        letter: one or two, no other label's.
+        letter: one or two letters, unique among the labels.
     """
 
     label: str
@@ -62,7 +63,7 @@ class Mark:
 
 
 def marks(labels: Sequence[str], sentiments: Mapping[str, str]) -> list[Mark]:
-    """How the emotions look, in the order of the labels.
+    """The appearance of all emotions, in the order of the labels.
 
     >>> [(mark.style, mark.letter) for mark in marks(["angry", "sad", "surprise"], {"angry": "negative"})]
     [('neg0', 'A'), ('neu0', 'S'), ('neu1', 'Su')]

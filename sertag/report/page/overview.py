@@ -5,14 +5,13 @@ Pure: calls in, HTML out. Means are over channels, each counted once, however lo
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
 from sertag.records import FAILURES, Sentiment, Status
 from sertag.report.calls import Call, Calls, Channel
-from sertag.report.days import grouping
 from sertag.report.page.marks import STATUS_STYLES, STATUS_WORDS, Mark
 from sertag.report.page.markup import (
     bar,
@@ -26,10 +25,12 @@ from sertag.report.page.markup import (
     table,
     text,
 )
+from sertag.report.page.trends import trends
 from sertag.report.page.unanswered import unanswered
 from sertag.text import audio_text, plural
 
 WORST = 50  # calls that the overview names
+_AT_ONCE = 10  # of them that are shown at first, see report.css
 _SENTIMENT_STYLES = {Sentiment.NEGATIVE: "neg0", Sentiment.NEUTRAL: "neu0", Sentiment.POSITIVE: "pos0"}
 _QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
 
@@ -68,14 +69,12 @@ def sections(overview: Overview) -> str:
     return "\n".join(
         (
             _in_short(overview),
+            _listen_first(overview),
             '<div class="pair">',
             _outcomes(overview),
             _emotions(overview),
-            "</div>",
-            _listen_first(overview),
-            '<div class="pair">',
             _talk(overview),
-            _days(overview),
+            trends(overview.calls.calls, overview.days, overview.days_from),
             "</div>",
             unanswered(overview.calls),
         )
@@ -95,9 +94,13 @@ def who(channel: Channel) -> str:
     return channel.text("role") or (f"channel {channel.channel}" if channel.channel != "mix" else "all channels mixed")
 
 
+_NONE = "No channel has one."
+_NONE_ALONE = "The model names none. The tables have its dimensions, in columns that begin with <code>d_</code>."
+
+
 def _in_short(overview: Overview) -> str:
     channels = overview.channels
-    answered = [channel for channel in channels if channel.text("status") == Status.OK]
+    answered = _answered(overview)
     failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
     negative = sum(channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered)
     abstained = len(channels) - len(answered) - failed
@@ -134,9 +137,9 @@ def _outcomes(overview: Overview) -> str:
 
 
 def _emotions(overview: Overview) -> str:
-    answered = [channel for channel in overview.channels if channel.text("status") == Status.OK]
+    answered = _answered(overview)
     if not answered:
-        return section("emotions", "Emotions", "<p>No channel has one.</p>")
+        return section("emotions", "Emotions", f"<p>{_NONE_ALONE if _is_alone(overview) else _NONE}</p>")
     counts = Counter(channel.text("emotion") for channel in answered)
     rows = [
         (
@@ -149,6 +152,16 @@ def _emotions(overview: Overview) -> str:
     ]
     emotions = table(("Emotion", "", "#Channels", "#Share"), rows, caption="Emotions", kind="bars")
     return section("emotions", "Emotions", emotions + _sentiments(overview, answered))
+
+
+def _answered(overview: Overview) -> list[Channel]:
+    """The channels that have an emotion."""
+    return [one for one in overview.channels if one.text("status") == Status.OK and one.text("emotion")]
+
+
+def _is_alone(overview: Overview) -> bool:
+    """Whether the model names no emotions and estimates dimensions alone: then rows without one are `ok`."""
+    return any(channel.text("status") == Status.OK for channel in overview.channels)
 
 
 def _sentiments(overview: Overview, answered: Sequence[Channel]) -> str:
@@ -178,7 +191,7 @@ def _listen_first(overview: Overview) -> str:
         "Quarters show the mean negative probability in each quarter of the call."
     )
     count = plural(len(chosen), "call")
-    more = '<button id="more" class="plain" hidden aria-expanded="false">Show all</button>'
+    more = '<label><input type="checkbox" id="more"> Show all</label>' if len(rows) > _AT_ONCE else ""
     return section("worst", f"Listen first <small>{count}, worst on top</small>", listed + more, note)
 
 
@@ -217,43 +230,6 @@ def _talk(overview: Overview) -> str:
     head = ("Channel", "#Talks", "#Overtalk s", "#Silence s", "#Longest s", "#Interrupts", "#dBFS")
     note = "Means over the recordings. Overtalk: others speak at the same time. Silence: nobody speaks."
     return section("talk", "Who talks", table(head, rows, caption="Talk, overtalk and silence"), note)
-
-
-def _days(overview: Overview) -> str:
-    calls, days = overview.calls.calls, overview.days
-    without = sum(call.path not in days for call in calls)
-    note = f"Days are taken from {overview.days_from}."
-    if without:
-        note += f" {plural(without, 'recording')} without a day {'is' if without == 1 else 'are'} left out here."
-    if not days:
-        return section("days", "Days", "<p>No recording has a day.</p>", note)
-    unit, period = grouping(days.values())
-    groups: defaultdict[str, list[Channel]] = defaultdict(list)
-    recordings = Counter(period(days[call.path]) for call in calls if call.path in days)
-    for call in calls:
-        if call.path in days:
-            groups[period(days[call.path])] += call.channels
-    rows = [_period_row(name, recordings[name], groups[name]) for name in sorted(groups)]
-    head = (unit.capitalize(), "#Recordings", "#Negative", "", "#Attention", "", "#Failed")
-    if unit == "week":
-        note += " A week is named by its Monday."
-    return section("days", f"By {unit}", table(head, rows, caption=f"By {unit}", kind="bars"), note)
-
-
-def _period_row(name: str, recordings: int, channels: Sequence[Channel]) -> tuple[str, ...]:
-    answered = [channel for channel in channels if channel.text("status") == Status.OK]
-    negative = sum(channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered)
-    urgencies = [channel.urgency for channel in channels if channel.urgency is not None]
-    failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
-    return (
-        name,
-        f"{recordings:,}",
-        percent(negative, len(answered)),
-        bar([(negative / max(1, len(answered)), "neg0")]),
-        number(fmean(urgencies) if urgencies else None),
-        bar([(fmean(urgencies) if urgencies else 0.0, "neg1")]),
-        f"{failed:,}",
-    )
 
 
 def _role(role: str, overview: Overview) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sertag.analysis.agreement.verdicts import Judged, Matched, VerdictError, match, read_verdicts
+from sertag.analysis.agreement.verdicts import Judged, Matched, Sample, VerdictError, match, read_verdicts
 from sertag.analysis.loading import Loaded
 from sertag.records import FileResult
+from sertag.tables.reading.sources import TableError
 from tests.analysis.tables import call, judged, loaded
 from tests.results import ok_channel
 
@@ -45,6 +46,13 @@ def test_verdicts_of_the_report(table: Loaded, tmp_path: Path) -> None:
     assert [one.right for one in found.windows] == [True, False, True]
     assert found.rows == [Judged("c.wav", "angry", 0.6123, None)]
     assert (found.skipped, found.missing) == (1, [])
+
+
+def test_verdicts_on_a_random_sample(table: Loaded, tmp_path: Path) -> None:
+    line = "a.wav,0,0.000,4.000,right,angry,seed=2&role=customer&q=a+b&place=12\nc.wav,1,,,wrong,angry,\n"
+    found = matched(table, tmp_path, HEAD.replace("label", "label,sample") + line)
+    assert [one.sample for one in found.windows] == [Sample("role customer, q a b", "2", 12)]
+    assert [one.sample for one in found.rows] == [None]
 
 
 def test_labels_that_a_listener_wrote_down(table: Loaded, tmp_path: Path) -> None:
@@ -97,7 +105,11 @@ def test_old_labels_and_contradictions(table: Loaded, tmp_path: Path) -> None:
         ("", "its columns are nothing"),
         (HEAD + "a.wav,0,0,4,maybe,angry\n", "line 2 has the verdict 'maybe'; expected right, wrong or skip"),
         (HEAD + "a.wav,0,soon,4,right,angry\n", "line 2 has start_s 'soon'; expected seconds"),
-        (HEAD + "a.wav,0,0\n", "line 2 has more or fewer cells than the header"),
+        (
+            HEAD[:-1] + ",sample\na.wav,0,0,4,right,angry,mine\n",
+            "line 2 has the sample 'mine'; expected seed and place",
+        ),
+        (HEAD + "a.wav,0,0\n", "line 2 has 3 cells, the header has 6; mend that line"),
     ],
 )
 def test_files_that_are_no_verdicts(table: Loaded, tmp_path: Path, text: str, message: str) -> None:
@@ -107,5 +119,5 @@ def test_files_that_are_no_verdicts(table: Loaded, tmp_path: Path, text: str, me
 
 
 def test_a_file_that_is_not_there() -> None:
-    with pytest.raises(VerdictError, match=r"gone\.csv: cannot be read: No such file"):
+    with pytest.raises(TableError, match=r"gone\.csv: cannot be opened: No such file"):
         read_verdicts("gone.csv")

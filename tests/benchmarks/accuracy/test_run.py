@@ -72,7 +72,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
     for module in ("run", "__main__"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
-    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     with untraced():
         yield
 
@@ -179,7 +178,8 @@ def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_pat
 
     def noted(work: Work, clips: Any, **_: Any) -> Any:
         measured.append(work.seed)
-        return work, known | {"seed": work.seed, "data_sha256": data_hash(clips)}
+        own = {"seed": work.seed, "data_sha256": data_hash(clips), "protocol_version": store.PROTOCOL_VERSION}
+        return work, known | own
 
     known = one(corpora, SPEAKERS, TINY, cache)
     monkeypatch.setattr(runs, "measure_run", noted)
@@ -197,6 +197,15 @@ def test_what_would_come_out_otherwise_is_measured_again(corpora, cache, tmp_pat
     monkeypatch.setattr(store, "PROTOCOL_VERSION", 99)
     assert again() == [1, 2]
     assert [run["seed"] for run in store.read(tmp_path, SPEAKERS)["bilstm"]] == [1, 2]
+
+
+def test_seeds_of_an_older_protocol_are_not_averaged_with_new_ones(tmp_path, monkeypatch):
+    run = {"protocol_version": store.PROTOCOL_VERSION, "seed": 1}
+    for seed in (1, 2):
+        store.add(tmp_path, SPEAKERS, "bilstm", run | {"seed": seed})
+    monkeypatch.setattr(store, "PROTOCOL_VERSION", 99)
+    store.add(tmp_path, SPEAKERS, "bilstm", run | {"seed": 2, "protocol_version": 99})
+    assert [(own["seed"], own["protocol_version"]) for own in store.read(tmp_path, SPEAKERS)["bilstm"]] == [(2, 99)]
 
 
 def test_the_plan_is_everything_that_is_asked():

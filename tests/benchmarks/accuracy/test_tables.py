@@ -58,14 +58,28 @@ def test_a_page_without_results_says_so(tmp_path):
     assert "Nothing was measured yet." in page.read_text()
 
 
-def test_figures_of_an_older_protocol_are_marked(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "PROTOCOL_VERSION", 1)
+def test_figures_of_an_older_protocol_are_marked(tmp_path):
     for name in ("tess", "random-tess"):
         document = json.loads((store.RESULTS / f"{name}.json").read_text())
-        for run in document["recipes"]["bilstm"]:
-            run["protocol_version"] = 0
+        for recipe, runs in document["recipes"].items():
+            for run in runs:
+                run["protocol_version"] = store.PROTOCOL_VERSION - (recipe == "bilstm")
         (tmp_path / f"{name}.json").write_text(json.dumps(document))
     page = tables.write(tmp_path).read_text()
     (line, *_) = [line for line in page.splitlines() if line.startswith("| `bilstm` | 6 |")]
     assert line.count("†") == 4
     assert all("†" not in line for line in page.splitlines() if line.startswith("| `lstm-masked` |"))
+
+
+def test_a_corpus_learnt_from_fewer_is_not_taken_for_one_learnt_from_four(tmp_path):
+    for name in ("corpora", "mixed-corpora"):
+        (tmp_path / f"{name}.json").write_bytes((store.RESULTS / f"{name}.json").read_bytes())
+    rows = tables.recipe_rows(tmp_path)
+    page = tables.as_page(tmp_path, rows)
+    own = rows[(rows.recipe == "cnn-augmented") & (rows.tested == "tess") & (rows.condition == "clean")]
+    uar = {row.suite: f"{100 * row.uar:.1f} (1)" for row in own.itertuples()}
+    ours, theirs = page.split("## One of TESS, RAVDESS and CREMA-D")
+    (line,) = [line for line in ours.split("## tess")[1].split("## ")[0].splitlines() if "cnn-augmented" in line]
+    assert uar["corpora"] in line
+    assert uar["mixed-corpora"] not in line
+    assert f"| `cnn-augmented` | {uar['mixed-corpora']}" in theirs

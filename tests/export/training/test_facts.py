@@ -14,12 +14,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("pandas", reason="the extra `export` is not installed")
 
-from export.conversion.metadata import LICENCE
 from export.corpora.clips import Clip, Corpus, data_hash
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.recipes.phone import RECIPE
 from export.training.experiment import Scores
-from export.training.facts import describe_calls, licence_of
+from export.training.facts import LICENCE, describe_calls, licence_of
 from export.training.settings import Settings
 from export.training.train import as_scored
 from sertag.spec import ModelSpec, from_json, to_json

@@ -132,8 +132,7 @@ def train(
 
 
 def answers(fitted: Fitted, data: Data) -> tuple[Answers, np.ndarray]:
-    with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "_PREDICT_ROWS", 64)
+    with untraced():
         return predict(fitted.model, data[1][PHONE].features), data[1][PHONE].clip_of
 
 
@@ -153,8 +152,8 @@ def test_what_is_said_of_windows_does_not_depend_on_how_many_there_are(monkeypat
     data, truth = separable(each=4)
     fitted = train(data, truth, epochs=1)
     windows = data[1][CLEAN].features
-    monkeypatch.setattr(loop, "_PREDICT_ROWS", 4)
     with untraced():
+        monkeypatch.setattr(loop, "_PREDICT_ROWS", 4)
         whole, some, none = (predict(fitted.model, windows[:count]) for count in (9, 5, 0))
     np.testing.assert_allclose(whole.probs[:5], some.probs, atol=1e-6)
     np.testing.assert_allclose(whole.speech[:5], some.speech, atol=1e-6)
@@ -209,8 +208,7 @@ def test_a_voice_that_only_the_angry_have_is_no_anger_where_speakers_are_exchang
     model = train((clips, {CLEAN: windows, PHONE: windows}), truth, recipe=recipe, epochs=20).model
     strangers = voices[3:][:, None, None] + moods[None, :, None]  # others in both moods
     tested = np.broadcast_to(strangers, (5, 2, FRAMES, COLUMNS)).reshape(10, FRAMES, COLUMNS)
-    with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "_PREDICT_ROWS", 16)
+    with untraced():
         found = predict(model, tested.astype(np.float16)).probs
     right = (found.argmax(axis=1) == np.tile([0, 1], 5)).mean()
     assert right >= 0.9 if exchange else right <= 0.7

@@ -30,7 +30,6 @@ from keras import Input, Sequential, layers
 
 from export.card.card import card, read_figures
 from export.conversion import keras_file
-from export.conversion.metadata import corpora_facts
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Corpus
 from export.corpora.labels import SENTIMENT
@@ -39,6 +38,7 @@ from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
+from export.training.facts import corpora_facts
 from export.training.settings import Settings
 from export.training.train import train
 from sertag.model.model_file import describe
@@ -96,7 +96,6 @@ TINY = Recipe(
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("export.cli.train.RECIPES", MappingProxyType({**RECIPES, "bilstm": TINY}))
     one_process(monkeypatch)
-    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     with untraced():
         yield
 
@@ -300,28 +299,24 @@ def test_labels_and_sentiments_of_ones_own(tmp_path):
     assert spec.licence == "mine: not stated"
 
 
-def test_clips_count_as_what_the_user_says(tmp_path):
+def test_clips_count_as_what_the_user_says_and_corrupt_ones_are_left_out_and_named(tmp_path):
     folder = own(tmp_path / "mine", labels=("keen", "angry", "odd", "calm"))
+    bad = folder / "calm" / "ann" / "text [final].wav"
+    bad.write_text("no audio at all")
+    (folder / "calm" / "ann" / "nothing.wav").write_bytes(b"")
+    soundfile.write(folder / "angry" / "ann" / "click.wav", np.ones(20), 8000)
     done = go(tmp_path, "--data", f"mine={folder}", "--map", "keen=happy", "--map", "odd=")
     assert done.exit_code == 0, done.output
     assert "labels: calm -> neutral, keen -> happy, odd -> left out" in done.stderr
-    assert "mine: left out: 3 label odd has no counterpart" in done.stderr
+    for reason in ("1 empty", "1 shorter than 0.032 s", "1 cannot be decoded", "3 label odd has no counterpart"):
+        assert reason in done.stderr
+    for name in ("text [final].wav", "nothing.wav"):
+        assert name in done.stderr
     training = load(str(tmp_path / "out" / "model.onnx")).spec.training
     assert training["counts_as"] == {"calm": "neutral", "keen": "happy"}
-    assert training["corpora"][0]["skipped"] == {"label odd has no counterpart": 3}
-
-
-def test_corrupt_clips_are_left_out_counted_and_named(tmp_path):
-    folder = own(tmp_path / "mine", labels=("angry", "sad"))
-    bad = folder / "sad" / "ann" / "text [final].wav"
-    bad.write_text("no audio at all")
-    (folder / "sad" / "ann" / "nothing.wav").write_bytes(b"")
-    soundfile.write(folder / "angry" / "ann" / "click.wav", np.ones(20), 8000)
-    done = go(tmp_path, "--data", f"mine={folder}")
-    assert done.exit_code == 0, done.output
-    for reason in ("1 empty", "1 shorter than 0.032 s", "1 cannot be decoded", "text [final].wav", "nothing.wav"):
-        assert reason in done.stderr
-    assert sum(load(str(tmp_path / "out" / "model.onnx")).spec.training["corpora"][0]["skipped"].values()) == 3
+    skipped = training["corpora"][0]["skipped"]
+    assert skipped["label odd has no counterpart"] == 3
+    assert sum(skipped.values()) == 3 + 3
 
 
 @pytest.mark.parametrize(

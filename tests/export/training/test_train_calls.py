@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
-from tests.corpora import emovo, own, write_clip
+from tests.corpora import emovo, no_speech, ordinary, own
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("keras", reason="the extra `export` is not installed")
@@ -57,7 +56,6 @@ BY_SPEAKER = Settings(protocol="cross-validated", folds=2, name="ours")
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("export.training.loop._PREDICT_ROWS", 16)
     monkeypatch.setattr("export.evaluation.call_calibration._CALLS", 3)
     one_process(monkeypatch)
     with untraced():
@@ -70,19 +68,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpora")
     emovo(folder / "emovo", speakers=("f1", "m1"))
     own(folder / "mine", labels=LABELS, speakers=("ann", "bob"))
-    head = "path,corpus,speaker,emotion,license,source,kind"
-    rows = [head]
-    for number in range(4):
-        write_clip(folder / "ordinary" / f"{number}.wav", seed=50 + number, seconds=4.0)
-        rows.append(f"{number}.wav,ordinary,s{number},neutral,MIT,source{number % 2},read")
-    (folder / "ordinary" / "manifest.csv").write_text("\n".join(rows))
-    rows = [head]
-    (folder / "no_speech").mkdir()
-    for number in range(4):
-        hiss = 0.1 * np.random.default_rng(number).standard_normal(2 * 8000)
-        soundfile.write(folder / "no_speech" / f"{number}.wav", hiss * (1 + np.sin(np.arange(16000) / 400)), 8000)
-        rows.append(f"{number}.wav,no_speech,n{number},no_speech,CC0,hiss{number % 2},no_speech")
-    (folder / "no_speech" / "manifest.csv").write_text("\n".join(rows))
+    ordinary(folder / "ordinary", count=4, seconds=4.0)
+    no_speech(folder / "no_speech", count=4, seconds=2.0)
     return folder
 
 
@@ -129,6 +116,12 @@ def test_nobody_and_no_source_is_scored_where_it_is_learnt_from(clips, settings)
     assert corpora_of == ({"emovo": {0}, "mine": {1}} if settings is BY_CORPUS else {"emovo": {0, 1}, "mine": {0, 1}})
     for name in ("ordinary", NO_SPEECH):  # every fold has some of either to be measured on
         assert folds_with(clips, folds, name) == {0, 1}
+
+
+def test_there_are_no_more_parts_than_speakers_who_act(clips):
+    few = [clip for clip in clips if clip.person not in ("mine/bob", "emovo/m1")]
+    for some, parts in ((clips, 4), (few, 2)):
+        assert set(folds_of(some, settings=Settings(protocol="cross-validated"))) == set(range(parts))
 
 
 def test_a_single_corpus_cannot_be_left_out(clips):
@@ -213,7 +206,6 @@ def trained(
 ) -> Path:
     out = tmp_path_factory.mktemp("run")
     with untraced(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("export.training.loop._PREDICT_ROWS", 16)
         patched.setattr("export.evaluation.call_calibration._CALLS", 3)
         if request.param == "plain":
             return train(SMALL, corpora, out, cache)
@@ -260,12 +252,12 @@ def test_a_training_that_was_finished_is_not_made_again(trained, corpora, cache,
     assert load(str(again)).spec == load(str(trained)).spec
 
 
-def test_the_network_is_stored_and_converts_again(trained, tmp_path):
-    if load(str(trained)).spec.features.kind == "log_mel":
-        pytest.skip("its network alone takes frames of the encoder")
-    done = run_export("convert", str(trained.parent / "model.keras"), "-o", str(tmp_path / "again.onnx"))
+def test_the_network_is_stored_and_converts_again(trained, encoder, tmp_path):
+    network, out = trained.parent / "model.keras", tmp_path / "again.onnx"
+    done = run_export("convert", network, "-o", out, "--encoder", encoder)
     assert done.exit_code == 0, done.output
-    assert check(load(str(tmp_path / "again.onnx"))) == []
+    assert check(load(str(out))) == []
+    assert load(str(out)).spec.labels == load(str(trained)).spec.labels
 
 
 def test_clips_without_a_speaker_are_refused_unless_nobody_acted_them(corpora, tmp_path, cache):

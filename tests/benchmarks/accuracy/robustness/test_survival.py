@@ -126,12 +126,14 @@ def test_babble_is_of_several_people_and_the_seed_chooses(voices):
 def test_what_was_found_is_written_down(tmp_path, model, voices, instead):
     instead(nothing=lambda samples: samples)
     call = write(tmp_path / "a.wav", speech_like(6.0, seed=1, level=0.04))
+    (tmp_path / ROBUSTNESS).write_text('{"other": {"version": "1"}}')
     told: list[tuple[str, float]] = []
     report = lambda *counts: told.append(counts)  # noqa: E731
     place = measure([call], voices=voices, model=model, seed=1, out=tmp_path, report=report)
     assert place == tmp_path / ROBUSTNESS
     found = json.loads(place.read_text())
-    assert (found["model"], found["survives"]["real calls"]["nothing"]["share"]) == (model.spec.name, 1.0)
+    assert found[model.spec.name]["survives"]["nothing"]["share"] == 1.0
+    assert found["other"] == {"version": "1"}
     assert told == [("calls", 1.0)]
 
 

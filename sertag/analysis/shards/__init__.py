@@ -1,0 +1,1 @@
+"""Tables of parts of an archive."""

@@ -1,0 +1,140 @@
+"""The section of trends: two curves over the days, which need no script, and the figures as a table."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from statistics import fmean
+
+from sertag.records import FAILURES, Sentiment, Status
+from sertag.report.calls import Call, Channel
+from sertag.report.days import grouping
+from sertag.report.page.markup import number, percent, section, table
+from sertag.text import plural
+
+_WIDTH, _HEIGHT = 600, 60  # of a curve; it is stretched to the width of the page
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """A day, week, month or year.
+
+    Attributes:
+        name: ISO 8601, as short as the period.
+        recordings: how many.
+        negative: share of the channels with an emotion; None where there are none.
+        attention: mean of the channels that have one.
+        failed: channels.
+    """
+
+    name: str
+    recordings: int
+    negative: float | None
+    attention: float | None
+    failed: int
+
+
+def trends(calls: Sequence[Call], days: Mapping[str, str], days_from: str) -> str:
+    """The section, HTML.
+
+    Args:
+        calls: all of them.
+        days: path to day, ISO 8601; only of calls whose day is known.
+        days_from: where the days come from, in words.
+    """
+    note = f"Days are taken from {days_from}."
+    without = sum(call.path not in days for call in calls)
+    if without:
+        note += f" {plural(without, 'recording')} without a day {'is' if without == 1 else 'are'} left out here."
+    if not days:
+        return section("days", "Days", "<p>No recording has a day.</p>", note)
+    unit, periods = _periods(calls, days)
+    if unit == "week":
+        note += " A week is named by its Monday."
+    curves = ""
+    if len(periods) > 1:
+        curves = _curve("Negative", periods, [one.negative for one in periods], whole=1.0)
+        curves += _curve("Attention", periods, [one.attention for one in periods], whole=None)
+    rows = [
+        (one.name, f"{one.recordings:,}", _share(one.negative), number(one.attention), f"{one.failed:,}")
+        for one in periods
+    ]
+    head = (unit.capitalize(), "#Recordings", "#Negative", "#Attention", "#Failed")
+    listed = table(head, rows, caption=f"By {unit}")
+    return section("days", f"By {unit}", f'{curves}<div class="tall">{listed}</div>', note)
+
+
+def _periods(calls: Sequence[Call], days: Mapping[str, str]) -> tuple[str, list[_Period]]:
+    """What a period is, and all that have calls, in order of time."""
+    unit, period = grouping(days.values())
+    groups: defaultdict[str, list[Channel]] = defaultdict(list)
+    recordings = Counter(period(days[call.path]) for call in calls if call.path in days)
+    for call in calls:
+        if call.path in days:
+            groups[period(days[call.path])] += call.channels
+    return unit, [_period(name, recordings[name], groups[name]) for name in sorted(groups)]
+
+
+def _period(name: str, recordings: int, channels: Sequence[Channel]) -> _Period:
+    answered = [channel for channel in channels if channel.text("status") == Status.OK]
+    negative = [channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered]
+    urgencies = [channel.urgency for channel in channels if channel.urgency is not None]
+    failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
+    return _Period(
+        name,
+        recordings,
+        fmean(negative) if negative else None,
+        fmean(urgencies) if urgencies else None,
+        failed,
+    )
+
+
+def _curve(title: str, periods: Sequence[_Period], values: Sequence[float | None], *, whole: float | None) -> str:
+    """One figure over time. Lines and dots keep their width when it is stretched, and its labels are HTML beside it."""
+    known = [(_date(one.name), value) for one, value in zip(periods, values, strict=True) if value is not None]
+    if len(known) < 2:
+        return ""
+    first, last = known[0][0], known[-1][0]
+    top = _top(max(value for _, value in known))
+    label = percent if whole else number
+    places = [
+        (_WIDTH * (day - first).days / (last - first).days, _HEIGHT * (1 - value / top), day, value)
+        for day, value in known
+    ]
+    line = "L".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
+    dots = "".join(
+        f'<path class="dot" d="M{x:.1f},{y:.1f}h0"><title>{day}: {label(value)}</title></path>'
+        for x, y, day, value in places
+    )
+    rules = "".join(f'<line x2="{_WIDTH}" y1="{y}" y2="{y}"/>' for y in (0, _HEIGHT / 2, _HEIGHT))
+    said = f"{title} from {label(known[0][1])} to {label(known[-1][1])}"
+    inside = f'{rules}<path class="curve" d="M{line}"/>{dots}'
+    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" height="{_HEIGHT}" preserveAspectRatio="none"'
+    ends = f"<p><span>{first}</span><span>{last}</span></p>"
+    axis = f"<span>{label(top)}</span><span>{label(0.0)}</span>"
+    svg = f'<svg {box} role="img" aria-label="{said}">{inside}</svg>'
+    return f'<figure class="trend"><figcaption>{title}</figcaption>{axis}{svg}{ends}</figure>'
+
+
+def _top(largest: float) -> float:
+    """The end of an axis: the next of 0.1, 0.2, 0.5 and 1.
+
+    >>> _top(0.02), _top(0.3), _top(1.0)
+    (0.1, 0.5, 1.0)
+    """
+    return next((top for top in (0.1, 0.2, 0.5) if largest <= top), 1.0)
+
+
+def _date(period: str) -> date:
+    """The first day of a period.
+
+    >>> _date("2026-03"), _date("2026")
+    (datetime.date(2026, 3, 1), datetime.date(2026, 1, 1))
+    """
+    return date.fromisoformat((period + "-01-01")[:10])
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent(value)

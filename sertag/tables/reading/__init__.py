@@ -1,0 +1,1 @@
+"""Bytes, text and JSON of tables that are read again."""
