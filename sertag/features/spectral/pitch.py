@@ -75,7 +75,7 @@ def harmonicity(magnitudes: FloatArray, *, spec: FeatureSpec) -> FloatArray:
     for group in _kernels(spec):
         sums = np.empty((len(group.weights), len(magnitudes)), dtype=magnitudes.dtype)
         multiply_transposed(magnitudes[:, group.bins], group.weights, out=sums)
-        harmonic, whole = np.split(sums, 2)
+        harmonic, whole = sums[: len(group.floor)], sums[len(group.floor) :]
         whole += group.floor
         np.divide(harmonic, whole, out=scores[group.pitches])
     return scores
