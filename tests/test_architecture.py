@@ -153,7 +153,7 @@ def test_training_code_is_never_imported_by_the_package() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """One process asks for the help of one command after the other, and says which library came with which."""
-    names = ("report", "show", "listen", "worst", "by", "diff", "agree", "convert")
+    names = ("report", "show", "listen", "worst", "by", "diff", "agree", "merge", "convert")
     asked = [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"], *([name, "--help"] for name in names)]
     code = (
         "import sys\n"
