@@ -62,7 +62,8 @@ _FEWER = "mixed-corpora"  # it has a table of its own: fewer corpora to learn fr
 _SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
 
 _Found = Sequence[Mapping[str, Any]]  # figures of each seed
-_Rows = list[tuple[list[Any], _Found]]  # the first cells of each row of a table, and what the others are made of
+_Row = tuple[list[Any], _Found]  # the first cells of a row of a table, and what the others are made of
+_Rows = Sequence[_Row]
 
 
 def write(results: Path) -> Path:
@@ -198,7 +199,7 @@ def call_tables(results: Path) -> list[dict[str, str]]:
 
 
 def _corpora(groups: _Rows) -> str:
-    rows: _Rows = []
+    rows: list[_Row] = []
     for head, found in groups:
         rows += [([*head, name], [own["corpora"][name] for own in found]) for name in found[0]["corpora"]]
         rows.append(([*head, "mean"], [own["mean"] for own in found]))
