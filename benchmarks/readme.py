@@ -224,6 +224,19 @@ def formats() -> str:
     return table(["container", "reads as installed", "with `sertag[av]`"], rows)
 
 
+def networks() -> str:
+    """Other people's networks and how near sertag comes, from the results of `python -m benchmarks.networks`."""
+    tried = json.loads((_SPEED / "networks.json").read_text(encoding="utf-8"))
+    same = [
+        [name, one["package"], one["what"], f"`{one['command']}`", str(one["windows"]), f"{one['difference']:.0e}"]
+        for name, one in tried.items()
+        if "difference" in one
+    ]
+    refused = [[name, one["package"], one["refused"]] for name, one in tried.items() if "refused" in one]
+    head = ["network", "from", "takes; tells", "command", "windows", "difference"]
+    return table(head, same) + "\n\nRefused:\n\n" + table(["network", "from", "message"], refused)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"example": example, "expectations": expectations, "models": models},
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
@@ -236,6 +249,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/formats.md": {"formats": formats},
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
+    "docs/models.md": {"networks": networks},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
