@@ -91,19 +91,25 @@ def test_the_complaint_has_overtalk_clipping_and_a_trend(
     assert customer.trend_label is not None
 
 
-def test_the_script_makes_the_same_calls_every_time(tmp_path: Path) -> None:
-    for folder in ("first", "second"):
-        make_calls(tmp_path / folder)
-    first = {name: (tmp_path / "first" / name).read_bytes() for name in audio_names(tmp_path / "first")}
-    assert first == {name: (tmp_path / "second" / name).read_bytes() for name in audio_names(tmp_path / "second")}
+@pytest.fixture(scope="module")
+def made_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The calls that the script makes here."""
+    folder = tmp_path_factory.mktemp("made")
+    make_calls(folder)
+    return folder
 
 
-def test_the_script_makes_what_is_committed(tmp_path: Path) -> None:
+def test_the_script_makes_the_same_calls_every_time(made_calls: Path, tmp_path: Path) -> None:
     make_calls(tmp_path)
-    assert audio_names(tmp_path) == audio_names(CALLS)
-    assert (tmp_path / NOT_AUDIO).read_bytes() == (CALLS / NOT_AUDIO).read_bytes()
+    first = {name: (made_calls / name).read_bytes() for name in audio_names(made_calls)}
+    assert first == {name: (tmp_path / name).read_bytes() for name in audio_names(tmp_path)}
+
+
+def test_the_script_makes_what_is_committed(made_calls: Path) -> None:
+    assert audio_names(made_calls) == audio_names(CALLS)
+    assert (made_calls / NOT_AUDIO).read_bytes() == (CALLS / NOT_AUDIO).read_bytes()
     for name in audio_names(CALLS):
-        made, committed = soundfile.info(tmp_path / name), soundfile.info(CALLS / name)
+        made, committed = soundfile.info(made_calls / name), soundfile.info(CALLS / name)
         # Another release of espeak-ng may speak a little faster or slower.
         assert made.duration == pytest.approx(committed.duration, rel=0.1), name
         assert (made.samplerate, made.channels, made.subtype) == (8000, channels_of(name), "ULAW")
