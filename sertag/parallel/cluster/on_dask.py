@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -68,7 +69,7 @@ class DaskCluster:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call a function; Dask gives the task to another worker if the first one ends."""
         future: Future[Any] = Future()
-        theirs = self._client.submit(function, *arguments, pure=False)
+        theirs = self._client.submit(_call(), pickle.dumps((function, arguments)), pure=False)
         theirs.add_done_callback(partial(self._settle, future))
         return future
 
@@ -88,6 +89,22 @@ class DaskCluster:
             gone = theirs.cancelled() or self._client.status != "running"
             reason = "the connection to the scheduler was lost" if gone else f"{type(error).__name__}: {error}"
             future.set_exception(ClusterError(f"{self.name}: {reason}", code="cluster_lost" if gone else "cluster"))
+
+
+def _call() -> Callable[[bytes], Any]:
+    """A function that calls another one.
+
+    It is pickled by value, since it has no name in a module, and what it calls is bytes to the scheduler. The scheduler
+    loads tasks, and would need sertag too.
+    """
+
+    def call(what: bytes) -> Any:
+        import pickle
+
+        function, arguments = pickle.loads(what)  # noqa: S301 - from the client, which may run anything on its cluster
+        return function(*arguments)
+
+    return call
 
 
 def _silence() -> None:

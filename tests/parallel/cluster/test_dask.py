@@ -186,15 +186,18 @@ def test_what_only_the_client_reaches_is_refused(
 
 @pytest.fixture
 def lonely(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A scheduler and its worker as commands: the process of the scheduler, and the path of its file."""
+    """A scheduler, which has no sertag, and its worker as commands: process of the scheduler, path of its file."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sertag.py").write_text("raise ImportError('the scheduler has no sertag')")
     file = tmp_path / "scheduler.json"
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
     local = ["--scheduler-file", str(file)]
     settings = {"cwd": tmp_path, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     preload = ["--preload", faulty.__file__]
+    env = os.environ | {"PYTHONPATH": str(tmp_path / "without")}
     with (
-        subprocess.Popen([*scheduler, *local, "--host", "127.0.0.1"], **settings) as first,  # type: ignore[call-overload]
+        subprocess.Popen([*scheduler, *local, "--host", "127.0.0.1"], env=env, **settings) as first,  # type: ignore[call-overload]
         subprocess.Popen([*worker, *local, *preload], **settings) as second,  # type: ignore[call-overload]
     ):
         try:

@@ -50,14 +50,15 @@ def test_the_process_stays_for_the_next_batch_and_ends_with_the_run(order: Order
 def test_the_process_ends_when_nobody_asks_for_it(
     order: Order, file: AudioFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "LEASE_S", 6.0)
     monkeypatch.setattr(node, "RENEW_S", 0.1)
     tag_there([file], order)
+    monkeypatch.setattr(node, "LEASE_S", 6.0)
     for _ in range(16):
         time.sleep(0.5)
         renew(order.job.run_id)
     assert len(supervised(os.getpid())) == 1
     until(lambda: supervised(os.getpid()) == [], "it has ended")
+    monkeypatch.setattr(node, "LEASE_S", 60.0)
     assert tag_there([file], order).kind == "tagged"  # the client is there again
     end(order.job.run_id)
 
