@@ -94,6 +94,8 @@ def _check_partitions(request: Request) -> None:
         return
     if request.out == "-":
         raise RequestError("--partition-by writes a folder; name it with --out")
+    if is_url(request.out):
+        raise RequestError("--partition-by writes a folder on this machine, which cannot be put in one step; copy it")
     if request.format not in (None, "parquet") or format_of(request.out) not in (None, "parquet"):
         raise RequestError("--partition-by writes Parquet; leave out --format, and give --out a folder")
     for option, target in _outputs(request).items():

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from sertag.errors import OutputError
 from sertag.remote.output import check_target, local_state, make_state_folder, put
-from sertag.remote.urls import is_url
+from sertag.remote.urls import is_url, shown
 from sertag.storage.lock import lock, open_locked
 from sertag.text import display_name
 
@@ -111,6 +111,9 @@ class Output:
             self._abandon()
 
     def _final_path(self) -> str:
+        if is_url(self._target):
+            message = f"cannot write {display_name(shown(self._target))}: expected a file on this machine"
+            raise OutputError(f"{message}; copy it from there", code="cannot_write")
         return os.path.realpath(self._target)
 
     def _open(self) -> BinaryIO:

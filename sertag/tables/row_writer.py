@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import open_output
 from sertag.tables.columns import DECIMALS
 from sertag.tables.formats import Format
 from sertag.tables.writers import json_bytes, plain_text
@@ -34,7 +34,7 @@ def write_rows(
         OutputError: the target cannot be written.
         BrokenPipeError: the reader of standard output has closed it.
     """
-    with Output(target) as output:
+    with open_output(target) as output:
         if fmt == "table":
             from sertag.tables.terminal import rendered_records, rendered_rows, too_narrow
 

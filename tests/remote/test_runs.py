@@ -16,11 +16,14 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from sertag.cli.commands import cli
 from sertag.errors import Exit
 from sertag.remote.filesystems import file_system
 from sertag.run.batch import run
 from sertag.run.settings import Request, RequestError
+from sertag.shards import Shard
 from sertag.tables.readers import TableError, open_results
 from sertag.tagger import Tagger
 from tests.conftest import speech_like
@@ -227,6 +230,23 @@ def test_tables_are_read_where_they_are(stored: Path, put: Put, tag: Callable[..
             pass
 
 
+def test_tables_of_shards_are_merged_where_they_are(
+    stored: Path, s3: Any, tag: Callable[..., Exit], tmp_path: Path
+) -> None:
+    tag(f"{ROOT}/calls/", out=str(tmp_path / "all.csv"))
+    parts = [f"{ROOT}/tables/{number}.csv" for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        tag(f"{ROOT}/calls/", out=part, shard=Shard(number, 2))
+    done = CliRunner().invoke(cli, ["merge", *parts, "--out", f"{ROOT}/tables/all.csv"])
+    assert done.exit_code == Exit.OK, done.output
+    assert content(s3, "tables/all.csv") == (tmp_path / "all.csv").read_bytes()
+    assert CliRunner().invoke(cli, ["worst", parts[0], "--out", f"{ROOT}/tables/w.csv"]).exit_code == Exit.OK
+    assert rows(content(s3, "tables/w.csv"))
+    refused = CliRunner().invoke(cli, ["report", parts[0], "--out", f"{ROOT}/page.html"])
+    assert refused.exit_code == Exit.OUTPUT
+    assert f"cannot write {ROOT}/page.html: expected a file on this machine" in refused.output
+
+
 def test_a_table_replaced_while_it_is_read_is_no_short_table(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     from sertag.remote import blocks
 
@@ -254,6 +274,7 @@ def test_a_table_replaced_while_it_is_read_is_no_short_table(put: Put, monkeypat
         ({"storage_options": ('https.headers={"Authorization": "Basic hunter2"}',)}, "Authorization may be"),
         ({"storage_options": ('{"endpoint_url": hunter2',)}, "the JSON object is not valid at character"),
         ({"storage_options": ("hunter2",)}, "expected KEY=VALUE or a JSON object"),
+        ({"out": "s3://archive/r", "partition_by": "day"}, "--partition-by writes a folder on this machine"),
         ({"log_file": "s3://archive/log"}, "--log-file s3://archive/log: expected a file on this machine"),
         ({"out": "s3://archive/calls/a.wav", "format": "csv"}, "--out would overwrite s3://archive/calls/a.wav"),
     ],

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 from sertag.errors import SertagError
 from sertag.records import FAILURES
 from sertag.shards import path_hash
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import open_output
 from sertag.storage.journal_lines import last_print
 from sertag.storage.path_index import walk_key
 from sertag.tables.columns import Column, result_columns, segment_columns
@@ -86,7 +86,7 @@ def merge(paths: Sequence[str], out: str, *, fmt: Format, listed: Iterable[str] 
     with ExitStack() as opened:
         sources = [opened.enter_context(_source(path, objects=fmt in _OBJECTS)) for path in paths]
         view = _view(sources)
-        output = opened.enter_context(Output(out))
+        output = opened.enter_context(open_output(out))
         with open_table(output, fmt=fmt, view=view) as target:
             for entry in _in_order(sources, order, merged):
                 target.add(cast(Any, entry))  # what the functions of the view take
