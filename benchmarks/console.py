@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONSOLE_PAGES = ("docs/tables.md",)
-TABLE_COMMANDS = ("worst", "by", "diff", "agree", "convert")
+TABLE_COMMANDS = ("worst", "by", "diff", "agree", "merge", "convert")
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _TIMEOUT_S = 300
 

@@ -24,6 +24,8 @@ from benchmarks.accuracy.suites import MIXED
 from benchmarks.console import fenced, help_completion, help_models, help_report, help_tables, help_tag
 from benchmarks.console import run as console
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
+from benchmarks.speed.scaling import cluster_page, cost_page
+from benchmarks.speed.scaling import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS
@@ -171,6 +173,7 @@ def recipes() -> str:
         "RAVDESS, learnt elsewhere": ("corpora", "ravdess"),
         "EmoDB, learnt elsewhere": ("corpora", "emodb"),
         "TESS, RAVDESS and CREMA-D, random split (leaks)": ("random-mixed", mix),
+        "the same three, unseen speakers": ("mixed", mix),
         "CREMA-D, learnt from TESS and RAVDESS": ("mixed-corpora", "crema_d"),
     }
     rows = [
@@ -191,6 +194,22 @@ def speed() -> str:
     """The table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
     text: str = json.loads((_SPEED / "tag.json").read_text(encoding="utf-8"))["readme"]
     return text
+
+
+def archive() -> str:
+    """Runs over whole archives, from the committed results of `python -m benchmarks.speed.archive`."""
+    found = json.loads((_SPEED / "archive.json").read_text(encoding="utf-8"))
+    first, known = found["first_run"], found["nothing_new"]
+    rows = [
+        (f"first run, {first['files']:,} files", first, first["main_process_mb"]["highest"]),
+        (f"nothing new, {known['files']:,} files", known["sertag"], known["sertag"]["peak_mb"]),
+        ("`find` on the same tree", known["find"], known["find"]["peak_mb"]),
+    ]
+    lines = [f"| {name} | {run['wall_s']:.1f} | {run['cpu_s']:.1f} | {peak:.0f} |" for name, run, peak in rows]
+    marks = ", ".join(f"{mb:.0f} after {share}" for share, mb in first["main_process_mb"].items() if "%" in share)
+    machine = f"{found['machine']['cpu']}, {found['machine']['cores']} cores, load {found['machine']['load_before']:g}"
+    head = [f"{machine}:", "", "| | wall, s | processor, s | main process, MB |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines, "", f"Memory of the first run: {marks}."])
 
 
 def formats() -> str:
@@ -243,7 +262,8 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/models.md": {"networks": networks, "memory": memory},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
-    "docs/speed.md": {"speed": speed},
+    "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
+    "docs/speed.md": {"speed": speed, "archive": archive},
     "docs/training.md": {"help-export": help_export},
 }
 

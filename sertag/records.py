@@ -83,9 +83,9 @@ class AudioFile:
 
     path: str
     size_bytes: int | None = None
-    mtime_ns: int | None = field(default=None, compare=False)
     problem: Problem | None = None
     remote: RemoteObject | None = None
+    mtime_ns: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The Python interface: the same pipeline, the same records and the same bytes as the command line."""
+"""The Python interface: the same pipeline, records and results as the command line."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Tagger:
 
     Args:
         model: name of a bundled model, or a path to an `.onnx` file.
-        channels: `split` for one result a channel, `mix` for the mean of all, or the number of the only one wanted.
+        channels: `split` for one result per channel, `mix` for the mean of all channels, or the number of one channel.
         roles: names of channel 0, 1, ...
-        only_role: score this role alone.
-        hop_s: step between windows in seconds; None for the model's.
-        min_confidence: under it a window and a row are `uncertain`; None for the model's, one for each.
-        raw: how samples without a header are written, as in `ulaw:8000:1`; None for what the suffix says.
+        only_role: score only this role.
+        hop_s: step between windows in seconds; None for that of the model.
+        min_confidence: windows and rows with less confidence are `uncertain`; None for the two values of the model.
+        raw: format of samples without a header, as in `ulaw:8000:1`; None to infer it from the suffix.
         provider: what runs the network, as `cuda`; one of the names of `--provider`.
         storage_options: settings for URLs, as `{"endpoint_url": "http://localhost:9000"}`, never credentials.
 
@@ -78,16 +78,16 @@ class Tagger:
 
     @property
     def origin(self) -> ModelInfo:
-        """What tables say of the model: labels, dimensions, name and SHA-256."""
+        """Labels, dimensions, name and SHA-256 of the model, as in tables."""
         return ModelInfo.of(self.spec, sha256=self._model.sha256)
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model says of itself: labels, windows, features, training, metrics."""
+        """The specification in the model file: labels, windows, features, training, metrics."""
         return self._model.spec
 
     def tag(self, path: Path) -> FileResult:
-        """Tag one recording; a file that cannot be read is a result that says why, not an exception.
+        """Tag one recording; if it cannot be read, the result says why, and no exception is raised.
 
         >>> Tagger().tag("no such call.wav").channels[0].problem.code
         'not_found'
@@ -110,11 +110,11 @@ class Tagger:
 
         Args:
             samples: (channels, n) or (n,), float32 or float64 in [-1, 1], int16 or int32.
-            rate_hz: of the samples.
-            name: becomes the `path` of the result.
+            rate_hz: sample rate.
+            name: the `path` of the result.
 
         Raises:
-            TypeError: the samples are of another kind.
+            TypeError: the samples have another dtype.
             ValueError: they have another shape.
 
         >>> import numpy as np
@@ -126,7 +126,7 @@ class Tagger:
         return tag_source(AudioFile(name), source, model=self._model, options=self._options)
 
     def __repr__(self) -> str:
-        """The model and every option that is not the default."""
+        """The model, and all options that differ from the default."""
         chosen = asdict(self._options)
         own = (f"{name}={chosen[name]!r}" for name, value in asdict(Options()).items() if chosen[name] != value)
         arguments = ", ".join((f"{self.spec.name!r}", *own))

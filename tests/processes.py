@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,6 +21,42 @@ def environment(model: Path, home: Path) -> dict[str, str]:
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     own = {"PYTHONPATH": paths, "XDG_CONFIG_HOME": str(home / "no-config"), "SERTAG_MODEL": str(model)}
     return clean | own
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@contextmanager
+def sessions(folder: Path, env: Mapping[str, str]) -> Iterator[Start]:
+    """A function that starts `sertag` in a session of its own; nothing of it is left afterwards, whatever happens.
+
+    Ctrl-C arrives there as on a terminal, even where the tests themselves ignore it.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, program: str = "", **more: Any) -> subprocess.Popen[bytes]:
+        how = ["-c", program] if program else ["-m", "sertag"]
+        settings: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | more
+        process = subprocess.Popen(
+            [sys.executable, *how, *arguments],
+            cwd=folder,
+            env=env,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            **settings,
+        )
+        started.append(process)
+        return process
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+            if process.stderr is not None:
+                process.stderr.close()
 
 
 def members(session: int) -> list[str]:

@@ -24,10 +24,10 @@ ROOT = PACKAGE.parent
 TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
-        *(f"cli.{name}" for name in ("commands", "listen", "params", "report", "show")),
+        *(f"cli.{name}" for name in ("commands", "listen", "models", "params", "report", "show")),
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
-    "rich": {"live.display", "run.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
+    "rich": {"live.display", "run.messages.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
     "joblib": {"parallel.tasks"},
     "dask": {"parallel.cluster.on_dask"},
     "distributed": {"parallel.cluster.on_dask"},
@@ -153,7 +153,7 @@ def test_training_code_is_never_imported_by_the_package() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """One process asks for the help of one command after the other, and says which library came with which."""
-    names = ("report", "show", "listen", "worst", "by", "diff", "agree", "convert")
+    names = ("report", "show", "listen", "worst", "by", "diff", "agree", "merge", "convert")
     asked = [["--help"], ["tag", "--help"], ["--version"], ["completion", "zsh"], *([name, "--help"] for name in names)]
     code = (
         "import sys\n"

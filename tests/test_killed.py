@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from tests.conftest import speech_like
-from tests.processes import ROOT, environment, members, until
+from tests.processes import ROOT, Start, environment, members, sessions, until
 
 LONG_AGO_NS = 1_772_442_061_123_456_789
 FILES = 160
@@ -29,7 +29,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Recordings of four lengths, one of which is no audio."""
     folder = tmp_path_factory.mktemp("sounds")
     for number in range(3):
-        samples = np.stack([speech_like(10 + 9 * number, seed=number), speech_like(10 + 9 * number, seed=9)], axis=1)
+        samples = np.stack([speech_like(6 + 6 * number, seed=number), speech_like(6 + 6 * number, seed=9)], axis=1)
         soundfile.write(folder / f"{number}.wav", samples, 8000, subtype="ULAW")
     (folder / "3.wav").write_text("no audio")
     return sorted(folder.iterdir())
@@ -53,21 +53,9 @@ def env(tiny_model: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start `sertag` in the test's folder, in a session of its own that is ended with the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "sertag", *arguments]
-        process = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, start_new_session=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+def start(env: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    with sessions(tmp_path, env) as start:
+        yield start
 
 
 def finished(process: subprocess.Popen[bytes]) -> tuple[int, str]:
@@ -83,7 +71,7 @@ def kept(folder: Path, out: str) -> int:
 
 @pytest.mark.parametrize(("suffix", "jobs"), [("csv", "1"), ("jsonl", "2")])
 def test_killed_again_and_again_the_result_is_that_of_an_undisturbed_run(
-    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path, suffix: str, jobs: str
+    start: Start, calls: Path, tmp_path: Path, suffix: str, jobs: str
 ) -> None:
     arguments = ["calls", "--roles", "agent,customer", "-j", jobs]
     assert finished(start(*arguments, "-o", f"fresh.{suffix}", "--segments", "fresh-s.csv"))[0] == 1
@@ -107,7 +95,7 @@ def test_killed_again_and_again_the_result_is_that_of_an_undisturbed_run(
     assert set(os.listdir(tmp_path)) - fresh == {"calls", out, f"{out}.journal", "s.csv"}  # no lock, no leftovers
 
 
-def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path) -> None:
+def test_stopped_run_goes_on(start: Start, calls: Path, tmp_path: Path) -> None:
     process = start("calls", "-o", "r.csv", "-j", "2")
     until(lambda: kept(tmp_path, "r.csv") >= 5, "5 results are kept")
     process.terminate()
@@ -123,7 +111,7 @@ def test_stopped_run_goes_on(start: Callable[..., subprocess.Popen[bytes]], call
 
 @pytest.mark.parametrize(("signum", "jobs"), [(signal.SIGKILL, "1"), (signal.SIGKILL, "2"), (signal.SIGTERM, "2")])
 def test_nothing_is_left_of_a_run_whose_group_is_ended(
-    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path, signum: signal.Signals, jobs: str
+    start: Start, calls: Path, tmp_path: Path, signum: signal.Signals, jobs: str
 ) -> None:
     """As by a container that is removed, or a service that is stopped; a recording is being waited for."""
     os.mkfifo(tmp_path / "calls" / "never.wav")
@@ -142,9 +130,7 @@ def test_nothing_is_left_of_a_run_whose_group_is_ended(
         assert sorted(os.listdir(tmp_path)) == ["calls", "r.csv.journal"]
 
 
-def test_second_run_of_the_same_table_is_75_at_once(
-    start: Callable[..., subprocess.Popen[bytes]], calls: Path, tmp_path: Path
-) -> None:
+def test_second_run_of_the_same_table_is_75_at_once(start: Start, calls: Path, tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("r.csv")
     first = start("calls", "-o", "r.csv", "-j", "1")
     until(lambda: kept(tmp_path, "r.csv") >= 1, "the first has begun")
@@ -169,7 +155,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_full_disk(start: Callable[..., subprocess.Popen[bytes]], calls: Path, small_disk: Path) -> None:
+def test_full_disk(start: Start, calls: Path, small_disk: Path) -> None:
     (small_disk / "r.csv").write_text("old")
     code, said = finished(start("calls", "-o", "disk/r.csv", "-j", "1"))
     assert code == 5

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,36 +18,21 @@ import soundfile
 
 from sertag import signals
 from tests.conftest import RATE_HZ, speech_like
-from tests.processes import ROOT, members, until
+from tests.processes import ROOT, Start, environment, members, sessions, until
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"  # the cursor
 
-Start = Callable[..., subprocess.Popen[bytes]]
-
 
 @pytest.fixture
-def start(tiny_model: Path, tmp_path: Path) -> Start:
+def start(tiny_model: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a program in a folder with many recordings, in a session of its own."""
     (tmp_path / "many").mkdir()
     soundfile.write(tmp_path / "call.wav", np.tile(speech_like(20, seed=1), 12), RATE_HZ)
     for number in range(2000):
         (tmp_path / "many" / f"{number:04}.wav").symlink_to("../call.wav")
     (tmp_path / "r.csv").write_text("old")
-    own = {"PYTHONPATH": str(ROOT), "SERTAG_MODEL": str(tiny_model), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "xterm"}
-
-    def run(*arguments: str, program: str = "", stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        how = ["-c", program] if program else ["-m", "sertag"]
-        return subprocess.Popen(
-            [sys.executable, *how, *arguments],
-            cwd=tmp_path,
-            env=os.environ | own,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-
-    return run
+    with sessions(tmp_path, environment(tiny_model, tmp_path) | {"TERM": "xterm"}) as start:
+        yield start
 
 
 def read_all(descriptor: int) -> bytes:

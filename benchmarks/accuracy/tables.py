@@ -25,6 +25,7 @@ from sertag.storage.atomic_output import Output
 RECIPES_CSV, PAGE = "recipes.csv", "README.md"
 TRIALS, ELSEWHERE = "trials.csv", "not in the repository"
 ALL = "all"  # corpora of a suite together
+# Figures of the tables, in the order of their columns, and their titles.
 _FIGURES = {
     "uar": "UAR %",
     INTERVAL: "95 % of the draws of speakers",
@@ -59,6 +60,10 @@ _CALLS = {
 }
 _FEWER = "mixed-corpora"  # it has a table of its own: fewer corpora to learn from than in `corpora`
 _SPLITS = {"random": "random 80/20, **leaking**", "speakers": "unseen speakers", "corpora": "unseen corpus"}
+
+_Found = Sequence[Mapping[str, Any]]  # figures of each seed
+_Row = tuple[list[Any], _Found]  # the first cells of a row of a table, and what the others are made of
+_Rows = Sequence[_Row]
 
 
 def write(results: Path) -> Path:
@@ -116,15 +121,25 @@ def as_page(results: Path, rows: pd.DataFrame) -> str:
         loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     return environment.get_template("page.md.j2").render(
-        claims=_claims(rows),
-        by_corpus=_by_corpus(rows),
-        fewer_corpora=_fewer_corpora(rows),
+        **(_of_the_field(rows) if len(rows) else {"measured": "Nothing was measured yet."}),
         calls=call_tables(results),
         suites=_suites(results),
         trials=_trials(results / TRIALS),
         robustness=_robustness(store.read_json(results / ROBUSTNESS)),
-        measured=_measured(rows),
     )
+
+
+def _of_the_field(rows: pd.DataFrame) -> dict[str, Any]:
+    """What the page says of `recipes.csv`: claims, UAR by tested corpus, and when it was measured."""
+    own = rows[rows["tested"] != ALL]
+    fewer = own["suite"] == _FEWER
+    dates = sorted({date for dates in rows["dates"] for date in dates.split()})
+    return {
+        "claims": _claims(rows),
+        "by_corpus": [(name, _by_split(part)) for name, part in own[~fewer].groupby("tested", sort=False)],
+        "fewer_corpora": _uar(own[fewer], "tested", {name: name for name in MIXED}) if fewer.any() else "",
+        "measured": f"Measured {dates[0]} to {dates[-1]}; the commits are in `{RECIPES_CSV}`.",
+    }
 
 
 def _claims(rows: pd.DataFrame) -> str:
@@ -132,58 +147,45 @@ def _claims(rows: pd.DataFrame) -> str:
     lines = []
     for recipe in RECIPES.values():
         suite = SUITES["random-mixed" if recipe.augmentations else "random-tess"]
-        own = _where(rows, recipe=recipe.name, suite=suite.name, condition=CONDITIONS[0])
+        own = rows[(rows["recipe"] == recipe.name) & (rows["suite"] == suite.name)]
         if recipe.claim and len(own):
-            (row,) = own
-            reached = _figure(row, "accuracy")
+            reached = _figure(own[own["condition"] == CONDITIONS[0]].iloc[0], "accuracy")
             lines.append([f"`{recipe.name}`", recipe.claim, reached, "+".join(suite.corpora)])
     head = ["recipe", "claimed", "reached here, accuracy %, random 80/20, **leaking**", "corpora"]
     return table(head, lines) if lines else ""
 
 
-def _by_corpus(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """For each tested corpus UAR of every recipe by split, clean and by phone."""
-    found, rows = [], rows[rows["suite"] != _FEWER] if len(rows) else rows
-    for tested in dict.fromkeys(rows["tested"]) if len(rows) else ():
-        own = _where(rows, tested=tested)
-        splits = [split for split in _SPLITS if any(row["split"] == split for row in own)]
-        if tested == ALL or not splits:
-            continue
-        lines = []
-        for recipe in dict.fromkeys(row["recipe"] for row in own):
-            mine = {(row["split"], row["condition"]): row for row in own if row["recipe"] == recipe}
-            cells = [mine.get((split, line)) for split in splits for line in CONDITIONS]
-            classes = ", ".join(map(str, sorted({row["classes"] for row in mine.values()})))
-            lines.append([f"`{recipe}`", classes, *(_figure(row, "uar") if row else "" for row in cells)])
-        head = ["recipe", "classes", *(f"{_SPLITS[split]}, {line}" for split in splits for line in CONDITIONS)]
-        found.append((tested, table(head, lines)))
-    return found
+def _by_split(rows: pd.DataFrame) -> str:
+    """UAR of every recipe on one corpus, by split."""
+    known = set(rows["split"])
+    classes = {name: ", ".join(map(str, sorted(set(own)))) for name, own in rows.groupby("recipe")["classes"]}
+    return _uar(rows, "split", {name: title for name, title in _SPLITS.items() if name in known}, classes=classes)
 
 
-def _fewer_corpora(rows: pd.DataFrame) -> str:
-    """UAR of the augmented recipes on a corpus, learnt from the two others that their authors mix."""
-    own = {(row["recipe"], row["tested"], row["condition"]): row for row in _where(rows, suite=_FEWER)}
-    names = [(tested, line) for tested in MIXED for line in CONDITIONS]
-    recipes = dict.fromkeys(recipe for recipe, *_ in own)
+def _uar(rows: pd.DataFrame, by: str, titles: Mapping[str, str], *, classes: Mapping[str, str] | None = None) -> str:
+    """A row a recipe, a column for each value of a column, clean and by phone."""
+    shown = {(row["recipe"], row[by], row["condition"]): _figure(row, "uar") for _, row in rows.iterrows()}
+    columns = [(value, line) for value in titles for line in CONDITIONS]
     lines = [
-        [f"`{recipe}`", *(_figure(own[recipe, tested, line], "uar") for tested, line in names)] for recipe in recipes
+        [f"`{name}`", *([classes[name]] if classes else []), *(shown.get((name, *column), "") for column in columns)]
+        for name in rows["recipe"].unique()
     ]
-    return table(["recipe", *(f"{tested}, {line}" for tested, line in names)], lines) if lines else ""
+    head = ["recipe", *(["classes"] if classes else [])]
+    return table([*head, *(f"{titles[value]}, {line}" for value, line in columns)], lines)
 
 
-_Group = tuple[list[str], Sequence[Mapping[str, Any]]]  # recipe and condition as cells, figures of each seed
+def _figure(row: Mapping[str, Any], key: str) -> str:
+    """Mean ± deviation (seeds); a dagger where the protocol is another one since."""
+    spread = f" ± {100 * row[f'{key}_sd']:.1f}" if row["seeds"] > 1 else ""
+    return f"{100 * row[key]:.1f}{spread} ({row['seeds']}){'' if row['current'] else ' †'}"
 
 
 def call_tables(results: Path) -> list[dict[str, str]]:
-    """Titles and tables, none where nothing was measured.
-
-    Args:
-        results: folder of the results.
-    """
+    """Titles and tables of the recipes for calls, none where nothing was measured."""
     recipes: dict[str, list[Any]] = {}
     for run in read_calls(results / CALLS):
         recipes.setdefault(run["recipe"], []).append(run)
-    groups = [
+    groups: _Rows = [
         ([f"`{name}`" + ("" if all(map(is_current, runs)) else " †"), line], [run["conditions"][line] for run in runs])
         for name, runs in recipes.items()
         for line in runs[0]["conditions"]
@@ -196,26 +198,25 @@ def call_tables(results: Path) -> list[dict[str, str]]:
     return [{"title": title, "table": make(groups)} for title, make in made.items()] if groups else []
 
 
-def _corpora(groups: Sequence[_Group]) -> str:
-    lines = []
+def _corpora(groups: _Rows) -> str:
+    rows: list[_Row] = []
     for head, found in groups:
-        parts = {name: [own["corpora"][name] for own in found] for name in found[0]["corpora"]}
-        parts["mean"] = [own["mean"] for own in found]
-        lines += [[*head, name, *(cell(part, key) for key in _CORPORA)] for name, part in parts.items()]
-    return table(["recipe", "condition", "corpus", *_CORPORA.values()], lines)
+        rows += [([*head, name], [own["corpora"][name] for own in found]) for name in found[0]["corpora"]]
+        rows.append(([*head, "mean"], [own["mean"] for own in found]))
+    return _table(["recipe", "condition", "corpus"], _CORPORA, rows)
 
 
-def _ordinary(groups: Sequence[_Group]) -> str:
-    alarms = list(groups[0][1][0]["anger_found"])
-    columns = [("ordinary", key, title) for key, title in _ORDINARY.items()]
-    columns += [("anger_found", key, f"windows of anger found %, at {key} false alarms an hour") for key in alarms]
-    columns += [("taken_for_speech", key, title) for key, title in _HEARD.items()]
-    lines = [[*head, *(cell([own[part] for own in found], key) for part, key, _ in columns)] for head, found in groups]
-    return table(["recipe", "condition", *(title for *_, title in columns)], lines)
+def _ordinary(groups: _Rows) -> str:
+    parts = ("ordinary", "anger_found", "taken_for_speech")
+    rows: _Rows = [
+        (head, [{k: v for part in parts for k, v in own[part].items()} for own in found]) for head, found in groups
+    ]
+    alarms = {key: f"windows of anger found %, at {key} false alarms an hour" for key in groups[0][1][0]["anger_found"]}
+    return _table(["recipe", "condition"], _ORDINARY | alarms | _HEARD, rows)
 
 
-def _calls(groups: Sequence[_Group]) -> str:
-    lines = []
+def _calls(groups: _Rows) -> str:
+    lines: list[list[object]] = []
     for head, found in groups:
         for share in [key for key in found[0]["calls"] if key != "ece"]:
             lines.append([*head, share, *(cell([own["calls"][share] for own in found], key) for key in _CALLS)])
@@ -223,25 +224,30 @@ def _calls(groups: Sequence[_Group]) -> str:
     return table(["recipe", "condition", "share of the stretch", *_CALLS.values()], lines)
 
 
+def _table(head: Sequence[str], figures: Mapping[str, str], rows: _Rows) -> str:
+    """Figures as columns behind the first cells of each row."""
+    lines = [[*cells, *(cell(found, key) for key in figures)] for cells, found in rows]
+    return table([*head, *figures.values()], lines)
+
+
 def _suites(results: Path) -> list[dict[str, str]]:
     """Everything that was measured of the recipes for calls, suite by suite."""
-    found: dict[str, list[tuple[str, Sequence[Run]]]] = {}
+    by_suite: dict[str, list[tuple[str, Sequence[Run]]]] = {}
     for suite, recipe, runs in store.all_runs(results):
         if recipe in CALL_RECIPES:
-            found.setdefault(suite.name, []).append((recipe, runs))
-    return [_suite(SUITES[name], own) for name, own in found.items()]
-
-
-def _suite(suite: Suite, found: Sequence[tuple[str, Sequence[Run]]]) -> dict[str, str]:
-    lines = [
-        [f"`{recipe}`", len(runs), line, *(cell([run["conditions"][line] for run in runs], key) for key in _FIGURES)]
-        for recipe, runs in found
-        for line in CONDITIONS
-    ]
-    (_, (first, *_)) = found[0]
-    text = f"{first['clips']} clips, chance {100 / len(first['labels']):.1f} %."
-    head = ["recipe", "seeds", "condition", *_FIGURES.values()]
-    return {"title": suite.title, "text": text, "table": table(head, lines)}
+            by_suite.setdefault(suite.name, []).append((recipe, runs))
+    found = []
+    for name, own in by_suite.items():
+        rows: _Rows = [
+            ([f"`{recipe}`", len(runs), line], [run["conditions"][line] for run in runs])
+            for recipe, runs in own
+            for line in CONDITIONS
+        ]
+        first = own[0][1][0]
+        text = f"{first['clips']} clips, chance {100 / len(first['labels']):.1f} %."
+        shown = _table(["recipe", "seeds", "condition"], _FIGURES, rows)
+        found.append({"title": SUITES[name].title, "text": text, "table": shown})
+    return found
 
 
 def _trials(place: Path) -> dict[str, int]:
@@ -258,22 +264,3 @@ def _robustness(found: dict[str, Any]) -> str:
     names = list(dict.fromkeys(name for own in survives.values() for name in own))
     lines = [[name, *(cell([own.get(name, {})], "share") for own in survives.values())] for name in names]
     return table(["distortion", *survives], lines) if lines else ""
-
-
-def _measured(rows: pd.DataFrame) -> str:
-    if not len(rows):
-        return "Nothing was measured yet."
-    dates = sorted({date for cell in rows["dates"] for date in cell.split()})
-    return f"Measured {dates[0]} to {dates[-1]}; the commits are in `{RECIPES_CSV}`."
-
-
-def _where(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
-    for column, value in wanted.items():
-        rows = rows[rows[column] == value] if len(rows) else rows
-    return [{str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")]
-
-
-def _figure(row: dict[str, Any], key: str) -> str:
-    """Mean ± deviation (seeds); a dagger where the protocol is another one since."""
-    spread = f" ± {100 * row[f'{key}_sd']:.1f}" if row["seeds"] > 1 else ""
-    return f"{100 * row[key]:.1f}{spread} ({row['seeds']}){'' if row['current'] else ' †'}"

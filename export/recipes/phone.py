@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from export.recipes.base import Recipe, Task
-from sertag.features.pitch import OCTAVES, VOICING
+from sertag.features.spectral.pitch import OCTAVES, VOICING
 from sertag.spec import FeatureSpec
 
 if TYPE_CHECKING:

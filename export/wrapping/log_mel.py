@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sertag.features.filterbank import mel_bands
+from sertag.features.spectral.filterbank import mel_bands
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

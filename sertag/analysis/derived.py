@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import PurePosixPath
 
 from sertag.errors import SertagError
@@ -28,10 +28,10 @@ class DateError(SertagError):
 
 
 class DatePattern:
-    r"""A pattern for the day of a call in its file name or path, as `--date-regex` takes it.
+    r"""A pattern that finds the day of a call in its file name or path; the value of `--date-regex`.
 
-    The groups `year`, `month` and `day` are the date; without them the match, or its first group, contains year, month
-    and day in that order.
+    The groups `year`, `month` and `day` are the date. Without these groups, the match or its first group must contain
+    year, month and day in this order.
 
     >>> DatePattern().find("calls/2026-03-02_0901.wav")
     datetime.date(2026, 3, 2)
@@ -64,7 +64,7 @@ class DatePattern:
         else:
             digits = "".join(re.findall(r"[0-9]", (match[1] if self._by_group else match[0]) or ""))
         try:
-            return datetime.strptime(digits[:8], "%Y%m%d").date() if len(digits) >= 8 else None
+            return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if len(digits) >= 8 else None
         except ValueError:  # the digits are not a date
             return None
 
@@ -84,11 +84,11 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
 
     Args:
         rows: rows with a `path`.
-        names: names of columns; others than derived ones are ignored.
+        names: names of columns; those that are not derived are ignored.
         date_regex: pattern of the date, see `DatePattern`.
 
     Returns:
-        Notes about where the days are from.
+        Notes about the source of the days.
 
     Raises:
         DateError: the pattern is not valid.
@@ -114,7 +114,7 @@ def add_derived(rows: Iterable[ReadRow], names: Iterable[str], *, date_regex: st
 
 
 def _day(path: str, pattern: DatePattern) -> tuple[date | None, str]:
-    """The day of a recording, and where it is from; None and an empty text if it is not known."""
+    """The day of a recording and its source; None and an empty text if the day is unknown."""
     if (day := pattern.find(path)) is not None:
         return day, "names"
     try:

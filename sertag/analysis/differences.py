@@ -1,8 +1,8 @@
-"""Two tables compared: one model with another, or a night with the one before.
+"""Compares two tables: two models, or this run with an earlier one.
 
-Rows are partners if they are of the same channel of the same recording. Where no path is in both tables, as after a
-move of the recordings, names of files are tried. What made a row (`model`, `model_sha256`, `schema`) and the wording of
-messages (`error`) are no differences.
+Rows are compared if they are of the same channel of the same recording. If the tables have no path in common, for
+example because the recordings were moved, file names are compared. The columns `model`, `model_sha256`, `schema` and
+`error` (the wording of messages) are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS: Mapping[str, str] = {
     "attention_before": "probability",
     "attention_after": "probability",
 }
-SHIFT = 0.1  # of confidence or attention: a smaller one is counted and not listed
+SHIFT = 0.1  # of confidence or attention: smaller shifts are counted, but not listed
 
 _IGNORED = frozenset(("path", "channel", "model", "model_sha256", "schema", "error"))
 
@@ -37,12 +37,12 @@ Partners = tuple[ReadRow, ReadRow]
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What differs.
+    """The differences between two tables.
 
     Attributes:
-        rows: one for each row that differs so much that it is listed, in the order of the first table; see `COLUMNS`.
-        summary: lines for people; none where the tables are equal.
-        equal: nothing differs at all.
+        rows: the listed differences, in the order of the first table; for the columns see `COLUMNS`.
+        summary: lines of text; empty if the tables are equal.
+        equal: whether there is no difference at all.
     """
 
     rows: list[ReadRow]
@@ -54,15 +54,15 @@ def diff(before: Loaded, after: Loaded, *, shift: float = SHIFT) -> Differences:
     """Compare two tables.
 
     Args:
-        before: one table.
-        after: the other.
-        shift: of confidence or attention, from which on a row is listed that has the same emotion in both.
+        before: the first table.
+        after: the second table.
+        shift: least change of confidence or attention for which a row with the same emotion in both is listed.
     """
     partners, removed, added, name = _partners(before, after)
     ignored = _IGNORED | _one_sided(before, after)
     changed = [(old, new) for old, new in partners if _differs(old, new, ignored)]
     rows = [row for old, new in changed if (row := _listed(old, new, shift, ignored)) is not None]
-    if partners:  # else every row of both would be listed
+    if partners:  # otherwise every row of both tables would be listed
         rows += [_row(row, {}, "removed") for row in removed] + [_row({}, row, "added") for row in added]
     if not (changed or removed or added):
         return Differences([])
@@ -78,7 +78,7 @@ def diff(before: Loaded, after: Loaded, *, shift: float = SHIFT) -> Differences:
 
 
 def _partners(before: Loaded, after: Loaded) -> tuple[list[Partners], list[ReadRow], list[ReadRow], str]:
-    """Rows of both, of the first table alone, of the second alone, and by what they were matched, to be said."""
+    """Rows in both tables, only in the first, only in the second; and a remark about how they were matched."""
     for key, said in ((_by_path, ""), (_by_name, " (matched by the names of the files; no path is in both)")):
         old, new = ({key(row): row for row in loaded.rows} for loaded in (before, after))
         unique = (len(old), len(new)) == (len(before.rows), len(after.rows))
@@ -99,7 +99,7 @@ def _by_name(row: ReadRow) -> tuple[str, str]:
 
 
 def _one_sided(before: Loaded, after: Loaded) -> frozenset[str]:
-    """Columns that only one table has: those that somebody added, and newer ones beside a table of an old version."""
+    """Columns that only one table has: added by the user, or by a newer version of sertag."""
     found = frozenset(before.added) ^ frozenset(after.added)
     versions = [{row["schema"] for row in loaded.rows} for loaded in (before, after)]
     if versions[0] == versions[1]:
@@ -169,7 +169,7 @@ def _of_partners(partners: Sequence[Partners]) -> list[str]:
 
 
 def _of_tables(before: Sequence[ReadRow], after: Sequence[ReadRow]) -> list[str]:
-    """Tables of different recordings: their counts and means beside each other."""
+    """Counts and means of two tables that have no recording in common."""
     lines = ["no recording is in both, so counts and means are compared"]
     for name in ("status", "emotion"):
         old, new = (Counter(str(row[name]) for row in rows if row[name]) for rows in (before, after))

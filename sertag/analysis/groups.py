@@ -1,7 +1,7 @@
 """Groups of calls: number of calls, rows with an emotion, and means with intervals.
 
-Small groups are not shown: a mean of a few calls is mostly chance, and could describe one person. Groups of persons, as
-agents, are made of the channels of the customers alone: Article 5(1)(f) of Regulation (EU) 2024/1689 prohibits
+Small groups are not shown: the mean of a few calls is mostly chance, and could describe one person. Groups by person,
+for example by agent, use only the channels of the customers: Article 5(1)(f) of Regulation (EU) 2024/1689 prohibits
 inferring emotions of people at work from their voices.
 """
 
@@ -21,7 +21,7 @@ from sertag.records import Status
 from sertag.tables.readers import ReadRow
 from sertag.text import plural
 
-LEAST = 20  # calls of a group that is shown
+LEAST = 20  # least number of calls in a group that is shown
 CUSTOMER = "customer"
 LAW = (
     "Inferring emotions of employees from their voices is prohibited in the European Union (Regulation (EU) 2024/1689, "
@@ -35,17 +35,17 @@ _PERSON = re.compile(
 
 
 class GroupError(SertagError):
-    """Rows cannot be grouped in that way."""
+    """The rows cannot be grouped as requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups and what was left out.
+    """Groups of calls.
 
     Attributes:
-        columns: name to kind, of `rows`.
-        rows: one a group, in the order of their names.
-        remarks: what a user should know of them.
+        columns: kind of each column of `rows`, by name.
+        rows: one per group, sorted by the values of the group.
+        remarks: remarks for the user, for example about what was left out.
     """
 
     columns: Mapping[str, str]
@@ -65,16 +65,16 @@ def by(
     """Group the rows of tables.
 
     Args:
-        loaded: tables.
-        columns: whose values make a group; also derived ones.
-        means: columns of numbers.
-        least: groups of fewer calls are not shown.
-        customer: the role whose channels are counted where groups are of persons.
+        loaded: the tables.
+        columns: columns whose values define the groups; derived columns are allowed.
+        means: numeric columns.
+        least: smaller groups, in calls, are not shown.
+        customer: the role whose channels are used for groups by person.
         date_regex: as for `add_derived`.
 
     Raises:
-        GroupError: a column is not there or not of numbers, or groups are of persons and nobody knows the customers.
-        DateError: the pattern cannot be used.
+        GroupError: a column is missing or not numeric, or groups are by person and no row has the role of a customer.
+        DateError: the pattern is not valid.
     """
     known = {**DERIVED, **loaded.columns}
     _check(columns, means, known, loaded)
@@ -100,7 +100,7 @@ def by(
 
 
 def is_person(column: str) -> bool:
-    """Whether the name of a column is that of people at work.
+    """Whether a column seems to name people at work.
 
     >>> is_person("agent_id"), is_person("AgentName"), is_person("queue"), is_person("agenda")
     (True, True, False, False)

@@ -1,8 +1,8 @@
 """Intervals for means and shares of values that are correlated, because several come from the same call.
 
-Intervals are of 95 %. Means are resampled by whole calls (the cluster bootstrap of Davison and Hinkley, 1997, section
-3.8, with the percentiles of Efron and Tibshirani, 1993, chapter 13), always with the same seed. With few calls such
-intervals are too narrow (Cameron, Gelbach and Miller, 2008).
+All intervals are 95 % confidence intervals. For means, whole calls are resampled (the cluster bootstrap of Davison and
+Hinkley, 1997, section 3.8, with the percentiles of Efron and Tibshirani, 1993, chapter 13), always with the same seed.
+With few calls such intervals are too narrow (Cameron, Gelbach and Miller, 2008).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def mean(values: Sequence[float], calls: Sequence[str]) -> Estimate:
     """The mean of values, with an interval by bootstrap over calls.
 
     Args:
-        values: one or more.
-        calls: which call each is of.
+        values: at least one.
+        calls: the call of each value.
 
     Returns:
-        No interval where all values are of one call.
+        The mean; without an interval if all values are from one call.
 
     >>> mean([1.0, 1.0, 0.0], ["a", "a", "b"]).value.__round__(2)
     0.67
@@ -56,10 +56,10 @@ def mean(values: Sequence[float], calls: Sequence[str]) -> Estimate:
 
 
 def share(right: Sequence[bool], calls: Sequence[str]) -> Estimate:
-    """The share of what is true, with an interval by bootstrap over calls.
+    """The share of true values, with an interval by bootstrap over calls.
 
-    Where all are true or none is, the bootstrap has nothing to resample; then it is Wilson's interval, and a call
-    counts once.
+    If all values are equal, the bootstrap cannot give an interval. Then it is Wilson's, with the number of calls as the
+    sample size.
 
     >>> round(share([True] * 8, list("aabbccdd")).low, 3)
     0.51
@@ -74,7 +74,7 @@ def wilson(value: float, count: float) -> Estimate:
 
     Args:
         value: share, 0 to 1.
-        count: of how many; less than there are where they depend on each other (`design_effect`).
+        count: effective sample size; smaller than the number of values if these are correlated (`design_effect`).
 
     >>> found = wilson(0.8, 61)
     >>> round(found.low, 3), round(found.high, 3)
@@ -87,9 +87,10 @@ def wilson(value: float, count: float) -> Estimate:
 
 
 def design_effect(right: Sequence[bool], calls: Sequence[str]) -> float:
-    """How many times as many verdicts are needed as if each were of another call (Kish, 1965), 1 at least.
+    """Design effect of verdicts that are clustered by call (Kish, 1965), at least 1.
 
-    The variance of the share by calls (the ratio estimator), divided by that of independent verdicts.
+    The variance of the share, estimated over calls (ratio estimator), divided by that of independent verdicts. This
+    many times as many verdicts are needed as if each were from another call.
     """
     numbers = np.asarray(right, np.float64)
     sums, counts = by_call(numbers, calls)
@@ -102,7 +103,7 @@ def design_effect(right: Sequence[bool], calls: Sequence[str]) -> float:
 
 
 def by_call(values: npt.NDArray[Any], calls: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Sums and counts of values in each call, (calls, ...) and (calls,)."""
+    """Sum and number of values in each call, float64 (calls, ...) and (calls,)."""
     _, index = np.unique(np.asarray(calls, dtype=object).astype(str), return_inverse=True)
     sums = np.zeros((int(index.max()) + 1, *values.shape[1:]))
     np.add.at(sums, index, values)
@@ -110,7 +111,7 @@ def by_call(values: npt.NDArray[Any], calls: Sequence[str]) -> tuple[npt.NDArray
 
 
 def resampled(calls: int) -> Iterator[npt.NDArray[np.float64]]:
-    """How often each call is drawn in each of `RESAMPLES` samples with replacement, float64 (some samples, calls)."""
+    """Yields how often each call is drawn in `RESAMPLES` samples with replacement, float64 (some samples, calls)."""
     rng = np.random.default_rng(SEED)
     left, most = RESAMPLES, max(1, _BLOCK // calls)
     while left:

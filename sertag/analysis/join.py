@@ -1,4 +1,4 @@
-"""Columns of another table, such as a list of calls with queue and agent, added by a key in the names of recordings."""
+"""Adds columns of another table, such as a list of calls with queue and agent, by a key in the file names."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Key = tuple[str, ...]
 
 
 class JoinError(SertagError):
-    """A table cannot be joined."""
+    """The table cannot be joined."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """A table to be joined, by key.
+    """The rows of the other table, by key.
 
     Attributes:
-        name: of the file.
-        key: the columns of the key.
-        columns: the others.
-        rows: key to the cells of the others.
+        name: name of the file.
+        key: columns of the key.
+        columns: all other columns.
+        rows: cells of the other columns, by key.
     """
 
     name: str
@@ -40,17 +40,17 @@ class _Calls:
 
 
 def join(loaded: Loaded, path: str, *, key: str) -> None:
-    """Add the columns of a CSV file to all rows, in place, and say what had no partner.
+    """Add the columns of a CSV file to all rows, in place, and remark which rows have no match.
 
     Args:
-        loaded: tables; its rows get the columns, `added` their names, `remarks` the counts.
-        path: of the CSV file, with a header; comma, semicolon or tab.
-        key: regular expression that finds the key of a call in the name of its file, or in its whole path where the
-            expression has a `/`. A named group is the column of that name, a group without a name the first column.
+        loaded: the tables; `rows` get the columns, `added` their names, `remarks` the counts.
+        path: path of the CSV file, which has a header; separated by comma, semicolon or tab.
+        key: regular expression that finds the key of a call in its file name, or in its path if the expression has a
+            `/`. A named group is the column of this name, an unnamed group the first column.
 
     Raises:
         TableError: the file cannot be read.
-        JoinError: it or the expression cannot be used, a key stands twice, or nothing has a partner.
+        JoinError: the file or the expression is not valid, a key occurs twice, or no row matches.
     """
     pattern = _pattern(key)
     calls = _read(path, pattern)

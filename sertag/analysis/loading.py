@@ -1,7 +1,7 @@
 """Loads tables of one or several runs into memory, as lists of rows, for all commands on tables.
 
-A row is a dict of columns (`tables.readers`). Rows are of results, one a channel; windows are of segments, one a
-window, wherever they come from: JSON has both, CSV and Parquet have them in tables of their own.
+A row is a dict of columns (`tables.readers`). `rows` are results, one per channel; `windows` are one per window. JSON
+holds both in one file, CSV and Parquet in separate tables.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ WINDOWS_HINT = "tag with --segments FILE and give that table as well, or tag wit
 
 @dataclass(slots=True)
 class Loaded:
-    """Rows and windows of one or several tables.
+    """The rows and windows of one or several tables.
 
     Attributes:
-        name: of the tables, for messages.
-        labels: emotions.
+        name: name of the tables, for messages.
+        labels: the emotions.
         dimensions: names of dimensions.
-        rows: of results, each channel of a recording once.
-        windows: of segments.
-        added: columns of the rows that are not sertag's.
-        remarks: what a user should know of them.
-        chosen_by: columns that a filter has chosen rows by.
-        with_rows: whether a table of results was among them, even one without rows.
+        rows: results; each channel of a recording occurs once.
+        windows: rows of the tables of windows.
+        added: columns of `rows` that sertag does not write.
+        remarks: remarks for the user.
+        chosen_by: columns that a filter used.
+        with_rows: whether there was a table of results, even an empty one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Loaded:
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns of the rows and their kinds; those that somebody added are text."""
+        """Kind of each column of the rows, by name; added columns are text."""
         own = {column.name: column.kind for column in result_columns(self.labels, self.dimensions)}
         return {**own, **{name: "text" for name in self.added if name not in own}}
 
@@ -54,10 +54,10 @@ def load(paths: Sequence[str]) -> Loaded:
     """Read tables of results and of windows.
 
     Args:
-        paths: of tables, in order of time; `-` is standard input. What counts of several is said in `merging`.
+        paths: paths of the tables, oldest first; `-` is standard input. For several tables see `merging`.
 
     Raises:
-        TableError: one cannot be read.
+        TableError: a table cannot be read.
     """
     merged = merge(paths, new=_new, add=list.append)
     windows = [window for own in merged.windows.values() for window in own]
@@ -70,7 +70,7 @@ def load(paths: Sequence[str]) -> Loaded:
 
 
 def need_rows(loaded: Loaded) -> None:
-    """Refuse tables of windows alone.
+    """Refuse input that has only windows.
 
     Raises:
         TableError: there are windows but no results.
@@ -81,17 +81,17 @@ def need_rows(loaded: Loaded) -> None:
 
 
 def need_windows(loaded: Loaded) -> None:
-    """Refuse tables without windows where there should be some.
+    """Refuse input without windows.
 
     Raises:
-        TableError: there are none.
+        TableError: there are no windows.
     """
     if lacks_windows(loaded):
         raise TableError(f"{loaded.name}: has no windows; {WINDOWS_HINT}", code="no_windows")
 
 
 def need_labels(loaded: Loaded) -> None:
-    """Refuse tables of a model without labels where emotions are needed.
+    """Refuse tables of a model without labels, for commands that need emotions.
 
     Raises:
         TableError: there are dimensions and no emotions.
@@ -102,12 +102,12 @@ def need_labels(loaded: Loaded) -> None:
 
 
 def lacks_windows(loaded: Loaded) -> bool:
-    """Whether the results have windows that no table holds."""
+    """Whether the results mention windows that no table contains."""
     return not loaded.windows and any(row["segments"] for row in loaded.rows)
 
 
 def is_number(kind: str) -> bool:
-    """Whether cells of a kind of column are numbers."""
+    """Whether columns of this kind are numeric."""
     return kind in DECIMALS or kind == "count"
 
 

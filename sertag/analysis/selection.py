@@ -1,6 +1,6 @@
 """Selection of rows by a filter, by SQL, or by the largest values of a column.
 
-SQL is DuckDB's (the extra `sql`), over tables in memory; it can read and write no files.
+SQL is executed by DuckDB (the extra `sql`) on tables in memory; it cannot access files.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from sertag.tables.readers import ReadRow
 
 
 class SelectionError(SertagError):
-    """Rows cannot be chosen in that way."""
+    """The rows cannot be selected as requested."""
 
 
 def where(loaded: Loaded, text: str, *, date_regex: str | None = None) -> list[ReadRow]:
-    """The rows that a filter chooses, in their order; derived columns that it names are added to all rows.
+    """The rows that match a filter, in order; derived columns of the filter are added to all rows.
 
     Args:
-        loaded: tables; gets remarks on words that stand in no row, and the columns of the filter in `chosen_by`.
+        loaded: the tables; gets remarks about words that no row contains, and the columns of the filter in `chosen_by`.
         text: the filter, see `filters.expressions`.
         date_regex: as for `add_derived`.
 
     Raises:
-        ExpressionError: it cannot be understood.
-        DateError: the pattern cannot be used.
+        ExpressionError: the filter is not valid.
+        DateError: the pattern is not valid.
     """
     expression = parse(text, columns={**DERIVED, **loaded.columns}, labels=loaded.labels)
     loaded.remarks += add_derived(loaded.rows, expression.columns, date_regex=date_regex)
@@ -50,11 +50,11 @@ def where(loaded: Loaded, text: str, *, date_regex: str | None = None) -> list[R
 
 
 def restrict(loaded: Loaded, text: str, *, date_regex: str | None = None) -> None:
-    """Keep the rows that a filter chooses, and their windows; in tables of windows alone, the windows that it chooses.
+    """Keep only the rows that match a filter, and their windows; without rows, the windows that match.
 
     Raises:
-        ExpressionError: it cannot be understood.
-        DateError: the pattern cannot be used.
+        ExpressionError: the filter is not valid.
+        DateError: the pattern is not valid.
     """
     if loaded.with_rows:
         loaded.rows = where(loaded, text, date_regex=date_regex)
@@ -68,7 +68,7 @@ def restrict(loaded: Loaded, text: str, *, date_regex: str | None = None) -> Non
 
 
 def restrict_both(before: Loaded, after: Loaded, text: str, *, date_regex: str | None = None) -> None:
-    """Keep, in two tables, the rows that a filter chooses in one of them; the errors are those of `where`."""
+    """Keep in both tables the rows that match a filter in at least one of them; raises as `where` does."""
     rows = [row for loaded in (before, after) for row in where(loaded, text, date_regex=date_regex)]
     places = {place(row) for row in rows}
     for loaded in (before, after):
@@ -76,13 +76,13 @@ def restrict_both(before: Loaded, after: Loaded, text: str, *, date_regex: str |
 
 
 def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
-    """The rows with the largest values of a column, largest first, those without a value last.
+    """The rows with the largest values of a column, largest first; rows without a value come last.
 
-    A remark says where rows have an answer and none a value, as in tables of older versions, or of models without
-    labels.
+    If no row has a value although rows have an answer, as in tables of older versions, or of models without labels, a
+    remark says so.
 
     Raises:
-        SelectionError: no such column, or not one of numbers.
+        SelectionError: the column does not exist or is not numeric.
     """
     if not is_number(loaded.columns.get(column, "")):
         numbers = tuple(name for name, kind in loaded.columns.items() if is_number(kind))
@@ -97,11 +97,11 @@ def worst(loaded: Loaded, column: str, count: int) -> list[ReadRow]:
 
 
 def kinds(loaded: Loaded, names: Sequence[str] | None, *, date_regex: str | None = None) -> dict[str, str]:
-    """Columns and their kinds, all where no names are given; derived columns are added to the rows.
+    """Kinds of columns by name, of all columns if `names` is None; derived columns are added to the rows.
 
     Raises:
-        SelectionError: no such column.
-        DateError: the pattern cannot be used.
+        SelectionError: a column does not exist.
+        DateError: the pattern is not valid.
     """
     if names is None:
         return loaded.columns
@@ -115,10 +115,10 @@ def kinds(loaded: Loaded, names: Sequence[str] | None, *, date_regex: str | None
 
 
 def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """What a SELECT over the tables `results` and `windows` gives.
+    """The result of a SELECT statement on the tables `results` and `windows`.
 
     Args:
-        loaded: tables.
+        loaded: the tables.
         sql: one statement.
         date_regex: as for `add_derived`.
 
@@ -127,7 +127,7 @@ def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[l
 
     Raises:
         SelectionError: DuckDB is not installed, or the statement fails.
-        DateError: the pattern cannot be used.
+        DateError: the pattern is not valid.
     """
     try:
         import duckdb
@@ -151,7 +151,7 @@ def query(loaded: Loaded, sql: str, *, date_regex: str | None = None) -> tuple[l
 
 
 def _create(database: Any, name: str, rows: Sequence[ReadRow], kinds: Mapping[str, str]) -> None:
-    # As text, which the table turns into numbers: an array of numbers has no empty cells.
+    # As text, which DuckDB converts: an array of numbers cannot have empty cells.
     columns = {column: _texts(row.get(column) for row in rows) for column in kinds}
     types = ", ".join(f"{_quoted(column)} {_type(kind)}" for column, kind in kinds.items())
     database.execute(f"CREATE TABLE {name} ({types})")

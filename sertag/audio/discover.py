@@ -249,7 +249,7 @@ def _record(path: str, found: _Status) -> AudioFile:
     if not isinstance(found, os.stat_result):
         return AudioFile(path, problem=file_problem(path, found, may_be_folder=not has_audio_suffix(path)))
     if stat.S_ISREG(found.st_mode):
-        return AudioFile(path, found.st_size, found.st_mtime_ns)
+        return AudioFile(path, found.st_size, mtime_ns=found.st_mtime_ns)
     message = f"{display_name(path)}: is {_special(found.st_mode)}, expected a regular file; pipe audio to `-` instead"
     return AudioFile(path, problem=Problem("not_a_file", message))
 

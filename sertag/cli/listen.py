@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Number
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Number
 from sertag.limits import MAX_DURATION_S
 
 _EXAMPLES = """\b
@@ -63,6 +63,7 @@ Examples:
 @PROVIDER
 @HOP
 @MIN_CONFIDENCE
+@CONFIG
 @click.option(
     "-f",
     "--format",

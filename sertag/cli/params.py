@@ -142,11 +142,25 @@ class Number(ParamType):
 
 def load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Make the settings of the configuration files the defaults, which click uses after flags and environment."""
-    if ctx.resilient_parsing:  # completion must not fail on a bad file
-        return value
+    if not ctx.resilient_parsing:  # completion must not fail on a bad file
+        ctx.default_map = _settings(ctx, ctx.command, value)
+    return value
+
+
+def load_shared_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The same for other commands that score audio: the files are those of `tag`, and a part of them holds here."""
+    group = ctx.find_root().command
+    if not ctx.resilient_parsing and isinstance(group, click.Group):
+        settings = _settings(ctx, group.commands["tag"], value)
+        ctx.default_map = {name: setting for name, setting in settings.items() if name in _SHARED}
+    return value
+
+
+def _settings(ctx: click.Context, command: click.Command, value: str | None) -> dict[str, Any]:
+    """Settings of the configuration files by the names of parameters, checked against the options of a command."""
     from sertag.cli import config
 
-    options = {option.opts[-1].lstrip("-"): option for option in ctx.command.params if _is_setting(option)}
+    options = {option.opts[-1].lstrip("-"): option for option in command.params if _is_setting(option)}
     files = [str(path) for path in (config.user_file(), value) if path is not None]
     settings: dict[str, Any] = {}
     for file in files:
@@ -160,8 +174,7 @@ def load_config(ctx: click.Context, param: click.Parameter, value: str | None) -
             except click.BadParameter as error:
                 raise click.UsageError(f"{file}: key {name!r}: {error.message}", ctx) from error
             settings[options[name].name or ""] = setting
-    ctx.default_map = settings
-    return value
+    return settings
 
 
 def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -189,6 +202,16 @@ def _toml_kinds(parameter: click.Parameter) -> tuple[type, ...]:
     return (int,) if isinstance(parameter.type, click.IntRange) else (str,)
 
 
+_SHARED = ("roles", "only_role", "model", "hop", "min_confidence")
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=load_shared_config,
+    help="TOML file as for `sertag tag`; its roles, only_role, model, hop and min_confidence hold here, as do those in "
+    "$XDG_CONFIG_HOME/sertag/config.toml.",
+)
 # Options of all commands that score audio; `tag` names the same variables by its prefix.
 ROLES = click.option("--roles", type=Names(), default=(), envvar="SERTAG_ROLES", help="Names of channel 0, 1, …")
 MODEL = click.option(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
 
 _EXAMPLES = """\b
 Examples:
@@ -51,6 +51,7 @@ Examples:
 @PROVIDER
 @HOP
 @MIN_CONFIDENCE
+@CONFIG
 @click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")
 @click.option("--device", type=click.Choice(("null",)), hidden=True)
 def show(**given: Any) -> None:

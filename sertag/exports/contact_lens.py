@@ -1,8 +1,8 @@
-"""One recording in the manner of the JSON that Amazon Connect Contact Lens writes after a call.
+"""One recording as JSON in the format of Amazon Connect Contact Lens (post-call output).
 
-The names, units (milliseconds) and ranges (-5 to 5) are those of its published examples, so that dashboards made for it
-can be tried. What sertag does not know is left out: words, speed of talk, categories, the times of interruptions. The
-scores are valence times five, of the voice and not of the words. `Content` is the emotion.
+Names, units (milliseconds) and ranges (-5 to 5) follow its published examples, so that existing dashboards can be used.
+What sertag does not know is left out: words, speech rate, categories, times of interruptions. A score is the valence of
+the voice, not of the words, times five. `Content` is the emotion.
 """
 
 from __future__ import annotations

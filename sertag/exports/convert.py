@@ -1,4 +1,4 @@
-"""Tables to files of other programs: which function writes which format, and where the files go."""
+"""Converts tables to files of other programs: which function writes which format, and where the files are written."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from sertag.tables.row_writer import write_rows
 from sertag.tables.writers import json_bytes
 from sertag.text import display_name, display_text, plural, valid_text
 
-_File = tuple[str, bytes]  # what comes behind the name of the recording, and the content
+_File = tuple[str, bytes]  # suffix, and content
 
 
 def convert(loaded: Loaded, target: str, out: str) -> str:
     """Write tables in another format.
 
     Args:
-        loaded: tables.
-        target: `csv`, `tsv`, `json`, `jsonl`, `xlsx`, `rttm` write one file; `audacity`, `textgrid`, `webvtt`,
-            `contact-lens` a file or more for each recording into a folder.
-        out: path of the file or of the folder.
+        loaded: the tables.
+        target: `csv`, `tsv`, `json`, `jsonl`, `xlsx` and `rttm` are one file; `audacity`, `textgrid`, `webvtt` and
+            `contact-lens` are a folder with one or more files per recording.
+        out: path of the file or folder.
 
     Returns:
-        What was written, for people.
+        A text that says what was written.
 
     Raises:
-        TableError: the tables do not hold what the format needs.
-        OutputError: something cannot be written.
+        TableError: the tables do not contain what the format needs.
+        OutputError: a file cannot be written.
     """
     if target in ("csv", "tsv", "json", "jsonl"):
         need_rows(loaded)
@@ -104,7 +104,7 @@ def _make_folder(folder: str) -> None:
 
 
 def _places(paths: Sequence[str]) -> list[str]:
-    """Where the files of each recording go: its place below the folder that all have in common, without suffix.
+    """Relative path for the files of each recording: its path below the common folder of all, without suffix.
 
     >>> _places(["/r/a/1.wav", "/r/b/1.wav", "/r/b/1.mp3"])
     ['a/1', 'b/1.wav', 'b/1.mp3']
@@ -122,7 +122,7 @@ def _places(paths: Sequence[str]) -> list[str]:
 
 
 def _safe(part: str) -> str:
-    """A part of a path that stays where it is put."""
+    """A part of a path, changed so that it cannot leave its folder."""
     text = display_text(part).replace("/", "_").replace("\\", "_")
     return "_" * len(text) if text.strip(".") == "" else text
 

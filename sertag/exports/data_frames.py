@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
-    """One row a channel, as in the result table.
+    """One row per channel, as in the result table.
 
     Args:
-        results: of `Tagger.tag_many` or others.
-        tagger: that made them; it names the labels and the model.
+        results: results, for example of `Tagger.tag_many`.
+        tagger: the tagger that made them; it names the labels and the model.
 
     Returns:
-        Text and `channel` as objects, counts as `Int64`, other numbers as `float64`; what is not there is missing.
+        A data frame; text and `channel` are objects, counts `Int64`, other numbers `float64`.
 
     Raises:
         SertagError: pandas is not installed.
@@ -38,7 +38,7 @@ def to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
 
 
 def segments_to_pandas(results: Iterable[FileResult], *, tagger: Tagger) -> pd.DataFrame:
-    """One row a window, as in the table of `--segments`; arguments, result and errors are those of `to_pandas`."""
+    """One row per window, as in the table of `--segments`; arguments, result and errors as for `to_pandas`."""
     origin = tagger.origin
     return _frame(results, segment_columns(origin.labels, origin.dimensions), segment_rows, origin)
 

@@ -1,4 +1,4 @@
-"""Timelines as the text of other programs: Audacity labels, Praat's TextGrid, WebVTT and RTTM. Pure."""
+"""Timelines as text files of other programs: Audacity labels, Praat's TextGrid, WebVTT and RTTM. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sertag.text import display_text
 
 
 def audacity(timeline: Timeline) -> str:
-    r"""A label track of one channel: start, end and label with tabs between them.
+    r"""The label track of one channel: start, end and label, separated by tabs.
 
     >>> audacity(Timeline(0, "agent", (Interval(0.0, 2.5, "calm", "neutral", 0.81),), None))
     '0.000000\t2.500000\tcalm 81 %\n'
@@ -20,7 +20,7 @@ def audacity(timeline: Timeline) -> str:
 
 
 def textgrid(recording: Recording) -> str:
-    """A TextGrid with an interval tier for each channel, in Praat's long text format; what is no interval is empty."""
+    """A TextGrid with one interval tier per channel, in Praat's long text format; gaps are intervals without text."""
     end_s = recording.duration_s
     head = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
     head += f"xmin = 0\nxmax = {_seconds(end_s)}\ntiers? <exists>\nsize = {len(recording.timelines)}\nitem []:\n"
@@ -29,7 +29,7 @@ def textgrid(recording: Recording) -> str:
 
 
 def webvtt(recording: Recording) -> str:
-    """Subtitles with the speaker as voice, in order of time, for players."""
+    """Subtitles in order of time, with the speaker as voice."""
     cues = sorted(
         ((one, line.speaker) for line in recording.timelines for one in line.intervals),
         key=lambda cue: (cue[0].start_s, cue[0].end_s),
@@ -39,7 +39,7 @@ def webvtt(recording: Recording) -> str:
 
 
 def rttm(recordings: Iterable[Recording]) -> str:
-    """Lines of NIST's Rich Transcription Time Marked format, one for each interval with an emotion.
+    """Lines of NIST's Rich Transcription Time Marked format, one per interval with an emotion.
 
     The name of the speaker is the role and the emotion, as in `customer:angry`; channels count from 1.
     """
@@ -106,4 +106,4 @@ def _clock(seconds: float) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.3f}".rstrip("0").rstrip(".")  # not %g, which gives six digits to a call of hours
+    return f"{value:.3f}".rstrip("0").rstrip(".")  # not %g, which keeps only six digits

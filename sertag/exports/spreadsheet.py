@@ -1,4 +1,4 @@
-"""A spreadsheet of results and windows (extra `xlsx`). Text stays text: no formulas and no links."""
+"""Writes a spreadsheet of results and windows (extra `xlsx`). Text stays text: no formulas and no links."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from sertag.tables.columns import DECIMALS, segment_columns
 from sertag.tables.readers import ReadRow
 from sertag.text import display_text, plural, valid_text
 
-MOST_ROWS = 1_048_575  # of a sheet, besides the header
+MOST_ROWS = 1_048_575  # of a sheet, without the header
 _LONGEST_CELL = 32_767
-_NO_DATE = datetime(2000, 1, 1)  # of all of them, so that the same table is the same bytes
+_NO_DATE = datetime(2000, 1, 1)  # fixed, so that the same table gives the same bytes
 
 
 def write_spreadsheet(loaded: Loaded, target: str) -> str:
-    """Write a spreadsheet with a sheet of results and, where there are some, one of windows.
+    """Write a spreadsheet with a sheet of results and, if there are windows, a sheet of windows.
 
     Args:
-        loaded: tables.
-        target: path.
+        loaded: the tables.
+        target: path of the file.
 
     Returns:
-        What was written, for people.
+        A text that says what was written.
 
     Raises:
-        OutputError: XlsxWriter is not installed, there are too many rows, or the target cannot be written.
+        OutputError: XlsxWriter is not installed, there are too many rows, or the file cannot be written.
     """
     try:
         import xlsxwriter
@@ -51,7 +51,7 @@ def write_spreadsheet(loaded: Loaded, target: str) -> str:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
-        content = io.BytesIO()  # XlsxWriter turns errors of a file into others, and a zip file ends twice after them
+        content = io.BytesIO()  # in memory, because XlsxWriter hides errors of a file
         book = xlsxwriter.Workbook(content, options)
         book.set_properties({"created": _NO_DATE})
         for name, rows, columns in sheets:

@@ -19,14 +19,14 @@ UNCERTAIN = Status.UNCERTAIN.value
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of one channel with one label.
+    """A part of one channel with one label.
 
     Attributes:
-        start_s: where it begins, seconds.
-        end_s: where it ends.
+        start_s: start in seconds.
+        end_s: end in seconds.
         label: an emotion, or `uncertain`.
-        sentiment: of the emotion; None where it is uncertain.
-        confidence: mean over its seconds.
+        sentiment: sentiment of the emotion; None if it is uncertain.
+        confidence: mean confidence over time.
     """
 
     start_s: float
@@ -43,8 +43,8 @@ class Timeline:
     Attributes:
         channel: a number, or `mix`.
         speaker: the role, or `channel 0` and so on.
-        intervals: in order of time.
-        row: of the result table; None where there is none.
+        intervals: intervals in order of time.
+        row: row of the result table, if there is one.
     """
 
     channel: int | str
@@ -58,9 +58,9 @@ class Recording:
     """The timelines of one recording.
 
     Attributes:
-        path: as in the tables.
-        duration_s: as in the results, or the end of the last window.
-        timelines: one a channel.
+        path: path as in the tables.
+        duration_s: duration as in the results, or the end of the last window.
+        timelines: one per channel.
     """
 
     path: str
@@ -69,7 +69,7 @@ class Recording:
 
 
 def recordings(loaded: Loaded) -> Iterator[Recording]:
-    """All recordings that have a channel with windows or with a row, in the order of the tables."""
+    """All recordings that have windows or rows, in the order of the tables."""
     windows = windows_of(loaded)
     rows = {(row["path"], row["channel"]): row for row in loaded.rows if row["channel"] is not None}
     places: dict[str, list[int | str]] = {}

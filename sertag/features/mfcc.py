@@ -21,11 +21,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
-from sertag.features.filterbank import mel_bands, multiply
 from sertag.features.frames import Frames
-from sertag.features.pitch import pitch_columns
+from sertag.features.spectral.filterbank import mel_bands, multiply
+from sertag.features.spectral.fourier import rfft
+from sertag.features.spectral.pitch import pitch_columns
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -203,7 +203,7 @@ def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
     for start in range(0, len(out), step):
         rows = out[start : start + step, : spec.n_mels]
         windowed = frames[start : start + len(rows)] * window  # (b, n_fft)
-        power = np.abs(scipy.fft.rfft(windowed, overwrite_x=True))  # (b, bins)
+        power = np.abs(rfft(windowed))  # (b, bins)
         if spec.n_pitches:
             pitch_columns(power, spec=spec, out=out[start : start + step, spec.n_mels :])
         np.multiply(power, power, out=power)

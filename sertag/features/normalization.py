@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sertag.features.pitch import VOICING
+from sertag.features.spectral.pitch import VOICING
 from sertag.records import FloatArray, Statistics
 from sertag.spec import FeatureSpec
 

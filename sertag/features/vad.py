@@ -23,7 +23,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from sertag.features.filterbank import hz_to_mel, multiply
+from sertag.features.spectral.filterbank import hz_to_mel, multiply
 from sertag.records import BoolArray, FloatArray
 from sertag.spec import FeatureSpec
 

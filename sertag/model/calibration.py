@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,4 +21,6 @@ def softmax(logits: Floats) -> Floats:
     >>> softmax(log_probs(np.array([0.2, 0.6]))).round(6).tolist()
     [0.25, 0.75]
     """
-    return np.asarray(special.softmax(logits, axis=-1))
+    # As `scipy.special.softmax` does, to the last bit, whose import takes a third of the time in which a worker starts.
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from sertag.errors import ModelError, SpecError
@@ -90,7 +89,7 @@ def bundled() -> list[str]:
 
 
 def _folder() -> Path:
-    return Path(str(resources.files("sertag"))) / "models"
+    return Path(__file__).parents[1] / "models"  # not by `importlib.resources`, whose import takes longer than all this
 
 
 def _content(path: str) -> bytes:

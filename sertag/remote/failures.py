@@ -28,6 +28,8 @@ _NO_CREDENTIALS = (
 )
 _STALLED = ("TimeoutError", "FSTimeoutError", "ReadTimeoutError", "ConnectTimeoutError", "ServerTimeoutError",
             "SocketTimeoutError", "ConnectionTimeoutError", "RequestTimeout")  # fmt: skip
+_CUT = ("ClientPayloadError", "IncompleteReadError", "IncompleteRead", "ServerDisconnectedError", "EOFError",
+        "ResponseStreamingError", "ClientOSError", "ConnectionResetError")  # fmt: skip
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired")
 _WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity", "AuthFailure")
 _BUSY = ("SlowDown", "ServiceUnavailable", "429", "502", "503", "504")
@@ -91,6 +93,8 @@ def _meaning(codes: list[str], names: set[str], url: str) -> tuple[str, str, str
 def _broken_connection(codes: list[str], names: set[str]) -> tuple[str, str, str]:
     if any(name in names for name in _STALLED):
         return "unreachable", "the server did not answer in time", "check the network and the endpoint, and run again"
+    if any(name in names for name in _CUT) and "ClientConnectorError" not in names:
+        return "unreachable", "the connection ended too early", "check the network, and run again"
     if not codes and "FileNotFoundError" in names and not {"ClientError", "ConnectionError"} & names:
         return "not_found", "there is no such object, and nothing below it", "check the URL"
     connection = {"ClientConnectorError", "EndpointConnectionError", "ConnectionError", "HTTPClientError"}
@@ -118,6 +122,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _codes(error: BaseException) -> Iterator[str]:
     """Codes and statuses that an exception carries, those that say most first."""
+    if any(kind.__name__ == "HttpProcessingError" for kind in type(error).__mro__):
+        return  # aiohttp's own numbers for what is wrong with an answer
     response: Any = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore
         yield _short(response.get("Error", {}).get("Code"))

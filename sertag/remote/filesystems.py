@@ -15,8 +15,10 @@ from sertag.errors import SertagError
 from sertag.remote.options import options_for
 from sertag.remote.urls import PACKAGES, is_web, quoted, scheme_of
 
-_CONNECT_S, _READ_S = 10, 30  # how long a connection may take, and how long a server may send nothing
-_S3_ATTEMPTS = 2  # of botocore, five times of which s3fs makes, so a server that says nothing is given up in 5 minutes
+_CONNECT_S, _READ_S = 10, 20  # how long a connection may take, and how long a server may send nothing
+# Attempts of botocore, of s3fs for each call, and of s3fs again for each part of an object: a server that says nothing
+# is given up after 2 minutes when it is listed, and after 4 when it is read.
+_BOTO_ATTEMPTS, _S3FS_ATTEMPTS = 3, 2
 _EXTRAS = {"s3fs": "sertag[remote]", "aiohttp": "sertag[remote]", "gcsfs": "gcsfs", "adlfs": "adlfs"}
 
 
@@ -46,11 +48,14 @@ def file_system(scheme: str, options: str) -> Any:
     if package == "s3fs":
         settings["config_kwargs"] = _s3_config() | settings.get("config_kwargs", {})
     try:
-        return fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **settings)
+        system = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **settings)
     except (TypeError, ValueError, KeyError) as error:
         names = ", ".join(sorted(options_for(options, scheme)))
         message = f"--storage-options: {package} does not take {names or 'its environment'}: {type(error).__name__}"
         raise RemoteError(message, code="bad_options") from error
+    if package == "s3fs":
+        system.retries = _S3FS_ATTEMPTS
+    return system
 
 
 def system_of(url: str, options: str) -> tuple[Any, str]:
@@ -90,7 +95,7 @@ def _defaults(scheme: str) -> dict[str, Any]:
 
 
 def _s3_config() -> dict[str, Any]:
-    retries = {"mode": "standard", "total_max_attempts": _S3_ATTEMPTS}
+    retries = {"mode": "standard", "total_max_attempts": _BOTO_ATTEMPTS}
     return {"connect_timeout": _CONNECT_S, "read_timeout": _READ_S, "retries": retries}
 
 

@@ -14,12 +14,11 @@ from typing import Any, BinaryIO, cast
 
 from sertag.errors import DecodeError
 from sertag.records import Problem, RemoteObject
+from sertag.remote.blocks import Blocks
 from sertag.remote.failures import changed, problem_of
 from sertag.remote.filesystems import system_of, version_of
 from sertag.remote.urls import is_web, refusal, scheme_of
 
-_BLOCK_BYTES, _BLOCKS = 4 << 20, 8  # of a request, nine minutes of 8 kHz mu-law; kept of each object
-_WHOLE_BYTES = 16 << 30  # as for standard input
 _NO_RANGES = "range requests"  # in the exception of fsspec where a server sends the whole of a file instead of a part
 
 
@@ -79,6 +78,7 @@ class RemoteStream(io.RawIOBase):
         if info.get("type") == "directory":
             raise FileNotFoundError(self._path)
         self.size_bytes: int = info["size"]
+        self._blocks = Blocks(self._fetch, size_bytes=self.size_bytes)
         self.version = version_of(info)
         self._state = _state(info)
 
@@ -118,45 +118,42 @@ class RemoteStream(io.RawIOBase):
         if count <= 0 or self.failure is not None:
             return 0
         try:
-            data = self._part(count)
+            view[:count] = self._blocks.read(self._position, count)
         except Exception as error:  # whatever the libraries below raise: `check` will say it
             self.failure = problem_of(error, self._url)
             return 0
-        if len(data) < count:
-            self.failure = changed(self._url)
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        self._position += count
+        return count
 
     def close(self) -> None:
         """Release the blocks."""
-        if not self.closed and hasattr(self, "_file"):
+        if not self.closed and hasattr(self, "_blocks"):
+            self._blocks.close()
             self._file.close()
         super().close()
 
     def _opened(self) -> dict[str, Any]:
         """Open the object for ranges, or fetch all of it where there are none; what the storage says of it."""
-        cache: dict[str, Any] = {"cache_type": "background", "cache_options": {"maxblocks": _BLOCKS}}
         if not is_web(self._url):
-            self._file: Any = self._system.open(self._path, mode="rb", block_size=_BLOCK_BYTES, **cache)
+            self._file: Any = self._system.open(self._path, mode="rb", cache_type="none")
             return dict(self._file.details)
         info: dict[str, Any] = self._system.info(self._path)
         if info["size"] and info.get("partial", True):
-            self._file = self._system.open(self._path, size=info["size"], block_size=_BLOCK_BYTES, **cache)
+            self._file = self._system.open(self._path, size=info["size"], cache_type="none")
         else:
             info["size"] = self._fetch_whole()
         return info
 
-    def _part(self, count: int) -> bytes:
+    def _fetch(self, start: int, end: int) -> bytes:
         try:
-            self._file.seek(self._position)
-            return bytes(self._file.read(count))
+            self._file.seek(start)
+            return bytes(self._file.read(end - start))
         except ValueError as error:
             if _NO_RANGES not in str(error):
                 raise
         self._fetch_whole()
-        self._file.seek(self._position)
-        return bytes(self._file.read(count))
+        self._file.seek(start)
+        return bytes(self._file.read(end - start))
 
     def _fetch_whole(self) -> int:
         """Fetch everything into a temporary file, which is read from then on; its size."""

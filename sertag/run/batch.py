@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -24,18 +24,18 @@ from sertag.records import FAILURES, STRICT_FAILURES, AudioFile, FileResult, Sta
 from sertag.remote.output import make_state_folder
 from sertag.remote.urls import is_url
 from sertag.run import resume
+from sertag.run.checks import check
 from sertag.run.dry_run import dry_run
 from sertag.run.inputs import can_be_read_again, inputs, is_empty_shard, nothing_found
-from sertag.run.log import to_stderr_and_file
-from sertag.run.settings import Request, RequestError, check, segments_format, table_format
+from sertag.run.messages.log import to_stderr_and_file
+from sertag.run.outputs import open_outputs, open_tables
+from sertag.run.settings import Request, RequestError, segments_format, table_format
 from sertag.run.summary import FileWarnings, Tally, last_line, run_summary
 from sertag.storage import lock
-from sertag.storage.atomic_output import Output, open_output
 from sertag.storage.journal import Journal
 from sertag.tables.columns import ModelInfo
 from sertag.tables.formats import Format
-from sertag.tables.partitions import FolderOutput, open_partitions
-from sertag.tables.writers import Table, finish_json, open_table, results_view, segments_view
+from sertag.tables.writers import finish_json
 from sertag.text import display_name, display_text
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
     """Tag everything and put the outputs in place."""
     warnings = FileWarnings(run.logger, failures=_failures(run.request), roles=run.request.roles)
     with ExitStack() as opened:
-        outputs = _outputs(run.request, opened)
-        tables = [opened.enter_context(table) for table in _tables(run, outputs)]
+        outputs = open_outputs(run.request, opened)
+        tables = [opened.enter_context(table) for table in open_tables(run.request, outputs, run.formats, run.origin)]
         show = opened.enter_context(_progress(run))
         for result, reused in opened.enter_context(_results(run, files)):
             warnings.log(result, reused=reused)
@@ -191,56 +191,19 @@ def _write(run: _Run, files: Iterable[AudioFile]) -> Exit:
                 table.add(result)
             run.tally.add(result, reused=reused)
             show()
-        _compact(run)
+        _maintain(run, Journal.note_moved)
         signals.ignore()  # the work is done; moving the outputs into place is short and must not be interrupted
         exit_code = _exit_code(run.tally)
         if outputs.summary is not None:
             document = run_summary(run.tally, run.request, model=run.model, origin=run.origin, jobs=run.jobs)
             finish_json(outputs.summary, document | {"exit_code": int(exit_code)})
+    _maintain(run, Journal.compact)  # it may take a while, and now the outputs are in place
     return exit_code
 
 
 def _formats(request: Request) -> tuple[Format, Format | None]:
     out = table_format(request, terminal=_is_terminal(sys.stdout))
     return out, None if request.segments is None else segments_format(request.segments)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outputs:
-    summary: Output | None
-    out: Output | FolderOutput
-    segments: Output | None
-
-
-def _outputs(request: Request, opened: ExitStack) -> _Outputs:
-    """Open all outputs; they are put in place in reverse order, the summary last, after the files it covers."""
-
-    def optional(target: str | None) -> Output | None:
-        return None if target is None else opened.enter_context(open_output(target, storage=request.storage))
-
-    summary = optional(request.summary)
-    out: Output | FolderOutput = (
-        FolderOutput(request.out) if request.partition_by else open_output(request.out, storage=request.storage)
-    )
-    opened.enter_context(out)
-    return _Outputs(summary, out, optional(request.segments))
-
-
-def _tables(run: _Run, outputs: _Outputs) -> Iterator[AbstractContextManager[Table]]:
-    fmt, segments_fmt = run.formats
-    view = results_view(run.origin)
-    if isinstance(outputs.out, FolderOutput):
-        from sertag.analysis.derived import day_of
-
-        yield open_partitions(outputs.out, view=view, day_of=day_of)
-    elif fmt == "table":
-        from sertag.tables.terminal import open_screen_table
-
-        yield open_screen_table(outputs.out, dimensions=run.origin.dimensions)
-    else:
-        yield open_table(outputs.out, fmt=fmt, view=view, bom=run.request.bom)
-    if segments_fmt is not None and outputs.segments is not None:
-        yield open_table(outputs.segments, fmt=segments_fmt, view=segments_view(run.origin), bom=run.request.bom)
 
 
 @contextmanager
@@ -255,7 +218,7 @@ def _progress(run: _Run) -> Iterator[Any]:
     if not shown:
         yield lambda: None
         return
-    from sertag.run.progress import Progress
+    from sertag.run.messages.progress import Progress
 
     countable = can_be_read_again(request)
     with Progress(run.tally, files=(lambda: inputs(request, count_only=True)) if countable else None) as progress:
@@ -297,10 +260,11 @@ def _cluster(request: Request, logger: Logger) -> ClusterChoice | None:
     return ClusterChoice(request.backend, request.scheduler, partial(logger.warning, "%s"))
 
 
-def _compact(run: _Run) -> None:
+def _maintain(run: _Run, work: Callable[[Journal], None]) -> None:
+    """Do something with the journal that the rows do not depend on."""
     try:
         if run.journal is not None:
-            run.journal.compact()
+            work(run.journal)
     except OutputError as error:  # the journal is unchanged and still valid
         run.logger.warning("%s", display_text(str(error)))
 

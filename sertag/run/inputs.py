@@ -15,7 +15,8 @@ from sertag.audio.discover import discover
 from sertag.errors import DecodeError, SertagError
 from sertag.records import AudioFile
 from sertag.remote.urls import is_url, shown
-from sertag.run.settings import Request, RequestError, output_files
+from sertag.run.checks import output_files
+from sertag.run.settings import Request, RequestError
 from sertag.text import display_name
 
 

@@ -1,4 +1,4 @@
-"""A piece of a recording as a file of its own, in its own rate and channels; no window or model is needed."""
+"""Cuts a part out of a recording, at its own sample rate and with its own channels; no model is needed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d{1,9})?)", re.
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start_s` to before `end_s`."""
+    """The time from `start_s` up to, not including, `end_s`, in seconds."""
 
     start_s: float
     end_s: float
 
 
 def parse_time(text: str) -> float:
-    """Seconds, from `SECONDS`, `M:SS` or `H:MM:SS`, all with decimals if wanted.
+    """Parse a time, `SECONDS`, `M:SS` or `H:MM:SS`, with optional decimals, to seconds.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no time.
 
     >>> parse_time("75.5"), parse_time("1:15.5"), parse_time("1:00:00")
     (75.5, 75.5, 3600.0)
@@ -48,10 +48,10 @@ def parse_time(text: str) -> float:
 
 
 def parse_span(text: str) -> Span:
-    """The times of `START-END`.
+    """Parse `START-END`.
 
     Raises:
-        ValueError: they are none, or the end is not behind the start.
+        ValueError: a part is no time, or the end is not after the start.
 
     >>> parse_span("0:05-0:12.5")
     Span(start_s=5.0, end_s=12.5)
@@ -66,20 +66,20 @@ def parse_span(text: str) -> Span:
 
 
 def cut(path: str, span: Span, target: str, *, raw: str | None = None) -> float:
-    """Write a piece of a recording.
+    """Write a part of a recording to a file.
 
     Args:
-        path: of the recording.
-        span: of it.
-        target: a file, WAV or FLAC by its suffix; it appears whole or not at all.
-        raw: how samples without a header are written.
+        path: path of the recording.
+        span: the part.
+        target: path of the file, WAV or FLAC by its suffix; it is written completely or not at all.
+        raw: format of samples without a header.
 
     Returns:
-        Seconds written, fewer than wanted where the recording ends before.
+        Length of the file in seconds; shorter than `span` if the recording ends before.
 
     Raises:
-        DecodeError: it cannot be read, or ends before the span begins.
-        OutputError: the target cannot be written.
+        DecodeError: the recording cannot be read, or ends before the span begins.
+        OutputError: the file cannot be written.
     """
     kind = KINDS[os.path.splitext(target)[1].lower()]
     with open_audio(path, raw=raw) as audio, tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
@@ -101,7 +101,7 @@ def cut(path: str, span: Span, target: str, *, raw: str | None = None) -> float:
 
 
 def from_start(audio: AudioSource, start_s: float, *, block_s: float) -> Iterator[FloatArray]:
-    """Blocks (channels, n) of a recording in its own rate, from a time on."""
+    """Blocks of a recording from a time on, float32 (channels, n), at its own sample rate."""
     skip = round(start_s * audio.rate_hz)
     for block in audio.blocks(rate_hz=audio.rate_hz, block_s=block_s):
         if skip < block.shape[1]:

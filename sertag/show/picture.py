@@ -24,6 +24,7 @@ from sertag.text import clock, display_name, display_text
 SUFFIXES = (".png", ".svg", ".pdf")
 COLUMNS = 1600
 
+_DPI = 110
 _WIDTH_IN, _CHANNEL_IN, _AROUND_IN = 12.0, 4.4, 0.9
 _HEIGHTS = (1.0, 1.3, 0.6, 1.0)
 _COLOURS = {
@@ -49,6 +50,7 @@ _PLAIN = "#34495e"
 _LEAST_HEIGHT = 0.08  # of a bar, that it is seen
 _TOUCH_S = 0.01
 _MOST_TICKS = 16
+_PLACES = 6  # of positions, in shares of the figure
 
 
 def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -> bytes:
@@ -77,7 +79,7 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
     with matplotlib.rc_context({"svg.hashsalt": "sertag", "hatch.linewidth": 0.6}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names in scripts that its font does not have
         height = _AROUND_IN + _CHANNEL_IN * len(rows)
-        figure = figures.Figure(figsize=(_WIDTH_IN, height), layout="constrained")
+        figure = figures.Figure(figsize=(_WIDTH_IN, height), dpi=_DPI, layout="constrained")
         agg.FigureCanvasAgg(figure)
         figure.suptitle(display_name(result.path), parse_math=False, fontsize=11)
         ratios = _HEIGHTS * len(rows)
@@ -88,9 +90,22 @@ def picture(result: FileResult, sound: Sound, *, spec: ModelSpec, suffix: str) -
         times = ticks(start_s=0, end_s=sound.duration_s, most=_MOST_TICKS)
         axes[-1].set_xticks(times, [clock(time_s) for time_s in times])
         figure.legend(handles=_legend(matplotlib, spec), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+        _settle(figure)
         file = io.BytesIO()
-        figure.savefig(file, format=suffix.lstrip("."), dpi=110, metadata=_METADATA[suffix])
+        figure.savefig(file, format=suffix.lstrip("."), dpi=_DPI, metadata=_METADATA[suffix])
     return file.getvalue()
+
+
+def _settle(figure: Any) -> None:
+    """Lay everything out now, at round places.
+
+    The solver of the layout keeps its variables in the order of their addresses, so the last bits of what it finds
+    differ between runs. In SVG they would show in the names of clips, which are hashes, and in rounded coordinates.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        axis.set_position([round(edge, _PLACES) for edge in axis.get_position().bounds])
 
 
 _METADATA: dict[str, dict[str, Any]] = {

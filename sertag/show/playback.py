@@ -1,4 +1,4 @@
-"""A recording through the loudspeaker (the extra `listen`), decoded by what decodes all others."""
+"""Plays a recording through the loudspeaker (the extra `listen`), with the same decoders as tagging."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOCK_S = 0.25
 _BUFFER_MS = 100
 _TICK_S = 0.1
 _MOST_CHANNELS = 2
-_HIGHEST_RATE_HZ = 384_000  # of miniaudio
+_HIGHEST_RATE_HZ = 384_000  # limit of miniaudio
 
 
 def play(
@@ -33,18 +33,18 @@ def play(
     """Play a recording to its end.
 
     Args:
-        path: of the recording.
-        start_s: where to begin.
-        raw: how samples without a header are written.
-        stop: set it to stop the playback.
-        moved: called ten times a second with the position, seconds.
+        path: path of the recording.
+        start_s: start of the playback, in seconds.
+        raw: format of samples without a header.
+        stop: an event that stops the playback when it is set.
+        moved: called ten times a second with the position in seconds.
         null: use a silent device, for tests.
 
     Returns:
-        The second at which it ended.
+        The position at the end, in seconds.
 
     Raises:
-        DecodeError: it cannot be read.
+        DecodeError: the recording cannot be read.
         DeviceError: the extra is not installed, or there is no sound system.
     """
     library = load_miniaudio()
@@ -61,7 +61,7 @@ def play(
 
 
 def _opened(library: Any, audio: AudioSource, sound: _Sound, null: bool) -> Any:
-    """The loudspeaker at work."""
+    """The started playback device."""
     with opening(library, "the loudspeaker"):
         device = library.PlaybackDevice(
             output_format=library.SampleFormat.FLOAT32,
@@ -79,16 +79,16 @@ def _opened(library: Any, audio: AudioSource, sound: _Sound, null: bool) -> Any:
 
 
 class _Sound:
-    """What miniaudio asks for, on its own thread."""
+    """Supplies the samples that miniaudio requests on its own thread."""
 
     def __init__(self, blocks: Iterator[FloatArray], channels: int) -> None:
         self._blocks, self.channels = blocks, channels
-        self.samples = 0  # played, of each channel
+        self.samples = 0  # played samples per channel
         self.over = threading.Event()
         self.error: SertagError | None = None
 
     def stream(self) -> Generator[bytes, int, None]:
-        """So many samples as it asks for, interleaved."""
+        """Yields the requested number of interleaved samples."""
         wanted = yield b""
         rest = np.zeros((self.channels, 0), dtype=np.float32)
         try:
@@ -100,13 +100,13 @@ class _Sound:
                     break
                 self.samples += part.shape[1]
                 wanted = yield np.ascontiguousarray(part.T, dtype=np.float32).tobytes()
-        except SertagError as error:  # it would be printed and lost on that thread
+        except SertagError as error:  # raised on that thread it would be lost
             self.error = error
         self.over.set()
         yield b""
 
     def _mixed(self, block: FloatArray) -> FloatArray:
-        """One or two channels as they are; the mean of more of them on both sides."""
+        """One or two channels unchanged; more channels as their mean, on both sides."""
         if len(block) == self.channels:
             return block
         return np.repeat(block.mean(axis=0, keepdims=True), self.channels, axis=0)

@@ -1,4 +1,4 @@
-"""`sertag show` from its settings to its exit code."""
+"""Runs `sertag show`: from settings to exit code."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from sertag.text import display_name
 
 
 class ShowError(SertagError):
-    """Settings contradict each other; a usage error."""
+    """The settings contradict each other: a usage error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The settings of `sertag show`, named as its options are."""
+    """The settings of `sertag show`, named like its options."""
 
     path: str
     out: str | None = None
@@ -52,10 +52,10 @@ class Request:
 
 
 def run(request: Request) -> int:
-    """Do what was asked for; the process's exit code.
+    """Run a request and return the exit code.
 
     Raises:
-        ShowError: settings contradict each other.
+        ShowError: the settings contradict each other.
     """
     _check(request)
     try:
@@ -102,7 +102,7 @@ def _shown(request: Request, result: FileResult, model: Model, options: Options)
 
 
 def _encoded(console: Console, lines: list[Text]) -> bytes:
-    """Lines as they go to standard output, in colours only where that is a terminal."""
+    """Lines as bytes for standard output; in colour only if it is a terminal."""
     with console.capture() as capture:
         for line in lines:
             console.print(line, no_wrap=True, overflow="crop", crop=True)
@@ -112,7 +112,7 @@ def _encoded(console: Console, lines: list[Text]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Screen:
-    """A timeline with a cursor that moves."""
+    """A timeline with a moving cursor."""
 
     console: Console
     lines: list[Text]
@@ -127,7 +127,7 @@ def _play(request: Request, screen: _Screen | None) -> int:
     stop = threading.Event()
     start_s = parse_time(request.play or "0")
     wish = {"start_s": start_s, "raw": request.raw, "stop": stop, "null": request.device == "null"}
-    with signals.handled(lambda _: stop.set()):  # Ctrl-C is how one stops listening
+    with signals.handled(lambda _: stop.set()):  # Ctrl-C stops the playback
         if screen is None:
             play(request.path, moved=lambda position_s: None, **wish)  # type: ignore[arg-type]
             return Exit.OK
@@ -152,10 +152,10 @@ def _clip(request: Request) -> int:
 
 
 def _check(request: Request) -> None:
-    """Refuse what cannot be done.
+    """Refuse settings that contradict each other.
 
     Raises:
-        ShowError: with what is wrong.
+        ShowError: with the reason.
     """
     if request.path == "-":
         raise ShowError("standard input cannot be read twice; give a file")

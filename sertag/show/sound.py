@@ -1,4 +1,4 @@
-"""A recording in a few hundred columns: envelope, levels, speech and spectrum, in one pass at constant memory."""
+"""Measures a recording in columns of a picture: envelope, levels, speech and spectrum, in one pass, constant memory."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Sound:
     """Measurements of each column of a timeline; columns are of equal length.
 
     Attributes:
-        duration_s: of all columns together.
-        lowest, highest: float32 (channels, columns), samples.
-        level_dbfs: float64 (channels, columns).
-        speech: float64 (channels, columns), share of speech in the column, by the energy gate.
-        mel_db: float64 (channels, columns, bands), mean of the frames.
+        duration_s: duration of all columns together.
+        lowest, highest: float32 (channels, columns), smallest and largest sample.
+        level_dbfs: float64 (channels, columns), RMS level.
+        speech: float64 (channels, columns), share of speech frames by the energy gate, 0 to 1.
+        mel_db: float64 (channels, columns, bands), mean of the frames in dB.
         band_hz: lowest and highest frequency of the bands.
     """
 
@@ -44,7 +44,7 @@ class Sound:
 
     @property
     def columns(self) -> int:
-        """How many there are."""
+        """Number of columns."""
         return int(self.lowest.shape[1])
 
 
@@ -52,14 +52,14 @@ def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, 
     """Measure a recording.
 
     Args:
-        path: of a file.
-        spec: of the model, by whose frames speech is found.
-        options: `channels` says whether all are mixed, `raw` how a file without a header is written.
-        duration_s: of the recording, known from its rows; what lies behind counts to the last column.
-        columns: how many.
+        path: path of the recording.
+        spec: specification of the model, which defines the frames.
+        options: `channels` says whether all channels are mixed, `raw` is the format of a file without a header.
+        duration_s: duration from the rows; later samples are added to the last column.
+        columns: number of columns.
 
     Raises:
-        DecodeError: it cannot be read.
+        DecodeError: the recording cannot be read.
     """
     frame_spec = activity_spec(spec.features)
     mixed = options.channels == "mix"
@@ -82,7 +82,7 @@ def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, 
 
 
 class _Columns:
-    """Sums and extremes of each column, while a recording comes."""
+    """Accumulates sums and extremes of each column."""
 
     def __init__(self, channels: int, columns: int, duration_s: float, spec: FeatureSpec) -> None:
         self._spec, self._duration_s = spec, duration_s
@@ -93,7 +93,7 @@ class _Columns:
         self._mel = np.zeros((channels, columns, spec.n_mels))
 
     def seen(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """The same blocks, once their extremes are noted."""
+        """Yields the blocks unchanged after noting their extremes."""
         for block in blocks:
             place = self._column(self._samples + np.arange(block.shape[1]), self._spec.rate_hz)
             starts = np.flatnonzero(np.diff(place, prepend=-1))
@@ -106,7 +106,7 @@ class _Columns:
             yield block
 
     def add(self, chunk: Chunk) -> None:
-        """Note the frames of a chunk."""
+        """Add the frames of a chunk."""
         core = chunk.core_frames
         place = self._column(chunk.first_frame + np.arange(core), self._spec.frame_rate_hz)
         np.add.at(self._frames, place, 1)
@@ -117,7 +117,7 @@ class _Columns:
             np.add.at(self._mel[channel], place, frames[:core, : self._spec.n_mels])
 
     def sound(self) -> Sound:
-        """Everything, once all has come; a column between two frames is like the one before it."""
+        """The measurements; a column without a frame has the values of the one before."""
         column_source = np.maximum.accumulate(np.where(self._frames > 0, np.arange(len(self._frames)), 0))
         count = np.maximum(1, self._frames)
         power = (self._power / count)[:, column_source]

@@ -1,8 +1,8 @@
-"""Arousal and valence of well-known emotion labels: the default of model files that do not name their own.
+"""Arousal and valence of common emotion labels: the default for model files that do not define their own.
 
-Arousal runs from 0 (drowsy) to 1 (highly excited), valence from -1 (unpleasant) to 1 (pleasant). The places of the
-labels follow the circumplex of Russell (1980, J. Personality and Social Psychology 39) in round numbers: they order
-calls, and a difference of 0.05 between two labels means nothing. Standard library only.
+Arousal runs from 0 (drowsy) to 1 (highly excited), valence from -1 (unpleasant) to 1 (pleasant). The values
+follow the circumplex of Russell (1980, J. Personality and Social Psychology 39) in round numbers: they serve to order
+calls, and a difference of 0.05 between two labels has no meaning. Standard library only.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BY_SENTIMENT = MappingProxyType({"positive": (0.5, 0.6), "neutral": (0.5, 0.0),
 
 
 def default_affect(label: str, sentiment: str) -> tuple[float, float]:
-    """Arousal and valence of a label; by its sentiment where the label is not known.
+    """Arousal and valence of a label; of its sentiment if the label is unknown.
 
     >>> default_affect("angry", "negative"), default_affect("complaining", "negative")
     ((0.9, -0.7), (0.5, -0.6))

@@ -1,4 +1,4 @@
-"""How samples become the numbers that the graph of a model takes. Standard library only."""
+"""How the input of a model is computed from samples. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class FeatureSpec:
 
     Attributes:
         kind: `mfcc`, `log_mel`, or `waveform` for graphs that take samples.
-        rate_hz: sample rate that everything is resampled to.
+        rate_hz: sample rate to which audio is resampled.
         framing: `channel` computes frames once for a whole channel and cuts windows from them; `clip` computes each
             window from its own samples, zero-padded at both ends, as papers do with cut clips.
         n_fft, win_length, hop_length: samples. Frames are centred and the ends zero-padded.
         n_mels, fmin_hz, fmax_hz: triangular bands, Slaney's scale and area normalisation, power spectrum.
-        floor_power: mel power under which the logarithm is clipped (librosa's `amin`).
-        dynamic_range_db: clip that many dB under the loudest bin of the clip (librosa's `top_db`); None for the
-            absolute floor alone, which is the only choice that makes sense with `framing="channel"`.
-        n_mfcc: cepstral coefficients kept of the orthonormal DCT-II; unused for `log_mel`.
+        floor_power: mel power below which the logarithm is clipped (librosa's `amin`).
+        dynamic_range_db: values are clipped this many dB below the loudest bin of the clip (librosa's `top_db`); None
+            for `floor_power` only, which is required with `framing="channel"`.
+        n_mfcc: number of cepstral coefficients of the orthonormal DCT-II; unused for `log_mel`.
         lifter: sinusoidal liftering as in HTK, 0 for none.
         delta_order: 0, 1 or 2 derivatives appended to the coefficients, each over `delta_width` frames.
         delta_width: odd number of frames.
-        n_pitches: steps in which a voice is looked for, in equal ratios from `pitch_min_hz` to `pitch_max_hz`; what is
-            found stands in three columns behind the coefficients (see `sertag.features.pitch`). 0 for no such columns,
-            which is the only choice with `framing="clip"`.
+        n_pitches: number of candidate pitches, in equal ratios from `pitch_min_hz` to `pitch_max_hz`. Voicing and pitch
+            are three columns behind the coefficients (see `sertag.features.spectral.pitch`). 0 for no such columns,
+            which is required with `framing="clip"`.
         pooling: `mean` replaces the frames of a window by their mean, giving shape (coefficients, 1).
-        normalisation: `channel_speech` makes the graph also take the mean and standard deviation of the channel's
-            speech frames and how many there were (inputs `channel_mean`, `channel_std`, `speech_frames`);
-            `channel_voice` the same, weighted by voicing, and the deviation from what is said around (see
-            `sertag.features.normalization`); `none` leaves everything to constants inside the graph.
+        normalisation: with `channel_speech` the graph has further inputs: mean and standard deviation of the speech
+            frames of the channel, and their number (`channel_mean`, `channel_std`, `speech_frames`). `channel_voice`
+            is the same, weighted by voicing, with the standard deviation around a local mean (see
+            `sertag.features.normalization`). With `none` the graph uses only its own constants.
     """
 
     kind: Kind = "mfcc"
@@ -106,7 +106,7 @@ class FeatureSpec:
 
     @property
     def n_coefficients(self) -> int:
-        """Numbers per frame, or per sample of a waveform, that reach the graph."""
+        """Numbers per frame, or per sample of a waveform, in the input of the graph."""
         if self.kind == "waveform":
             return 1
         base = self.n_mfcc if self.kind == "mfcc" else self.n_mels
@@ -114,7 +114,7 @@ class FeatureSpec:
 
     @property
     def pitch_columns(self) -> int:
-        """How many of the last numbers per frame tell of voice and pitch."""
+        """How many of the last columns are voicing and pitch."""
         return 3 if self.n_pitches else 0
 
     @property
@@ -124,5 +124,5 @@ class FeatureSpec:
 
     @property
     def frame_columns(self) -> int:
-        """Numbers per frame before coefficients are made of them: mel bands, then voice and pitch."""
+        """Numbers per frame before the coefficients are computed: mel bands, then voicing and pitch."""
         return self.n_mels + self.pitch_columns

@@ -13,7 +13,7 @@ from sertag.errors import SpecError
 
 
 def plain(value: Any) -> Any:
-    """A value as `json` knows it: dataclasses and mappings become dicts, tuples become lists."""
+    """A value that `json` can write: dataclasses and mappings become dicts, tuples become lists."""
     if dataclasses.is_dataclass(value):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, MappingProxyType | dict):
@@ -24,12 +24,12 @@ def plain(value: Any) -> Any:
 
 
 def build(kind: Any, document: Any, where: str) -> Any:
-    """Make a dataclass of a JSON object.
+    """Create a dataclass from a JSON object.
 
     Args:
         kind: the dataclass; its annotations are strings.
-        document: what JSON holds.
-        where: names the place, for messages.
+        document: the parsed JSON.
+        where: the place in the document, for messages.
 
     Returns:
         An instance of `kind`.
@@ -53,7 +53,7 @@ def build(kind: Any, document: Any, where: str) -> Any:
 
 
 def require(condition: bool, where: str, found: object, expected: object) -> None:
-    """Refuse a value: say where it stands, what was found and what was expected."""
+    """Refuse a value; the message says its place, what was found and what was expected."""
     if not condition:
         raise SpecError(f"{where} is {str(found)[:80]!r}, expected {expected}", code="bad_spec")
 

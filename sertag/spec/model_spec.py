@@ -27,13 +27,13 @@ SENTIMENTS = ("positive", "neutral", "negative")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the model must answer to a closed-form chirp, so that any drift of code or file shows.
+    """The expected output of the model for a synthetic chirp, which shows any change of code or file.
 
     Attributes:
         mean: mean over time of each coefficient of the chirp's window.
         middle: the coefficients of the window's middle frame.
         probs: probabilities before the temperature is applied.
-        speech: the probability of speech; None for graphs that do not tell.
+        speech: probability of speech; None for graphs without that output.
         dimensions: what the graph estimates; empty for models of labels alone.
     """
 
@@ -49,33 +49,34 @@ class ModelSpec:
     """The whole document inside a model file.
 
     Attributes:
-        name, version: of the model, for people and for the `model` column.
-        features: how the graph's input is made.
+        name, version: name and version of the model; the name is in the column `model`.
+        features: how the input of the graph is computed.
         window_s, hop_s: length of a window and default step between windows.
-        offset_s: where the first window begins (papers cut clips from 0.5 s).
+        offset_s: start of the first window (papers cut clips from 0.5 s).
         min_speech_s: a window is scored if it holds at least this much speech.
         labels: in the order of the graph's output; none for models of dimensions alone.
         sentiment: label to `positive`, `neutral` or `negative`.
         temperature: log-probabilities are divided by it and renormalised (Guo et al. 2017).
-        min_confidence: under it a window is `uncertain`.
-        row_min_confidence: under it a row is `uncertain`; None for `min_confidence`.
-        row_gain: how much surer a row may be than its windows, for each doubling of the speech (`aggregate.pooled`).
-        priors: label to how likely it is before anything was heard, as the windows' probabilities take it; all the
-            same where it is empty. Evidence is what goes beyond them.
-        clear_ratio: a window whose strongest label is negative (positive) is `ok` only if that is this many times as
-            probable as the strongest positive (negative) one; 0 for no such rule. Arousal travels across languages and
-            lines, valence only half, so anger and joy are the pair that is confused.
-        arousal: label to 0 (drowsy) .. 1 (excited); labels that are not in it are as in `sertag.spec.affect`.
-        valence: label to -1 (unpleasant) .. 1 (pleasant), likewise.
-        attention: slope and offset, on the scale of logits, from the mean negative probability of the worst half
-            minute of speech to the row's `attention`.
-        min_speech_probability: windows under it are `no_speech`; for graphs with an output `speech`.
+        min_confidence: a window with less confidence is `uncertain`.
+        row_min_confidence: a row with less confidence is `uncertain`; None for `min_confidence`.
+        row_gain: how much the evidence of a row may exceed that of its windows, for each doubling of the speech
+            (`aggregate.pooled`).
+        priors: prior probability of each label in the probabilities of windows; uniform if empty. The evidence of a
+            window is what its probabilities say beyond the priors.
+        clear_ratio: a window whose strongest label is negative (positive) is `ok` only if that label is this many times
+            as probable as the strongest positive (negative) one; 0 for no such rule. Across languages and telephone
+            lines arousal is recognised better than valence, so anger and joy are often confused.
+        arousal: label to 0 (drowsy) .. 1 (excited); for missing labels see `sertag.spec.affect`.
+        valence: label to -1 (unpleasant) .. 1 (pleasant); the same for missing labels.
+        attention: slope and offset, in logits, from the mean negative probability of the worst 30 s of speech to the
+            `attention` of the row.
+        min_speech_probability: windows below it are `no_speech`; for graphs with an output `speech`.
         outputs: dimensions in the order of the graph's output `dimensions`; none for models of labels alone.
         probe: see `Probe`; None only while a model is being made.
-        licence: of the weights.
+        licence: licence of the weights.
         training: corpora with their licences, split protocol, seed.
         metrics: figures with their protocol.
-        libraries: versions that made the file.
+        libraries: versions of the libraries that made the file.
     """
 
     name: str
@@ -129,7 +130,7 @@ class ModelSpec:
 
     @property
     def window_frames(self) -> int:
-        """Frames (or samples, of a waveform) of one window; a clip of n samples has 1 + n // hop centred frames."""
+        """Frames (for a waveform, samples) per window; a clip of n samples has 1 + n // hop centred frames."""
         samples = round(self.window_s * self.features.rate_hz)
         if self.features.kind == "waveform":
             return samples
@@ -137,7 +138,7 @@ class ModelSpec:
 
     @property
     def calibrated(self) -> bool:
-        """Whether confidences were fitted to labelled clips; networks that were trained elsewhere may not be."""
+        """Whether confidences were fitted on labelled clips; those of networks trained elsewhere may not be."""
         return self.training.get("calibrated", True) is not False
 
     @property
@@ -158,7 +159,7 @@ class ModelSpec:
         """The least confidence of a window and of a row.
 
         Args:
-            chosen: what the user wants for both; None for what the model says of each.
+            chosen: the value of the user for both; None for those of the model.
         """
         if chosen is not None:
             return chosen, chosen
@@ -167,7 +168,7 @@ class ModelSpec:
 
 
 def to_json(spec: ModelSpec) -> str:
-    """The document as it is stored in a model file: one line of JSON, keys in the order of the class."""
+    """The specification as stored in a model file: one line of JSON, keys in the order of the attributes."""
     document = {"spec": SPEC_VERSION, **plain(spec)}
     if not spec.outputs:
         document["spec"] = 1
@@ -216,7 +217,7 @@ def _dimensions(found: Any) -> tuple[Dimension, ...]:
 
 
 def _require_row_rules(spec: ModelSpec) -> None:
-    """Check what turns windows into rows."""
+    """Check the settings that turn windows into rows."""
     row = spec.min_confidence if spec.row_min_confidence is None else spec.row_min_confidence
     _require(0 <= spec.min_confidence <= 1, "min_confidence", spec.min_confidence, "0 to 1")
     _require(0 <= row <= 1, "row_min_confidence", row, "0 to 1")

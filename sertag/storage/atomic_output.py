@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -127,7 +126,7 @@ class Output:
         _remove_leftovers(folder)
         while True:
             # Not `tempfile`, which creates files that only their owner may read.
-            temporary = os.path.join(folder, secrets.token_hex(8).join(TEMPORARY))
+            temporary = os.path.join(folder, os.urandom(8).hex().join(TEMPORARY))
             stream = open_locked(temporary)
             if stream is not None:  # otherwise another run has taken it for a leftover before it was locked
                 self._temporary = temporary

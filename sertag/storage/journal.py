@@ -1,7 +1,7 @@
 """The journal beside a table: the results of finished files, one line each, so that a stopped run can be continued.
 
-Used by `run` and `resume`. JSON Lines (see `journal_line`), only ever appended to, by one writer, who holds the lock of
-the table. Lines are independent: whatever happens to other lines, a line is read as it was written or not at all.
+JSON Lines (see `journal_lines`), only ever appended to, by one writer, who holds the lock of the table. Lines are
+independent: whatever happens to other lines, a line is read as it was written or not at all.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Key(NamedTuple):
 
     Attributes:
         path: as reached from the command line.
-        size_bytes, mtime_ns: size and modification time of the file; of an object in a storage, a number for its ETag
-            or generation instead of a time.
+        size_bytes, mtime_ns: size and modification time; of an object in a storage, a number for its ETag instead.
     """
 
     path: str
@@ -67,16 +66,15 @@ class Journal:
         Args:
             path: path of the file; it need not exist.
             fingerprint: all settings that determine rows besides the recordings, as a JSON value.
-            folder: folder that relative paths start from, relative to the folder of the journal. So the same relative
-                path from another folder is another recording, and a tree that is moved with its journal is recognised.
+            folder: where relative paths start, relative to the folder of the journal: the same relative path from
+                another folder is another recording, and a tree that is moved with its journal is recognised.
             renew: ignore all stored results.
 
         Raises:
             OutputError: the journal cannot be read.
         """
         self.path = path
-        self.unrecognized = False
-        self.damaged = 0
+        self.unrecognized, self.damaged = False, 0
         self._print = fingerprint_print(fingerprint)
         self._folder = folder
         self._index = JournalIndex()  # of results that have not been used
@@ -149,19 +147,33 @@ class Journal:
         self._append(line)
         self._use(self._end - len(line), line)
 
-    def compact(self) -> None:
-        """Rewrite the journal if more than half of it is not used by the current table; call it at the end of a run.
+    def note_moved(self) -> None:
+        """Append a line about results that this run has removed from the table or put back; call it before `compact`.
+
+        Nothing is written if the journal is to be rewritten, because then it has no other results.
 
         Raises:
-            OutputError: the journal cannot be written; the old one is unchanged.
+            OutputError: the journal cannot be written.
         """
-        if not self._is_wasteful():
-            self._note_moved()
-            return
-        with Output(self.path) as output:
-            output.write(HEADER)
-            for offset in self._used:
-                output.write(self._line(offset))
+        moved = self._left.symmetric_difference(self._index.offsets())
+        if moved and not self._is_wasteful():
+            self._append(moved_line(self._print, moved))
+            self._left ^= moved
+
+    def compact(self) -> None:
+        """Rewrite the journal if more than half of it is not used by the current table, which should be in its place.
+
+        Raises:
+            OutputError: the journal cannot be read or written; the old one is unchanged.
+        """
+        self.note_moved()
+        with self._errors():
+            if not self._is_wasteful():
+                return
+            with Output(self.path) as output:
+                output.write(HEADER)
+                for offset in self._used:
+                    output.write(self._line(offset))
 
     def __enter__(self) -> Journal:
         return self
@@ -199,12 +211,6 @@ class Journal:
             self.damaged += 1
         elif parsed.key == print_:
             self._left ^= parsed.moved
-
-    def _note_moved(self) -> None:
-        """Append a line about results that this run has removed from the table or put back into it."""
-        moved = self._left.symmetric_difference(self._index.offsets())
-        if moved:
-            self._append(moved_line(self._print, moved))
 
     def _paths(self) -> Iterator[tuple[str, int]]:
         """Path and offset of the results that have not been used and were in the last table."""

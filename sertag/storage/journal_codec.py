@@ -15,6 +15,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from enum import Enum
 from operator import attrgetter
 from typing import Any, cast, overload
 
@@ -97,7 +98,8 @@ def _channel(cells: list[Any]) -> ChannelResult:
     for place, restore in _RESTORERS:
         if cells[place] is not None:
             cells[place] = restore(cells[place])
-    cells[len(CHANNEL_FIELDS) :] = [tuple(map(tuple, dimensions)) for dimensions in cells[len(CHANNEL_FIELDS) :]]
+    if len(cells) > len(CHANNEL_FIELDS):
+        cells[-1] = tuple(map(tuple, cells[-1]))  # dimensions
     return ChannelResult(*cells)
 
 
@@ -165,20 +167,25 @@ def _problem(cells: list[str]) -> Problem:
     return Problem(*cells)
 
 
+def _members(kind: type[Enum]) -> Callable[[str], Any]:
+    """What `kind` does with the value of a member, in a third of the time."""
+    return {member.value: member for member in kind}.__getitem__
+
+
 _json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 _parse = json.JSONDecoder().raw_decode  # text without spaces around it, which `json.loads` looks for
 _words, _times, _answers = attrgetter(*_WORDS), attrgetter(*_TIMES), attrgetter(*_ANSWERS)
 _SEGMENTS = CHANNEL_FIELDS.index("segments")
 _RESTORE: dict[str, Callable[[Any], Any]] = {
-    "status": {status.value: status for status in Status}.__getitem__,
+    "status": _members(Status),
     "problem": _problem,
     "segments": _segments,
-    "sentiment": Sentiment,
+    "sentiment": _members(Sentiment),
     "probs": tuple,
     "fracs": tuple,
     "quarters": tuple,
     "arousal_quarters": tuple,
     "valence_quarters": tuple,
-    "trend_label": Trend,
+    "trend_label": _members(Trend),
 }
 _RESTORERS = [(CHANNEL_FIELDS.index(name), restore) for name, restore in _RESTORE.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 from typing import Literal, get_args
 
 Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "table"]
@@ -16,4 +16,4 @@ def format_of(target: str) -> Format | None:
     >>> format_of("a/b.TSV"), format_of("b.xlsx")
     ('tsv', None)
     """
-    return SUFFIXES.get(PurePath(target).suffix.lower())
+    return SUFFIXES.get(os.path.splitext(target)[1].lower())

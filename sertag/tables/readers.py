@@ -98,6 +98,8 @@ def _open(name: str, suffix: str, stream: TextIO) -> ReadTable:
         warnings.append(f"{name}: is empty, a table of no recordings")
     if suffix in (".json", ".jsonl") or first.lstrip()[0] in "[{":
         return _table(name, _json_rows(name, chain([first], lines), warnings), warnings)
+    if not first.endswith(("\n", "\r")):
+        warnings.append(f"{name}: ends inside its header and has no rows; was it cut?")
     delimiter, cells = rows_of(name, chain([first], lines))
     return _table(name, _delimited_rows(name, cells, warnings), warnings, delimiter=delimiter)
 
@@ -207,6 +209,9 @@ def _delimited_rows(name: str, lines: Iterator[Line], warnings: list[str]) -> It
             continue
         empty = False
         yield {column: unmarked(cell) for column, cell in zip(header, cells, strict=True)}
+    if odd and empty:
+        message = f"{name}: no line has as many cells as its header; {odd[0]}; was it saved with another separator?"
+        raise TableError(message, code="no_table")
     if odd:
         more = f", and {plural(len(odd) - 1, 'more line')} like it" if len(odd) > 1 else ""
         warnings.append(f"{name}: {odd[0]}{more}")

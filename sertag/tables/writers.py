@@ -17,10 +17,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sertag.errors import OutputError
@@ -41,7 +41,7 @@ from sertag.tables.columns import (
 from sertag.tables.formats import Format
 from sertag.text import display_text, valid_text
 
-_FORMULA = re.compile(r"'*[=+\-@\t]")
+_FORMULA, _BEGINS = re.compile(r"'*[=+\-@\t]"), frozenset("'=+-@\t")
 _ROW_GROUP = 4096  # rows of a Parquet row group: some megabytes in memory, large enough to compress
 
 
@@ -76,7 +76,7 @@ def plain_text(text: str) -> str:
     >>> plain_text("=1+1"), plain_text("call-1.wav")
     ("'=1+1", 'call-1.wav')
     """
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if text[:1] in _BEGINS and _FORMULA.match(text) else text
 
 
 def results_view(origin: ModelInfo) -> TableView:
@@ -185,14 +185,24 @@ class ParquetTable:
         """Write the rows that wait as a row group."""
         if self._rows:
             by_column = zip(zip(*self._rows, strict=True), self._view.columns, strict=True)
-            columns = [
-                self._arrow.array(_arrow_cells(cells, column), field.type)
-                if cells.count(None) < len(cells)
-                else self._arrow.nulls(len(cells), field.type)
-                for (cells, column), field in zip(by_column, self._schema, strict=True)
-            ]
+            columns = [self._column(cells, column) for cells, column in by_column]
             self._writer.write_table(self._arrow.table(columns, schema=self._schema))
         self._rows = []
+
+    def _column(self, cells: tuple[Cell, ...], column: Column) -> Any:
+        kind = self._schema.field(valid_text(column.name)).type
+        if cells[0] is None and cells.count(None) == len(cells):
+            return self._arrow.nulls(len(cells), kind)
+        if column.kind == "channel":
+            return self._arrow.array([None if cell is None else str(cell) for cell in cells], kind)
+        try:
+            return self._arrow.array(cells, kind)
+        except UnicodeEncodeError:  # rare, and to look for it in all text takes longer than the rest
+            return self._arrow.array([None if cell is None else valid_text(str(cell)) for cell in cells], kind)
+
+
+def _plain_cell(cell: Cell) -> str:
+    return plain_text(str(cell))
 
 
 def _encoder(output: Output, *, fmt: Format, view: TableView, bom: bool) -> Table:
@@ -212,24 +222,25 @@ class _Delimited:
         self._writer = csv.writer(self._line, delimiter=delimiter, lineterminator="\r\n")
         self._output.write(b"\xef\xbb\xbf" if bom else b"")
         self._output.write(self._encoded([column.name for column in view.columns]))
+        self._texts = [self._as_text(column) for column in view.columns]
 
     def add(self, result: FileResult) -> None:
         for row in self._view.rows(result):
-            cells = zip(row, self._view.columns, strict=True)
-            self._output.write(self._encoded([self._text(cell, column) for cell, column in cells]))
+            cells = zip(self._texts, row, strict=True)
+            self._output.write(self._encoded(["" if cell is None else text(cell) for text, cell in cells]))
         if self._output.live:
             self._output.flush()
 
     def close(self) -> None:
         pass  # a delimited table ends with its last row
 
-    def _text(self, cell: Cell, column: Column) -> str:
-        if cell is None:
-            return ""
+    def _as_text(self, column: Column) -> Callable[[Cell], str]:
+        """The function that writes the cells of a column."""
+        if column.kind in DECIMALS:
+            return f"{{:.{DECIMALS[column.kind]}f}}".format
         if column.kind != "text":
-            return f"{cell:.{DECIMALS[column.kind]}f}" if column.kind in DECIMALS else str(cell)
-        text = display_text(str(cell)) if self._output.terminal else str(cell)
-        return plain_text(text)
+            return str
+        return (lambda cell: plain_text(display_text(str(cell)))) if self._output.terminal else _plain_cell
 
     def _encoded(self, cells: list[str]) -> bytes:
         self._line.seek(0)
@@ -260,21 +271,19 @@ class _Json:
             self._output.write(b"[]\n" if self._first else b"\n]\n")
 
 
-def _arrow_cells(cells: Sequence[Cell], column: Column) -> Sequence[Cell]:
-    if column.kind not in ("text", "channel"):
-        return cells
-    texts = {cell: valid_text(str(cell)) for cell in set(cells) if cell is not None}  # most of them occur many times
-    return [None if cell is None else texts[cell] for cell in cells]
-
-
 def json_bytes(document: dict[str, Any], *, indent: int | None = None) -> bytes:
     """One JSON document in ASCII; DEL, the only control character that `json` does not escape, is escaped too."""
-    separators = (",", ": ") if indent else (",", ":")
-    encode = partial(json.dumps, ensure_ascii=True, allow_nan=False, indent=indent, separators=separators)
+    encode = _json_encoder(indent)
     text = encode(document)
     if "\\ud" in text:  # perhaps half of a surrogate pair, which readers of JSON refuse
         text = encode(_valid(document))
     return text.replace("\x7f", "\\u007f").encode("ascii")
+
+
+@lru_cache(maxsize=4)
+def _json_encoder(indent: int | None) -> Callable[[Any], str]:
+    separators = (",", ": ") if indent else (",", ":")
+    return json.JSONEncoder(ensure_ascii=True, allow_nan=False, indent=indent, separators=separators).encode
 
 
 def _valid(value: Any) -> Any:

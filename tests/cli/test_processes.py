@@ -17,7 +17,7 @@ import soundfile
 from tests.cli.conftest import Run
 from tests.cli.outputs import leftovers, on_terminal
 from tests.conftest import speech_like
-from tests.processes import members, until
+from tests.processes import members, sessions, until
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
@@ -84,26 +84,19 @@ def test_signal_ends_the_run_in_order(
     for index in range(2000):
         (many / f"{index:04d}.wav").symlink_to("../call.wav")
     (tmp_path / "r.csv").write_text("old")
-    command = [sys.executable, "-m", "sertag", "many", "-o", "r.csv", "-j", jobs, "--log-file", "log"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=env,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    until(lambda: (size_of(tmp_path, ".sertag") or 0) > 0, "rows are being written")
-    process.send_signal(signum)
-    started = time.monotonic()
-    said = process.communicate(timeout=30)[1]
-    assert process.returncode == code
-    assert time.monotonic() - started < 5  # 2 s by contract; more for a machine that is busy with other tests
-    assert b"Traceback" not in said
-    assert b"stopped by" in said
-    assert (tmp_path / "r.csv").read_text() == "old"
-    assert leftovers(tmp_path) == []
-    until(lambda: not members(process.pid), "no worker is left")
+    with sessions(tmp_path, env) as start:
+        process = start("many", "-o", "r.csv", "-j", jobs, "--log-file", "log")
+        until(lambda: (size_of(tmp_path, ".sertag") or 0) > 0, "rows are being written")
+        process.send_signal(signum)
+        started = time.monotonic()
+        said = process.communicate(timeout=30)[1]
+        assert process.returncode == code
+        assert time.monotonic() - started < 5  # 2 s by contract; more for a machine that is busy with other tests
+        assert b"Traceback" not in said
+        assert b"stopped by" in said
+        assert (tmp_path / "r.csv").read_text() == "old"
+        assert leftovers(tmp_path) == []
+        until(lambda: not members(process.pid), "no worker is left")
 
 
 def size_of(folder: Path, prefix: str) -> int | None:

@@ -101,3 +101,21 @@ def test_lists_in_the_environment(run: Run, env: dict[str, str], calls: Path) ->
         ("calls/a.wav", "agent"),
         ("calls/a.wav", "customer"),
     ]
+
+
+def test_shared_settings_hold_for_other_commands_that_score_audio(
+    process: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    user = tmp_path / "xdg" / "sertag"
+    user.mkdir(parents=True)
+    two_of_tag_alone = 'format = "csv"\nmax-duration = 1\n'
+    (user / "config.toml").write_text("hop = 1.5\njobs = 1\n" + two_of_tag_alone)
+    own = env | {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    listen = ["listen", "--raw", "s16le"]
+    assert json.loads(process(*listen, env=own, input=b"").stdout.splitlines()[0])["hop_s"] == 1.5
+    (tmp_path / "own.toml").write_text("hop = 2.5\n")
+    start = process(*listen, "--config", "own.toml", env=own, input=b"").stdout.splitlines()[0]
+    assert json.loads(start)["hop_s"] == 2.5
+    (tmp_path / "own.toml").write_text("hops = 2.5\n")
+    done = process("show", "a.wav", "--config", "own.toml", env=own)
+    assert (done.returncode, b"unknown key 'hops'; did you mean 'hop'?" in done.stderr) == (2, True)

@@ -21,7 +21,6 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sertag.features.filterbank import mel_bands
 from sertag.features.mfcc import (
     FrameStream,
     activity_spec,
@@ -30,6 +29,7 @@ from sertag.features.mfcc import (
     silence_coefficients,
     stream_frames,
 )
+from sertag.features.spectral.filterbank import mel_bands
 from sertag.spec import FeatureSpec
 from tests.conftest import speech_like
 from tests.onnx_models import PAPER_FEATURES
@@ -302,7 +302,7 @@ def test_threads_of_the_linear_algebra_library_change_no_bit() -> None:
 _DIGEST = """
 import hashlib, numpy as np
 from sertag.features.mfcc import coefficients, stream_frames
-from sertag.features.filterbank import mel_bands
+from sertag.features.spectral.filterbank import mel_bands
 from sertag.spec import FeatureSpec
 digest = hashlib.sha256()
 for shape in ({}, {"n_mels": 13, "n_mfcc": 13}, {"n_fft": 2048, "win_length": 2048, "hop_length": 512, "n_mels": 128}):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sertag.features.normalization import BLOCK_FRAMES, channel_statistics, speech_sums
-from sertag.features.pitch import VOICING
+from sertag.features.spectral.pitch import VOICING
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 

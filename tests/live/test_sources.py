@@ -348,7 +348,7 @@ def test_a_stream_without_an_end_ends(pipe: Pipe) -> None:
     ("data", "said"),
     [
         (b"", "ends before a message that starts"),
-        (b"hello\n", "line 1 has b'hello', expected a JSON object"),
+        (b"hello\n", "line 1 has 'hello', expected a JSON object"),
         (b"[]\n", "expected a JSON object"),
         (b"[" * 100_000 + b"\n", "expected a JSON object"),
         (lines(media("inbound", 0, b"x")), "has 'media' before"),

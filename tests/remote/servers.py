@@ -60,11 +60,13 @@ class Proxy:
     Attributes:
         url: address.
         rules: each is asked with method and path of a request.
+        ranges: answers to requests for ranges that begin so.
         requests: method, decoded path and bytes of the content of each answer.
     """
 
     def __init__(self, behind: str) -> None:
         self.rules: list[Rule] = []
+        self.ranges: list[tuple[str, Answer]] = []
         self.requests: list[tuple[str, str, int]] = []
         self._behind = urlsplit(behind)
         self._stopped = threading.Event()
@@ -98,7 +100,10 @@ class Proxy:
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         path = unquote(request.path)
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        found = next((answer for rule in self.rules if (answer := rule(request.command, path)) is not None), None)
+        answers = [answer for rule in self.rules if (answer := rule(request.command, path)) is not None]
+        wanted = request.headers.get("Range", "")
+        answers += [answer for start, answer in self.ranges if wanted.startswith(start)]
+        found = answers[0] if answers else None
         if found is None:
             connection = http.client.HTTPConnection(self._behind.hostname or "", self._behind.port)
             connection.request(request.command, request.path, body, dict(request.headers))
@@ -123,6 +128,7 @@ class WebServer:
         url: address.
         files: content by path.
         etags, ranges, heads: whether it sends ETags, takes ranges, and answers HEAD.
+        quiet: it does not say that it takes no ranges.
         signature: the query that is needed; None for none.
         before: called before each answer.
     """
@@ -130,6 +136,7 @@ class WebServer:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.etags = self.ranges = self.heads = True
+        self.quiet = False
         self.signature: str | None = None
         self.before: Callable[[str, str], None] = lambda method, path: None
         self.requests: list[tuple[str, str, int]] = []
@@ -174,7 +181,7 @@ class WebServer:
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"'} if self.etags else {}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
         if not self.ranges or wanted is None:
-            return Answer(200, content, headers | ({} if self.ranges else {"Accept-Ranges": "none"}))
+            return Answer(200, content, headers | ({} if self.ranges or self.quiet else {"Accept-Ranges": "none"}))
         start, end = int(wanted[1]), min(int(wanted[2]) + 1, len(content))
         return Answer(206, content[start:end], headers | {"Content-Range": f"bytes {start}-{end - 1}/{len(content)}"})
 

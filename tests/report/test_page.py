@@ -262,7 +262,7 @@ def test_windows_are_a_table_for_those_who_do_not_see_the_timeline(opened: Brows
     opened.js("document.getElementById('list').open = true")
     opened.until("document.querySelectorAll('#list-body tbody tr').length")
     lines = opened.texts("#list-body tbody tr")
-    assert lines[1] == "0:00customerangry70 %50 %-20 dBFS"
+    assert lines[1] == "0:00customerangry 70 %50 %-20 dBFS"
     assert len(lines) == 7
     opened.js("document.querySelectorAll('#list-body button')[3].click()")
     assert played_from(opened) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -10,7 +11,7 @@ from sertag.errors import OutputError
 from sertag.storage import lock
 from sertag.storage.journal import Journal
 from tests.limits import largest_file
-from tests.run.runs import Runs, stop_at
+from tests.run.runs import LONG_AGO_NS, Runs, paths, stop_at
 
 
 def test_stopped_run_keeps_what_is_finished_and_leaves_the_table(runs: Runs) -> None:
@@ -79,3 +80,35 @@ def test_journal_that_cannot_be_tidied_costs_a_warning(runs: Runs, monkeypatch: 
 
     monkeypatch.setattr(Journal, "compact", fail)
     assert "warning: cannot write r.csv.journal" in runs("calls", "-o", "r.csv").output
+
+
+def test_journal_is_tidied_when_the_table_is_in_its_place(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take minutes, and whatever happens then costs no row."""
+    runs("calls", "-o", "r.csv")
+    seen = []
+
+    def read(journal: Journal, offset: int) -> bytes:
+        seen.append(runs.table())
+        raise OSError(errno.EIO, "Input/output error")
+
+    for name in ("a.wav", "b.wav"):
+        (runs.folder / "calls" / name).unlink()
+    runs.write("c.wav", "changed", mtime_ns=LONG_AGO_NS + 5)
+    monkeypatch.setattr(Journal, "_line", read)
+    output = runs("calls", "-o", "r.csv").output
+    assert "r.csv.journal: Input/output error" in output
+    assert seen == [runs.table()]
+    assert paths(runs.table()) == ["c.wav"]
+    monkeypatch.undo()
+
+
+def test_notes_that_cannot_be_written_cost_a_warning(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs("calls", "-o", "r.csv")
+    (runs.folder / "calls/a.wav").unlink()
+
+    def fail(journal: Journal, line: bytes) -> None:
+        raise OutputError("cannot write the journal r.csv.journal: No space left on device")
+
+    monkeypatch.setattr(Journal, "_append", fail)
+    assert "warning: cannot write the journal" in runs("calls", "-o", "r.csv").output
+    assert paths(runs.table()) == ["b.wav", "c.wav"]

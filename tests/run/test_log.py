@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sertag.run.log import LogFormat, to_stderr_and_file
+from sertag.run.messages.log import LogFormat, to_stderr_and_file
 
 
 def test_the_logger_is_left_as_it_was(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from sertag.records import AudioFile
 from sertag.run import progress
-from sertag.run.progress import Progress
+from sertag.run.messages.progress import Progress
 from sertag.run.summary import Tally, last_line
 from tests.results import no_speech, ok, unreadable
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sertag.run.settings import Request, RequestError, check, output_files, segments_format, table_format
+from sertag.run.checks import check, output_files
+from sertag.run.settings import Request, RequestError, segments_format, table_format
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,16 @@ def test_output_files_are_known_by_whichever_name(tmp_path: Path) -> None:
 def test_standard_output_is_no_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert not output_files(Request(paths=("a",)))(str(tmp_path / "-"))
+
+
+def test_a_cluster_needs_its_extra_and_its_own_kind_of_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RequestError, match="--scheduler is the address of a cluster; give --backend"):
+        check(Request(paths=("a",), scheduler="tcp://10.0.0.5:8786"))
+    with pytest.raises(RequestError, match="--backend ray cannot tag `-`"):
+        check(Request(paths=("a", "-"), backend="ray"))
+    monkeypatch.setattr("sertag.run.settings.find_spec", lambda name: None)
+    with pytest.raises(
+        RequestError, match=r"needs distributed, which is not installed; run: pip install 'sertag\[dask"
+    ):
+        check(Request(paths=("a",), backend="dask"))
+    check(Request(paths=("a", "-")))

@@ -121,6 +121,13 @@ def test_a_cut_table_gives_what_is_whole_and_says_so(fmt: str, tmp_path: Path) -
     assert "r." in table.warnings[0]
 
 
+def test_a_table_that_ends_inside_its_header_is_said_to(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("path,channel,role,status,error_co")
+    table, rows = read(str(tmp_path / "r.csv"))
+    assert rows == []
+    assert "ends inside its header" in table.warnings[0]
+
+
 def test_lines_of_another_table_are_one_warning(tmp_path: Path) -> None:
     path = Path(written(tmp_path / "r.csv", results=(ok("a.wav"),)))
     lines = len(path.read_text().splitlines())
@@ -158,6 +165,7 @@ def test_older_tables_lack_columns_and_newer_ones_are_refused(tmp_path: Path) ->
         (b"path,channel,status,segments\na,0,ok,2.5\n", "'2.5' in column segments, expected a number"),
         (b'path,channel,status,confidence\na,0,ok,"0,5"\n', "'0,5' in column confidence, expected a number"),
         (b"path,channel,status,confidence\n,0,ok,\n", "has a row without a path"),
+        (b"path,channel,status\na;0;ok\nb;0;ok\n", "no line has as many cells as its header; line 2 has 1 cells"),
         (b"path,channel,status,confidence\na,0,ok,much\n", "'much' in column confidence, expected a number"),
     ],
 )

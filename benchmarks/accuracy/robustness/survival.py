@@ -36,22 +36,14 @@ _SAME_WINDOW_S = 0.3  # a window at the end of a recording moves with the end
 def measure(
     recordings: Sequence[Path], *, voices: Sequence[Clip], model: Model, seed: int, out: Path, report: Report
 ) -> Path:
-    """Follow labels through every distortion and write down which share survives.
+    """Follow labels of real calls through every distortion and write down which share survives.
 
-    Args:
-        recordings: real calls that the model has not learnt from.
-        voices: clips that babble is made of.
-        model: loaded.
-        seed: of what distortions draw.
-        out: folder of the results.
-        report: of the progress.
+    The model has not learnt from the recordings; babble is made of the voices. The file, which is returned, keeps what
+    was measured of other models.
 
     Raises:
         ExportError: a recording cannot be decoded or tagged, or there is none.
         OutputError: the file cannot be written.
-
-    Returns:
-        The file, which keeps what was measured of other models.
     """
     if not recordings:
         raise ExportError("no recording of real calls; expected files that can be tagged", code="no_data")

@@ -1,4 +1,4 @@
-"""Agreement with listeners, confusion, and reliability: whether a confidence of 80 % is right in 80 of 100 cases."""
+"""Agreement with listeners, confusion, and reliability: whether 80 % confidence means 80 % right answers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from sertag.analysis import intervals
 from sertag.analysis.agreement.verdicts import Judged
 
-ANOTHER = "another"  # what the listener heard was not written down
+ANOTHER = "another"  # the listener heard another emotion and did not write which
 _BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Verdicts on answers of about the same confidence.
+    """Verdicts on answers of similar confidence.
 
     Attributes:
-        low: least confidence.
-        high: the next bin begins here.
-        count: of verdicts.
-        confidence: mean.
-        right: share, with Wilson's interval for as many verdicts as they are worth (`intervals.design_effect`).
+        low: lower bound of the confidence.
+        high: upper bound, exclusive.
+        count: number of verdicts.
+        confidence: mean confidence.
+        right: share of right answers, with Wilson's interval for the effective number of verdicts
+            (`intervals.design_effect`).
     """
 
     low: float
@@ -33,12 +34,12 @@ class Bin:
 
 
 def agreement(judged: Sequence[Judged]) -> intervals.Estimate:
-    """Share of verdicts that are right, with an interval by bootstrap over calls."""
+    """Share of right answers, with an interval by bootstrap over calls."""
     return intervals.share([one.right for one in judged], [one.call for one in judged])
 
 
 def confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
-    """Emotion that sertag gave to what listeners heard to how often, both in order of their names.
+    """Counts by emotion of sertag and by emotion that listeners heard, both sorted by name.
 
     >>> confusion([Judged("a", "sad", 0.9, "calm"), Judged("a", "sad", 0.5, None)])
     {'sad': {'another': 1, 'calm': 1}}
@@ -51,7 +52,7 @@ def confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
 
 
 def reliability(judged: Sequence[Judged]) -> list[Bin]:
-    """Bins of confidence, a tenth wide, that hold verdicts (DeGroot and Fienberg, 1983)."""
+    """Bins of confidence of width 0.1, without empty ones (reliability diagram, DeGroot and Fienberg, 1983)."""
     bins: dict[int, list[Judged]] = {}
     for one in judged:
         bins.setdefault(min(int(one.confidence * _BINS), _BINS - 1), []).append(one)
@@ -65,6 +66,6 @@ def reliability(judged: Sequence[Judged]) -> list[Bin]:
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """The expected calibration error (Naeini et al., 2015): how far confidence and share of right ones are apart."""
+    """The expected calibration error (Naeini et al., 2015): mean distance of confidence and share of right ones."""
     count = sum(one.count for one in bins)
     return sum(one.count * abs(one.confidence - one.right.value) for one in bins) / count

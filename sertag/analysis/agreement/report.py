@@ -26,14 +26,14 @@ class Report:
     """Evaluation of verdicts on windows or on rows.
 
     Attributes:
-        of: what was judged.
-        judged: verdicts that count: those of a random sample, where there is one.
-        population: what the sample was drawn from, see `verdicts.Sample`; None where listeners chose what to judge.
-        passed_over: how many of the sample were drawn, and not judged.
-        left_out: verdicts that are not of the sample.
-        matched: all of them.
-        threshold: for the wanted precision.
-        left: how many windows and rows with an emotion would keep it, and how many there are.
+        of: what was judged, windows or rows.
+        judged: the verdicts that were evaluated: those of the random sample, if there is one.
+        population: from what the sample was drawn, see `verdicts.Sample`; None if listeners chose what to judge.
+        passed_over: number of places of the sample that were drawn and not judged.
+        left_out: verdicts outside the sample.
+        matched: all verdicts.
+        threshold: threshold for the wanted precision.
+        left: number of windows or rows with an emotion at that threshold, and without it.
     """
 
     of: Of
@@ -52,10 +52,10 @@ def report(
     """Evaluate verdicts.
 
     Args:
-        loaded: tables.
-        matched: verdicts beside what they are about.
+        loaded: the tables.
+        matched: the verdicts, matched with windows and rows.
         precision: wanted share of right answers.
-        of: evaluate those of windows or of rows; None for what was judged more often.
+        of: whether verdicts on windows or on rows are evaluated; None for the kind with more verdicts.
         everything: use verdicts that are not of the random sample too.
     """
     samples = {"windows": largest_sample(matched.windows), "rows": largest_sample(matched.rows)}

@@ -1,8 +1,8 @@
-"""The least confidence from which on answers are right as often as is wanted, on the calls of those who judged them.
+"""Finds the least confidence for a wanted precision, from verdicts of listeners on their own calls.
 
-Thresholds are tried in steps of 0.01. Chosen is the lowest that reaches the precision on the verdicts above it; how far
-that can be chance is found by choosing again on calls drawn with replacement (`intervals`). A threshold can only be
-raised by verdicts: what is `uncertain` has no emotion that could be right.
+Thresholds are tried in steps of 0.01, and the lowest is chosen that reaches the precision on the verdicts above it. Its
+interval comes from the same choice on resampled calls (`intervals`). Verdicts can only raise a threshold, because
+`uncertain` windows and rows have no emotion to judge.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy.typing as npt
 from sertag.analysis import intervals
 from sertag.analysis.agreement.verdicts import Judged
 
-LEAST_CALLS = 10  # with fewer, an interval over calls is too narrow to be believed
-LEAST_VERDICTS = 20  # above a threshold
-_HALF_WIDTH = 0.1  # of the interval of a precision that is worth a setting
+LEAST_CALLS = 10  # with fewer calls, the interval is too narrow to be trusted
+LEAST_VERDICTS = 20  # above the threshold
+_HALF_WIDTH = 0.1  # widest half of an interval of precision for which a threshold is recommended
 _STEPS = np.arange(101) / 100
 
 _Floats = npt.NDArray[np.float64]
@@ -27,18 +27,18 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A least confidence, or why there is none.
+    """A threshold, or why there is none.
 
     Attributes:
-        wanted: precision.
-        value: the least confidence; None where it is not known or does not exist.
-        low: 2.5th percentile of the least confidences of resampled calls.
-        high: 97.5th percentile; None where it is not reached in them.
-        precision: at `value`, with its interval; without `value` the best at any threshold, or None.
-        verdicts: above `value`.
-        more_verdicts: how many are missing; 0 where there are enough.
-        more_calls: how many calls are missing for verdicts.
-        reached: the answers are good enough as they are.
+        wanted: wanted precision.
+        value: the least confidence; None if it is unknown or does not exist.
+        low: 2.5th percentile of the thresholds of resampled calls.
+        high: 97.5th percentile; None if these do not reach the precision.
+        precision: precision at `value`, with its interval; if `value` is None, the best at any threshold, or None.
+        verdicts: number of verdicts above `value`.
+        more_verdicts: number of missing verdicts; 0 if there are enough.
+        more_calls: number of further calls that need verdicts.
+        reached: whether the answers reach the precision without a threshold.
     """
 
     wanted: float
@@ -56,9 +56,9 @@ def find_threshold(judged: Sequence[Judged], wanted: float, *, lowest: float) ->
     """Find the least confidence for a precision.
 
     Args:
-        judged: verdicts.
-        wanted: share of right ones among the answers that are left, 0 to 1.
-        lowest: least confidence of any answer in the tables, which is about the threshold of the run.
+        judged: the verdicts.
+        wanted: share of right answers among those above the threshold, 0 to 1.
+        lowest: lowest confidence of any answer in the tables, about the threshold of the run.
     """
     more_verdicts, more_calls = missing(judged, wanted)
     if more_verdicts or more_calls:
@@ -78,16 +78,16 @@ def find_threshold(judged: Sequence[Judged], wanted: float, *, lowest: float) ->
 
 
 def missing(judged: Sequence[Judged], wanted: float) -> tuple[int, int]:
-    """How many more verdicts, and in how many more calls, a precision needs to be known to 0.1.
+    """Number of further verdicts, and of further calls, to know a precision within 0.1.
 
-    The size of a sample for a share by the normal approximation, times the design effect of the verdicts.
+    The sample size for a share by the normal approximation, times the design effect of the verdicts.
 
     >>> missing([], 0.8)
     (62, 10)
     """
     right, calls = [one.right for one in judged], [one.call for one in judged]
     effect = intervals.design_effect(right, calls) if judged else 1.0
-    spread = max(wanted * (1 - wanted), 0.05)  # a precision of 1 would need no verdict at all
+    spread = max(wanted * (1 - wanted), 0.05)  # otherwise a precision of 1 would need no verdicts
     needed = math.ceil(effect * spread * (intervals.Z / _HALF_WIDTH) ** 2)
     return max(0, needed - len(judged)), max(0, LEAST_CALLS - len(set(calls)))
 
@@ -103,7 +103,7 @@ def _above(judged: Sequence[Judged]) -> tuple[_Floats, _Floats]:
 
 
 def _lowest(right: _Floats, count: _Floats, wanted: float) -> _Floats:
-    """The lowest step that reaches a precision, inf where none does, (samples,)."""
+    """The lowest step that reaches a precision, float64 (samples,); inf if none does."""
     enough = count >= LEAST_VERDICTS
     reached = enough & (right >= wanted * count - 1e-9)
     return np.where(reached.any(axis=1), _STEPS[reached.argmax(axis=1)], np.inf)

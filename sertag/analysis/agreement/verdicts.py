@@ -1,8 +1,8 @@
-"""Verdicts of listeners, from the report's page or written by hand, matched with windows and rows.
+"""Reads verdicts of listeners, from the page of the report or written by hand, and matches them with windows and rows.
 
-A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel) and either `verdict`,
-which is `right` or `wrong` about the `label` that was shown, or only `label`, which is what the listener heard. The
-report writes into `sample` which random sample a verdict is of, as in `seed=1&role=customer&place=12`.
+A verdict is a line of CSV with `path`, `channel`, `start_s` (empty for the whole channel), and either `verdict`,
+`right` or `wrong` about the displayed `label`, or only `label`, the emotion that the listener heard. In `sample` the
+report writes the random sample that the verdict belongs to, as in `seed=1&role=customer&place=12`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class VerdictError(SertagError):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Where a verdict stands in a random sample.
+    """The place of a verdict in a random sample.
 
     Attributes:
-        population: the filters of the page that the sample was drawn from, in words; empty for everything.
-        seed: of the draw.
-        place: in the order of the draw, from 1.
+        population: the filters of the page from which the sample was drawn, as text; empty for everything.
+        seed: seed of the draw.
+        place: place in the order of the draw, from 1.
     """
 
     population: str
@@ -52,12 +52,12 @@ class Verdict:
     """The verdict of a listener.
 
     Attributes:
-        path: of the recording, as in the tables.
-        channel: as text; empty for the only one.
-        start_s: of the window; None for the whole channel.
-        right: whether the label that was shown is right; None where the listener named a label.
-        label: that was shown, or that the listener named; None where it was not written down.
-        sample: that it is of; None where the listener chose what to judge.
+        path: path of the recording, as in the tables.
+        channel: channel as text; empty if the recording has only one.
+        start_s: start of the window; None for the whole channel.
+        right: whether the displayed label is right; None if the listener named a label.
+        label: the displayed label, or the one that the listener named; None if there is none.
+        sample: the sample it belongs to; None if the listener chose what to judge.
     """
 
     path: str
@@ -70,14 +70,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A window or a row with an emotion, and what is known of it.
+    """A window or a row with an emotion, and the verdict on it.
 
     Attributes:
         call: path of the recording.
-        emotion: that sertag gave.
-        confidence: that sertag gave it.
-        truth: what the listener heard; None where that is only known to be another one.
-        sample: that it was drawn for; None where a listener chose it.
+        emotion: emotion of sertag.
+        confidence: its confidence.
+        truth: the emotion that the listener heard; None if it is only known to be another one.
+        sample: the sample it was drawn for; None if a listener chose it.
     """
 
     call: str
@@ -88,22 +88,22 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """Whether the emotion is what the listener heard."""
+        """Whether the emotion is the one that the listener heard."""
         return self.truth == self.emotion
 
 
 @dataclass(slots=True)
 class Matched:
-    """Verdicts beside what they are about.
+    """Verdicts matched with the tables.
 
     Attributes:
-        windows: that were judged.
-        rows: that were judged.
-        missing: places of verdicts about what is in no table.
-        skipped: verdicts that say nothing.
-        silent: verdicts about windows and rows without an emotion.
-        stale: verdicts against a label that is no longer given.
-        disputed: windows and rows of which verdicts contradict each other.
+        windows: judged windows.
+        rows: judged rows.
+        missing: verdicts on windows and rows that no table contains.
+        skipped: number of verdicts without a judgement.
+        silent: verdicts on windows and rows without an emotion.
+        stale: verdicts on a label that the tables no longer have.
+        disputed: windows and rows with contradicting verdicts.
     """
 
     windows: list[Judged] = field(default_factory=list)
@@ -119,14 +119,14 @@ def read_verdicts(path: str) -> tuple[list[Verdict], int]:
     """Read a file of verdicts.
 
     Args:
-        path: CSV with a header; comma, semicolon or tab.
+        path: path of a CSV file with a header; separated by comma, semicolon or tab.
 
     Returns:
-        The verdicts, and how many lines were skipped by the listener.
+        The verdicts, and the number of lines that the listener skipped.
 
     Raises:
         TableError: the file cannot be read.
-        VerdictError: it is none of verdicts, or a line is not.
+        VerdictError: the file has no verdicts, or a line is not valid.
     """
     name = display_name(path)
     lines = read_cells(path, expected="the CSV file that the report saves, with path, channel, start_s and a verdict")
@@ -138,11 +138,11 @@ def read_verdicts(path: str) -> tuple[list[Verdict], int]:
 
 
 def match(verdicts: Sequence[Verdict], loaded: Loaded) -> Matched:
-    """Find what verdicts are about.
+    """Match verdicts with windows and rows.
 
     Args:
-        verdicts: of one or several listeners.
-        loaded: tables; gets a remark where verdicts are about windows and it has none.
+        verdicts: verdicts of one or several listeners.
+        loaded: the tables; gets a remark if there are verdicts on windows but no windows.
     """
     if lacks_windows(loaded) and any(verdict.start_s is not None for verdict in verdicts):
         loaded.remarks.append(f"{loaded.name}: has no windows for the verdicts on windows; {WINDOWS_HINT}")
@@ -176,7 +176,7 @@ def _check_header(name: str, header: Sequence[str]) -> None:
 
 
 def _verdict(where: str, header: Sequence[str], line: Sequence[str]) -> Verdict | None:
-    """A line as a verdict; None where the listener skipped it."""
+    """The verdict of a line; None if the listener skipped it."""
     if len(line) != len(header):
         message = f"{where} has {len(line)} cells, the header has {len(header)}; mend that line"
         raise VerdictError(message, code="bad_verdict")

@@ -1,9 +1,9 @@
 """Filters over the columns of a table: `role = customer and neg_q4 > 0.6`.
 
-The syntax, of which `docs/tables.md` is the reference: comparisons (`= != < <= > >=`), `~` and `!~` (contains, whatever
-the case), `in (a, b)`, `is empty`, `is not empty`, joined by `and`, `or`, `not` and parentheses; numbers may be added,
-subtracted, multiplied and divided. Text that is no single word is quoted. As in SQL, a comparison with an empty cell is
-neither true nor false, and `not` of it neither.
+Syntax (reference: `docs/tables.md`): comparisons (`= != < <= > >=`), `~` and `!~` (contains, ignoring case), `in (a,
+b)`, `is empty`, `is not empty`, joined by `and`, `or`, `not` and parentheses; numbers can be added, subtracted,
+multiplied and divided. Text of more than one word is quoted. As in SQL, a comparison with an empty cell is neither true
+nor false, and neither is its negation.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Expression:
     """A filter.
 
     Attributes:
-        matches: whether a row is chosen.
-        columns: that it names.
-        words: text that each column is compared with.
+        matches: returns whether a row matches.
+        columns: columns in the filter.
+        words: words that each column is compared with.
     """
 
     matches: Callable[[ReadRow], bool]
@@ -33,15 +33,15 @@ class Expression:
 
 
 def parse(text: str, *, columns: Mapping[str, str], labels: tuple[str, ...] = ()) -> Expression:
-    """Understand a filter.
+    """Parse a filter.
 
     Args:
-        text: as typed.
-        columns: name to kind, as in `tables.columns`.
+        text: the filter.
+        columns: kind of each column by name, as in `tables.columns`.
         labels: emotions of the table.
 
     Raises:
-        ExpressionError: no such column, a word in the wrong place, a value that the column cannot have.
+        ExpressionError: a column does not exist, a word is in the wrong place, or a column cannot have a value.
 
     >>> found = parse("neg_q4 > 0.6 and not role = agent", columns={"neg_q4": "probability", "role": "text"})
     >>> [found.matches({"neg_q4": value, "role": "customer"}) for value in (0.7, 0.5, None)]
@@ -88,7 +88,7 @@ def _not(tokens: Tokens) -> Cell:
 
 
 def _is_condition(tokens: Tokens) -> bool:
-    """Whether a parenthesis holds a condition, or a number that is to be computed first."""
+    """Whether a parenthesis contains a condition, and not an arithmetic expression."""
     depth = 0
     for kind, text, _ in tokens.left:
         depth += (text == "(") - (text == ")") if kind == "sign" else 0
@@ -147,7 +147,7 @@ def _product(tokens: Tokens, *, first: bool) -> Operand:
 
 
 def _operand(tokens: Tokens, *, first: bool) -> Operand:
-    """A column, a number, text, or what stands in parentheses; a bare word behind a sign is text if it is no column."""
+    """A column, a number, text, or an expression in parentheses; a word after a sign is text if it is no column."""
     kind, text, at = tokens.take()
     if kind == "number":
         number = float(text)

@@ -35,7 +35,7 @@ ARITHMETIC: dict[str, Callable[[float, float], float]] = {
 
 @dataclass(slots=True)
 class Operand:
-    """One side of a comparison; `literal` is what was typed, where it is no column."""
+    """One side of a comparison; `literal` is the value as typed, if it is no column."""
 
     cell: Cell
     number: bool
@@ -44,10 +44,10 @@ class Operand:
 
 
 def compared(tokens: Tokens, sign: str, left: Operand, right: Operand, at: int) -> Cell:
-    """A comparison; of numbers where one side is a number and both can be, else of text.
+    """A comparison: of numbers if one side is a number and both can be, else of text.
 
     Raises:
-        ExpressionError: it can never be true.
+        ExpressionError: the comparison can never be true.
     """
     _check(tokens, sign, left, right, at)
     _check(tokens, sign, right, left, at)
@@ -70,10 +70,10 @@ def compared(tokens: Tokens, sign: str, left: Operand, right: Operand, at: int) 
 
 
 def computed(tokens: Tokens, left: Operand, sign: Token, right: Operand) -> Operand:
-    """A number made of two; empty where one of them is, or after a division by zero.
+    """The result of an arithmetic operation; empty if an operand is empty, or after a division by zero.
 
     Raises:
-        ExpressionError: one of them is text.
+        ExpressionError: an operand is text.
     """
     for side in (left, right):
         if side.literal is not None and not side.number:
@@ -88,7 +88,7 @@ def computed(tokens: Tokens, left: Operand, sign: Token, right: Operand) -> Oper
 
 
 def both(left: Cell, right: Cell) -> Cell:
-    """True where both are, false where one is, else None."""
+    """Logical and: true if both are true, false if one is false, else None."""
 
     def cell(row: ReadRow) -> bool | None:
         a, b = left(row), right(row)
@@ -98,7 +98,7 @@ def both(left: Cell, right: Cell) -> Cell:
 
 
 def either(left: Cell, right: Cell) -> Cell:
-    """True where one is, false where both are, else None."""
+    """Logical or: true if one is true, false if both are false, else None."""
 
     def cell(row: ReadRow) -> bool | None:
         a, b = left(row), right(row)
@@ -108,12 +108,12 @@ def either(left: Cell, right: Cell) -> Cell:
 
 
 def negation(inner: Cell) -> Cell:
-    """The opposite; None stays None."""
+    """Logical not; None stays None."""
     return lambda row: None if (value := inner(row)) is None else not value
 
 
 def _check(tokens: Tokens, sign: str, column: Operand, other: Operand, at: int) -> None:
-    """Refuse what can never be true: a number against a word, or an emotion that the model does not know."""
+    """Refuse a comparison that can never be true: of a number with a word, or with an emotion no model has."""
     if column.number and column.literal is None and other.literal is not None and not other.number and "~" not in sign:
         message = f"{column.column or 'what is computed'} is a number, {other.literal!r} is not"
         raise tokens.error(f"{message}; {nearest(other.literal, tokens.columns)}", at)

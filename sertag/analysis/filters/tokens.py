@@ -10,7 +10,7 @@ from typing import Any
 
 from sertag.errors import SertagError
 
-Token = tuple[str, str, int]  # kind, text, where it begins
+Token = tuple[str, str, int]  # kind, text, position
 
 KEYWORDS = frozenset(("and", "or", "not", "in", "is", "empty"))
 
@@ -27,15 +27,15 @@ class ExpressionError(SertagError):
 
 @dataclass(slots=True)
 class Tokens:
-    """What is left of a filter while it is read, and what was found in it.
+    """The tokens of a filter that are not parsed yet, and what was found so far.
 
     Attributes:
-        text: as typed.
-        columns: name to kind.
+        text: the filter.
+        columns: kind of each column by name.
         labels: emotions of the table.
-        left: what was not taken yet.
-        used: columns that it names.
-        words: text that columns are compared with.
+        left: remaining tokens.
+        used: columns in the filter.
+        words: words that columns are compared with.
     """
 
     text: str
@@ -48,50 +48,50 @@ class Tokens:
 
     @property
     def at(self) -> int:
-        """Where the next one begins."""
+        """Position of the next token."""
         return self.left[0][2] if self.left else len(self.text)
 
     def next_is(self, *wanted: str) -> bool:
-        """Whether the next one is one of these words or signs."""
+        """Whether the next token is one of these words or signs."""
         return bool(self.left) and self.left[0][0] in ("word", "sign") and self.left[0][1].lower() in wanted
 
     def skip(self, wanted: str) -> bool:
-        """Take the next one if it is this word or sign."""
+        """Take the next token if it is this word or sign."""
         found = self.next_is(wanted)
         if found:
             self.left.pop(0)
         return found
 
     def take(self) -> Token:
-        """Take the next one, whatever it is."""
+        """Take the next token."""
         if not self.left:
             raise self.error("it ends here, expected a column, a number or text")
         return self.left.pop(0)
 
     def open(self) -> None:
-        """Go one level deeper."""
+        """Enter a parenthesis or a negation."""
         self._depth += 1
         if self._depth > _DEEPEST:
             raise self.error(f"more than {_DEEPEST} levels of parentheses and `not`")
 
     def close(self, sign: str = "") -> None:
-        """Come back from a level; `sign` has to be there."""
+        """Leave a level; the next token must be `sign` if one is given."""
         if sign and not self.skip(sign):
             raise self.error("a parenthesis is not closed")
         self._depth -= 1
 
     def error(self, message: str, at: int | None = None) -> ExpressionError:
-        """What is wrong at a place, by default at the next word."""
+        """The error for a position, by default that of the next token."""
         at = self.at if at is None else at
         near = f" at {self.text[at : at + 20]!r}" if at < len(self.text) else ""
         return ExpressionError(f"filter {self.text!r}: {message}{near}; see docs/tables.md", code="bad_filter")
 
 
 def split(text: str) -> list[Token]:
-    """The words, numbers and signs of a filter.
+    """The tokens of a filter: words, numbers, quoted text and signs.
 
     Raises:
-        ExpressionError: a character that has no meaning.
+        ExpressionError: a character is not allowed.
 
     >>> split("role != 'a b'")
     [('word', 'role', 0), ('sign', '!=', 5), ('text', "'a b'", 8)]
@@ -111,7 +111,7 @@ def split(text: str) -> list[Token]:
 
 
 def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Advice that names what was probably meant, or all there is.
+    """Advice that names the most similar name, or all known names.
 
     >>> nearest("neg4", ("neg_q1", "neg_q4")), nearest("x", ("a", "b"))
     ("did you mean 'neg_q4'?", 'there is a, b')

@@ -1,1 +1,1 @@
-"""Container formats: compares the headers of a file with its content; one module for each family."""
+"""Container formats: compares the header of a file with its content; one module for each family of formats."""

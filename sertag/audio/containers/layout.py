@@ -1,8 +1,8 @@
-"""The result of measuring a container: what to show to a decoder, and what has to be said about it.
+"""The result of measuring a container: which bytes to give to a decoder, and what to report about the file.
 
-Recorders die before they finish their header, disks fill up, and pipes know no length; decoders then read nothing, stop
-early or complain on standard error. A `Layout` names what is there and what was declared, and holds the pieces that a
-decoder is shown instead of the file (`streams.Spliced`). Positions and sizes are in bytes.
+Recorders stop before they finish the header, disks fill up, and the length of a pipe is unknown. Decoders then read
+nothing, stop early or print errors. A `Layout` says what is available and what the header declares, and lists the
+pieces that a decoder gets in place of the file (`streams.Spliced`). Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 from sertag.records import Problem
 
-UNKNOWN_BYTES = 0x7FFFF000  # sizes from here on mean "I cannot know": sox writes this one, others 2^31 - 1 or 2^32 - 1
+UNKNOWN_BYTES = 0x7FFFF000  # from here on a size means "unknown": sox writes this one, others 2^31 - 1 or 2^32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What to read of one recording in a file.
+    """Which bytes of a file are one recording, and what its header declares.
 
     Attributes:
-        end: where the recording ends and something else may begin.
-        pieces: ranges of the file and bytes to put between them; empty where it can be read as it is.
-        declared_ratio: the length that the header declares, as a multiple of what is there; 1 where it does not know.
-        declared_s: the same in seconds, for containers that say seconds; None where they do not.
-        notes: what else has to be said; the messages are parts of a sentence about the file.
+        end: end of the recording, where something else may begin.
+        pieces: ranges of the file, and bytes to insert between them; empty if decoders can read the file as it is.
+        declared_ratio: declared length divided by available length; 1 if the header declares none.
+        declared_s: declared length in seconds, for containers that store seconds; else None.
+        notes: other problems; each message is part of a sentence about the file.
         codec: format tag of a WAV file, else None.
-        sounds: where the coded samples are, for containers that may hold a stream of another format.
-        prefers_av: libsndfile would lose a track or the clock, so PyAV is asked first where it is installed.
-        format: what FFmpeg calls what the pieces make, where that is not the container itself.
-        damaged: why nothing of it can be decoded, as a part of a sentence; empty where that is not known.
+        sounds: ranges of the coded samples, for containers that may hold a stream of another format.
+        prefers_av: libsndfile would lose a track or the timing, so PyAV is tried first if it is installed.
+        format: FFmpeg's name for the format of the pieces, if it is not that of the container.
+        damaged: why nothing can be decoded, as part of a sentence; empty if unknown.
     """
 
     end: int
@@ -44,7 +44,7 @@ class Layout:
 
 
 def ratio(declared_bytes: int, available_bytes: int) -> float:
-    """How many times the bytes that are there a header declares; 1 where nothing is there or declared.
+    """Declared length divided by available length; 1 if either is zero.
 
     >>> ratio(200, 100), ratio(100, 100), ratio(0, 100)
     (2.0, 1.0, 1.0)

@@ -1,6 +1,6 @@
-"""Containers that are known by the mark at their beginning and do not say where they end: TTA, NIST, IRCAM, WavPack.
+"""Containers with a magic number at the start and no total size: TTA, NIST, IRCAM, WavPack.
 
-They end where the next one begins, or before the tags and zeros behind them. Positions and sizes are in bytes.
+A recording ends where the next one begins, or before trailing tags and zeros. Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def tta_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure a TTA file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
     """
     return _marked(stream, start, size_bytes, b"TTA1\x01\0")
 
@@ -32,7 +32,7 @@ def nist_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def ircam_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure an IRCAM file; arguments as for `tta_layout`. Its mark is short, so the whole head must be one."""
+    """Measure an IRCAM file; arguments as for `tta_layout`. Its magic number is short, so the header is checked too."""
     window = Window(stream, size_bytes)
     mark = read_at(stream, start, 4)
     position = window.find(mark, start + len(mark))
@@ -42,7 +42,7 @@ def ircam_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def wavpack_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure a WavPack file, whose blocks count samples anew in the next one; arguments as for `tta_layout`."""
+    """Measure a WavPack file; arguments as for `tta_layout`. In the next file, sample numbers of blocks start again."""
     position, latest = start, 0
     while (head := read_at(stream, position, 20))[:4] == b"wvpk" and len(head) == 20:
         index = int.from_bytes(head[16:20], "little")
@@ -58,7 +58,7 @@ def _marked(stream: BinaryIO, start: int, size_bytes: int, mark: bytes) -> Layou
 
 
 def _is_ircam(head: bytes) -> bool:
-    """Whether rate, channels and coding, which follow the mark, are those of a recording, in either order."""
+    """Whether rate, channels and codec behind the magic number are plausible, in either byte order."""
     return len(head) == 16 and any(_is_ircam_head(*struct.unpack(f"{order}fII", head[4:])) for order in "<>")
 
 

@@ -1,7 +1,7 @@
-"""Tags in front of recordings, between them and behind them: text and pictures that are no sound.
+"""Finds tags (text and pictures) in front of, between and behind recordings.
 
-ID3v2 (id3.org, 3.1), ID3v1, Lyrics3 and APEv2; and the bytes with which recorders fill up blocks. Positions and sizes
-are in bytes.
+Formats: ID3v2 (id3.org, 3.1), ID3v1, Lyrics3 and APEv2; also the bytes with which recorders fill up blocks. Positions
+and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from typing import BinaryIO
 
 from sertag.audio.streams import read_at
 
-_MOST_TAGS = 1000  # more than any recording has
+_MOST_TAGS = 1000  # more than in any real file
 _ID3V1_BYTES = 128
-_APE_BYTES = 32  # of its header, and of its footer
+_APE_BYTES = 32  # length of the header, and of the footer
 _LYRICS_MOST_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
-_FEW_ZEROS = 512  # that may belong to the sound
+_FEW_ZEROS = 512  # up to this many zeros may be samples
 
 
 def skip_tags(stream: BinaryIO, position: int, size_bytes: int) -> int:
-    r"""The position behind all tags that begin at a position; the same one where there are none.
+    r"""The position behind all tags that begin at a position.
 
     Args:
-        stream: seekable; its position is not kept.
+        stream: seekable; its position changes.
         position: where a tag may begin.
-        size_bytes: of the file.
+        size_bytes: size of the file.
 
     Returns:
-        At most `size_bytes`.
+        `position` itself if no tag begins there; at most `size_bytes`.
 
     >>> import io
     >>> file = b"ID3" + bytes(6) + b"\x05" + b"title" + b"fLaC"
@@ -43,9 +43,9 @@ def skip_tags(stream: BinaryIO, position: int, size_bytes: int) -> int:
 
 
 def skip_filler(stream: BinaryIO, position: int, size_bytes: int) -> int:
-    """The position behind the zeros, or the bytes of ones, that begin at a position; the same one where none do.
+    """The position behind a run of 0x00 or 0xFF bytes that begins at a position; `position` itself if none does.
 
-    Recorders reserve space with zeros, and memory that was never written holds ones.
+    Recorders reserve space with zeros, and flash memory that was never written reads as 0xFF.
 
     >>> import io
     >>> skip_filler(io.BytesIO(b"ab" + bytes(9) + b"c"), 2, 12)
@@ -64,7 +64,7 @@ def skip_filler(stream: BinaryIO, position: int, size_bytes: int) -> int:
 
 
 def trim(stream: BinaryIO, start: int, size_bytes: int) -> int:
-    """Where a recording ends that has tags and zeros behind it: for containers that do not say where they end.
+    """The end of a recording without trailing tags and zeros, for containers that do not store their length.
 
     >>> import io
     >>> trim(io.BytesIO(b"sound" + bytes(1000) + b"TAG" + bytes(125)), 0, 1133)
@@ -84,7 +84,7 @@ def trim(stream: BinaryIO, start: int, size_bytes: int) -> int:
 
 
 def _ape_start(stream: BinaryIO, end: int) -> int:
-    """Where the APE tag begins that ends somewhere; its footer counts itself and the items but no header."""
+    """Start of the APE tag that ends at `end`; the size in its footer covers footer and items, but not the header."""
     foot = read_at(stream, max(0, end - _APE_BYTES), _APE_BYTES)
     items = max(0, end - max(_APE_BYTES, int.from_bytes(foot[12:16], "little")))
     headed = read_at(stream, max(0, items - _APE_BYTES), 8) == b"APETAGEX"
@@ -92,7 +92,7 @@ def _ape_start(stream: BinaryIO, end: int) -> int:
 
 
 def _zeros_before(stream: BinaryIO, start: int, end: int) -> int:
-    """How many zeros lie before a position."""
+    """The number of zero bytes directly before `end`."""
     position = end
     while position > start:
         first = max(start, position - _PIECE_BYTES)
@@ -104,7 +104,7 @@ def _zeros_before(stream: BinaryIO, start: int, end: int) -> int:
 
 
 def _tag_bytes(stream: BinaryIO, position: int, size_bytes: int) -> int:
-    """Length of the tag that begins at a position; 0 where none does."""
+    """Length of the tag that begins at a position; 0 if none does."""
     head = read_at(stream, position, _APE_BYTES)
     if head[:3] == b"ID3" and len(head) >= 10 and head[3] < 0xFF and max(head[6:10]) < 0x80:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]  # seven bits a byte
@@ -121,12 +121,12 @@ def _tag_bytes(stream: BinaryIO, position: int, size_bytes: int) -> int:
 
 
 def _is_tag_text(fields: bytes) -> bool:
-    """Whether the fields of an ID3v1 tag hold text that is padded with zeros or blanks, but for track and genre."""
+    """Whether the fields of an ID3v1 tag, except track and genre, are text padded with zeros or blanks."""
     return all(byte == 0 or byte >= 0x20 for byte in fields[:122])
 
 
 def _ape_without_header_bytes(stream: BinaryIO, position: int, size_bytes: int) -> int:
-    """The first version of APE tags has a footer alone, which counts itself and the items before it."""
+    """Length of an APEv1 tag, which has only a footer; its size covers the footer and the items before it."""
     for end in (size_bytes, size_bytes - _ID3V1_BYTES):
         foot = read_at(stream, max(0, end - _APE_BYTES), _APE_BYTES)
         if foot[:8] == b"APETAGEX" and end - int.from_bytes(foot[12:16], "little") == position:

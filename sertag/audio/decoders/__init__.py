@@ -1,1 +1,1 @@
-"""The decoders, one module for each library, and which of them opens what."""
+"""The decoders, one module for each library, and the choice between them."""

@@ -1,6 +1,6 @@
-"""Samples that are in memory already, in the manner of a decoder.
+"""A decoder for samples that are already in memory.
 
-Integers are scaled as libsndfile scales those of a WAV file, so an array and the file made of it give the same rows.
+Integers are scaled as libsndfile scales those of a WAV file, so an array and a file of its samples give the same rows.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy.typing as npt
 
 from sertag.records import FloatArray, Problem
 
-_PIECE_SAMPLES = 131_072  # all channels together
+_PIECE_SAMPLES = 131_072  # of all channels together
 _FULL_SCALE: dict[str, float] = {"int16": 2.0**15, "int32": 2.0**31}
 
 
 class ArrayReader:
-    """Pieces of an array, as `decode.Samples`."""
+    """Yields pieces of an array; has the methods of `decode.Samples`."""
 
     def __init__(self, samples: npt.NDArray[Any], rate_hz: int) -> None:
         """Take samples.
 
         Args:
             samples: (channels, n) or (n,); float32 or float64 in [-1, 1], int16 or int32. They are not changed.
-            rate_hz: of the samples.
+            rate_hz: sample rate.
 
         Raises:
-            TypeError: the samples are of another kind.
+            TypeError: the samples have another dtype.
             ValueError: they have another shape.
         """
         self._array = _checked(np.asarray(samples))
@@ -37,16 +37,16 @@ class ArrayReader:
         self.notes: list[Problem] = []
 
     def pieces(self) -> Iterator[FloatArray]:
-        """Native samples, float32 (n, channels)."""
+        """Samples at the native rate, float32 (n, channels)."""
         size = max(1, _PIECE_SAMPLES // self.channels)
         scale = _FULL_SCALE.get(self._array.dtype.name)
         for start in range(0, self._array.shape[1], size):
             piece = self._array[:, start : start + size].T
-            # Scaled in double precision, where every integer has its place; a copy, because samples may be limited.
+            # Scaled in double precision, which represents every int32; a copy, because the caller may change it.
             yield (piece / scale).astype(np.float32) if scale else np.array(piece, np.float32, order="C")
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing: there is nothing to release."""
 
 
 def _checked(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -1,7 +1,7 @@
-"""Which decoder opens a recording: the one for its content, or the other one where that refuses.
+"""Chooses the decoder of a recording: the one for its content, or the other one if that fails.
 
-libsndfile comes first for what it knows, because it is faster. PyAV, the extra `av`, is imported only where it is
-needed.
+libsndfile is tried first for the formats it knows, because it is faster. PyAV, the extra `av`, is imported only when it
+is needed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,30 @@ from sertag.audio.streams import Spliced, length
 from sertag.errors import DecodeError
 from sertag.text import display_name
 
-_SNDFILE_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x40, 0x55, 0xFFFE)  # format tags of WAV that it reads
+_SNDFILE_CODECS = (
+    0x01,
+    0x02,
+    0x03,
+    0x06,
+    0x07,
+    0x11,
+    0x31,
+    0x40,
+    0x55,
+    0xFFFE,
+)  # WAV format tags that libsndfile reads
 
 
 def open_part(path: str, stream: BinaryIO, part: Part) -> Reader:
     """Open a recording.
 
     Args:
-        path: for messages.
-        stream: the file it is in.
-        part: what it is and where.
+        path: path of the file, for messages.
+        stream: the file.
+        part: the recording: its position, content and layout.
 
     Raises:
-        DecodeError: nobody here can read it; the codes are those of `decode.open_audio`.
+        DecodeError: no decoder can read it; for the codes see `decode.open_audio`.
     """
     name, content, layout = display_name(path), part.content, part.layout
     if layout.sounds and not any(layout.sounds):
@@ -54,24 +65,24 @@ def open_part(path: str, stream: BinaryIO, part: Part) -> Reader:
 
 
 def second_reader(stream: BinaryIO, part: Part, *, rate_hz: int) -> Reader | None:
-    """PyAV on a recording that libsndfile could not read to its end; None where it cannot read that either.
+    """PyAV for a recording that libsndfile could not read to its end; None if PyAV cannot read it either.
 
     Args:
-        stream: the file it is in.
-        part: what it is and where.
-        rate_hz: of the samples wanted.
+        stream: the file.
+        part: the recording: its position, content and layout.
+        rate_hz: wanted sample rate.
     """
     av = _av()
     if av is None or part.raw is not None:
         return None
     try:
         return AvReader(av, _spliced(stream, part), format=_format(part), layout=part.layout, rate_hz=rate_hz)
-    except (BrokenError, DecodeError):  # what is wrong with it the first one has said
+    except (BrokenError, DecodeError):  # the first decoder has reported the problem
         return None
 
 
 def no_samples(path: str) -> DecodeError:
-    """What to say where a header is all there is."""
+    """The error for a file that has only a header."""
     message = f"{display_name(path)}: has a header but no samples; was anything recorded?"
     return DecodeError(message, code="no_samples")
 
@@ -99,30 +110,30 @@ def _needs_av(name: str, content: Content, found: str) -> DecodeError:
 
 
 def _with_codec(content: Content, layout: Layout) -> Content:
-    """Name the codec of a WAV file that libsndfile does not know."""
+    """The content, with the codec in its name if libsndfile does not know that codec of WAV."""
     if layout.codec is None or layout.codec in _SNDFILE_CODECS:
         return content
     return replace(content, name=f"a WAV file of type 0x{layout.codec:04x}", decoder=Decoder.AV)
 
 
 def _format(part: Part) -> str:
-    """What FFmpeg calls what it is shown."""
+    """FFmpeg's name for the format of the pieces."""
     return part.layout.format or part.content.format
 
 
 def _source(stream: BinaryIO, part: Part) -> BinaryIO | Spliced:
-    """The bytes of a recording: the file itself where it holds nothing else."""
+    """The bytes of a recording: the file itself if it holds nothing else."""
     alone = part.start == 0 and part.layout.end >= length(stream) and not part.layout.pieces
     return stream if alone else _spliced(stream, part)
 
 
 def _spliced(stream: BinaryIO, part: Part) -> Spliced:
-    # For PyAV always: FFmpeg seeks to places before the start of damaged files and prints what files say to that.
+    # Always for PyAV: in damaged files FFmpeg seeks to negative positions, and prints the error of a real file.
     return Spliced(stream, part.layout.pieces or (range(part.start, part.layout.end),))
 
 
 def _av() -> Any | None:
-    """PyAV; None where it is not installed."""
+    """The module of PyAV; None if it is not installed."""
     try:
         return importlib.import_module("av")
     except ImportError:

@@ -1,10 +1,10 @@
-"""The second decoder: what libsndfile cannot read (m4a, AAC, WMA, AMR and many more), through PyAV.
+"""The second decoder: PyAV, for formats that libsndfile cannot read (m4a, AAC, WMA, AMR and many more).
 
-Every audio track is read through a container of its own, so that memory does not grow where tracks lie one behind the
-other. Tracks follow each other as channels on one clock, which begins with the earliest of them: a track that begins
-later, holes in the timestamps and packets that cannot be decoded are silence.
+Each audio track is read through its own container object, so that memory does not grow if the file stores one track
+behind the other. The channels of all tracks stand side by side on one clock, which begins with the earliest track. A
+later start, gaps in the timestamps, and packets that cannot be decoded become silence.
 
-PyAV is imported only when a file needs it: the module comes as an argument.
+PyAV is imported only when a file needs it: the module is passed as an argument.
 """
 
 from __future__ import annotations
@@ -23,24 +23,26 @@ from sertag.records import FloatArray, Problem
 
 MAX_CHANNELS = 64
 
-_DECLARING = frozenset({"mov", "tta", "ape", "wv", "mpc", "mpc8"})  # other lengths are FFmpeg's guesses, or read by us
-_TOLERANCE_S = 0.25  # containers round and count what codecs drop at both ends
+_DECLARING = frozenset(
+    {"mov", "tta", "ape", "wv", "mpc", "mpc8"}
+)  # for other formats FFmpeg estimates the length, or `containers` reads it
+_TOLERANCE_S = 0.25  # containers round, and include what codecs drop at both ends
 
 
 class AvReader:
-    """What PyAV reads: all audio tracks of anything that FFmpeg knows."""
+    """Reads all audio tracks of any format that FFmpeg knows."""
 
     def __init__(
         self, av: Any, source: Spliced, *, format: str, layout: Layout | None = None, rate_hz: int | None = None
     ) -> None:
-        """Open.
+        """Open a recording.
 
         Args:
             av: the module.
-            source: the bytes of the file.
-            format: what FFmpeg calls the container.
-            layout: what is known of the container.
-            rate_hz: of the samples wanted; the highest of the tracks where None.
+            source: bytes of the recording.
+            format: FFmpeg's name for the container.
+            layout: the measured layout of the container, if known.
+            rate_hz: wanted sample rate; None for the highest of all tracks.
 
         Raises:
             BrokenError: nothing can be decoded.
@@ -62,7 +64,7 @@ class AvReader:
         self.announced_samples = round(self._declared_s() * self.rate_hz)
 
     def pieces(self) -> Iterator[FloatArray]:
-        """Native samples, float32 (n, channels)."""
+        """Samples at `rate_hz`, float32 (n, channels)."""
         tracks = [track.blocks(origin_s=self._origin_s, rate_hz=self.rate_hz) for track in self._tracks]
         try:
             if len(tracks) == 1:
@@ -76,12 +78,12 @@ class AvReader:
             raise BrokenError(f"the decoder stopped, because {failure}")
 
     def declared_samples(self, read: int) -> int:
-        """Samples of each channel that the container declares, when `read` were there."""
+        """Declared number of samples per channel, given that `read` were available."""
         declared = self.announced_samples or round(read * self._layout.declared_ratio)
         return declared if declared > read + _TOLERANCE_S * self.rate_hz else read
 
     def notes(self) -> list[Problem]:
-        """What else was wrong, once everything is read."""
+        """Problems found while reading; complete once everything is read."""
         notes = []
         damaged, damaged_s = sum(t.damaged for t in self._tracks), max(t.damaged_s for t in self._tracks)
         holes, hole_s = sum(t.holes for t in self._tracks), max(t.hole_s for t in self._tracks)

@@ -1,4 +1,4 @@
-"""What every decoder gives, whichever library is behind it."""
+"""The interface of all decoders."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from sertag.records import FloatArray, Problem
 
 
 class BrokenError(Exception):
-    """A decoder gave up; what it gave before is sound. The text is a part of a sentence about the file."""
+    """A decoder gave up; what it returned before is valid. The text is part of a sentence about the file."""
 
 
 class Reader(Protocol):
-    """A decoder at work on one recording."""
+    """A decoder that reads one recording."""
 
     channels: int
     rate_hz: int
-    announced_samples: int  # of each channel, before anything is read; 0 where the header does not say
+    announced_samples: int  # declared samples per channel, known before reading; 0 if unknown
 
     def pieces(self) -> Iterator[FloatArray]:
-        """Native samples, float32 (n, channels); each piece is valid until the next one."""
+        """Samples at the native rate, float32 (n, channels); a piece is valid until the next one."""
 
     def declared_samples(self, read: int) -> int:
-        """Samples of each channel that the header declares, when `read` were there; `read` where it does not say."""
+        """Declared samples per channel, given that `read` were available; `read` if the header declares none."""
 
     def notes(self) -> list[Problem]:
-        """What else was wrong, once everything is read."""
+        """Problems found while reading; complete once everything is read."""
 
     def close(self) -> None:
         """Release the decoder."""

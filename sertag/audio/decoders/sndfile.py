@@ -1,6 +1,6 @@
-"""The first decoder: libsndfile, which reads WAV, FLAC, MP3, Ogg, AIFF, AU and their kin, and samples without a header.
+"""The first decoder: libsndfile, for WAV, FLAC, MP3, Ogg, AIFF, AU and similar formats, and samples without a header.
 
-Used by decoders.opening. No other module imports soundfile.
+Used by decoders.opening. No other module that reads recordings imports soundfile.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sertag.audio.headerless import RawFormat
 from sertag.audio.streams import Spliced
 from sertag.records import FloatArray, Problem
 
-_READ_SAMPLES = 131_072  # per call of a decoder, all channels together: 512 KiB, which stays in the cache
-_STREAMED_FRAMES = 1 << 60  # libsndfile says 2^63 - 1 where a header does not give a length
+_READ_SAMPLES = 131_072  # per call, of all channels together: 512 KiB, which fit into the processor cache
+_STREAMED_FRAMES = 1 << 60  # libsndfile returns 2^63 - 1 if a header declares no length
 _TOO_MANY_CHANNELS = 33  # libsndfile's error number
 _DECLARED_BYTES = 1 << 28  # of blocks without an end: libsndfile counts their samples in 32 bits
 
@@ -30,26 +30,27 @@ class NoSamplesError(Exception):
 
 
 class TooManyChannelsError(Exception):
-    """More channels than the decoder takes."""
+    """The file has more channels than the decoder supports."""
 
 
 class SndfileReader:
-    """What libsndfile reads."""
+    """Reads a recording with libsndfile."""
 
     def __init__(self, stream: BinaryIO | Spliced, layout: Layout, *, raw: RawFormat | None = None) -> None:
-        """Open.
+        """Open a recording.
 
         Args:
-            stream: the recording alone; a file is read by its descriptor, which is faster.
-            layout: what is known of the container.
-            raw: how the samples are written where there is no header.
+            stream: the recording and nothing else; a file is read by its descriptor, which is faster.
+            layout: the measured layout of the container.
+            raw: format of the samples if there is no header.
 
         Raises:
-            BrokenError: it cannot be read.
-            NoSamplesError, TooManyChannelsError: it could be read otherwise.
+            BrokenError: libsndfile cannot read it.
+            NoSamplesError: the header is valid, but there are no samples.
+            TooManyChannelsError: there are too many channels.
         """
         stream.seek(0)
-        # A descriptor is read by libsndfile itself; asking a spool for one would write it to disk.
+        # libsndfile reads a descriptor itself; `fileno` of a spooled file would write it to disk.
         on_disk = isinstance(stream, io.FileIO)
         try:
             self._file = _SoundFile(stream.fileno() if on_disk else stream, closefd=False, **_raw_arguments(raw))
@@ -67,7 +68,7 @@ class SndfileReader:
             raise NoSamplesError
 
     def pieces(self) -> Iterator[FloatArray]:
-        """Native samples, float32 (n, channels); each piece is valid until the next one."""
+        """Samples at the native rate, float32 (n, channels); a piece is valid until the next one."""
         buffer = np.empty((max(1, _READ_SAMPLES // self.channels), self.channels), dtype=np.float32)
         before = 0
         try:
@@ -79,13 +80,13 @@ class SndfileReader:
             raise BrokenError("the decoder stopped at damaged data") from error
 
     def declared_samples(self, read: int) -> int:
-        """Samples of each channel that the header declares, when `read` were there; `read` where it does not say."""
+        """Declared samples per channel, given that `read` were available; `read` if the header declares none."""
         if self._layout.declared_ratio < 1:
             return round(read * self._layout.declared_ratio)
         return max(self.announced_samples, round(read * self._layout.declared_ratio))
 
     def notes(self) -> list[Problem]:
-        """What else was wrong, once everything is read."""
+        """Nothing: libsndfile reports no further problems."""
         return []
 
     def close(self) -> None:
@@ -161,7 +162,7 @@ class _Growing(io.RawIOBase):
 
 
 class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]
-    """Read straight on: soundfile seeks after each read, which GSM cannot and compressed formats need not."""
+    """Reads without seeking: soundfile seeks after each read, which GSM does not support and others do not need."""
 
     def seekable(self) -> bool:
         return False

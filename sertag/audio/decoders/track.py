@@ -1,4 +1,4 @@
-"""One audio track of a container, decoded by PyAV onto a clock: what is missing becomes silence and is counted."""
+"""One audio track of a container, decoded by PyAV; what its timestamps show to be missing becomes silence."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from sertag.records import FloatArray
 
 BLOCK_SAMPLES = 1 << 16
 
-# No container may open a file or an address that stands in it. As `options`, which are for streams too, PyAV before
-# 17.1 crashes on the FLV whose streams come behind its header.
+# A container must not open a file or an address that it refers to. Passed as `options`, which apply to streams too,
+# this makes PyAV before 17.1 crash on FLV files whose streams begin behind the header.
 _CLOSED = (("protocol_whitelist", "none"),)
-_TIMELESS = frozenset({"avi"})  # its timestamps are counts of packets, whatever these last
-_PAUSES = {"amrnb": (8, 15), "amrwb": (9, 15)}  # frame types of AMR: comfort noise, nothing at all
+_TIMELESS = frozenset({"avi"})  # its timestamps count packets, whatever their duration
+_PAUSES = {"amrnb": (8, 15), "amrwb": (9, 15)}  # frame types of AMR: comfort noise, no data
 
 
 class Track:
-    """One audio track and how far it is read.
+    """One audio track, and what was found while it was read.
 
     Attributes:
-        count: audio tracks of the container.
-        channels: of the track; 1 where that cannot be known.
-        rate_hz: its sample rate.
-        start_s: when it begins on the clock of the container; None where that has none.
-        first: the first decoded frame; None where nothing can be decoded.
-        damaged, damaged_s: packets that could not be decoded, and how long they last.
-        holes, hole_s: the same of holes in the timestamps.
-        failure: why reading ended before the end; empty where it did not.
+        count: number of audio tracks in the container.
+        channels: number of channels; 1 if unknown.
+        rate_hz: sample rate.
+        start_s: start on the clock of the container, in seconds; None if it has no timestamps.
+        first: the first decoded frame; None if nothing can be decoded.
+        damaged, damaged_s: number and duration of the packets that could not be decoded.
+        holes, hole_s: number and duration of the gaps in the timestamps.
+        failure: why reading stopped before the end; empty if it did not.
     """
 
     def __init__(self, av: Any, source: Spliced, format: str, index: int) -> None:
@@ -46,7 +46,7 @@ class Track:
         self.damaged = self.holes = 0
         self.damaged_s = self.hole_s = 0.0
         self.failure = ""
-        self._lost_s = self._pause_s = 0.0  # of packets since the last frame that was decoded
+        self._lost_s = self._pause_s = 0.0  # duration of packets since the last decoded frame
         self.first: Frame | None = None
         self._frames: Iterator[Frame] = iter(())
         if index >= self.count:
@@ -66,14 +66,14 @@ class Track:
             self.channels = max(1, self._stream.codec_context.channels)
 
     def blocks(self, *, origin_s: float, rate_hz: int) -> Iterator[FloatArray]:
-        """Samples on the clock, float32 (n, channels)."""
+        """Samples with silence for what is missing, float32 (n, channels)."""
         if self.first is None:
             return
         resampler, kind = None, None
         clock = Clock(origin_s, self._tick_s)
         late = True
         for frame, following in pairwise(chain([self.first], self._frames, [None])):
-            if frame is None:  # cannot be: the end is only ever `following`
+            if frame is None:  # for mypy: only `following` can be None
                 break
             hole_s = clock.hole_s(frame, following)
             self._note_hole(0.0 if late else hole_s - frame.lost_s - frame.pause_s)
@@ -98,7 +98,7 @@ class Track:
                 self._lost_s = self._pause_s = 0.0
 
     def _sounds(self) -> Iterator[Any]:
-        """What the decoder gives, up to the end or to where the container breaks."""
+        """Decoded frames, up to the end or to the first error of the container."""
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -112,7 +112,7 @@ class Track:
             yield from self._flushed()
 
     def _flushed(self) -> list[Any]:
-        """What the decoder still holds when there are no more packets; nothing where no decoder was found."""
+        """Frames that the decoder still holds after the last packet; none if there is no decoder."""
         if self._stream.codec_context is None:
             return []
         try:
@@ -131,7 +131,7 @@ class Track:
             self.damaged_s += length_s
 
     def _resampled(self, resampler: Any, frame: Any) -> Iterator[FloatArray]:
-        """What a resampler gives for a frame, or at its end (None)."""
+        """Output of a resampler for a frame, or its rest (None)."""
         for out in resampler.resample(frame) if resampler is not None else ():
             yield out.to_ndarray().reshape(-1, self.channels)
 
@@ -148,17 +148,17 @@ class Track:
 
 
 def failures(av: Any) -> tuple[type[Exception], ...]:
-    """What PyAV raises for broken files: its own errors, and those of its lists and fractions (streams that go)."""
+    """Exceptions that PyAV raises for broken files, also from its lists and fractions if streams change."""
     return av.FFmpegError, OSError, ValueError, LookupError, ArithmeticError
 
 
 def _tolerant(av: Any) -> dict[str, str]:
-    """Arguments with which a title that is not UTF-8 is no reason to refuse; from PyAV 19 on it never is."""
+    """Arguments of `av.open` that accept a title that is not UTF-8; from PyAV 19 on that is the default."""
     return {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def reason(av: Any, error: Exception) -> str:
-    """In our words what FFmpeg says in its own, as a part of a sentence."""
+    """An error of FFmpeg in plain words, as part of a sentence."""
     kinds = (
         (av.error.InvalidDataError, "its data are damaged"),
         (av.error.EOFError, "it ends too early"),

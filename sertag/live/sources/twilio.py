@@ -44,10 +44,10 @@ class TwilioSource:
         tracks = found if isinstance(found, list) else []
         self._tracks = [track for track in _TRACKS if track in tracks]
         if not self._tracks or len(self._tracks) != len(tracks):
-            raise self._nonsense(f"a stream with the tracks {found!r}, expected {' and '.join(_TRACKS)}")
+            raise self._nonsense(f"a stream with the tracks {json.dumps(found)}, expected {' and '.join(_TRACKS)}")
         form = start.get("mediaFormat")
         if isinstance(form, dict) and (form.get("encoding"), form.get("sampleRate")) != (_ENCODING, _RATE_HZ):
-            raise self._nonsense(f"the format {form!r}, expected {_ENCODING} at {_RATE_HZ} Hz")
+            raise self._nonsense(f"the format {json.dumps(form)}, expected {_ENCODING} at {_RATE_HZ} Hz")
         self.call: dict[str, str] = {key: str(start[key]) for key in ("callSid", "streamSid") if key in start}
         self.name = f"twilio:{self.call['callSid']}" if "callSid" in self.call else "twilio"
         self.channels, self.rate_hz = len(self._tracks), _RATE_HZ

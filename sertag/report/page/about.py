@@ -26,18 +26,18 @@ _LIMITS = (
 
 
 def bundled_spec(model: Model) -> ModelSpec | None:
-    """What the bundled model that made rows says of itself; None where that is another file."""
+    """Specification of the bundled model that made the rows; None if another file made them."""
     if model.name not in bundled():
         return None
     try:
         file = describe(model.name)
-    except ModelError:  # a damaged installation, which concerns tagging and not what was tagged
+    except ModelError:  # a damaged installation is no reason to refuse a report
         return None
     return file.spec if file.sha256 == model.sha256 else None
 
 
 def about(models: Sequence[Model]) -> str:
-    """Models and limits, HTML."""
+    """The section about the models and their limits, as HTML."""
     said = "".join(f"<p>{_model(model)}</p>" for model in models) or "<p>The tables name no model.</p>"
     if len(models) > 1:
         said += "<p>Rows of different models stand side by side here; their confidences are not of one scale.</p>"

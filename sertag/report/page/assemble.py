@@ -1,4 +1,4 @@
-"""One self-contained file of static sections, data, styles and script, under a policy that lets nothing else in."""
+"""Assembles the page: one file with static sections, data, styles and script, and a policy against anything else."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sertag.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above everything.
+    """The heading of the page.
 
     Attributes:
-        title: of the page.
-        made: when it was made, in words.
+        title: title of the page.
+        made: time of creation, as text.
     """
 
     title: str
@@ -30,12 +30,12 @@ class Heading:
 
 
 def page(heading: Heading, overview: Overview, extras: Extras) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
-        heading: of the page.
-        overview: what the static part says.
-        extras: what calls have beside their rows.
+        heading: the heading.
+        overview: content of the static part.
+        extras: sources, days, sounds and waveforms of the calls.
     """
     script, styles = _asset("report.js"), _asset("report.css")
     calls = overview.calls
@@ -58,7 +58,7 @@ def page(heading: Heading, overview: Overview, extras: Extras) -> str:
 
 
 def _policy(script: str, styles: str) -> str:
-    """Nothing is loaded but recordings, and nothing is sent; only this script and these styles count."""
+    """Content Security Policy: only recordings are loaded, nothing is sent, only this script and these styles apply."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -77,7 +77,7 @@ def _hash(content: str) -> str:
 
 
 def _sounds(overview: Overview, extras: Extras) -> str:
-    """A block for each piece, so that the data are read without them."""
+    """One block per sound, so that the data can be read without them."""
     blocks = []
     for index, call in enumerate(overview.calls.calls):
         sound = extras.sounds.get(call.path)

@@ -1,4 +1,4 @@
-"""The data of the page: columns of rows and recordings as JSON, compressed, in a block that is never run."""
+"""The data of the page: columns of rows and recordings as compressed JSON, in a block that browsers do not execute."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sertag.report.playback import Source
 from sertag.text import display_name
 
 _LEVEL = 6
-# What ends a script or a line of one for a parser of HTML or of old JavaScript; inside JSON all stand in texts only.
+# Characters that can end a script element, or a line in old JavaScript; in JSON they occur only inside strings.
 _ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A piece of a call inside the page: Ogg with Opus, base64."""
+    """A part of a call inside the page: Ogg Opus, base64."""
 
     start_s: float
     end_s: float
@@ -30,13 +30,13 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What calls have beside their rows, by path.
+    """Data of calls besides their rows, by path.
 
     Attributes:
-        sources: where the recordings are.
-        days: on which they were made, ISO 8601.
-        sounds: pieces to play.
-        peaks: outlines of waveforms, base64 of a byte a bin, one a channel.
+        sources: locations of the recordings.
+        days: days of the calls, ISO 8601.
+        sounds: parts to play.
+        peaks: outlines of waveforms, one text per channel: base64 of one byte per bin.
     """
 
     sources: Mapping[str, Source] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Extras:
 
 
 def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, Any]:
-    """The data as the script takes them: columns, with the rows of a call one after the other."""
+    """The data for the script: columns, in which the rows of a call follow each other."""
     rows: dict[str, list[Any]] = {name: [] for name in ("call", "channel", "probs", "windows", *TEXTS, *NUMBERS)}
     for index, call in enumerate(calls.calls):
         for channel in call.channels:
@@ -75,13 +75,13 @@ def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, A
 
 
 def compressed(data: Mapping[str, Any]) -> str:
-    """Base64 of gzip of JSON in which nothing can end a script."""
+    """Base64 of gzip of JSON, escaped so that it cannot end a script element."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return b64encode(gzip.compress(escaped(text).encode(), _LEVEL, mtime=0)).decode()
 
 
 def escaped(text: str) -> str:
-    r"""JSON that may stand inside HTML.
+    r"""JSON that is safe inside HTML.
 
     >>> escaped('"</script>"')
     '"\\u003c/script\\u003e"'

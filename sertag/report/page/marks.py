@@ -1,4 +1,4 @@
-"""Colour, hatch and letter of each emotion and status, so that none is distinguished by colour alone."""
+"""Colour, hatching and letter of each emotion and status, so that none is distinguished by colour alone."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ STATUS_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How one emotion looks.
+    """The appearance of one emotion.
 
     Attributes:
-        label: of the model.
-        sentiment: `positive`, `neutral`, `negative`, or empty where nobody knows.
+        label: label of the model.
+        sentiment: `positive`, `neutral`, `negative`, or empty if unknown.
         style: a key of `STYLES`.
-        letter: one or two, no other label's.
+        letter: one or two letters, unique among the labels.
     """
 
     label: str
@@ -63,7 +63,7 @@ class Mark:
 
 
 def marks(labels: Sequence[str], sentiments: Mapping[str, str]) -> list[Mark]:
-    """How the emotions look, in the order of the labels.
+    """The appearance of all emotions, in the order of the labels.
 
     >>> [(mark.style, mark.letter) for mark in marks(["angry", "sad", "surprise"], {"angry": "negative"})]
     [('neg0', 'A'), ('neu0', 'S'), ('neu1', 'Su')]

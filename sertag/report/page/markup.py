@@ -1,4 +1,4 @@
-"""Small pieces of HTML: all text is escaped here, and bars are SVG, because the policy allows no inline style."""
+"""Small parts of HTML; all text is escaped here. Bars are SVG, because the policy allows no inline styles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sertag.report.page.marks import COLOURS, STYLES
 from sertag.text import clock as time_text
 from sertag.text import display_text
 
-Cell = str  # of HTML
+Cell = str  # HTML
 
 
 def text(value: str) -> str:
-    """Text from outside as HTML, on one line; nothing in it acts.
+    """Untrusted text as HTML, on one line, escaped.
 
     >>> text("</script><img onerror=x>")
     '&lt;/script&gt;&lt;img onerror=x&gt;'
@@ -23,13 +23,13 @@ def text(value: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str, kind: str = "") -> str:
-    """A table whose first column heads its rows.
+    """A table; the first cell of a row is its heading.
 
     Args:
-        head: HTML of the headings; those that begin with `#` are of numbers.
+        head: HTML of the headings; a leading `#` marks a numeric column.
         rows: HTML of the cells.
-        caption: for screen readers.
-        kind: class of the table.
+        caption: caption for screen readers.
+        kind: CSS class of the table.
     """
     numeric = [name.startswith("#") for name in head]
     heads = "".join(
@@ -47,11 +47,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str, 
 
 
 def bar(parts: Iterable[tuple[float, str]], *, height: int = 10) -> str:
-    """A bar of parts beside each other.
+    """A stacked horizontal bar.
 
     Args:
-        parts: share of the whole, 0 to 1, and style of each.
-        height: in pixels.
+        parts: share, 0 to 1, and style of each part.
+        height: height in pixels.
     """
     at, shapes = 0.0, []
     for share, style in parts:
@@ -71,7 +71,7 @@ def swatch(style: str, letter: str = "") -> str:
 
 
 def quarters(values: Sequence[float | None]) -> str:
-    """Four small columns, one for each quarter of a call, and the same in words."""
+    """Four small columns, one per quarter of a call, and the values as text."""
     said = ", ".join("none" if value is None else f"{100 * value:.0f} %" for value in values)
     shapes = []
     for index, value in enumerate(values):
@@ -83,7 +83,7 @@ def quarters(values: Sequence[float | None]) -> str:
 
 
 def patterns() -> str:
-    """The hatches that everything in the page is filled with."""
+    """The definitions of all hatchings."""
     made = []
     for style, path in STYLES.items():
         hatch = f'<path class="hatch l-{style}" d="{path}"/>' if path else ""
@@ -93,19 +93,19 @@ def patterns() -> str:
 
 
 def section(name: str, title: str, inside: str, note: str = "") -> str:
-    """A section with its heading, and a note below; all are HTML."""
+    """A section with its heading and a note below; all arguments but `name` are HTML."""
     after = f'<p class="note">{note}</p>' if note else ""
     return f'<section id="{name}"><h2>{title}</h2>{inside}{after}</section>'
 
 
 def recording_link(path: str) -> str:
-    """The name of a recording, which opens it where scripts run; its folder stands in the title."""
+    """The name of a recording, which opens it if scripts run; the title shows its folder."""
     name = path.rpartition("/")[2] or path
     return f'<a href="#call={quote(path, safe="")}" title="{text(path)}"><bdi>{text(name)}</bdi></a>'
 
 
 def clock(seconds: float | None) -> str:
-    """A time within a recording, or nothing.
+    """A time in a recording; empty for None.
 
     >>> clock(75.9), clock(3700), clock(None)
     ('1:15', '1:01:40', '')
@@ -114,7 +114,7 @@ def clock(seconds: float | None) -> str:
 
 
 def percent(part: float, whole: float = 1.0) -> str:
-    """A share.
+    """A share in percent; empty if `whole` is 0.
 
     >>> percent(1, 8), percent(0, 0)
     ('12 %', '')
@@ -123,7 +123,7 @@ def percent(part: float, whole: float = 1.0) -> str:
 
 
 def number(value: float | None, decimals: int = 2) -> str:
-    """A number, or nothing."""
+    """A number with fixed decimals; empty for None."""
     return "" if value is None else f"{value:,.{decimals}f}"
 
 

@@ -10,11 +10,11 @@ from sertag.report.calls import Call, Calls, Channel
 from sertag.report.page.marks import STATUS_STYLES, STATUS_WORDS
 from sertag.report.page.markup import recording_link, section, swatch, table, text
 
-_EXAMPLES = 3  # recordings that are named for each reason
+_EXAMPLES = 3  # recordings named per reason
 
 
 def unanswered(calls: Calls) -> str:
-    """Failures and abstentions by reason, then remarks on rows that do have an emotion."""
+    """Failures and abstentions by reason, then problems of rows that have an emotion."""
     found: defaultdict[tuple[str, str], list[tuple[Call, Channel]]] = defaultdict(list)
     for call in calls.calls:
         for channel in call.channels:

@@ -34,7 +34,7 @@ from export.recipes.base import Recipe, Task, restrict_labels
 from export.training.experiment import LINES_SEED, Experiment, Trial
 from export.training.loop import predict
 from export.training.splits import splits
-from sertag.features.pitch import VOICING
+from sertag.features.spectral.pitch import VOICING
 from sertag.model.session import Model, Prediction, load
 from sertag.records import AudioFile, Options, Statistics
 from sertag.tagging.pipeline import tag_file

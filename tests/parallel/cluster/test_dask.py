@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from sertag.parallel.cluster import installation
 from tests.parallel.cluster import faulty
-from tests.parallel.cluster.conftest import Command, finished, names, supervised, until
+from tests.parallel.cluster.conftest import ROOT, Command, finished, names, supervised, until
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 
@@ -78,7 +80,7 @@ def test_a_recording_that_ends_its_process_is_one_failed_row(
     sertag: Command, calls: Callable[..., Path], on_dask: list[str], workers: list[int]
 ) -> None:
     calls(*names("ok", 9), "kills_1.wav", "hangs_1.wav")
-    code, said = sertag.run("calls", "-o", "there.jsonl", "--timeout", "3", *on_dask)
+    code, said = sertag.run("calls", "-o", "there.jsonl", "--timeout", "10", *on_dask)
     assert code == 1, said
     rows = (sertag.folder / "there.jsonl").read_text().splitlines()
     failures = [row for row in rows if '"failed"' in row]
@@ -104,6 +106,29 @@ def test_nothing_is_left_on_workers_of_a_run_that_ends(
     assert ("run the same command again to continue" in said) == (signum != signal.SIGKILL)
     until(lambda: supervised(*workers) == [], "no worker tags")
     assert not (sertag.folder / "there.csv").exists()
+
+
+def test_the_commands_of_the_documentation(
+    sertag: Command, calls: Callable[..., Path], cluster: distributed.LocalCluster
+) -> None:
+    """Word for word, but for places and addresses."""
+    folder = calls("ok.wav")
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    commands = [line for line in page.splitlines() if line.startswith("sertag ") and "--backend dask" in line]
+    assert len(commands) == 3
+    file = sertag.folder / "scheduler.json"
+    file.write_text(json.dumps({"address": cluster.scheduler_address}))
+    for command in commands:
+        _, recordings, *arguments = shlex.split(command)
+        assert recordings.endswith("/calls")
+        places = {
+            arguments[arguments.index("--out") + 1]: lambda name: str(sertag.folder / Path(name).name),
+            arguments[arguments.index("--scheduler") + 1]: lambda address: (
+                str(file) if address.endswith(".json") else cluster.scheduler_address
+            ),
+        }
+        code, said = sertag.run(str(folder), *(places.get(word, str)(word) for word in arguments))
+        assert (code, said.splitlines()[-1].partition(",")[0]) == (0, "1 file"), said
 
 
 def _pretend(version: str | None) -> None:

@@ -1,1 +1,1 @@
-"""Containers made of chunks or blocks: a head that names it and counts the bytes that follow."""
+"""Containers made of chunks or blocks: each has a header with its name and its size."""

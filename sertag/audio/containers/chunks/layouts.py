@@ -1,7 +1,7 @@
-"""WAV with its kin (RIFX, RF64, BW64, W64), AIFF and CAF; and AU, which is one chunk.
+"""WAV and its variants (RIFX, RF64, BW64, W64), AIFF, CAF, and AU, which has a single chunk.
 
-Where a size is wrong, or where more follows than decoders expect, the decoder is shown a sound header and the bytes of
-all sound chunks. Positions and sizes are in bytes.
+If a size is wrong, or if more follows than decoders expect, the decoder gets a correct header and the bytes of all
+sound chunks. Positions and sizes are in bytes.
 
 Formats: RIFF MCI 1.0; EBU Tech 3306 (RF64), ITU-R BS.2088 (BW64); Sony Wave64; Apple AIFF-C and CAF.
 """
@@ -28,21 +28,21 @@ from sertag.audio.containers.layout import UNKNOWN_BYTES, Layout, ratio
 from sertag.audio.filetype import HEAD_BYTES
 from sertag.audio.streams import read_at
 
-_LONGEST_RIFF_BYTES = (1 << 32) - 256  # of sound that a RIFF header can count
+_LONGEST_RIFF_BYTES = (1 << 32) - 256  # the most samples that a RIFF header can declare
 
 
 def riff_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
-    """Measure a WAV file or one of its kin.
+    """Measure a WAV file or a variant of it.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout. An unknown length (0, or the placeholders of programs that write to a pipe) means all there is, up
-        to the next recording. Where much of something that is no chunk follows the declared end, the recorder did not
-        live to correct the size, and that is read as well.
+        The layout. If the length is unknown (0, or the placeholder of a program that writes to a pipe), the samples go
+        up to the next recording. If more than 16 KiB that are no chunk follow the declared end, the recorder stopped
+        before it corrected the size, and they are samples too.
 
     >>> import io
     >>> file = b"RIFF....WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16) + b"data" + bytes(4) + b"so"
@@ -76,7 +76,7 @@ def caf_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure a CAF file; arguments and result as for `riff_layout`."""
     walk = walk_chunks(stream, start, size_bytes, CAF)
     form = chunk_body(stream, walk, b"desc")
-    if not form or b"pakt" in walk.chunks or b"kuki" in walk.chunks:  # packets of their own lengths cannot be joined
+    if not form or b"pakt" in walk.chunks or b"kuki" in walk.chunks:  # packets of variable size cannot be joined
         return _layout(walk, ())
     head = read_at(stream, start, 8) + _chunk(">4sQ", b"desc", form)
     return _layout(walk, (head + struct.pack(">4sQI", b"data", walk.available + 4, 0), *walk.sounds))
@@ -96,12 +96,12 @@ def au_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def wave_head(form: bytes, count: int, *, order: str = "<") -> bytes:
-    r"""What stands before the samples in a WAV file, or in an RF64 file where it is too long for one.
+    r"""The header of a WAV file, or of an RF64 file if there are too many samples for WAV.
 
     Args:
-        form: body of its format chunk.
-        count: bytes of samples.
-        order: `<` or `>` (RIFX), as `struct` says it.
+        form: body of the format chunk.
+        count: size of the samples.
+        order: byte order as in `struct`: `<`, or `>` for RIFX.
 
     >>> wave_head(bytes(16), 100)[:12]
     b'RIFF\x88\x00\x00\x00WAVE'
@@ -117,13 +117,13 @@ def wave_head(form: bytes, count: int, *, order: str = "<") -> bytes:
 
 
 def _layout(walk: Walk, pieces: tuple[range | bytes, ...], *, codec: int | None = None) -> Layout:
-    """The layout of a walked file; `pieces` are needed only where decoders cannot read it as it is."""
+    """The layout of a file after the walk; `pieces` are used only if decoders cannot read the file as it is."""
     needed = pieces if not walk.whole and walk.available else ()
     return Layout(walk.end, needed, ratio(walk.declared, walk.available), codec=codec, sounds=tuple(walk.sounds))
 
 
 def _wave_pieces(family: Family, form: bytes, walk: Walk) -> tuple[range | bytes, ...]:
-    """A WAV file with the samples of all sound chunks."""
+    """The pieces of a WAV file with the samples of all sound chunks."""
     if len(form) < 14:
         return ()
     return (wave_head(form, walk.available, order=">" if family is RIFX else "<"), *walk.sounds)

@@ -1,8 +1,8 @@
-"""VOC, Creative's voice files: blocks of samples, silence and notes, each with a type and a size of three bytes.
+"""VOC (Creative Voice File): blocks of samples, silence and comments, each with a type and a size of three bytes.
 
-Decoders take the heads of further blocks for samples, or stop at a wrong size. So the blocks are walked here and the
-decoder is shown one WAV file with their samples. Version 1.20 of the format (block types 0 to 9). Positions and sizes
-are in bytes.
+Decoders read the headers of later blocks as samples, or stop at a wrong size. So the blocks are walked here, and the
+decoder gets one WAV file with their samples. Version 1.20 of the format (block types 0 to 9). Positions and sizes are
+in bytes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARK = b"Creative Voice File\x1a"
 _FIRST_BYTES = 26  # before the first block
 _END, _SOUND, _MORE, _SILENCE, _EXTENDED, _NEW_SOUND = 0, 1, 2, 3, 8, 9
 _HEAD_BYTES = 4
-_LEAST_BYTES = {_SOUND: 2, _SILENCE: 3, _EXTENDED: 4, _NEW_SOUND: 12}  # what stands before the samples
-_FIXED_BYTES = {_SILENCE: 3, 4: 2, 6: 2, 7: 0, _EXTENDED: 4}  # marks, the ends of loops
-_LONGEST_BYTES = 0xFFFFFF  # also what is written where nothing is known
+_LEAST_BYTES = {_SOUND: 2, _SILENCE: 3, _EXTENDED: 4, _NEW_SOUND: 12}  # bytes before the samples
+_FIXED_BYTES = {_SILENCE: 3, 4: 2, 6: 2, 7: 0, _EXTENDED: 4}  # markers, ends of loops
+_LONGEST_BYTES = 0xFFFFFF  # also written for an unknown size
 _CODECS = {0: (1, 8, b"\x80"), 4: (1, 16, b"\0\0"), 6: (6, 8, b"\xd5"), 7: (7, 8, b"\xff")}  # WAV's: tag, bits, silence
 _PACKED_BITS = {1: 4, 2: 3, 3: 2, 0x200: 4}
 _NEXT = re.compile(rb"[\x01\x02\x09]")
 _PROOF_BLOCKS, _FEWEST_BLOCKS = 16, 4
-_MOST_BLOCKS = 1_000_000  # a gigabyte of those that FFmpeg writes
+_MOST_BLOCKS = 1_000_000  # a gigabyte of blocks as FFmpeg writes them
 _MOST_SILENCES = 10_000  # up to 45 hours in all
 _PIECE_BYTES = 1 << 16
 _LONGEST_SILENCE_BYTES = 1 << 24  # of a block, 16 s of 500,000 bytes a second
@@ -40,7 +40,7 @@ _LONGEST_SILENCE_BYTES = 1 << 24  # of a block, 16 s of 500,000 bytes a second
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How samples are written: VOC's number of the codec, rate and channels."""
+    """Format of samples: VOC's codec number, sample rate and channels."""
 
     codec: int
     rate_hz: int
@@ -49,15 +49,15 @@ class _Form:
 
 @dataclass
 class _Blocks:
-    """What lies in the blocks of a file.
+    """The blocks of a file.
 
     Attributes:
-        form: of the first block of sound; None where there is none.
-        pieces: where the samples are, and how many seconds of silence lie between them.
-        declared: how many bytes of samples the sizes declare.
-        silences: how many blocks of silence there are.
-        wrong: how many sizes are wrong.
-        end: of the recording.
+        form: format of the first block of samples; None if there is none.
+        pieces: ranges of samples, and lengths of silence in seconds between them.
+        declared: declared size of all samples.
+        silences: number of blocks of silence.
+        wrong: number of wrong sizes.
+        end: end of the recording.
     """
 
     form: _Form | None = None
@@ -72,14 +72,14 @@ def voc_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure a VOC file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout. It ends at the end mark, at the next recording, or before blocks of another rate or codec. Behind a
-        wrong size it goes on at the next blocks that follow each other; where none do, all that is like the sound
-        before is sound.
+        The layout. It ends at the end marker, at the next recording, or before blocks of another rate or codec. After a
+        wrong size the walk continues at the next sequence of consistent blocks; if there is none, all data that
+        resemble the samples before are samples.
     """
     end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or trim(stream, start, size_bytes)
     found = _walk(stream, start, end)
@@ -153,7 +153,7 @@ def _take(stream: BinaryIO, window: Window, found: _Blocks, declared: range) -> 
 
 
 def _is_head(window: Window, position: int) -> bool:
-    """Whether a block may begin at a position, or the recording ends there."""
+    """Whether a block may begin at a position, or the recording may end there."""
     head = window.at(position, _HEAD_BYTES)
     if position == window.end or head[:1] == b"\0":
         return position <= window.end <= position + RECORDED_ON_BYTES
@@ -162,12 +162,12 @@ def _is_head(window: Window, position: int) -> bool:
 
 
 def _is_sound(stream: BinaryIO, declared: range, end: int) -> bool:
-    """Whether sound goes on behind the declared end of a block, where no other one begins."""
+    """Whether samples continue behind the declared end of a block."""
     return end - declared.stop > RECORDED_ON_BYTES and is_like(stream, declared, declared.stop)
 
 
 def _resumed(stream: BinaryIO, start: int, end: int) -> int | None:
-    """Where blocks follow each other behind a wrong size; None where none do."""
+    """Position of the next sequence of consistent blocks behind a wrong size; None if there is none."""
     position = start
     while position < end:
         data = read_at(stream, position, min(1 << 16, end - position))
@@ -179,10 +179,10 @@ def _resumed(stream: BinaryIO, start: int, end: int) -> int | None:
 
 
 def _is_proven(stream: BinaryIO, position: int, end: int) -> bool:
-    """Whether blocks of one size follow each other, many of them or up to the end; the first and last one may differ.
+    """Whether many blocks of one size follow each other, or fewer up to the end; the first and last may differ.
 
-    Quiet samples look like small blocks too, but of any sizes. Two or three blocks prove nothing; taking their heads
-    for samples does no harm.
+    Quiet samples can look like small blocks too, but of various sizes. Two or three blocks prove nothing; to read their
+    headers as samples does no harm.
     """
     sizes: list[int] = []
     while len(sizes) < _PROOF_BLOCKS:
@@ -200,7 +200,7 @@ def _is_proven(stream: BinaryIO, position: int, end: int) -> bool:
 
 
 def _form(head: bytes) -> _Form:
-    """How the samples of a block of sound are written."""
+    """Format of the samples of a block."""
     if head[0] == _NEW_SOUND:
         rate_hz, channels, codec = struct.unpack("<IxBH", head[4:12].ljust(8, b"\0"))
         return _Form(codec, rate_hz, channels)
@@ -209,7 +209,7 @@ def _form(head: bytes) -> _Form:
 
 
 def _extended(head: bytes) -> _Form:
-    """What the block before a block of sound says instead of it, of two channels above all."""
+    """Format from an extended block, which replaces that of the next block, for example for two channels."""
     constant, codec, channels = struct.unpack("<HBB", head[4:8].ljust(4, b"\0"))
     return _Form(codec, 256_000_000 // (65_536 - constant) // (channels + 1), channels + 1)
 
@@ -219,7 +219,7 @@ def _rate_hz(divisor: int) -> int:
 
 
 def _pieces(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:
-    """A WAV file with the samples of all blocks; of packed ones, which WAV does not know, a VOC file."""
+    """Pieces of a WAV file with the samples of all blocks; of a VOC file for codecs that WAV does not have."""
     if form.codec not in _CODECS:
         return _packed(found, form)
     tag, bits, quiet = _CODECS[form.codec]
@@ -233,7 +233,7 @@ def _pieces(found: _Blocks, form: _Form) -> tuple[range | bytes, ...]:
 
 
 def _silence(length_s: float, form: _Form, quiet: bytes) -> list[bytes]:
-    """Samples of silence, many times the same bytes: a block of seven bytes may last 16 s."""
+    """Samples of silence as repetitions of one object: a block of seven bytes may last 16 s."""
     count = min(_LONGEST_SILENCE_BYTES, round(length_s * form.rate_hz) * form.channels * len(quiet))
     whole, rest = divmod(count, _PIECE_BYTES)
     return [_quiet_piece(quiet)] * whole + ([quiet * (rest // len(quiet))] if rest else [])

@@ -1,7 +1,7 @@
-"""The walk over the chunks of a file: where the samples are, what their sizes declare, and what follows them.
+"""Walks over the chunks of a file: where the samples are, which sizes are declared, and what follows.
 
-A chunk is a name, a size and that many bytes. The size of the sound is what recorders get wrong: it is written first
-and corrected last. So it is compared with what is there. Positions and sizes are in bytes.
+A chunk is a name, a size and that many bytes. The size of the sound chunk is often wrong, because recorders write it
+first and correct it last. So it is compared with the file. Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from sertag.audio.containers.tags import skip_filler, skip_tags
 from sertag.audio.filetype import HEAD_BYTES, begins_recording, next_recording
 from sertag.audio.streams import read_at
 
-RECORDED_ON_BYTES = 1 << 14  # more than this behind the declared end was recorded; less is nobody's sound
+RECORDED_ON_BYTES = 1 << 14  # more than this behind the declared end are samples; less is ignored
 
-_MOST_CHUNKS = 1000  # more than any recording has
-_RANDOM_SHARE, _SOUND_SHARE = 0.99, 0.97  # what zlib leaves of random bytes, and at most of samples
-_WRAP_BYTES = 1 << 32  # sizes of four bytes are what is left after that many
+_MOST_CHUNKS = 1000  # more than in any real file
+_RANDOM_SHARE, _SOUND_SHARE = 0.99, 0.97  # compressed by zlib: least share of random bytes, most of samples
+_WRAP_BYTES = 1 << 32  # sizes are stored modulo this
 _CAF_UNKNOWN = (1 << 64) - 1
 _W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # what follows the name of a chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How chunks are written.
+    """How a family of formats writes its chunks.
 
     Attributes:
-        first: where the first chunk begins.
-        head: format of the name and the size of a chunk.
-        sound: name of the chunk that holds the samples.
-        preface: bytes in that chunk before the samples.
-        counted: bytes of the chunk head that its size counts.
-        grain: chunks begin at multiples of it.
+        first: position of the first chunk.
+        head: `struct` format of the header of a chunk: name and size.
+        sound: name of the chunk with the samples.
+        preface: bytes before the samples in that chunk.
+        counted: bytes of the chunk header that are included in its size.
+        grain: chunks are aligned to multiples of this.
     """
 
     first: int
@@ -47,7 +47,7 @@ class Family:
 
     @property
     def head_bytes(self) -> int:
-        """Length of the head of a chunk."""
+        """Size of the header of a chunk."""
         return struct.calcsize(self.head)
 
 
@@ -57,7 +57,7 @@ W64 = Family(40, "<4s12xQ", b"data", counted=24, grain=8)
 AIFF = Family(12, ">4sI", b"SSND", preface=8)
 CAF = Family(8, ">4sQ", b"data", preface=4, grain=1)
 
-# Chunks that may be cut by the end of the file without loss of anything that can be heard.
+# Chunks without sound: nothing audible is lost if the end of the file cuts them.
 _SILENT_CHUNKS = frozenset(
     b"LIST fact bext iXML cart id3\x20 ID3\x20 cue\x20 smpl inst plst note labl acid JUNK junk PAD\x20 FLLR _PMX axml "
     b"chna levl MARK INST COMT NAME AUTH ANNO (c)\x20 APPL MIDI AESD SAXL free info uuid strg mark regn umid ovvw peak "
@@ -67,14 +67,14 @@ _SILENT_CHUNKS = frozenset(
 
 @dataclass
 class Walk:
-    """What lies in the chunks of a file; positions in the stream.
+    """The chunks of a file; positions in the stream.
 
     Attributes:
-        chunks: the first body of each name.
-        sounds: where the samples are.
-        declared: how many bytes of samples the sizes declare, unknown ones as they were found.
-        whole: decoders can read it as it is.
-        end: of the recording.
+        chunks: body of the first chunk of each name.
+        sounds: ranges of the samples.
+        declared: declared size of the samples; the size found if it is unknown.
+        whole: whether decoders can read the file as it is.
+        end: end of the recording.
     """
 
     chunks: dict[bytes, range] = field(default_factory=dict)
@@ -85,12 +85,12 @@ class Walk:
 
     @property
     def available(self) -> int:
-        """How many bytes of samples are there."""
+        """Size of the samples that are available."""
         return sum(len(sound) for sound in self.sounds)
 
 
 def walk_chunks(stream: BinaryIO, start: int, size_bytes: int, family: Family) -> Walk:
-    """Go from chunk to chunk up to the end of the recording."""
+    """Walk from chunk to chunk up to the end of the recording."""
     walk = Walk()
     position = start + family.first
     for _ in range(_MOST_CHUNKS):
@@ -114,7 +114,7 @@ def walk_chunks(stream: BinaryIO, start: int, size_bytes: int, family: Family) -
 
 
 def take(stream: BinaryIO, walk: Walk, first: int, size: int | None, size_bytes: int) -> None:
-    """Take the samples from `first` on: `size` bytes, or all that there are before another recording."""
+    """Add the samples from `first` on: `size` bytes, or if None, all up to the next recording."""
     available = max(0, size_bytes - first)
     if size is None:
         size = max(0, next_recording(stream, first, size_bytes) - first)
@@ -126,11 +126,11 @@ def take(stream: BinaryIO, walk: Walk, first: int, size: int | None, size_bytes:
 
 
 def look_behind(stream: BinaryIO, walk: Walk, size_bytes: int) -> None:
-    """What is no chunk and follows the samples: tags, filler, another recording, or what was recorded on."""
+    """Classify what follows the chunks: tags, filler, another recording, or samples behind a size that is too small."""
     if walk.end >= size_bytes:
         return
     name = read_at(stream, walk.end, 4)
-    if name in _SILENT_CHUNKS:  # it is cut, else it would have been passed
+    if name in _SILENT_CHUNKS:  # the end of the file cuts it; a whole one was passed above
         walk.end = size_bytes
         return
     position = skip_tags(stream, walk.end, size_bytes)
@@ -146,7 +146,7 @@ def look_behind(stream: BinaryIO, walk: Walk, size_bytes: int) -> None:
 
 
 def is_like(stream: BinaryIO, sound: range, position: int) -> bool:
-    """Whether bytes may be of the same sound: samples can be packed, what is encrypted or packed already cannot."""
+    """Whether the bytes at `position` may be more of `sound`: samples can be compressed, other data often cannot."""
     before = read_at(stream, max(sound.start, sound.stop - RECORDED_ON_BYTES), min(len(sound), RECORDED_ON_BYTES))
     behind = read_at(stream, position, RECORDED_ON_BYTES)
     packed = [len(zlib.compress(data, 1)) / max(1, len(data)) for data in (before, behind)]
@@ -154,16 +154,18 @@ def is_like(stream: BinaryIO, sound: range, position: int) -> bool:
 
 
 def chunk_body(stream: BinaryIO, walk: Walk, name: bytes) -> bytes:
-    """The bytes of the first chunk of a name; none where there is no such chunk."""
+    """The start of the first chunk of a name, at most `HEAD_BYTES`; empty if there is none."""
     place = walk.chunks.get(name, range(0))
     return read_at(stream, place.start, min(len(place), HEAD_BYTES))
 
 
 def _known_size(stream: BinaryIO, walk: Walk, body: int, size: int, size_bytes: int, family: Family) -> int | None:
-    """Bytes of samples that the size of a sound chunk declares; None where its writer did not know."""
+    """Declared size of the samples in a sound chunk; None if its writer did not know it."""
     available = size_bytes - body
     if family is RIFF and size == 0xFFFFFFFF and b"ds64" in walk.chunks:
-        size = int.from_bytes(chunk_body(stream, walk, b"ds64")[8:16], "little")  # behind the size of the whole
+        size = int.from_bytes(
+            chunk_body(stream, walk, b"ds64")[8:16], "little"
+        )  # the first 8 bytes are the size of the file
     empty = size <= family.preface and available > family.preface
     if empty and not _is_chunk(stream, body + family.preface, size_bytes, family):
         walk.whole = False
@@ -178,7 +180,7 @@ def _known_size(stream: BinaryIO, walk: Walk, body: int, size: int, size_bytes: 
 
 
 def _head(stream: BinaryIO, position: int, family: Family) -> tuple[bytes, int] | None:
-    """Name of the chunk at a position and size of its body; None at the end of the file."""
+    """Name and body size of the chunk at a position; None at the end of the file."""
     head = read_at(stream, position, family.head_bytes)
     if len(head) < family.head_bytes:
         return None
@@ -187,7 +189,7 @@ def _head(stream: BinaryIO, position: int, family: Family) -> tuple[bytes, int] 
 
 
 def _is_chunk(stream: BinaryIO, position: int, size_bytes: int, family: Family) -> bool:
-    """Whether a whole chunk begins at a position, or one of sound, which may be cut."""
+    """Whether a chunk begins at a position: a whole one, or one of samples, which may be cut."""
     found = _head(stream, position, family)
     if found is None or (family is W64 and read_at(stream, position + 4, 12) != _W64_GUID):
         return False
@@ -204,7 +206,7 @@ def _goes_on(stream: BinaryIO, position: int, size_bytes: int, family: Family) -
 
 
 def _next_chunk(stream: BinaryIO, end: int, start: int, size_bytes: int, family: Family) -> int:
-    """Where the chunk behind the samples begins; some writers forget to fill up to an even number."""
+    """Position of the chunk behind the samples; some writers omit the padding byte."""
     aligned = _aligned(end, start, family)
     return end if aligned != end and _is_chunk(stream, end, size_bytes, family) else aligned
 

@@ -1,1 +1,1 @@
-"""Streams of frames without a container, each with a head that says how long it is."""
+"""Streams of frames without a container; the header of each frame gives its length."""

@@ -1,8 +1,8 @@
-"""AMR and AMR-WB: frames of 20 ms, each with a byte that says how long it is, behind a mark and without any size.
+"""AMR and AMR-WB: a magic number, then frames of 20 ms; the first byte of a frame gives its length.
 
-Decoders take every byte for the beginning of a frame, so a tag or a lost byte becomes minutes of noise or silence. Here
-frames are followed up to where they stop being frames, and found again behind damage. RFC 4867, 5.3. Positions and
-sizes are in bytes.
+There is no total size, and decoders read any byte as the start of a frame, so a tag or a lost byte becomes minutes of
+noise or silence. Here the frames are followed up to the last valid one, and found again behind damage. RFC 4867, 5.3.
+Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sertag.audio.streams import Window, read_at
 from sertag.records import Problem
 
 _MARK = b"#!AMR"
-# Frames by type: speech, comfort noise, reserved ones (0), speech that was lost (AMR-WB alone), nothing at all.
+# Length by frame type: speech, comfort noise, reserved (0), lost speech (AMR-WB only), no data.
 _LENGTHS = {
     b"#!AMR\n": (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1),
     b"#!AMR-WB\n": (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1),
 }
-_UNUSED_BITS = 0x83  # of the byte before a frame; 4 says that the frame is sound, the other four are its type
+_UNUSED_BITS = 0x83  # of the first byte; bit 2 marks a good frame, bits 3 to 6 are its type
 _LIKELY = re.compile(rb"[\x04\x0c\x14\x1c\x24\x2c\x34\x3c\x44\x4c\x74\x78\x7c]")
-_PROOF_FRAMES = 6  # of random bytes, less than once in 10^7 places
-_NOTHING = b"\x7c"  # a frame of 20 ms without anything
+_PROOF_FRAMES = 6  # random bytes match at less than one in 10^7 positions
+_NOTHING = b"\x7c"  # a frame of 20 ms without data
 _FRAME_S = 0.02
 _SEARCH_BYTES = 1 << 16
 _LONGEST_GAP_FRAMES = 180_000  # an hour
-_FEW_BYTES = 100  # of filler, behind which nobody looks for sound
+_FEW_BYTES = 100  # less filler than this is not reported
 _MOST_RUNS = 100_000
 
 
@@ -39,10 +39,10 @@ class _Frames:
     """The frames of one recording.
 
     Attributes:
-        runs: where whole frames follow each other.
-        count: how many frames these hold.
-        cut: whether it ends inside one.
-        end: where the recording ends.
+        runs: ranges of consecutive whole frames.
+        count: number of these frames.
+        cut: whether the recording ends inside a frame.
+        end: end of the recording.
     """
 
     runs: list[range] = field(default_factory=list)
@@ -52,7 +52,7 @@ class _Frames:
 
     @property
     def average_bytes(self) -> float:
-        """Length of a frame, at least 1."""
+        """Average length of a frame, at least 1."""
         return max(1.0, sum(map(len, self.runs)) / max(1, self.count))
 
 
@@ -60,17 +60,17 @@ def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure an AMR file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout, which ends where frames do. What is no frame between others becomes as much silence as frames of
-        the average length would fill, so that the clock goes on, and a note.
+        The layout, which ends behind the last frame. Damaged bytes between frames become silence, as many frames as
+        would fit at the average length, so that later times stay right, and a note.
     """
     end = Window(stream, size_bytes).find(_MARK, start + len(_MARK)) or size_bytes
     mark = next((mark for mark in _LENGTHS if read_at(stream, start, len(mark)) == mark), None)
-    if mark is None:  # of several channels
+    if mark is None:  # a variant with several channels
         return Layout(end)
     found = _walk(stream, start + len(mark), end, _LENGTHS[mark])
     notes = [Problem("truncated", "it ends inside a frame")] if found.cut else []
@@ -83,7 +83,7 @@ def amr_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def _walk(stream: BinaryIO, first: int, end: int, lengths: tuple[int, ...]) -> _Frames:
-    """Go from frame to frame, over damage, up to where no frames follow."""
+    """Walk from frame to frame, across damage, up to the last frame."""
     window, found = Window(stream, end), _Frames()
     position = run = first
     while True:
@@ -102,7 +102,7 @@ def _walk(stream: BinaryIO, first: int, end: int, lengths: tuple[int, ...]) -> _
 
 
 def _frame_bytes(window: Window, position: int, lengths: tuple[int, ...]) -> int:
-    """Length of the frame at a position; 0 where there is none, or where it is nothing but zeros, which is filler."""
+    """Length of the frame at a position; 0 if there is none, or only zeros, which are filler."""
     head = window.at(position, 1)
     if not head or head[0] & _UNUSED_BITS:
         return 0
@@ -111,7 +111,7 @@ def _frame_bytes(window: Window, position: int, lengths: tuple[int, ...]) -> int
 
 
 def _resumed(window: Window, start: int, lengths: tuple[int, ...]) -> int | None:
-    """Where frames go on behind damage; None where another recording comes first, or nothing."""
+    """Position of the next frames behind damage; None if another recording, or the end, comes first."""
     position = start
     while position < window.end:
         data = window.at(position, _SEARCH_BYTES)
@@ -126,7 +126,7 @@ def _resumed(window: Window, start: int, lengths: tuple[int, ...]) -> int | None
 
 
 def _is_proven(window: Window, start: int, lengths: tuple[int, ...]) -> bool:
-    """Whether frames follow each other, not all of them empty, as some samples near silence look."""
+    """Whether several frames follow each other that are not all empty; quiet samples can look like empty frames."""
     position = start
     for _ in range(_PROOF_FRAMES):
         head = window.at(position, 1)
@@ -138,7 +138,7 @@ def _is_proven(window: Window, start: int, lengths: tuple[int, ...]) -> bool:
 
 
 def _filler_notes(stream: BinaryIO, found: _Frames, end: int) -> list[Problem]:
-    """What to say of zeros behind the last frame: a recorder reserved them, or a disk lost what was there."""
+    """A note about zeros behind the last frame: reserved by the recorder, or lost by the disk."""
     count = skip_filler(stream, found.end, end) - found.end
     if count < _FEW_BYTES:
         return []
@@ -147,7 +147,7 @@ def _filler_notes(stream: BinaryIO, found: _Frames, end: int) -> list[Problem]:
 
 
 def _with_silence(found: _Frames) -> tuple[tuple[range | bytes, ...], int, int]:
-    """The runs with silence between them, how many bytes that stands for, and how many frames of it there are."""
+    """The runs with silence in the gaps, the size of all gaps, and the number of frames of silence."""
     pieces: list[range | bytes] = [found.runs[0]]
     gap_bytes = silence_frames = 0
     for before, after in zip(found.runs, found.runs[1:], strict=False):

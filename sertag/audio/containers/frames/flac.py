@@ -1,7 +1,8 @@
-"""FLAC: frames without a size, behind a head that tells how many samples there are, if its writer knew.
+"""FLAC: a header with the number of samples, if its writer knew it, then frames without a size.
 
-Decoders stop after as many samples as the head tells, and libsndfile fails at the end where it tells none. So the true
-number is read from the last frame, whose head has its position. RFC 9639, 8.2 (the head), 9.1 (frames).
+Decoders stop after the declared number of samples, and if none is declared, libsndfile fails at the end. So the true
+number is read from the header of the last frame, which has its position. RFC 9639, 8.2 (header), 9.1 (frames).
+Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sertag.audio.containers.tags import trim
 from sertag.audio.filetype import next_recording
 from sertag.audio.streams import Window, read_at
 
-_INFO_BYTES = 8 + 34  # mark, head of the first block, the block
+_INFO_BYTES = 8 + 34  # magic number, header of the first block, the block (STREAMINFO)
 _COUNT_AT = 8 + 10  # rate, channels, bits and number of samples share eight bytes
 _COUNT_BITS = 36
 _MOST_BLOCKS = 10_000
@@ -28,12 +29,12 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure a FLAC file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout; the head gets the true number of samples where it had another one.
+        The layout, with the true number of samples in the header.
     """
     end = trim(stream, start, size_bytes)
     info = read_at(stream, start, _INFO_BYTES)
@@ -44,7 +45,7 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
         return Layout(end, sounds=(range(end, end),))
     fields = int.from_bytes(info[_COUNT_AT : _COUNT_AT + 8], "big")
     declared = fields & ((1 << _COUNT_BITS) - 1)
-    fixed = int.from_bytes(info[10:12], "big")  # samples in each frame, where they are all alike
+    fixed = int.from_bytes(info[10:12], "big")  # samples per frame, if it is constant
     last = _last_frame(stream, first, end, fixed)
     if last.samples != declared or not _counts_up(stream, first, end, fixed):
         end = next_recording(stream, first, end)
@@ -59,17 +60,17 @@ def flac_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 class _Last(NamedTuple):
-    """Where the last frame begins, and how many samples there are up to its end; None where no frame is found."""
+    """Position of the last frame, and number of samples up to its end; None if no frame was found."""
 
     start: int
     samples: int | None
 
 
 def _counts_up(stream: BinaryIO, first: int, end: int, fixed: int) -> bool:
-    """Whether samples are counted on through the whole file, so that no second recording of equal length is in it.
+    """Whether sample numbers increase through the whole file, so that it holds no second recording of equal length.
 
-    To look for one everywhere would take a tenth of the time that decoding takes; so some places are asked, and all of
-    the stretches before the first and behind the last of them.
+    A search of the whole file would take a tenth of the time of decoding. So the numbers are compared at some
+    positions, and only the parts before the first and behind the last of these are searched.
     """
     step = (end - first) // _PROBES
     if step <= _TAIL_BYTES:
@@ -85,7 +86,7 @@ def _counts_up(stream: BinaryIO, first: int, end: int, fixed: int) -> bool:
 
 
 def _first_frame(stream: BinaryIO, start: int, end: int) -> int | None:
-    """The position behind the last block of the head; None where that does not end."""
+    """Position of the first frame, behind the last metadata block; None if the metadata do not end."""
     position = start + 4
     for _ in range(_MOST_BLOCKS):
         head = read_at(stream, position, 4)
@@ -112,7 +113,7 @@ def _last_frame(stream: BinaryIO, start: int, end: int, fixed: int) -> _Last:
 
 
 def _first_samples(data: bytes, fixed: int) -> int | None:
-    """The sample behind the first frame that begins in some bytes; None where none does."""
+    """Number of the sample behind the first frame in `data`; None if no frame begins there."""
     place = -1
     while (place := data.find(b"\xff", place + 1)) >= 0:
         samples = _frame_end(data[place : place + 16], fixed)
@@ -122,7 +123,7 @@ def _first_samples(data: bytes, fixed: int) -> int | None:
 
 
 def _frame_end(head: bytes, fixed: int) -> int | None:
-    """The sample behind a frame, by its head; None where it is no head."""
+    """Number of the sample behind a frame, from its header; None if it is no header."""
     if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1 or head[3] >> 4 > 10:
         return None
     number, place = _coded_number(head)
@@ -141,7 +142,7 @@ def _frame_end(head: bytes, fixed: int) -> int | None:
 
 
 def _coded_number(head: bytes) -> tuple[int | None, int]:
-    """The number of the frame or of its first sample, coded as in UTF-8 of up to seven bytes, and where it ends."""
+    """Frame or sample number in extended UTF-8 (up to seven bytes), and the position behind it."""
     first = head[4]
     if first < 0x80:
         return first, 5
@@ -156,7 +157,7 @@ def _coded_number(head: bytes) -> tuple[int | None, int]:
 
 
 def _crc8(data: bytes) -> int:
-    """The checksum of a frame head, of the polynomial x^8 + x^2 + x + 1."""
+    """CRC-8 of a frame header, polynomial x^8 + x^2 + x + 1."""
     value = 0
     for byte in data:
         value ^= byte

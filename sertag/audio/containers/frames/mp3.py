@@ -1,8 +1,8 @@
 """Finds the frames of an MP3 file (MPEG-1, -2 and -2.5 audio, layers I to III), without decoding them.
 
-Used by decode, because the MPEG decoder inside libsndfile gives up after 1 KiB of damage and complains on standard
-error. Here damage is skipped frame by frame, as players do, and counted. Header layout: ISO/IEC 11172-3, 2.4.1.3 and
-ISO/IEC 13818-3; the Xing tag of variable bit rates: as LAME writes it.
+The MPEG decoder of libsndfile gives up after 1 KiB of damage and prints errors. Here damage is skipped up to the next
+frames (resynchronisation), as players do, and its size is reported. Header layout: ISO/IEC 11172-3, 2.4.1.3 and ISO/IEC
+13818-3; the Xing tag of variable bit rates: as LAME writes it. Positions and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff][\x10-\xef]", re.DOTALL)  # where a frame may begin; passes over long runs of ones
 
-_TAGS = (b"ID3", b"TAG", b"APE")  # what lies between recordings that were joined end to end
+_TAGS = (b"ID3", b"TAG", b"APE")  # between recordings that were joined
 
-_SEARCH_BYTES = 1 << 16  # how far the first frame may lie behind the start, or behind the tags in front
+_SEARCH_BYTES = 1 << 16  # longest distance of the first frame from the start, or from the tags in front
 _HEAD_BYTES = 64  # where a Xing tag lies: header, CRC and side information before it take at most 38
-_MOST_RUNS = 100_000  # more than any file has that somebody can listen to
-_LONGEST_PADDING = 4  # bytes by which frames of one bit rate differ
-_PROOF_FRAMES = 3  # consecutive headers that agree; by chance less than once in 10^11 places
+_MOST_RUNS = 100_000  # more than in any audible file
+_LONGEST_PADDING = 4  # frames of one bit rate differ by at most this
+_PROOF_FRAMES = 3  # consecutive headers that agree; random bytes do at less than one in 10^11 positions
 
 
 def mpeg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout | None:
     """Find all frames of one recording.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where to begin to look, behind the tags.
-        size_bytes: of the stream, or where the frames end.
+        stream: seekable; its position changes.
+        start: where the search begins, behind the tags.
+        size_bytes: size of the stream, or end of the frames.
 
     Returns:
-        The runs of whole frames behind a Xing tag with their true number, with what the tag of the file declares, and
-        notes where damage was skipped; None where there is no MPEG audio, or crumbs of it. It ends where frames of
-        another kind or another recording begin.
+        The layout: a Xing tag with the true number of frames, then all runs of whole frames; the length that the tag of
+        the file declares; a note about skipped damage. It ends before frames of another kind or another recording. None
+        if there is no MPEG audio, or only fragments.
     """
     window = Window(stream, size_bytes)
     first = _find(window, start, min(size_bytes, start + _SEARCH_BYTES), kind=None)
@@ -73,12 +73,12 @@ class _Frames:
     """The frames of one recording.
 
     Attributes:
-        kind: what they have in common, see `_frame_by_fields`.
-        end: where the recording ends.
-        runs: where whole frames follow each other; none if there are too many.
-        count: how many frames these hold.
-        cut: whether the file ends inside one.
-        varies: whether they differ in length, but for the padding byte.
+        kind: common properties, see `_frame_by_fields`.
+        end: end of the recording.
+        runs: ranges of consecutive whole frames; empty if there are too many.
+        count: number of these frames.
+        cut: whether the file ends inside a frame.
+        varies: whether their length varies by more than padding.
     """
 
     kind: int
@@ -90,7 +90,7 @@ class _Frames:
 
 
 def _runs(window: Window, first: int) -> _Frames:
-    """Go from frame to frame, over damage and tags, up to the end of the recording."""
+    """Walk from frame to frame, across damage and tags, up to the end of the recording."""
     usual, kind = _frame(window.at(first, 4))
     found = _Frames(kind, first)
     position = run = first
@@ -115,7 +115,7 @@ def _runs(window: Window, first: int) -> _Frames:
 
 
 def _resumed(window: Window, position: int, kind: int) -> int | None:
-    """Where frames of a kind go on behind damage or tags; None where something else comes first, or nothing."""
+    """Position of the next frames of a kind behind damage or tags; None if something else, or the end, comes first."""
     following = _find(window, position, window.end, kind=None)
     if following is None or _frame(window.at(following, 4))[1] != kind:
         return None
@@ -124,13 +124,13 @@ def _resumed(window: Window, position: int, kind: int) -> int | None:
 
 
 def _find(window: Window, start: int, stop: int, *, kind: int | None) -> int | None:
-    """The first position where `_PROOF_FRAMES` headers of one kind follow each other, or fewer up to the very end."""
+    """First position of `_PROOF_FRAMES` consecutive headers of one kind, or of fewer up to the end of the file."""
     position = start
     while position < stop and (data := window.at(position, _SEARCH_BYTES)):
         for match in _SYNC.finditer(data):
             if position + match.start() < stop and _is_proven(window, position + match.start(), kind):
                 return position + match.start()
-        position += max(1, len(data) - 2)  # a header may lie across two pieces
+        position += max(1, len(data) - 2)  # a header may cross the border of two pieces
     return None
 
 
@@ -147,7 +147,7 @@ def _is_proven(window: Window, position: int, kind: int | None) -> bool:
 
 
 def _frame(header: bytes) -> tuple[int, int]:
-    """Length in bytes of the frame that a header begins, and its kind; (0, -1) where it is no header."""
+    """Length and kind of the frame with this header; (0, -1) if it is no header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
         return 0, -1
     return _frame_by_fields(header[1], header[2], header[3] >> 6 == 3)
@@ -169,17 +169,17 @@ def _frame_by_fields(second: int, third: int, mono: bool) -> tuple[int, int]:
 
 
 def _with_xing(window: Window, found: _Frames) -> tuple[tuple[range | bytes, ...], float]:
-    """The runs with a Xing tag that has their true number, and how many times that the tag of the file declares.
+    """The runs behind a Xing tag with the true number of frames, and the declared number divided by the true one.
 
-    A decoder stops after as many frames as the tag says, so of joined recordings all but the first would be lost; where
-    there is none it guesses from the first frames, which is wrong for variable bit rates.
+    Decoders stop after the number of frames in the tag, so of joined recordings only the first would be read. Without
+    a tag they estimate the number from the first frames, which is wrong for variable bit rates.
     """
     runs, count = found.runs, found.count
     start = runs[0].start
     head = window.at(start, min(_HEAD_BYTES, len(runs[0])))
     tag = max(head.find(b"Xing"), head.find(b"Info"))
     true_size = sum(len(run) for run in runs)
-    if tag < 0 or tag + 16 > len(head) or head[tag + 7] & 3 != 3:  # name, flags, frames, bytes: of four bytes each
+    if tag < 0 or tag + 16 > len(head) or head[tag + 7] & 3 != 3:  # name, flags, frames, bytes: four bytes each
         return (*filter(None, [_xing_frame(head, count, true_size) if found.varies else b""]), *runs), 1.0
     frames = int.from_bytes(head[tag + 8 : tag + 12], "big")
     numbers = max(frames, count - 1).to_bytes(4, "big") + true_size.to_bytes(4, "big")
@@ -189,7 +189,7 @@ def _with_xing(window: Window, found: _Frames) -> tuple[tuple[range | bytes, ...
 
 
 def _xing_frame(head: bytes, count: int, size: int) -> bytes:
-    """A frame of silence like the one with that head, with a Xing tag; nothing for layers I and II, which have none."""
+    """A silent frame of the kind of `head` with a Xing tag; empty for layers I and II, which have no such tag."""
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
     if layer != 3:
         return b""

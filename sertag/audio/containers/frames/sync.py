@@ -1,7 +1,7 @@
-"""Where frames of AC-3, E-AC-3 or AAC, or packets of a transport stream, begin behind something unknown.
+"""Finds the first frame of AC-3, E-AC-3 or AAC, or the first packet of a transport stream, behind unknown bytes.
 
-A recorder that was switched on in the middle of a broadcast, or a block of another file, leaves bytes in front; players
-look for heads that follow each other, and so is done here. ETSI TS 102 366, 4.4 and E.1.3 (AC-3, E-AC-3); ISO/IEC
+A recording that began in the middle of a broadcast, or a block of another file, leaves such bytes in front. As players
+do, this looks for consecutive headers. ETSI TS 102 366, 4.4 and E.1.3 (AC-3, E-AC-3); ISO/IEC
 13818-7, 6.2 (ADTS); ISO/IEC 13818-1, 2.4.3.2 (transport streams). Positions and sizes are in bytes.
 """
 
@@ -13,24 +13,24 @@ from typing import BinaryIO
 from sertag.audio.streams import read_at
 
 _SYNC = re.compile(rb"\x0bw|\xff[\xf0\xf1\xf8\xf9]|G", re.DOTALL)
-_LONGEST_BYTES = 8192  # of all these frames
+_LONGEST_BYTES = 8192  # the longest of all these frames
 _HEAD_BYTES = 6
 _PACKET_BYTES = 188
-_PROOF_FRAMES, _PROOF_PACKETS = 3, 6  # by chance less than once in 10^12 places
+_PROOF_FRAMES, _PROOF_PACKETS = 3, 6  # random bytes match at less than one in 10^12 positions
 _AC3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
 _AC3_RATES_HZ = (48_000, 44_100, 32_000)
 _AC3_SAMPLES = 1536
 
-_Frame = tuple[int, bytes]  # its length, and what the next one has in common with it
+_Frame = tuple[int, bytes]  # length, and the bytes that are the same in the next frame
 
 
 def find_frames(stream: BinaryIO, start: int, stop: int) -> int | None:
-    """The first position where frames or packets of one kind follow each other; None where none do.
+    """First position of consecutive frames or packets of one kind; None if there are none.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where to begin to look.
-        stop: where to end; the frames may go on behind it.
+        stream: seekable; its position changes.
+        start: where the search begins.
+        stop: where it ends; the frames may extend beyond it.
 
     >>> import io
     >>> find_frames(io.BytesIO(b"junk" + (b"G" + bytes(187)) * 6), 0, 100)
@@ -57,7 +57,7 @@ def _is_proven(data: bytes, place: int) -> bool:
 
 
 def _frame(head: bytes) -> _Frame:
-    """The frame or packet that a head begins; (0, b"") where it begins none."""
+    """The frame or packet with this header; (0, b"") if it is none."""
     if head[:1] == b"G":
         return _PACKET_BYTES, b"G"
     if len(head) < _HEAD_BYTES:
@@ -74,7 +74,7 @@ def _adts_frame(head: bytes) -> _Frame:
 
 
 def _ac3_frame(head: bytes) -> _Frame:
-    if head[5] >> 3 > 10:  # E-AC-3 says its size in words
+    if head[5] >> 3 > 10:  # the size of E-AC-3 is in words of two bytes
         return 2 * (((head[2] & 7) << 8 | head[3]) + 1), b"E-AC-3"
     rate_code, size_code = head[4] >> 6, head[4] & 63
     if rate_code == 3 or size_code >= 2 * len(_AC3_KBPS):

@@ -1,4 +1,4 @@
-"""MP4, M4A, MOV and 3GP: boxes, of which `moov` is the index without which nothing can be decoded.
+"""MP4, M4A, MOV and 3GP: boxes; without the index, the box `moov`, nothing can be decoded.
 
 ISO/IEC 14496-12, 4.2 (boxes), 8.1.1 (`mdat`), 8.2.1 (`moov`), 8.8.4 (`moof`). Positions and sizes are in bytes.
 """
@@ -14,23 +14,23 @@ from sertag.records import Problem
 _BOXES = frozenset(
     b"ftyp moov mdat free skip wide uuid moof mfra sidx ssix styp emsg prft meta pnot udta pdin junk PICT".split()
 )
-_NEAR_BYTES = 16  # by which a size may be wrong so that the next box is found
-_LARGE_BYTES = 1 << 32  # sizes from here on stand elsewhere
-_MOST_BOXES = 1_000_000  # a day of pieces of a tenth of a second
+_NEAR_BYTES = 16  # the next box is searched within this distance of a wrong size
+_LARGE_BYTES = 1 << 32  # larger sizes are stored in another field
+_MOST_BOXES = 1_000_000  # a day of fragments of a tenth of a second
 
 
 def mp4_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure an MP4 file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout, which ends where the next file begins; `damaged` says what is wrong where there is no index.
+        The layout, which ends where the next file begins; if there is no index, `damaged` says why.
     """
-    seen: dict[bytes, int] = {}  # boxes and how many bytes of them are missing
+    seen: dict[bytes, int] = {}  # boxes, and the number of bytes missing from each
     pieces: list[range | bytes] = []
     position = copied = start
     for _ in range(_MOST_BOXES):
@@ -66,7 +66,7 @@ def _box(stream: BinaryIO, position: int, size_bytes: int) -> tuple[bytes, int]:
 
 
 def _true_length(stream: BinaryIO, position: int, length: int, size_bytes: int) -> int:
-    """Length of a box, corrected where the next one begins some bytes before or behind its end."""
+    """Length of a box, corrected if the next one begins a few bytes before or behind its end."""
     stop = position + length
     elsewhere = length >= _LARGE_BYTES or read_at(stream, position, 4) != length.to_bytes(4, "big")
     if stop >= size_bytes or elsewhere or _is_box(stream, stop, size_bytes):

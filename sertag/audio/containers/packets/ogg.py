@@ -16,25 +16,25 @@ _HEAD_BYTES = 27
 _FIRST, _LAST = 2, 4  # flags of a page
 _OPUS_RATE_HZ = 48_000  # in which Opus counts, whatever its rate
 _OPUS_MS = ((10, 20, 40, 60),) * 3 + ((10, 20, 10, 20),) + ((2.5, 5, 10, 20),) * 4  # by the first five bits of a packet
-_HOLE_S = 0.5  # rounding and the end of the last packet are less
+_HOLE_S = 0.5  # rounding and the cut end of the last packet cause less
 _UNKNOWN_POSITION = (1 << 64) - 1  # of a page on which no packet ends
 
 
 @dataclass
 class _Link:
-    """One recording of a chain, as far as it was walked.
+    """One recording of a chain.
 
     Attributes:
-        end: behind its last whole page.
-        serials: of its streams, with the number of the page that should come next.
-        missing: how many pages are missing in its middle.
-        ended: whether its last page has the mark for that.
-        codec: the first bytes of the first stream.
-        packets: how many packets of sound the first stream has.
-        packet_s: length of its first one, where that is known.
-        played: positions of the first stream in samples: at the first page of sound and at the last.
-        backwards: whether positions ever go back.
-        unplaced: whether its last page has no position although packets end on it.
+        end: position behind the last whole page.
+        serials: serial number of each stream, with the expected number of its next page.
+        missing: number of missing pages.
+        ended: whether the last page has the end-of-stream flag.
+        codec: first bytes of the first stream.
+        packets: number of audio packets of the first stream.
+        packet_s: duration of the first packet, if known.
+        played: granule positions of the first stream, in samples, at the first and at the last audio page.
+        backwards: whether granule positions decrease somewhere.
+        unplaced: whether the last page has no granule position although packets end on it.
     """
 
     end: int
@@ -53,13 +53,13 @@ def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure one recording of an Ogg file.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the recording in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout; it ends where the next recording of a chain begins. libsndfile reads one stream of a recording, and
-        closes the holes of Vorbis, so several streams and holes are for PyAV.
+        The layout, which ends where the next recording of the chain begins. libsndfile reads only one stream and drops
+        gaps in Vorbis, so PyAV is preferred for several streams and for gaps.
     """
     window = Window(stream, size_bytes)
     link = _walk(window, start)
@@ -80,7 +80,7 @@ def ogg_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
 
 
 def _walk(window: Window, start: int) -> _Link:
-    """Go from page to page, up to the first page of another recording."""
+    """Walk from page to page, up to the first page of another recording."""
     link = _Link(end=start)
     position: int | None = start
     sound = False
@@ -128,7 +128,7 @@ def _note_page(link: _Link, window: Window, position: int, head: bytes, table: b
 
 
 def _opus_packet_s(head: bytes) -> float:
-    """Seconds that an Opus packet lasts, by its first two bytes."""
+    """Duration of an Opus packet in seconds, from its first two bytes."""
     if len(head) < 2:
         return 0.0
     config = head[0] >> 3
@@ -137,7 +137,7 @@ def _opus_packet_s(head: bytes) -> float:
 
 
 def _opus_hole_s(link: _Link) -> float:
-    """Seconds by which the positions of an Opus stream run ahead of its packets; 0 where they do not."""
+    """Seconds by which the granule positions of an Opus stream exceed its packets; 0 if they do not."""
     if not link.codec.startswith(b"OpusHead") or link.played is None or link.missing:
         return 0.0
     hole_s = (link.played[1] - link.played[0]) / _OPUS_RATE_HZ - link.packets * link.packet_s

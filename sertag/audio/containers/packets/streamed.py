@@ -1,6 +1,6 @@
-"""Containers that are written while something is recorded, so that their lengths are filled in last or never.
+"""Containers that are written during the recording, so that lengths are filled in at the end or never.
 
-What they declare is read here, because decoders replace an unknown length by a guess. RFC 9559 (Matroska), the ASF
+The declared length is read here, because decoders replace an unknown one by an estimate. RFC 9559 (Matroska), the ASF
 specification 3.2, the FLV specification E.5. Positions and sizes are in bytes.
 """
 
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from sertag.audio.containers.layout import Layout
 from sertag.audio.streams import Window, read_at
 
-_HEAD_BYTES = 1 << 18  # in which heads lie
+_HEAD_BYTES = 1 << 18  # headers are within this
 _EBML = b"\x1aE\xdf\xa3"
 _DOCUMENT = re.compile(rb"\x42\x82.(?:matroska|webm)", re.DOTALL)
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -34,12 +34,12 @@ def matroska_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure a Matroska or WebM file, which ends where the next one begins.
 
     Args:
-        stream: seekable; its position is not kept.
-        start: where it begins in the stream.
-        size_bytes: of the stream.
+        stream: seekable; its position changes.
+        start: first byte of the file in the stream.
+        size_bytes: size of the stream.
 
     Returns:
-        The layout, with the length that its head declares, if any.
+        The layout, with the length that the header declares, if any.
     """
     window = Window(stream, size_bytes)
     position = window.find(_EBML, start + len(_EBML))
@@ -54,11 +54,11 @@ def asf_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure an ASF file; arguments and result as for `matroska_layout`."""
     head = read_at(stream, start, _HEAD_BYTES)
     place = head.find(_ASF_PROPERTIES)
-    properties = head[place + 64 : place + 92]  # behind sizes, the number of the file, its date and its packets
+    properties = head[place + 64 : place + 92]  # behind sizes, file ID, date and number of packets
     declared_s = None
     if place >= 0 and len(properties) == 28:
         ticks, _, preroll_ms, flags = struct.unpack("<QQQI", properties)
-        broadcast = flags & 1  # then the rest means nothing
+        broadcast = flags & 1  # then the other fields are not valid
         declared_s = None if broadcast or not ticks else ticks / _ASF_TICKS_PER_S - preroll_ms / 1000
     end = Window(stream, size_bytes).find(_ASF_MARK, start + len(_ASF_MARK))
     return Layout(end or size_bytes, declared_s=declared_s)
@@ -78,13 +78,13 @@ def avi_layout(stream: BinaryIO, *, start: int, size_bytes: int) -> Layout:
     """Measure an AVI file; arguments and result as for `matroska_layout`."""
     window = Window(stream, size_bytes)
     position = window.find(b"RIFF", start + 4)
-    while position is not None and window.at(position + 8, 4) != b"AVI ":  # the same file may go on in others
+    while position is not None and window.at(position + 8, 4) != b"AVI ":  # a large file has several RIFF lists
         position = window.find(b"RIFF", position + 4)
     return Layout(position or size_bytes)
 
 
 def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> int:
-    """Where the segment ends by its size, if it knows that and nothing of it follows."""
+    """End of the segment by its size, if that is known and no cluster follows."""
     place = head.find(_SEGMENT)
     size = head[place + 4 : place + 12]
     width = 9 - size[0].bit_length() if place >= 0 and len(size) == 8 and size[0] else 0
@@ -98,9 +98,9 @@ def _segment_end(stream: BinaryIO, head: bytes, start: int, size_bytes: int) -> 
 
 
 def _sized(window: Window, head: bytes, start: int, end: int) -> tuple[range | bytes, ...]:
-    """The file with unknown sizes in place of zeros, which recorders leave that were stopped; nothing where none are.
+    """The file with "unknown" in place of sizes of zero, which interrupted recorders leave; empty if there are none.
 
-    Decoders know what to do with an unknown size and pass over what has none.
+    Decoders read elements of unknown size and skip those of size zero.
     """
     pieces: list[range | bytes] = []
     copied = start

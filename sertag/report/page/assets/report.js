@@ -285,7 +285,7 @@ function windowsOf(i) { // in seconds, with what each says
     const {start = [], length, code, confidence, speech, level} = JSON.parse(R.windows[i] || '{}');
     windows.set(i, start.map((from, k) => {
       const mark = marks[code[k]], style = mark?.style ?? (code[k] === -2 ? 'nothing' : 'unsure');
-      return {...mark, style, what: mark?.label ?? (code[k] === -2 ? 'no speech' : 'uncertain'), sure: mark ? `${confidence[k]} %` : '',
+      return {...mark, style, what: mark?.label ?? (code[k] === -2 ? 'no speech' : 'uncertain'), sure: mark ? ` ${confidence[k]} %` : '',
         speech: `${speech[k]} %`, height: (Math.max(0, level[k] - FLOOR_DB) / -FLOOR_DB) * Math.sqrt(speech[k] / 100),
         i, from: from / 1000, to: (from + length[k]) / 1000, level: `${level[k]} dBFS`};
     }));
@@ -401,7 +401,7 @@ function moveCursor() {
 const windowAt = (i, s) => windowsOf(i).findLast(({from, to}) => from <= s && to > s) ?? null;
 function showReadout(s) {
   const said = lanes().map((i) => windowAt(i, s)).filter(Boolean)
-    .map((w) => `${spanOf(w)} ${who(w.i)}: ${w.what} ${w.sure}, ${w.level}, speech in ${w.speech}`).join('   ·   ');
+    .map((w) => `${spanOf(w)} ${who(w.i)}: ${w.what}${w.sure}, ${w.level}, speech in ${w.speech}`).join('   ·   ');
   $('readout').textContent = said || (s > 0 ? `${clock(s)}: nobody was scored here` : '\u00a0');
   box.setAttribute('aria-valuetext', `${clock(s)} ${said}`);
 }
@@ -448,7 +448,8 @@ function use(what, problem) {
 }
 function broken() { // it was moved or deleted since, or the browser cannot play it
   if (!source || !audio.getAttribute('src')) return;
-  const playing = !audio.paused, note = `The recording cannot be played: ${shownPath(picked)}. Was it moved or deleted?`;
+  const playing = !audio.paused, reason = audio.error?.code === 4 ? 'Was it moved or deleted?' : audio.error?.message; // 4: it was never sound
+  const note = `The recording cannot be played: ${shownPath(picked)}. ${reason}`;
   use(source.inside ? null : embedded(R.call[picked]), note);
   if (source) $('sound-note').textContent = `${note} ${$('sound-note').textContent}`;
   drawTimeline();

@@ -57,3 +57,16 @@ def multiply(left: FloatArray, right: FloatArray, *, out: FloatArray) -> None:
     rows = max(1, _MULTIPLICATIONS // right.size)
     for start in range(0, len(left), rows):
         np.matmul(left[start : start + rows], right, out=out[start : start + rows])
+
+
+def multiply_transposed(left: FloatArray, right: FloatArray, *, out: FloatArray) -> None:
+    """Fill `out` (c, t) with `right` (c, m) times `left` (t, m) transposed, as `multiply` does.
+
+    >>> out = np.empty((1, 3))
+    >>> multiply_transposed(np.ones((3, 2)), np.ones((1, 2)), out=out)
+    >>> out.tolist()
+    [[2.0, 2.0, 2.0]]
+    """
+    rows = max(1, _MULTIPLICATIONS // right.size)
+    for start in range(0, len(left), rows):
+        np.matmul(right, left[start : start + rows].T, out=out[:, start : start + rows])

@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfilt
 
 from export.audio.clip_file import read_clip
 from sertag.features.mfcc import FrameStream, coefficients, silence_coefficients
-from sertag.features.pitch import HARMONICITY, OCTAVES, VOICING, harmonicity
+from sertag.features.spectral.pitch import HARMONICITY, OCTAVES, VOICING, harmonicity
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -121,8 +121,7 @@ def test_the_numbers_are_those_of_the_formula():
             harmonic += heard * np.cos(2 * np.pi * place) * magnitudes[:, number]
             whole += heard * (magnitudes[:, number] + np.sqrt(1e-9 * 31.25))
         expected[:, column] = harmonic / whole
-    out = np.empty((3, 31), dtype=np.float32)
-    harmonicity(magnitudes.astype(np.float32), spec=SPEC, out=out)
+    out = harmonicity(magnitudes.astype(np.float32), spec=SPEC).T
     np.testing.assert_allclose(out, expected, atol=1e-4)
     assert np.abs(out).max() <= 1
 

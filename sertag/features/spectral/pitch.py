@@ -11,11 +11,13 @@ the mel bands need anyway.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from sertag.features.filterbank import multiply
+from sertag.features.spectral.filterbank import multiply_transposed
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
 
@@ -24,6 +26,7 @@ HARMONICITY, VOICING, OCTAVES = range(-3, 0)  # the columns, behind all others
 _WHOLE_HARMONICS, _LAST_HARMONIC = 3.0, 8.0  # weight 1 up to the third harmonic, falling to 0 at the eighth
 _LOWEST_HARMONIC = 0.5  # below it is hum, not voice
 _HIGHER = 0.05  # how much more harmonic the lowest pitch must be than the highest: half of any pitch explains as much
+_GROUP_PITCHES = 8  # of one matrix product: two vectors of floats for both sums
 _UNVOICED, _VOICED = 0.25, 0.55  # harmonicity up to which the voicing is 0, and from which on it is 1
 
 
@@ -45,10 +48,10 @@ def pitch_columns(magnitudes: FloatArray, *, spec: FeatureSpec, out: FloatArray)
     >>> round(float(harmonicity), 2), float(voicing), round(math.sqrt(100 * 200) * 2 ** float(octaves))
     (0.98, 1.0, 125)
     """
-    scores = np.empty((len(magnitudes), spec.n_pitches), dtype=magnitudes.dtype)
-    harmonicity(magnitudes, spec=spec, out=scores)
-    best = (scores + np.linspace(0, _HIGHER, spec.n_pitches, dtype=scores.dtype)).argmax(axis=1)
-    highest = scores[np.arange(len(scores)), best]
+    scores = harmonicity(magnitudes, spec=spec)  # (p, t)
+    tilted = scores + _tilt(spec.n_pitches, scores.dtype)
+    best = (tilted == tilted.max(axis=0)).argmax(axis=0)  # the first; takes half the time of `argmax` of floats
+    highest = scores[best, np.arange(len(best))]
     out[:, HARMONICITY] = highest
     out[:, VOICING] = np.clip((highest - _UNVOICED) / (_VOICED - _UNVOICED), 0, 1)
     step = math.log2(spec.pitch_max_hz / spec.pitch_min_hz) / max(1, spec.n_pitches - 1)  # octaves
@@ -56,38 +59,64 @@ def pitch_columns(magnitudes: FloatArray, *, spec: FeatureSpec, out: FloatArray)
     out[highest == 0, OCTAVES] = 0
 
 
-def harmonicity(magnitudes: FloatArray, *, spec: FeatureSpec, out: FloatArray) -> None:
-    """Fill `out` with how harmonic frames are at each pitch.
+def harmonicity(magnitudes: FloatArray, *, spec: FeatureSpec) -> FloatArray:
+    """How harmonic frames are at each pitch.
 
     Args:
         magnitudes: as of `pitch_columns`.
         spec: likewise.
-        out: float32 (t, p), from -1 to 1: 1 if all energy is at multiples of the pitch, -1 if all is midway between
-            them, 0 for silence.
+
+    Returns:
+        (p, t) of the precision of the magnitudes, from -1 to 1: 1 if all energy is at multiples of the pitch, -1 if all
+        is midway between them, 0 for silence. Pitch before time: sums and quotients of long rows take a third of the
+        time of short ones.
     """
-    weights, floor = _kernels(spec)
-    sums = np.empty((len(magnitudes), weights.shape[1]), dtype=magnitudes.dtype)
-    multiply(magnitudes, weights, out=sums)
-    harmonic, whole = np.split(sums, 2, axis=1)
-    whole += floor
-    np.divide(harmonic, whole, out=out)
+    scores = np.empty((spec.n_pitches, len(magnitudes)), dtype=magnitudes.dtype)
+    for group in _kernels(spec):
+        sums = np.empty((len(group.weights), len(magnitudes)), dtype=magnitudes.dtype)
+        multiply_transposed(magnitudes[:, group.bins], group.weights, out=sums)
+        harmonic, whole = sums[: len(group.floor)], sums[len(group.floor) :]
+        whole += group.floor
+        np.divide(harmonic, whole, out=scores[group.pitches])
+    return scores
+
+
+@lru_cache(maxsize=8)
+def _tilt(pitches: int, dtype: np.dtype[Any]) -> FloatArray:
+    return np.linspace(0, _HIGHER, pitches, dtype=dtype)[:, None]
 
 
 def _between(scores: FloatArray, best: np.ndarray) -> FloatArray:
     """Position of the highest value between the steps, by a parabola through it and its neighbours."""
-    if scores.shape[1] < 3:
+    if len(scores) < 3:
         return best.astype(scores.dtype)
-    middle = np.clip(best, 1, scores.shape[1] - 2)
-    rows = np.arange(len(scores))
-    left, centre, right = (scores[rows, middle + step] for step in (-1, 0, 1))
+    middle = np.clip(best, 1, len(scores) - 2)
+    frames = np.arange(len(best))
+    left, centre, right = (scores[middle + step, frames] for step in (-1, 0, 1))
     bend = np.minimum(left - 2 * centre + right, -1e-6)
     shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
     return np.asarray(np.where(best == middle, middle + shift, best), dtype=scores.dtype)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kernels:
+    """Kernels of neighbouring pitches; high pitches have harmonics where low ones have only zeros.
+
+    Attributes:
+        bins: of the spectrum.
+        pitches: rows of the scores.
+        weights: float32 (2 p, bins), of the harmonic sum and of the total sum.
+        floor: float32 (p, 1), the total of silence.
+    """
+
+    bins: slice
+    pitches: slice
+    weights: FloatArray
+    floor: FloatArray
+
+
 @lru_cache(maxsize=8)
-def _kernels(spec: FeatureSpec) -> tuple[FloatArray, FloatArray]:
-    """Weights (bins, 2 p) of the harmonic sum and of the total sum, and the total of silence, (p,)."""
+def _kernels(spec: FeatureSpec) -> tuple[_Kernels, ...]:
     bin_hz = spec.rate_hz / spec.n_fft
     pitches_hz = np.geomspace(spec.pitch_min_hz, spec.pitch_max_hz, spec.n_pitches)
     harmonics = np.arange(spec.n_fft // 2 + 1)[:, None] * bin_hz / pitches_hz  # (bins, p)
@@ -97,4 +126,12 @@ def _kernels(spec: FeatureSpec) -> tuple[FloatArray, FloatArray]:
     weights[: -(-2 * spec.n_fft // spec.win_length)] = 0  # the Hann window spreads a DC offset over these bins
     harmonic = weights * np.cos(2 * np.pi * harmonics)
     floor = weights.sum(axis=0) * math.sqrt(spec.floor_power * bin_hz)  # bands have unit area over Hz
-    return np.concatenate([harmonic, weights], axis=1).astype(np.float32), floor.astype(np.float32)
+    groups = (slice(first, first + _GROUP_PITCHES) for first in range(0, spec.n_pitches, _GROUP_PITCHES))
+    return tuple(_group(harmonic[:, group], weights[:, group], floor[group], group) for group in groups)
+
+
+def _group(harmonic: FloatArray, weights: FloatArray, floor: FloatArray, pitches: slice) -> _Kernels:
+    used = np.flatnonzero(weights.any(axis=1))
+    bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)  # all harmonics over the last bin
+    both = np.concatenate([harmonic[bins], weights[bins]], axis=1).astype(np.float32)
+    return _Kernels(bins, pitches, np.ascontiguousarray(both.T), floor.astype(np.float32)[:, None])

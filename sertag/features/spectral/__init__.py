@@ -1,0 +1,1 @@
+"""From frames of samples to spectra, mel bands and pitch."""
