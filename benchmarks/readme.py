@@ -228,13 +228,23 @@ def networks() -> str:
     """Other people's networks and how near sertag comes, from the results of `python -m benchmarks.networks`."""
     tried = json.loads((_SPEED / "networks.json").read_text(encoding="utf-8"))
     same = [
-        [name, one["package"], one["what"], f"`{one['command']}`", str(one["windows"]), f"{one['difference']:.0e}"]
+        [name, one["package"], one["what"], f"{one['near']} of {one['windows']}", f"{one['difference']:.0e}"]
         for name, one in tried.items()
         if "difference" in one
     ]
     refused = [[name, one["package"], one["refused"]] for name, one in tried.items() if "refused" in one]
-    head = ["network", "from", "takes; tells", "command", "windows", "difference"]
-    return table(head, same) + "\n\nRefused:\n\n" + table(["network", "from", "message"], refused)
+    head = ["network", "from", "takes; tells", "windows within 0.00001", "largest difference"]
+    commands = (f"    {one['command']}" for one in tried.values())
+    shown = "\n".join(dict.fromkeys(commands))
+    return "\n\n".join((table(head, same), table(["refused", "from", "message"], refused), f"The commands:\n\n{shown}"))
+
+
+def memory() -> str:
+    """What a worker needs with a model, from the results of `python -m benchmarks.memory`."""
+    rows = json.loads((_SPEED / "memory.json").read_text(encoding="utf-8"))
+    names = ("file_mb", "worker_mb", "counted_mb")
+    cells = [[row["model"], *(f"{row[name]:,.0f} MB" for name in names)] for row in rows]
+    return table(["model", "file", "worker, measured", "counted on"], cells)
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
@@ -249,7 +259,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/formats.md": {"formats": formats},
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
-    "docs/models.md": {"networks": networks},
+    "docs/models.md": {"networks": networks, "memory": memory},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
