@@ -209,7 +209,7 @@ def _delimited_rows(name: str, lines: Iterator[Line], warnings: list[str]) -> It
             continue
         empty = False
         yield {column: unmarked(cell) for column, cell in zip(header, cells, strict=True)}
-    if odd and empty:
+    if odd and empty and "path" in header:  # else it is no table of sertag at all
         message = f"{name}: no line has as many cells as its header; {odd[0]}; was it saved with another separator?"
         raise TableError(message, code="no_table")
     if odd:
