@@ -90,7 +90,7 @@ def test_nothing_of_a_fold_decides_how_it_is_calibrated(monkeypatch):
 
 def test_a_part_of_a_pool_keeps_its_columns_together():
     pool = synthetic_pool()
-    own = calls.part(pool, pool.ordinary)
+    own = pool.part(pool.ordinary)
     assert len(own.truth) == len(own.log_probs) == pool.ordinary.sum()
     np.testing.assert_array_equal(own.place, pool.place[pool.ordinary])
 
