@@ -1,4 +1,4 @@
-"""Architectures of transformers, small and with random weights, exported by torch.onnx: part of `benchmarks.networks`.
+"""Architectures of transformers, small and with random weights, exported by torch.onnx: part of the comparison.
 
 Needs torch and transformers, which are no dependencies; without them nothing is measured.
 """
