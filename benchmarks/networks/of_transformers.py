@@ -134,7 +134,7 @@ def _export(torch: Any, model: Any, example: Any, place: Path, *, names: list[st
 
     axes = {name: {0: "batch", 1: "samples"} if name != "input_features" else {0: "batch"} for name in names}
     torch.onnx.export(
-        Logits(),
+        Logits().eval(),  # otherwise the exporter leaves the network in training mode
         example,
         str(place),
         input_names=names,
