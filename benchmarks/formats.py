@@ -13,13 +13,14 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+_RESULTS = Path(__file__).parent / "results" / "formats.json"
 NEAR_S = 0.2  # coders add up to some frames at both ends
 
 _READ = (
@@ -154,6 +155,18 @@ def is_read(path: Path, form: Format, *, extra: bool) -> bool:
     seconds, channels, note = done.stdout.split()
     whole = abs(float(seconds) - played_s(path, form)) < NEAR_S
     return whole and int(channels) == form.channels and note == "-"
+
+
+def page(table: Callable[[Sequence[str], Sequence[Sequence[str]]], str]) -> str:
+    """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
+    tried = json.loads(_RESULTS.read_text(encoding="utf-8"))
+    rows = []
+    for container in dict.fromkeys(row["container"] for row in tried):
+        own = [row for row in tried if row["container"] == container]
+        plain = [row["codec"] for row in own if row["plain"]]
+        extra = [row["codec"] for row in own if row["extra"] and not row["plain"]]
+        rows.append([container, ", ".join(plain), ", ".join(extra)])
+    return table(["container", "reads as installed", "with `sertag[av]`"], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

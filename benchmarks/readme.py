@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,7 +24,9 @@ from benchmarks.accuracy.store import read_calls
 from benchmarks.accuracy.suites import MIXED
 from benchmarks.console import fenced, help_completion, help_models, help_report, help_tables, help_tag
 from benchmarks.console import run as console
+from benchmarks.formats import page as formats
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
+from benchmarks.networks.tables import memory, networks
 from benchmarks.speed.scaling import cluster_page, cost_page
 from benchmarks.speed.scaling import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
@@ -212,41 +215,6 @@ def archive() -> str:
     return "\n".join([*head, *lines, "", f"Memory of the first run: {marks}."])
 
 
-def formats() -> str:
-    """What can be read, as installed and with the extra, from the results of `python -m benchmarks.formats`."""
-    tried = json.loads((_SPEED / "formats.json").read_text(encoding="utf-8"))
-    rows = []
-    for container in dict.fromkeys(row["container"] for row in tried):
-        own = [row for row in tried if row["container"] == container]
-        plain = [row["codec"] for row in own if row["plain"]]
-        extra = [row["codec"] for row in own if row["extra"] and not row["plain"]]
-        rows.append([container, ", ".join(plain), ", ".join(extra)])
-    return table(["container", "reads as installed", "with `sertag[av]`"], rows)
-
-
-def networks() -> str:
-    """Other people's networks and how near sertag comes, from the results of `python -m benchmarks.networks`."""
-    tried = json.loads((_SPEED / "networks.json").read_text(encoding="utf-8"))
-    same = [
-        [name, one["package"], one["what"], f"{one['near']} of {one['windows']}", f"{one['difference']:.0e}"]
-        for name, one in tried.items()
-        if "difference" in one
-    ]
-    refused = [[name, one["package"], one["refused"]] for name, one in tried.items() if "refused" in one]
-    head = ["network", "from", "takes; tells", "windows within 0.00001", "largest difference"]
-    commands = (f"    {one['command']}" for one in tried.values())
-    shown = "\n".join(dict.fromkeys(commands))
-    return "\n\n".join((table(head, same), table(["refused", "from", "message"], refused), f"The commands:\n\n{shown}"))
-
-
-def memory() -> str:
-    """What a worker needs with a model, from the results of `python -m benchmarks.memory`."""
-    rows = json.loads((_SPEED / "memory.json").read_text(encoding="utf-8"))
-    names = ("file_mb", "worker_mb", "counted_mb")
-    cells = [[row["model"], *(f"{row[name]:,.0f} MB" for name in names)] for row in rows]
-    return table(["model", "file", "worker, measured", "counted on"], cells)
-
-
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"example": example, "expectations": expectations, "models": models},
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
@@ -257,9 +225,9 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
         "help-tables": help_tables,
         "help-completion": help_completion,
     },
-    "docs/formats.md": {"formats": formats},
+    "docs/formats.md": {"formats": partial(formats, table)},
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
-    "docs/models.md": {"networks": networks, "memory": memory},
+    "docs/models.md": {"networks": partial(networks, table), "memory": partial(memory, table)},
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},

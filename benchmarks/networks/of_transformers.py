@@ -1,4 +1,4 @@
-"""Architectures of transformers, small and with random weights, exported by torch.onnx: part of `benchmarks.networks`.
+"""Architectures of transformers, small and with random weights, exported by torch.onnx: part of the comparison.
 
 Needs torch and transformers, which are no dependencies; without them nothing is measured.
 """
@@ -134,7 +134,7 @@ def _export(torch: Any, model: Any, example: Any, place: Path, *, names: list[st
 
     axes = {name: {0: "batch", 1: "samples"} if name != "input_features" else {0: "batch"} for name in names}
     torch.onnx.export(
-        Logits(),
+        Logits().eval(),  # otherwise the exporter leaves the network in training mode
         example,
         str(place),
         input_names=names,

@@ -1,0 +1,1 @@
+"""Networks of other people, wrapped and compared with where they come from."""
