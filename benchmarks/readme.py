@@ -27,8 +27,8 @@ from benchmarks.console import run as console
 from benchmarks.formats import page as formats
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
 from benchmarks.networks.tables import memory, networks
-from benchmarks.speed.scaling import cluster_page, cost_page
-from benchmarks.speed.scaling import page as scaling_page
+from benchmarks.scaling.report import cluster_page, cost_page
+from benchmarks.scaling.report import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
 from export.features.clip_windows import CONDITIONS

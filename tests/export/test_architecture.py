@@ -23,7 +23,7 @@ EXPORT = (
     {"training"},
     {"cli"},
 )
-BENCHMARKS = ({""}, {"speed", "torture", "accuracy", "networks"})
+BENCHMARKS = ({""}, {"speed", "scaling", "torture", "accuracy", "networks"})
 OWNERS = {
     "click": {"cli", "__main__"},
     "rich": {"cli"},

@@ -398,7 +398,10 @@ def test_whoever_waits_for_a_call_may_stop_waiting(tiny_model: Path) -> None:
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30) == (b"", b"")
+        try:
+            assert process.communicate(timeout=30) == (b"", b"")
+        finally:
+            process.kill()  # else a failure would wait for it for ever
         assert process.returncode == 0
 
 

@@ -1,6 +1,6 @@
 """How the wall time of a run on a Dask cluster depends on the number of its workers.
 
-    python -m benchmarks.speed.cluster [--hours X] [--clip-s X] [--rounds N] [--model NAME] [--out FILE]
+    python -m benchmarks.scaling.cluster [--hours X] [--clip-s X] [--rounds N] [--model NAME] [--out FILE]
 
 The recordings are channels of calls as in `benchmarks.speed.tag`, cut into pieces. A scheduler and its workers are
 processes of this computer, so the workers share its processors and memory: two of them are at best twice as fast as

@@ -1,7 +1,7 @@
 """What a run of 50 million files takes: unit costs that are measured, and a simulation made of them.
 
-    python -m benchmarks.speed.scaling measure     # what one file costs the command's own process: half a minute
-    python -m benchmarks.speed.scaling simulate    # from that and the other committed results: a minute
+    python -m benchmarks.scaling.simulation measure     # what one file costs the command's own process: half a minute
+    python -m benchmarks.scaling.simulation simulate    # from that and the other committed results: a minute
 
 Both write `benchmarks/results/scaling.json`, from which `python -m benchmarks.readme` makes the tables of
 `docs/scaling.md`.
@@ -43,7 +43,7 @@ RESULT = RESULTS / "scaling.json"
 _FILES = 50_000_000
 _MEASURED_FILES = (300, 1_200)
 _WINDOWS = (0, 200)  # of a file whose results are played: a short clip without a window, and a call
-_CALL_S, _CHANNELS = 300.0, 2
+_CALL_S, CHANNELS = 300.0, 2
 _SPREAD = 0.8  # of the logarithm of the length: half of all calls are between 3 and 9 minutes
 _LONG_EVERY, _LONG_S = 1_000_000, 8 * 3600.0
 _TASK_S, _OPEN_EACH, _AHEAD = 30.0, 1000, 2  # as in `parallel.batches` and `cluster.session`
@@ -69,60 +69,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def page() -> str:
-    """The table of simulated runs."""
-    found = (json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}).get("simulation")
-    if found is None:
-        return "not measured yet"
-    head = "| model | workers | days | core-hours | client busy | client memory, GB | journal, GB |\n"
-    rows = [
-        f"| `{run['model']}` | {run['workers']:,} | {run['wall_s'] / 86400:,.1f} | {run['core_hours']:,.0f} "
-        f"| {100 * run['client_busy']:.0f} % | {run['memory_bytes'] / 1e9:.1f} | {run['journal_bytes'] / 1e9:,.0f} |"
-        for run in found["runs"]
-    ]
-    return f"{head}|{'---|' * 7}\n" + "\n".join(rows)
-
-
-def cost_page() -> str:
-    """The table of costs of 1,000 hours of stereo calls, from the committed results of `benchmarks.speed.tag`."""
-    head = "| model | core-hours | on 2 cores | on 16 cores | on 160 cores |\n"
-    rows = []
-    for model, rate in _rates().items():
-        hours = 1000 * _CHANNELS / rate
-        rows.append(f"| `{model}` | {hours:.1f} | {_time(hours / 2)} | {_time(hours / 16)} | {_time(hours / 160)} |")
-    return f"{head}|{'---|' * 5}\n" + "\n".join(rows)
-
-
-def cluster_page() -> str:
-    """What a cluster of one computer takes, from the result of `python -m benchmarks.speed.cluster`."""
-    path = RESULTS / "cluster.json"
-    if not path.exists():
-        return "not measured yet"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    wall_s = found["median_wall_s"]
-    head = "| | wall time, s |\n|---|---|\n"
-    names = {"0": "one worker process, no cluster", "1": "Dask, one worker", "2": "Dask, two workers"}
-    rows = [f"| {name} | {wall_s[workers]:.1f} |" for workers, name in names.items()]
-    work = f"{found['files']:,} files, {found['audio_hours']:.2f} hours, model `{found['model']}`"
-    ratio = f"Two workers are {found['two_to_one']:.2f} times as fast as one ({work})."
-    busy = "" if found["quiet"] else " **Other programs were running on the computer, so these figures mean little.**"
-    return head + "\n".join(rows) + f"\n\n{ratio}{busy}"
-
-
-def _time(hours: float) -> str:
-    if hours >= 1:
-        return f"{hours:.1f} h"
-    return f"{60 * hours:.0f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
-
-
-def _rates() -> dict[str, float]:
+def rates() -> dict[str, float]:
     """Seconds of a channel that one core tags in a second, by model."""
-    rates = {}
+    found = {}
     for model, path in (("phone", "tag-phone.json"), ("phone-deep", "tag.json")):
         contenders = json.loads((RESULTS / path).read_text(encoding="utf-8"))["contenders"]
         name = "sertag, 1 worker, without start-up"
-        rates[model] = float(next(one["per_core_second"] for one in contenders if one["name"] == name))
-    return rates
+        found[model] = float(next(one["per_core_second"] for one in contenders if one["name"] == name))
+    return found
 
 
 def simulate(client: dict[str, float], *, files: int) -> dict[str, Any]:
@@ -134,9 +88,9 @@ def simulate(client: dict[str, float], *, files: int) -> dict[str, Any]:
     """
     known = json.loads((RESULTS / "resume.json").read_text(encoding="utf-8"))["known_files"]
     runs = []
-    for model, rate in _rates().items():
+    for model, rate in rates().items():
         for workers in _CLUSTERS:
-            run = _run(client, workers=workers, files=files, work_s=_CALL_S * _CHANNELS / rate)
+            run = _run(client, workers=workers, files=files, work_s=_CALL_S * CHANNELS / rate)
             memory_bytes = run.pop("most_open") * client["result_bytes"] + files * _kept_bytes_a_file()
             journal_bytes = files * (client["journal_bytes_a_file"] + _windows() * client["journal_bytes_a_window"])
             costs = {"memory_bytes": round(memory_bytes), "journal_bytes": round(journal_bytes)}
@@ -144,7 +98,7 @@ def simulate(client: dict[str, float], *, files: int) -> dict[str, Any]:
     return {
         "files": files,
         "call_s": _CALL_S,
-        "channels": _CHANNELS,
+        "channels": CHANNELS,
         "windows": _windows(),
         "nothing_new_s": round(files * known["wall_s"] / known["files"]),
         "runs": runs,
@@ -232,7 +186,7 @@ def _in_process(files: int, windows: int) -> dict[str, float]:
     command = [
         sys.executable,
         "-m",
-        "benchmarks.speed.scaling",
+        "benchmarks.scaling.simulation",
         "play",
         "--files",
         str(files),

@@ -1,0 +1,1 @@
+"""Clusters and many files: measured, and simulated."""
