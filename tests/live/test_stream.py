@@ -302,7 +302,7 @@ def test_blocks_of_another_shape_are_refused(tiny_model: Path, block: np.ndarray
 def test_nothing_at_all_is_a_row_that_says_so(tiny_model: Path) -> None:
     start, end = stream([], rate_hz=RATE_HZ, model=str(tiny_model))
     assert isinstance(start, Start)
-    assert (end.result.status, end.result.channels[0].problem.code) == (Status.UNREADABLE, "no_samples")
+    assert (end.result.status, end.result.channels[0].problem.code) == (Status.UNREADABLE, "empty_file")
 
 
 def test_a_stream_that_is_left_ends_its_thread(call: Path, tiny_model: Path) -> None:

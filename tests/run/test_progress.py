@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from sertag.records import AudioFile
-from sertag.run import progress
+from sertag.run.messages import progress
 from sertag.run.messages.progress import Progress
 from sertag.run.summary import Tally, last_line
 from tests.results import no_speech, ok, unreadable
