@@ -196,9 +196,10 @@ def lonely(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     settings = {"cwd": tmp_path, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     preload = ["--preload", faulty.__file__]
     env = os.environ | {"PYTHONPATH": str(tmp_path / "without")}
+    own = os.environ | {"PYTHONPATH": str(ROOT)}  # for `tests.faults`
     with (
         subprocess.Popen([*scheduler, *local, "--host", "127.0.0.1"], env=env, **settings) as first,  # type: ignore[call-overload]
-        subprocess.Popen([*worker, *local, *preload], **settings) as second,  # type: ignore[call-overload]
+        subprocess.Popen([*worker, *local, *preload], env=own, **settings) as second,  # type: ignore[call-overload]
     ):
         try:
             until(file.exists, "the scheduler is there")
