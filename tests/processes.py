@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -74,3 +75,20 @@ def until(condition: Callable[[], object], what: str, *, seconds: float = 60) ->
     while not condition():
         assert time.monotonic() < deadline, f"not reached: {what}"
         time.sleep(0.01)
+
+
+def read_all(descriptor: int) -> bytes:
+    """What a terminal shows until nobody writes to it any more."""
+    shown = b""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    while waiting.poll(60_000):
+        try:
+            piece = os.read(descriptor, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(descriptor)
+    return shown

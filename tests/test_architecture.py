@@ -57,6 +57,7 @@ HEIGHTS = {
     "limits": 1,
     "signals": 1,
     "records": 2,
+    "seekable": 2,
     "shards": 2,
     "spec": 3,
     "remote": 4,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import soundfile
 
 from sertag import signals
 from tests.conftest import RATE_HZ, speech_like
-from tests.processes import ROOT, Start, environment, members, sessions, until
+from tests.processes import ROOT, Start, environment, members, read_all, sessions, until
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"  # the cursor
 
@@ -33,23 +32,6 @@ def start(tiny_model: Path, tmp_path: Path) -> Iterator[Start]:
     (tmp_path / "r.csv").write_text("old")
     with sessions(tmp_path, environment(tiny_model, tmp_path) | {"TERM": "xterm"}) as start:
         yield start
-
-
-def read_all(descriptor: int) -> bytes:
-    """What a terminal shows until nobody writes to it any more."""
-    shown = b""
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    while waiting.poll(60_000):
-        try:
-            piece = os.read(descriptor, 65536)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(descriptor)
-    return shown
 
 
 def listens(process: subprocess.Popen[bytes]) -> None:

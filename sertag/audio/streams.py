@@ -16,6 +16,7 @@ from typing import BinaryIO
 from sertag.audio.unreachable import forbidden, missing
 from sertag.errors import DecodeError
 from sertag.records import STDIN
+from sertag.seekable import Seekable
 from sertag.text import display_name
 
 _STDIN_IN_MEMORY_BYTES, _STDIN_BYTES = 64 << 20, 16 << 30  # more than a day of stereo at 48 kHz
@@ -102,7 +103,7 @@ class Window:
         return None
 
 
-class Spliced(io.RawIOBase):
+class Spliced(Seekable):
     """A file made of pieces of another one and of bytes put between them; read-only.
 
     >>> Spliced(io.BytesIO(b"0123456789"), [range(0, 2), b"xy", range(8, 10)]).read()
@@ -116,29 +117,15 @@ class Spliced(io.RawIOBase):
         self._starts = [0]
         for piece in self._pieces:
             self._starts.append(self._starts[-1] + len(piece))
-        self._position = 0
 
     def copy(self) -> Spliced:
         """The same file with a position of its own."""
         return Spliced(self._stream, self._pieces)
 
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Position in the spliced file."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position; behind the end nothing is read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}[whence]
-        self._position = max(0, base + offset)
-        return self._position
+    @property
+    def size_bytes(self) -> int:
+        """Sum of all pieces."""
+        return self._starts[-1]
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill `buffer` across pieces; less only at the end."""

@@ -22,7 +22,7 @@ def as_seen_here(file: AudioFile, *, folder: str) -> AudioFile:
         file: as found on the client; objects in a storage are the same everywhere.
         folder: working folder of the client.
     """
-    if file.problem is not None or "://" in file.path:
+    if file.problem is not None or file.remote is not None:
         return file
     name = display_name(file.path)
     if os.path.abspath(os.path.join(folder, file.path)).startswith(_OF_ONE_PROCESS):

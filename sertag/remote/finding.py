@@ -17,7 +17,7 @@ from sertag.errors import SertagError
 from sertag.records import AudioFile, Problem, RemoteObject
 from sertag.remote.failures import problem_of
 from sertag.remote.filesystems import gathered, system_of, version_of
-from sertag.remote.urls import is_web, refusal, scheme_of, shown
+from sertag.remote.urls import is_prefix, refusal, scheme_of, shown
 from sertag.text import display_name
 
 _AT_ONCE = 32
@@ -69,7 +69,7 @@ def _look_up(urls: list[str], options: str) -> dict[str, Any]:
     by_system: dict[int, tuple[Any, list[tuple[str, str]]]] = {}
     results: dict[str, Any] = {}
     for url in dict.fromkeys(urls):
-        if refusal(url) is None and not _is_prefix(url):
+        if refusal(url) is None and not is_prefix(url):
             try:
                 system, path = system_of(url, options)
             except SertagError as error:
@@ -96,10 +96,6 @@ def _found(url: str, info: Any, wanted: Wanted, options: str) -> Iterator[AudioF
     else:
         found = RemoteObject(url, version_of(info), options)
         yield AudioFile(shown(url), size_bytes=info["size"], remote=found)
-
-
-def _is_prefix(url: str) -> bool:
-    return not is_web(url) and (url.endswith("/") or "/" not in url.partition("://")[2])
 
 
 class _Walk:

@@ -14,7 +14,7 @@ import re
 from sertag.errors import OutputError
 from sertag.remote.failures import problem_of
 from sertag.remote.filesystems import system_of
-from sertag.remote.urls import is_web, refusal
+from sertag.remote.urls import is_prefix, is_web, refusal
 from sertag.text import display_name
 
 
@@ -59,7 +59,7 @@ def check_target(url: str, options: str) -> None:
     problem = refusal(url)
     if problem is not None:
         raise OutputError(f"cannot write {problem.message}", code="cannot_write")
-    if is_web(url) or url.endswith("/") or "/" not in url.partition("://")[2]:
+    if is_web(url) or is_prefix(url):
         expected = "expected the URL of an object, as in s3://bucket/results.csv"
         raise OutputError(f"cannot write {display_name(url)}: {expected}", code="cannot_write")
     try:

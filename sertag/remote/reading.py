@@ -10,7 +10,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from sertag.errors import DecodeError
 from sertag.records import Problem, RemoteObject
@@ -18,8 +18,10 @@ from sertag.remote.blocks import Blocks
 from sertag.remote.failures import changed, problem_of
 from sertag.remote.filesystems import system_of, version_of
 from sertag.remote.urls import is_web, refusal, scheme_of
+from sertag.seekable import Seekable
 
 _NO_RANGES = "range requests"  # in the exception of fsspec where a server sends the whole of a file instead of a part
+_Stream = TypeVar("_Stream", bound="RemoteStream")
 
 
 def open_object(found: RemoteObject, *, size_bytes: int | None = None) -> BinaryIO:
@@ -32,11 +34,7 @@ def open_object(found: RemoteObject, *, size_bytes: int | None = None) -> Binary
     Raises:
         DecodeError: it is not there, not allowed, was replaced, or the storage cannot be reached.
     """
-    problem = refusal(found.url)
-    if problem is not None:
-        raise DecodeError(problem.message, code=problem.code)
-    with _as_decode_error(found.url):
-        stream = RemoteStream(found)
+    stream = _opened(found, RemoteStream)
     if (found.version not in (None, stream.version)) or size_bytes not in (None, stream.size_bytes):
         stream.close()
         problem = changed(found.url)
@@ -46,7 +44,7 @@ def open_object(found: RemoteObject, *, size_bytes: int | None = None) -> Binary
 
 def open_url(url: str, *, options: str = "") -> io.BufferedReader:
     """Open a table or a list in a storage for reading; errors are `DecodeError`, those of reading `OSError`."""
-    return io.BufferedReader(_Failing(RemoteObject(url, options=options)), 1 << 20)
+    return io.BufferedReader(_opened(RemoteObject(url, options=options), _Failing), 1 << 20)
 
 
 def check(stream: BinaryIO) -> None:
@@ -59,11 +57,10 @@ def check(stream: BinaryIO) -> None:
         stream.check()
 
 
-class RemoteStream(io.RawIOBase):
+class RemoteStream(Seekable):
     """An open object.
 
     Attributes:
-        size_bytes: of the object.
         version: as `filesystems.version_of`.
         failure: why a request failed; from then on the stream is at its end.
     """
@@ -71,16 +68,21 @@ class RemoteStream(io.RawIOBase):
     def __init__(self, found: RemoteObject) -> None:
         """Ask what the object is; nothing of it is read yet. Exceptions are those of fsspec."""
         super().__init__()
-        self._url, self._position = found.url, 0
+        self._url = found.url
         self._system, self._path = system_of(found.url, found.options)
         self.failure: Problem | None = None
         info = self._opened()
         if info.get("type") == "directory":
             raise FileNotFoundError(self._path)
-        self.size_bytes: int = info["size"]
-        self._blocks = Blocks(self._fetch, size_bytes=self.size_bytes)
+        self._size_bytes: int = info["size"]
+        self._blocks = Blocks(self._fetch, size_bytes=self._size_bytes)
         self.version = version_of(info)
         self._state = _state(info)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the object."""
+        return self._size_bytes
 
     def check(self) -> None:
         """Raise what went wrong, see `check`; asks the storage once more where it does not compare versions itself."""
@@ -92,24 +94,6 @@ class RemoteStream(io.RawIOBase):
                 self.failure = problem_of(error, self._url)
         if self.failure is not None:
             raise DecodeError(self.failure.message, code=self.failure.code)
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Position in the object."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position; behind the end nothing is read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size_bytes}[whence]
-        self._position = max(0, base + offset)
-        return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill `buffer`; less only at the end, and nothing after a failure."""
@@ -163,34 +147,23 @@ class RemoteStream(io.RawIOBase):
         return whole.seek(0, io.SEEK_END)
 
 
-class _Failing(io.RawIOBase):
+class _Failing(RemoteStream):
     """An object for readers that expect an exception where something goes wrong."""
 
-    def __init__(self, found: RemoteObject) -> None:
-        super().__init__()
-        self._stream = cast(RemoteStream, open_object(found))
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._stream.seek(offset, whence)
-
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        count = self._stream.readinto(buffer)
-        if self._stream.failure is not None:
-            raise OSError(None, self._stream.failure.message)
+        """Fill `buffer`; less only at the end."""
+        count = super().readinto(buffer)
+        if self.failure is not None:
+            raise OSError(None, self.failure.message)
         return count
 
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+
+def _opened(found: RemoteObject, kind: type[_Stream]) -> _Stream:
+    problem = refusal(found.url)
+    if problem is not None:
+        raise DecodeError(problem.message, code=problem.code)
+    with _as_decode_error(found.url):
+        return kind(found)
 
 
 @contextmanager

@@ -58,6 +58,11 @@ def is_web(path: str) -> bool:
     return scheme_of(path) in _WEB
 
 
+def is_prefix(url: str) -> bool:
+    """Whether a URL names what is below it in a storage, a bucket or a prefix, and no object."""
+    return not is_web(url) and (url.endswith("/") or "/" not in url.partition("://")[2])
+
+
 def shown(path: str) -> str:
     """A path as it may be shown and stored: without passwords, and without the query of a web address.
 

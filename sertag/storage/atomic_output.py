@@ -165,13 +165,16 @@ class Output:
                 _mute_standard_output()
             if isinstance(error, BrokenPipeError):
                 raise
-            reason = error.strerror or type(error).__name__
             if self._target == "-":
-                message = f"cannot write standard output: {reason}; send it to another file or pipe"
-            else:
-                advice = "check that the folder exists, its permissions and its free space"
-                message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
-            raise OutputError(message, code="cannot_write") from error
+                raise cannot_write("standard output", error, advice="send it to another file or pipe") from error
+            advice = "check that the folder exists, its permissions and its free space"
+            raise cannot_write(display_name(self._target), error, advice=advice) from error
+
+
+def cannot_write(what: str, error: OSError, *, advice: str) -> OutputError:
+    """An error of the operating system as one line: what could not be written, why, and what to do."""
+    reason = error.strerror or type(error).__name__
+    return OutputError(f"cannot write {what}: {reason}; {advice}", code="cannot_write")
 
 
 class _RemoteOutput(Output):

@@ -19,7 +19,7 @@ from sertag.records import ChannelResult
 from sertag.remote.urls import is_url
 from sertag.storage import journal_codec
 from sertag.storage.append_file import AppendedFile
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import Output, cannot_write
 from sertag.storage.journal_index import JournalIndex
 from sertag.storage.journal_lines import (
     HEADER,
@@ -272,10 +272,8 @@ class Journal:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or type(error).__name__
             advice = "check its permissions and the free space of its folder, or give another --out"
-            message = f"cannot write the journal {display_name(self.path)}: {reason}; {advice}"
-            raise OutputError(message, code="cannot_write") from error
+            raise cannot_write(f"the journal {display_name(self.path)}", error, advice=advice) from error
 
 
 def _is_there(path: str) -> bool:

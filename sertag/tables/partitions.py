@@ -19,7 +19,7 @@ from types import TracebackType
 
 from sertag.errors import OutputError
 from sertag.records import FileResult
-from sertag.storage.atomic_output import TEMPORARY, Output
+from sertag.storage.atomic_output import TEMPORARY, Output, cannot_write
 from sertag.tables.writers import ParquetTable, TableView
 from sertag.text import display_name
 
@@ -96,10 +96,8 @@ class FolderOutput:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or type(error).__name__
             advice = "give a new folder, and check permissions and free space"
-            message = f"cannot write {display_name(self._target)}: {reason}; {advice}"
-            raise OutputError(message, code="cannot_write") from error
+            raise cannot_write(display_name(self._target), error, advice=advice) from error
 
 
 class PartitionedTable:

@@ -6,10 +6,11 @@ import csv
 import io
 import os
 import pty
-import select
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.processes import read_all
 
 
 def rows(data: bytes, delimiter: str = ",") -> list[dict[str, str]]:
@@ -29,14 +30,5 @@ def on_terminal(arguments: list[str], env: dict[str, str], folder: Path) -> tupl
     command = [sys.executable, "-m", "sertag", *arguments]
     process = subprocess.Popen(command, cwd=folder, env=env | {"COLUMNS": "120"}, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    screen = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not piece:
-            break
-        screen += piece
-    os.close(ours)
+    screen = read_all(ours)
     return process.wait(30), screen.decode()

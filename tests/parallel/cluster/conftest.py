@@ -119,3 +119,13 @@ def supervised(*parents: int) -> list[str]:
 
 def names(kind: str, count: int) -> list[str]:
     return [f"{kind}_{number:02d}.wav" for number in range(count)]
+
+
+def assert_same_tables(sertag: Command, suffix: str, on_cluster: list[str]) -> None:
+    """Tables of `calls`, where one file is no audio, from this computer and from a cluster."""
+    for where, arguments in (("here", []), ("there", on_cluster)):
+        code, said = sertag.run("calls", "-o", f"{where}.{suffix}", "--segments", f"{where}-s.csv", *arguments)
+        assert code == 1, said
+        assert said.count("\n") == 2, said  # the file that is no audio, and the sum
+    for name in (f".{suffix}", "-s.csv"):
+        assert (sertag.folder / f"there{name}").read_bytes() == (sertag.folder / f"here{name}").read_bytes()

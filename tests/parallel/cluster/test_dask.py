@@ -15,7 +15,7 @@ import pytest
 
 from sertag.parallel.cluster import installation
 from tests.parallel.cluster import faulty
-from tests.parallel.cluster.conftest import ROOT, Command, finished, names, supervised, until
+from tests.parallel.cluster.conftest import ROOT, Command, assert_same_tables, finished, names, supervised, until
 
 distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 
@@ -55,12 +55,7 @@ def test_tables_are_those_of_this_computer(
 ) -> None:
     folder = calls(*names("ok", 40))
     (folder / "text.wav").write_text("no audio")
-    for where, arguments in (("here", []), ("there", on_dask)):
-        code, said = sertag.run("calls", "-o", f"{where}.{suffix}", "--segments", f"{where}-s.csv", *arguments)
-        assert code == 1, said
-        assert said.count("\n") == 2, said  # the file that is no audio, and the sum
-    for name in (f".{suffix}", "-s.csv"):
-        assert (sertag.folder / f"there{name}").read_bytes() == (sertag.folder / f"here{name}").read_bytes()
+    assert_same_tables(sertag, suffix, on_dask)
 
 
 def test_a_worker_that_is_killed_loses_no_row(

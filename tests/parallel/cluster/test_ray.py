@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parallel.cluster.conftest import ROOT, Command, finished, names, supervised, until
+from tests.parallel.cluster.conftest import ROOT, Command, assert_same_tables, finished, names, supervised, until
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
 
@@ -93,12 +93,7 @@ def test_tables_are_those_of_this_computer(sertag: Command, calls: Callable[...,
     folder = calls(*names("ok", 30))
     (folder / "text.wav").write_text("no audio")
     for suffix in ("csv", "jsonl", "parquet"):
-        for where, arguments in (("here", []), ("there", on_ray)):
-            code, said = sertag.run("calls", "-o", f"{where}.{suffix}", "--segments", f"{where}-s.csv", *arguments)
-            assert code == 1, said
-            assert said.count("\n") == 2, said  # the file that is no audio, and the sum
-        for name in (f".{suffix}", "-s.csv"):
-            assert (sertag.folder / f"there{name}").read_bytes() == (sertag.folder / f"here{name}").read_bytes()
+        assert_same_tables(sertag, suffix, on_ray)
 
 
 def test_workers_that_are_killed_lose_no_row_and_a_killer_is_one(
