@@ -2,11 +2,12 @@
 
 The weights are OpenAI's (Radford et al. 2022, arXiv 2212.04356; MIT licence, "Copyright (c) 2022 OpenAI"). They ship in
 Python packages as the parts of one CTranslate2 file; `read_weights` puts them together again. Early layers hold how
-something is said, late ones what is said: hidden states of the second and third layer know emotions best.
+something is said, late ones what is said: hidden states of the second and third layer know emotions best, and the first
+one adds how it sounds.
 
 The graph takes `features` float32 (w, t, 80), mel power in dB as `sertag.features.mfcc` makes it, and returns `frames`
-float32 (w, t / 10, 2 d): hidden states of the last two layers, averaged over tenths of a second. Each window is brought
-to the same peak, because the level of a recording says how it was recorded. `project` keeps the principal components of
+float32 (w, t / 10, l d): hidden states of its l layers, averaged over tenths of a second. Each window is brought to the
+same peak, because the level of a recording says how it was recorded. `project` keeps the principal components of
 such frames, which makes caches and networks behind it a quarter of the size.
 """
 
@@ -146,21 +147,21 @@ def encoder(weights: Weights, *, frames: int, layers: int = LAYERS) -> Any:
     Args:
         weights: as `read_weights` gives them.
         frames: of a window, t; a multiple of 10.
-        layers: how many of the encoder's, 2 or more.
+        layers: how many of the encoder's.
     """
     width, steps = weights["conv1/weight"].shape[0], frames // 2
     text = f"""{_HEADER} encoder (float[windows, {frames}, 80] features)
-        => (float[windows, {steps // _POOLED}, {2 * width}] {FRAMES}) {{
+        => (float[windows, {steps // _POOLED}, {layers * width}] {FRAMES}) {{
         {_STEM.format(conv1_gelu=_gelu("conv1"), conv2_gelu=_gelu("conv2"))}
         {"".join(map(_layer, range(layers)))}
-        both = Concat <axis = 2> (hidden_{layers - 1}, hidden_{layers})
-        tenths = Reshape (both, tenths_shape)
+        all_layers = Concat <axis = 2> ({", ".join(f"hidden_{number}" for number in range(1, layers + 1))})
+        tenths = Reshape (all_layers, tenths_shape)
         {FRAMES} = ReduceMean <axes = [2], keepdims = 0> (tenths)
     }}"""
     floats = {"ten": 10.0, "range": -_RANGE, "peak": _PEAK, "four": 4.0, "root_two": np.sqrt(2.0)}
     floats |= {"one": 1.0, "half": 0.5, "head_scale": _HEAD**-0.5}
     shapes = {"thirds": [width] * 3, "heads": [0, 0, width // _HEAD, _HEAD], "one_head": [0, 0, width]}
-    shapes |= {"tenths_shape": [-1, steps // _POOLED, _POOLED, 2 * width]}
+    shapes |= {"tenths_shape": [-1, steps // _POOLED, _POOLED, layers * width]}
     constants: dict[str, npt.ArrayLike] = {**floats, **shapes}
     constants |= {"positions": weights["position_encodings/encodings"][:steps]}
     layers_of = ("conv1/", "conv2/", *(f"layer_{number}/" for number in range(layers)))
@@ -175,7 +176,7 @@ def project(model: Any, frames: FloatArray, *, columns: int) -> Any:
 
     Args:
         model: as `encoder` makes it.
-        frames: float32 (n, 2 d), of speech that nobody needs to have labelled.
+        frames: float32 (n, l d), of speech that nobody needs to have labelled.
         columns: how many are kept.
     """
     from onnx import compose
@@ -183,7 +184,7 @@ def project(model: Any, frames: FloatArray, *, columns: int) -> Any:
     mean, std = frames.mean(axis=0, dtype=np.float64), frames.std(axis=0, dtype=np.float64) + 1e-3
     scaled = (frames - mean) / std
     _, vectors = np.linalg.eigh(scaled.T @ scaled)
-    basis = vectors[:, ::-1][:, :columns] / std[:, None]  # (2 d, columns), the largest variance first
+    basis = vectors[:, ::-1][:, :columns] / std[:, None]  # (l d, columns), the largest variance first
     steps = model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     text = f"""{_HEADER} projection (float[windows, {steps}, {frames.shape[1]}] hidden)
         => (float[windows, {steps}, {columns}] {FRAMES}) {{

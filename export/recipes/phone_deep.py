@@ -15,7 +15,7 @@ from sertag.spec import FeatureSpec
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = 256  # principal components of the frames; they hold nine tenths of the variance
+COLUMNS = 384  # principal components of the frames; they hold nine tenths of the variance
 _HEADS = 4
 
 
@@ -67,7 +67,7 @@ RECIPE = Recipe(
     window_s=3.0,
     offset_s=0.0,
     hop_s=2.0,
-    epochs=8,
+    epochs=4,
     batch=256,
     learning_rate=1e-3,
     weight_decay=1e-4,
