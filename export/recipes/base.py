@@ -64,6 +64,7 @@ class Recipe:
     labels: tuple[str, ...] = LABELS  # in the order of the output
     sentiment: MappingProxyType[str, str] = field(default_factory=lambda: SENTIMENT)
     epochs: int = 50  # most of them
+    epochs_of_few: int = 0  # instead, where windows are too few for batches of the full size; 0 for the same
     patience: int = 20  # epochs without a better validation after which training ends; not for `channel` recipes
     batch: int = 64  # clips, or windows
     learning_rate: float = 1e-3  # of Adam; for `channel` recipes of AdamW at its peak, it falls to 0 as a cosine

@@ -15,7 +15,7 @@ from sertag.spec import FeatureSpec
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = 384  # principal components of the frames; they hold nine tenths of the variance
+COLUMNS = 384  # principal components of the frames of all three layers
 _HEADS = 4
 
 
@@ -68,6 +68,7 @@ RECIPE = Recipe(
     offset_s=0.0,
     hop_s=2.0,
     epochs=4,
+    epochs_of_few=8,
     batch=256,
     learning_rate=1e-3,
     weight_decay=1e-4,

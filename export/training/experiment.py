@@ -121,7 +121,7 @@ class Experiment:
         Raises:
             ExportError: nothing to learn from, or a disk that is full.
         """
-        recipe, most, offsets = self.recipe, epochs or self.recipe.epochs, None
+        recipe, most, offsets = self.recipe, epochs or self.epochs(train), None
         if recipe.features.framing == "clip":
             patience = recipe.patience
             model, run_epoch = fit_clip.begin(
@@ -144,6 +144,12 @@ class Experiment:
             return fitted
         return dataclasses.replace(fitted, model=fit_windows.with_offsets(fitted.model, offsets))
 
+    def epochs(self, train: Ints) -> int:
+        """How many epochs a training on some clips, int64 (m,), has at most: in those of few windows are few steps."""
+        recipe = self.recipe
+        few = recipe.epochs_of_few and fit_windows.batch_size(self.versions, train, most=recipe.batch) < recipe.batch
+        return recipe.epochs_of_few if few else recipe.epochs
+
     def key(self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None) -> str:
         """What tells a training from others; arguments as of `fit`.
 
@@ -156,7 +162,7 @@ class Experiment:
             (self.recipe.build.__module__, self.recipe.build.__qualname__),
             [data_hash(self.clips[index] for index in members) for members in (train, validation)],
             seed,
-            None if self.recipe.features.framing == "clip" else epochs or self.recipe.epochs,
+            None if self.recipe.features.framing == "clip" else epochs or self.epochs(train),
             self.encoder,
             self.teacher and self.teacher.key(train, seed=seed, epochs=epochs),
             PROTOCOL_VERSION,

@@ -54,7 +54,7 @@ def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], setting
         + (", most of them ordinary speech" if ordinary else ""),
         "leaking": False,
         "seed": settings.seed,
-        "epochs": settings.epochs or experiment.recipe.epochs,
+        "epochs": settings.epochs or experiment.epochs(np.arange(len(experiment.clips))),
         "unacted_share": UNACTED_SHARE if ordinary else 0.0,
         "versions": list(experiment.versions),
         "data_sha256": data_hash(experiment.clips),

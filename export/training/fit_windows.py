@@ -62,9 +62,8 @@ def begin(
     )
     keras.utils.set_random_seed(seed)
     model = recipe.build(_task(material, recipe, seed=seed))
-    rows = np.mean([windows.counts[members].sum() for windows in versions.values()])
-    recipe = replace(recipe, batch=int(np.clip(rows // _STEPS, min(_SMALLEST_BATCH, recipe.batch), recipe.batch)))
-    steps = max(1, round(epochs * rows / recipe.batch))
+    recipe = replace(recipe, batch=batch_size(versions, members, most=recipe.batch))
+    steps = max(1, round(epochs * _rows(versions, members) / recipe.batch))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=recipe.learning_rate, warmup_steps=min(_WARM_UP, max(1, steps // 10))
     )
@@ -81,6 +80,11 @@ def begin(
     return model, run_epoch, -np.log(label_shares(material))
 
 
+def batch_size(versions: Mapping[str, Windows], members: Ints, *, most: int) -> int:
+    """How many windows of some clips, int64 (m,), a step is shown: fewer than the most where there are few."""
+    return int(np.clip(_rows(versions, members) // _STEPS, min(_SMALLEST_BATCH, most), most))
+
+
 def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
     """The same network with other priors of its labels: offsets (k,) are added to logarithms of probabilities."""
     import keras
@@ -89,6 +93,11 @@ def with_offsets(model: keras.Model, offsets: Probs) -> keras.Model:
     logits = keras.ops.log(keras.ops.maximum(found["probabilities"], 1e-9)) + offsets.astype(np.float32)
     outputs = {"probabilities": keras.ops.softmax(logits), "speech": found["speech"]}
     return keras.Model(model.input, outputs, name=model.name)
+
+
+def _rows(versions: Mapping[str, Windows], members: Ints) -> float:
+    """Windows of some clips, mean of the versions."""
+    return float(np.mean([windows.counts[members].sum() for windows in versions.values()]))
 
 
 def _task(material: Material, recipe: Recipe, *, seed: int) -> Task:
