@@ -11,7 +11,6 @@ from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from sertag.audio.headerless import parse_raw
 from sertag.parallel import backend_conflict
 from sertag.records import STDIN
-from sertag.remote.options import parse_options
 from sertag.remote.urls import is_url, refusal, shown
 from sertag.run.settings import Request, RequestError
 from sertag.storage.atomic_output import is_temporary
@@ -101,11 +100,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _check_storage(request: Request) -> None:
-    """Refuse credentials where others can see them: in arguments and settings."""
-    try:
-        parse_options(request.storage_options)
-    except ValueError as error:
-        raise RequestError(f"--storage-options: {error}") from error
+    """Refuse credentials where others can see them, and a log in a storage."""
     for path in (*request.paths, request.files_from or "-", *_outputs(request).values()):
         problem = refusal(path)
         if problem is not None and problem.code == "credentials_in_url":
