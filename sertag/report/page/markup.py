@@ -59,8 +59,7 @@ def bar(parts: Iterable[tuple[float, str]], *, height: int = 10) -> str:
             shape = f'<rect x="{100 * at:.2f}%" width="{100 * share:.2f}%" height="{height}" fill="url(#h-{style})"/>'
             shapes.append(shape)
         at += share
-    inside = f'<rect class="track" width="100%" height="{height}"/>{"".join(shapes)}'
-    return f'<svg class="bar" width="100%" height="{height}" aria-hidden="true">{inside}</svg>'
+    return f'<svg class="bar" width="100%" height="{height}" aria-hidden="true">{"".join(shapes)}</svg>'
 
 
 def swatch(style: str, letter: str = "") -> str:
