@@ -17,19 +17,9 @@ from sertag.tables.readers import ReadRow
 from sertag.tables.reading.sources import TableError
 
 TEXTS = ("role", "status", "error_code", "error", "emotion", "sentiment", "trend_label")
+QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
 NUMBERS = (
-    *(
-        "duration_s",
-        "sample_rate",
-        "speech_s",
-        "segments",
-        "confidence",
-        "neg_q1",
-        "neg_q2",
-        "neg_q3",
-        "neg_q4",
-        "trend",
-    ),
+    *("duration_s", "sample_rate", "segments", "confidence", "trend"),
     *("peak_start_s", "peak_score", "talk_pct", "overtalk_s", "silence_s", "longest_silence_s", "loudness_dbfs"),
     *("attention", "interruptions"),
 )
@@ -42,7 +32,7 @@ class Channel:
 
     Attributes:
         channel: number, `mix`, or None where the file could not be opened.
-        values: of the columns in `TEXTS` and `NUMBERS`, and of those of dimensions.
+        values: of the columns in `TEXTS`, `NUMBERS` and `QUARTERS`, and of those of dimensions.
         probs: of the labels; empty where there are none.
         windows: the scored windows as `Windows.packed` writes them; empty where no table has them.
     """
@@ -185,7 +175,12 @@ def load(results: Sequence[str], *, segments: Sequence[str] = ()) -> Calls:
     labels = list(dict.fromkeys((*merged.labels, *known.codes)))
     order = [labels.index(label) for label in known.codes]
     dimensions = [_range(name, merged.rows, merged.windows.values()) for name in merged.dimensions]
-    columns = (*TEXTS, *NUMBERS, *(column for name in merged.dimensions for column in dimension_columns(name)))
+    columns = (
+        *TEXTS,
+        *NUMBERS,
+        *QUARTERS,
+        *(column for name in merged.dimensions for column in dimension_columns(name)),
+    )
     calls: dict[str, Call] = {}
     models: dict[Model, None] = {}
     for row in merged.rows:

@@ -68,9 +68,9 @@ def without_spaces(styles: str) -> str:
     r"""Styles without the spaces around punctuation, which texts in them must not hold.
 
     >>> without_spaces("a,\n b:hover { color: red;\n  .c & { margin: 0 1px; } }\n")
-    'a,b:hover{color:red;.c &{margin:0 1px;}}'
+    'a,b:hover{color:red;.c &{margin:0 1px}}'
     """
-    return _AROUND.sub(r"\1", styles).strip()
+    return _AROUND.sub(r"\1", styles).replace(";}", "}").strip()
 
 
 def without_comments(script: str) -> str:

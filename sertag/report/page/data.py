@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sertag.records import Status
-from sertag.report.calls import NUMBERS, TEXTS, Calls, status_code
+from sertag.report.calls import NUMBERS, QUARTERS, TEXTS, Calls, status_code
 from sertag.report.page.marks import STATUS_STYLES, Mark
 from sertag.report.playback import Source
 from sertag.text import display_name
@@ -51,7 +51,9 @@ class Extras:
 def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, Any]:
     """The data for the script: columns, in which the rows of a call follow each other."""
     own, labels = [one.column for one in calls.dimensions], {mark.label: code for code, mark in enumerate(marks)}
-    rows: dict[str, list[Any]] = {name: [] for name in ("call", "channel", "who", "code", "probs", "windows")}
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("call", "channel", "who", "code", "probs", "quarters", "windows")
+    }
     rows |= {name: [] for name in (*TEXTS, *NUMBERS, *own)}
     for index, call in enumerate(calls.calls):
         for channel in call.channels:
@@ -60,6 +62,7 @@ def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, A
             rows["probs"].append([channel.probs.get(label) for label in calls.labels] if channel.probs else None)
             rows["who"].append(channel.who)
             rows["code"].append(labels.get(channel.text("emotion"), status_code(channel.text("status"))))
+            rows["quarters"].append([channel.number(column) for column in QUARTERS])
             rows["windows"].append(channel.windows)
             for name in (*TEXTS, *NUMBERS, *own):
                 rows[name].append(channel.values[name])
@@ -117,5 +120,5 @@ def _problem(source: Source, path: str) -> str:
     return f"The recording was not found when the page was made: {display_name(path)}" if source.problem else ""
 
 
-def _place(sound: Sound | None) -> list[float] | None:
-    return None if sound is None else [round(sound.start_s, 3), round(sound.end_s, 3)]
+def _place(sound: Sound | None) -> dict[str, float] | None:
+    return None if sound is None else {"from": round(sound.start_s, 3), "to": round(sound.end_s, 3)}

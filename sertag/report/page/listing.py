@@ -10,18 +10,18 @@ from sertag.report.page.markup import text
 
 # Column, heading, CSS classes (n: a number; far: not on narrow screens), width in pixels on a screen that is narrow.
 _COLUMNS = (
-    ("name", "Recording", "", "240"),
+    ("name", "Recording", "", "200"),
     ("who", "Channel", "", "92"),
-    ("day", "Day", "far", "104"),
-    ("result", "Result", "", "126"),
-    ("confidence", "Conf.", "n far", "62"),
-    ("attention", "Attention", "n", "108"),
-    ("peak_start_s", "Worst at", "n far", "82"),
-    ("trend", "Trend", "far", "84"),
-    ("talk_pct", "Talks", "n far", "62"),
-    ("overtalk_s", "Overtalk", "n far", "84"),
-    ("duration_s", "Length", "n far", "72"),
-    ("verdict", "Verdict", "far", "74"),
+    ("day", "Day", "far", "96"),
+    ("result", "Result", "", "118"),
+    ("confidence", "Conf.", "n far", "58"),
+    ("attention", "Attention", "n", "104"),
+    ("peak_start_s", "Worst at", "n far", "76"),
+    ("trend", "Trend", "far", "92"),
+    ("talk_pct", "Talks", "n far", "58"),
+    ("overtalk_s", "Overtalk", "n far", "78"),
+    ("duration_s", "Length", "n far", "66"),
+    ("verdict", "Verdict", "far", "68"),
 )
 _DIMENSION_WIDTH = "116"
 _ALWAYS = ("name", "who", "result", "verdict")

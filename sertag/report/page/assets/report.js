@@ -1,8 +1,8 @@
 // The part of the page that answers: a windowed table, one call with timelines and playback, verdicts.
 // All text enters as text, nothing is fetched, and audio elements alone play (Web Audio is silent from file:).
-const ROWS = 60, STRIP = 16, CURVE = 26, FLOOR_DB = -60, STORE = `sertag verdicts ${location.pathname}`;
+const ROWS = 60, STRIP = 16, CURVE = 26, STORE = `sertag verdicts ${location.pathname}`;
 const FILTERS = ['status', 'role', 'emotion', 'sentiment', 'day'], USUAL = {sort: 'attention', dir: 'desc', seed: '1'};
-const SHAPES = ['svg', 'rect', 'path', 'line', 'text'];
+const SHAPES = ['svg', 'rect', 'path', 'text'];
 const $ = new Proxy({}, {get: (_, id) => document.getElementById(id)});
 const {audio, timeline, filters} = $, fields = filters.elements, heads = [...$.heads.children];
 let rows, calls, marks, dimensions, view, drawn; // view: the rows that the filters leave; drawn: the first in the page
@@ -19,14 +19,17 @@ function el(tag, props, ...inside) {
 function fill(parent, ...inside) { // a row's button that has the focus keeps it
   const {row} = parent.contains(document.activeElement) ? document.activeElement.dataset : {};
   parent.replaceChildren(...inside.flat());
-  if (row) focusRow(parent, row);
+  focusRow(parent, row);
 }
 const focusRow = (parent, row) => parent.querySelector(`button[data-row="${row}"]`)?.focus({preventScroll: true});
 const rect = (x, y, width, height, more) => el('rect', {x, y, width, height, ...more});
 const text = (x, y, inside, more) => el('text', {x, y, ...more}, inside);
 const hatch = (style) => ({fill: `url(#h-${style})`});
 const clamp = (x, low, high) => Math.max(low, Math.min(high, x));
-const say = (message) => { $.said.textContent = message; };
+function say(message) {
+  $.said.textContent = message;
+  setTimeout(() => { if ($.said.textContent === message) $.said.textContent = ''; }, 5000);
+}
 const told = (value, format) => ((value ?? '') === '' ? '' : format(value));
 const joined = (parts, by = ' · ') => parts.filter(Boolean).join(by);
 const percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`, two = (x) => x.toFixed(2), seconds = (x) => `${x.toFixed(1)} s`;
@@ -46,10 +49,9 @@ async function load() {
   ({marks, dimensions} = found);
   calls = objects(found.calls, 'path');
   rows = objects(found.rows, 'call');
-  for (const call of calls) call.rows = [];
   for (const r of rows) {
     const call = r.call = calls[r.call], shown = call.name ?? call.path;
-    call.rows.push(r);
+    (call.rows ??= []).push(r);
     Object.assign(r, {path: call.path, day: call.day, shown, name: shown.split('/').pop() || shown, result: r.emotion || r.status || ''});
     r.text = [shown, r.who, r.result, r.sentiment, r.error_code, r.error].join(' ').toLowerCase();
   }
@@ -58,13 +60,13 @@ async function load() {
 // Table: filter, sort, and only the rows in sight. The form holds all that the address says.
 
 const swatch = ({style, letter}) => el('svg', {class: 'swatch', width: 18, height: 14},
-  rect(0, 0, 18, 14, hatch(style)), text(9, 11, letter, {'text-anchor': 'middle'}));
+  rect(0, 0, 18, 14, hatch(style)), text(9, 11, letter));
 const bar = (share, style = 'neg0') => el('svg', {class: 'bar', width: 36, height: 8}, rect(0, 0, 36 * share, 8, hatch(style)));
 const share = (x, {least, most}) => (x - least) / (most - least);
 const CELLS = { // how the values of columns are shown; of others as they are
   name: (name, r) => el('button', {class: 'link', title: r.shown, 'data-row': r.i}, name),
   result: (name, r) => [swatch(marks[r.code]), el('span', {title: r.error ?? ''}, name)],
-  trend: (_, r) => r.trend_label ?? '', confidence: percent, attention: (x) => [two(x), bar(x)], peak_start_s: clock, talk_pct: whole, overtalk_s: seconds, duration_s: clock,
+  trend: (_, r) => r.trend_label, confidence: percent, attention: (x) => [two(x), bar(x)], peak_start_s: clock, talk_pct: whole, overtalk_s: seconds, duration_s: clock,
 };
 const filtered = () => ['q', ...FILTERS].filter((name) => fields[name].value);
 function matches() {
@@ -86,7 +88,8 @@ function update() {
   draw(true);
 }
 function sortBy({className, dataset: {key}}) { // largest numbers first
-  fields.dir.value = fields.sort.value === key ? {asc: 'desc', desc: 'asc'}[fields.dir.value] : className[0] === 'n' ? 'desc' : 'asc';
+  const down = fields.sort.value === key ? fields.dir.value === 'asc' : className[0] === 'n';
+  fields.dir.value = down ? 'desc' : 'asc';
   fields.sort.value = key;
   update();
 }
@@ -97,9 +100,11 @@ function draw(anew) {
   drawn = top;
   const shown = view.slice(top, top + ROWS), gap = (count) => el('tr', {class: 'gap', 'aria-hidden': true}, el('td', {height: count * px}));
   const lines = shown.map((r, n) => el('tr', {class: r === picked ? 'picked' : '', 'data-row': r.i, 'aria-rowindex': top + n + 2},
-    heads.map(({className, dataset: {key}}) => el(key === 'name' ? 'th' : 'td', key === 'name' ? {scope: 'row'} : {class: className},
-      told(r[key], (value) => (CELLS[key] ?? String)(value, r))))));
-  const nothing = el('tr', {}, el('td', {colspan: 4}, rows.length ? 'Nothing matches the filters.' : 'The tables have no rows.'));
+    heads.map(({className, dataset: {key}}) => {
+      const cell = told(r[key], (value) => (CELLS[key] ?? String)(value, r));
+      return key === 'name' ? el('th', {scope: 'row'}, cell) : el('td', {class: className}, cell);
+    })));
+  const nothing = el('tr', {}, el('td', {colspan: 4}, 'No channels to show.'));
   fill($.rows, gap(top), lines.length ? lines : nothing, gap(view.length - top - shown.length));
 }
 function writeHash() {
@@ -108,12 +113,8 @@ function writeHash() {
 }
 function readHash() {
   const given = new URLSearchParams(location.hash.slice(1)), path = given.get('call');
-  if (!view || [...given.keys()].some((name) => name !== 'call' && name !== 'channel') || !path) { // a link to a call leaves filters alone
-    for (const field of fields) {
-      field.value = given.get(field.name) ?? USUAL[field.name] ?? '';
-      if (field.selectedIndex < 0) field.value = '';
-    }
-    if (!heads.some((head) => head.dataset.key === fields.sort.value)) Object.assign(fields.sort, {value: 'name'});
+  if (!view || [...given.keys()].some((name) => !/^c(all|hannel)$/.test(name)) || !path) { // a link to a call leaves filters alone
+    for (const field of fields) field.value = given.get(field.name) ?? USUAL[field.name] ?? '';
   }
   update();
   const call = calls.find((one) => one.path === path);
@@ -129,7 +130,7 @@ function move(step) {
 
 // Verdicts: in this browser where it keeps anything, else in this page
 
-const keyOf = ({path, channel, start_s: start}) => JSON.stringify([path, channel, start]);
+const keyOf = ({path, channel, start_s}) => JSON.stringify([path, channel, start_s]);
 const place = (r, w) => ( // what a verdict is about: a row, or one of its windows
   {path: r.path, channel: r.channel, start_s: w?.from ?? null, end_s: w?.to ?? null, label: (w ? w.label : r.emotion) ?? ''});
 function known(where) { // a verdict on another label, of another model, is none on this one
@@ -138,7 +139,7 @@ function known(where) { // a verdict on another label, of another model, is none
 }
 function readVerdicts() {
   try {
-    const found = JSON.parse(localStorage.getItem(STORE) ?? '[]').filter((one) => one?.path !== undefined);
+    const found = JSON.parse(localStorage.getItem(STORE) ?? '[]').filter((one) => one?.path);
     verdicts = new Map(found.map((one) => [keyOf(one), one]));
   } catch { kept = false; }
 }
@@ -177,7 +178,6 @@ function download() {
   const lines = [...verdicts.values()].map((one) => head.map((name) => cell(name.endsWith('_s') ? one[name]?.toFixed(3) : one[name])));
   const href = URL.createObjectURL(new Blob([[head, ...lines, ''].join('\n')], {type: 'text/csv'}));
   el('a', {href, download: 'verdicts.csv'}).click();
-  setTimeout(() => URL.revokeObjectURL(href), 10000);
   saved = true;
 }
 
@@ -201,15 +201,15 @@ function* draws() { // each window of the rows is as likely as another; those wi
 }
 function startSample() {
   const begin = `${new URLSearchParams(['seed', ...filtered()].map((name) => [name, fields[name].value]))}&place=`;
-  const done = [...verdicts.values()].filter((one) => one.sample?.startsWith(begin)).map((one) => Number(one.sample.slice(begin.length)));
+  const done = [...verdicts.values()].map((one) => (one.sample?.startsWith(begin) ? Number(one.sample.slice(begin.length)) : 0));
   sample = {begin, place: 0, from: draws()};
   for (const last = Math.max(0, ...done); sample.place < last; sample.place++) sample.from.next();
   nextOfSample();
 }
 function nextOfSample() {
-  const {begin, from, place: before} = sample, {value} = from.next();
+  const next = {...sample, place: sample.place + 1}, {value} = next.from.next();
   if (value) open(...value); else say('Nothing is left for the sample.');
-  sample = value && {begin, from, place: before + 1, name: begin + (before + 1)};
+  sample = value && {...next, name: next.begin + next.place};
   if (value && chosen) playFrom(chosen.from);
   if (value) showQuestion();
 }
@@ -222,7 +222,7 @@ function windowsOf(r) { // in seconds, with what each says
     const {start = [], length, code, confidence, speech, level, values} = JSON.parse(r.windows || '{}');
     r.made = start.map((from, k) => ({...marks[code[k]], r, own: values.map((column) => column[k]), from: from / 1000, to: (from + length[k]) / 1000,
       sure: code[k] < 0 ? '' : ` ${confidence[k]} %`, speech: `${speech[k]} %`, level: `${level[k]} dBFS`,
-      height: (Math.max(0, level[k] - FLOOR_DB) / -FLOOR_DB) * Math.sqrt(speech[k] / 100)}));
+      height: Math.max(0, 1 + level[k] / 60) * Math.sqrt(speech[k] / 100)})); // none below -60 dBFS
   }
   return r.made;
 }
@@ -233,7 +233,6 @@ function open(r, w = null) {
   const other = r.call !== picked?.call;
   picked = r; chosen = w; sample = null;
   $.call.hidden = false;
-  document.body.classList.add('open');
   fields.call.value = r.path;
   fields.channel.value = r.channel ?? '';
   writeHash();
@@ -258,7 +257,7 @@ function showCall() {
   showReadout(at);
 }
 function channelBox(r) {
-  const quarters = [1, 2, 3, 4].map((q) => told(r[`neg_q${q}`], (x) => String(Math.round(100 * x))));
+  const quarters = r.quarters.map((x) => told(x, () => String(Math.round(100 * x))));
   const likely = (r.probs ?? []).map((p, k) => [p, marks[k].label]).filter(([p]) => p >= 0.05).sort(([a], [b]) => b - a);
   return el('button', {class: r === picked ? 'picked' : '', 'data-row': r.i, 'aria-pressed': r === picked},
     el('span', {}, swatch(marks[r.code]), el('b', {}, r.who), ` ${r.result} `, joined([r.emotion && percent(r.confidence), r.sentiment, told(r.attention, (x) => `attention ${two(x)}`)])),
@@ -271,7 +270,6 @@ function closeCall() {
   const {i} = picked;
   audio.pause();
   $.call.hidden = true;
-  document.body.classList.remove('open');
   picked = chosen = sample = null;
   fields.call.value = fields.channel.value = '';
   writeHash();
@@ -282,32 +280,33 @@ function closeCall() {
 // Timelines
 
 function drawTimeline() {
-  const lanes = lanesOf(), width = Math.max(200, timeline.clientWidth), x = (s) => (s / total) * width;
+  const lanes = lanesOf();
+  timeline.hidden = !lanes.length; // before it is measured
+  const width = timeline.clientWidth, x = (s) => (s / total) * width;
   const lane = (lanes.length > 2 ? 52 : 70) + CURVE * dimensions.length, bottom = lanes.length * lane;
   const shapes = lanes.flatMap((r, n) => laneShapes(r, n * lane, lane - 4, width, x));
   if (source?.inside) shapes.push(rect(x(source.from), 0, x(source.to - source.from), bottom, {class: 'inside'}));
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].find((s) => x(s) >= 70) ?? 14400;
   for (let s = 0; s <= total; s += step) {
-    shapes.push(el('line', {class: 'rule', x1: x(s), x2: x(s), y1: bottom, y2: bottom + 5}));
+    shapes.push(el('path', {class: 'rule', d: `M${x(s)},${bottom}v5`}));
     if (x(s) < width - 24) shapes.push(text(x(s) + 3, bottom + 14, clock(s)));
   }
   if (chosen) shapes.push(rect(x(chosen.from), lanes.indexOf(picked) * lane + 1, x(chosen.to - chosen.from), lane - 4, {class: 'chosen'}));
-  timeline.hidden = !lanes.length;
   timeline.replaceChildren(el('svg', {viewBox: `0 0 ${width} ${bottom + 18}`, height: bottom + 18},
-    shapes, el('line', {class: 'chosen', id: 'cursor', y2: bottom + 2})));
+    shapes, el('path', {class: 'chosen', id: 'cursor', d: `M0,0v${bottom}`})));
   timeline.ariaValueMax = Math.round(total);
   moveCursor();
   if ($.list.open) listWindows();
 }
 function laneShapes(r, top, height, width, x) { // sound, the strip of emotions, then a curve for each dimension
   const w = windowsOf(r), wave = height - STRIP - CURVE * dimensions.length, middle = top + wave / 2, strip = top + wave, half = wave / 2 - 2;
-  const peaks = r.call.peaks?.[Number.isInteger(r.channel) ? r.channel : 0], outline = peaks ? waveform(peaks, width) : steps(w, x, (one) => one.height);
-  const made = [rect(0, top, width, height, {class: 'lane'}), el('line', {class: 'rule', x2: width, y1: middle, y2: middle}), area(outline, middle, half, half)];
+  const peaks = r.call.peaks?.[Number(r.channel) || 0], outline = peaks ? waveform(peaks, width) : steps(w, x, (one) => one.height);
+  const made = [rect(0, top, width, height, {class: 'lane'}), el('path', {class: 'rule', d: `M0,${middle}h${width}`}), area(outline, middle, half, half)];
   if (!w.length && r.segments) made.push(text(8, middle + 4, 'no windows here: give the report --segments, or JSON Lines'));
   for (const {from, to, label, letter, style} of runs(w)) {
     const left = x(from), wide = Math.max(1, x(to - from) - 0.5);
     made.push(rect(left, strip, wide, STRIP, hatch(style)));
-    if (label && wide > 12) made.push(text(left + wide / 2, strip + 12, wide > 9 * label.length ? label : letter, {class: 'letter', 'text-anchor': 'middle'}));
+    if (label && wide > 12) made.push(text(left + wide / 2, strip + 12, wide > 9 * label.length ? label : letter, {class: 'letter'}));
   }
   dimensions.forEach((one, k) => {
     const base = strip + STRIP + CURVE * (k + 1), high = ({own}) => told(own[k], (value) => 0.08 + 0.92 * share(value, one)) || 0;
@@ -338,7 +337,7 @@ function runs(w) { // windows overlap: each counts until the next one starts
   return made;
 }
 function moveCursor() {
-  for (const name of ['x1', 'x2']) $.cursor.setAttribute(name, (at / total) * Math.max(200, timeline.clientWidth));
+  $.cursor.setAttribute('transform', `translate(${(at / total) * timeline.clientWidth})`);
   timeline.ariaValueNow = Math.round(at);
 }
 const windowAt = (r, s) => windowsOf(r).findLast(({from, to}) => from <= s && to > s);
@@ -375,7 +374,7 @@ function prepare() {
 }
 function embedded() {
   const {sound, i} = picked.call;
-  return sound && {src: `data:audio/ogg;base64,${$[`sound-${i}`].textContent}`, from: sound[0], to: sound[1], inside: true};
+  return sound && {src: `data:audio/ogg;base64,${$[`sound-${i}`].textContent}`, inside: true, ...sound};
 }
 function use(what, problem) {
   source = what;
@@ -393,10 +392,13 @@ function broken() { // it was moved or deleted since, or the browser cannot play
   drawTimeline();
   if (source && playing) audio.play();
 }
-function playFrom(s) {
-  at = clamp(s, 0, total);
+function goTo(s) {
+  at = s;
   moveCursor();
-  showReadout(at);
+  showReadout(s);
+}
+function playFrom(s) {
+  goTo(clamp(s, 0, total));
   if (!source) return;
   if (at < source.from - 0.01 || at > source.to) return say('That second is not in this page.');
   audio.currentTime = Math.max(0, at - source.from);
@@ -408,7 +410,7 @@ function seek(step) {
   if (paused) audio.pause();
 }
 function follow() {
-  if (picked && source) { at = audio.currentTime + source.from; moveCursor(); showReadout(at); }
+  if (picked && source) goTo(audio.currentTime + source.from);
   if (!audio.paused) requestAnimationFrame(follow);
 }
 
@@ -436,12 +438,15 @@ function onKey(event) {
   event.preventDefault();
   if (of.disabled) say($.question.textContent); else ACTIONS[of.id]();
 }
-function connect() {
-  const on = (where, name, act) => where.addEventListener(name, act);
+const on = (where, name, act) => where.addEventListener(name, act);
+try {
+  await load();
+  for (const one of dimensions) CELLS[`d_${one.name}`] = (x) => [two(x), bar(share(x, one), 'neu1')];
+  readVerdicts();
+  showVerdicts();
   on(document, 'click', onClick);
   on(document, 'keydown', onKey);
   on(filters, 'input', update);
-  on(filters, 'submit', (event) => event.preventDefault());
   on($.scroll, 'scroll', () => requestAnimationFrame(() => draw()));
   on(timeline, 'mousemove', (event) => showReadout(pointed(event)[1]));
   on(timeline, 'mouseleave', () => showReadout(at));
@@ -452,14 +457,6 @@ function connect() {
   on(window, 'hashchange', readHash);
   on(window, 'resize', () => { draw(true); if (picked) drawTimeline(); });
   on(window, 'beforeunload', (event) => { if (!kept && !saved) event.preventDefault(); });
-}
-try {
-  await load();
-  for (const one of dimensions) CELLS[`d_${one.name}`] = (x) => [two(x), bar(share(x, one), 'neu1')];
-  if (!heads.some((head) => head.dataset.key === USUAL.sort)) Object.assign(USUAL, {sort: 'name', dir: 'asc'});
-  readVerdicts();
-  showVerdicts();
-  connect();
   $.note.hidden = true;
   for (const id of ['save', 'keys', 'random', 'all']) $[id].hidden = false;
   readHash();

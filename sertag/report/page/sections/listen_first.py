@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sertag.report.calls import Call, Calls, Channel
+from sertag.report.calls import QUARTERS, Call, Calls, Channel
 from sertag.report.page.marks import Mark
 from sertag.report.page.markup import bar, clock, quarters, recording_link, section, swatch, table, text
 from sertag.text import plural
 
 WORST = 50  # calls that the section names
 _AT_ONCE = 10  # of them that are shown at first, see report.css
-_QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
 
 
 def worst_calls(calls: Iterable[Call], most: int = WORST) -> list[Call]:
@@ -53,6 +52,6 @@ def _row(place: int, call: Call, channel: Channel, marks: Mapping[str, Mark]) ->
         bar([(urgency, "neg0")]),
         clock(channel.number("peak_start_s")),
         shown,
-        quarters([channel.number(name) for name in _QUARTERS]),
+        quarters([channel.number(name) for name in QUARTERS]),
         clock(call.duration_s),
     )
