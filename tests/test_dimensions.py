@@ -222,7 +222,7 @@ def test_all_commands_take_the_tables(folder: Path, tmp_path: Path, name: str) -
     run(folder, "diff", table, table)
     run(folder, "report", table, "-o", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text()
-    assert ("The model names none." in page) == (name == "alone")
+    assert ("The model names no emotions" in page) == (name == "alone")
     run(folder, "convert", table, "--to", "xlsx", "-o", str(tmp_path / "r.xlsx"))
 
 
