@@ -165,7 +165,8 @@ def test_rows_and_windows_hold_what_the_graph_says(folder: Path, name: str) -> N
         assert channel.status is Status.OK
 
 
-def test_they_come_from_workers_as_they_are(folder: Path) -> None:
+def test_they_come_from_workers_as_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # with workers
     tagger = Tagger(str(folder / "alone.onnx"))
     (there,) = tagger.tag_many([folder / "call.wav"], jobs=1)
     assert there.channels == tagger.tag(folder / "call.wav").channels
