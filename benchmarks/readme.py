@@ -44,8 +44,7 @@ _HELP_WIDTH = 100
 _ABOUT_MODELS = """\
 UAR (mean recall over the emotions) and AUC are of acted corpora that the network was not trained on, over a simulated
 telephone line. UAR takes all emotions to be equally likely; as shipped, the model expects ordinary speech, and UAR is
-lower. False alarms are windows of ordinary speech that are given an emotion. The cost is that of one core for a second
-of one channel."""
+lower. False alarms are windows of ordinary speech that are given an emotion. Costs are of one core and one channel."""
 _OPEN_SUFFIX = "-open"
 _ABOUT_OPEN = """
 
@@ -179,6 +178,8 @@ def recipes() -> str:
         "the same three, unseen speakers": ("mixed", mix),
         "CREMA-D, learnt from TESS and RAVDESS": ("mixed-corpora", "crema_d"),
     }
+    measured = {key[1:] for key in found}
+    columns = {title: column for title, column in columns.items() if column in measured}
     rows = [
         [
             f"`{recipe}`",

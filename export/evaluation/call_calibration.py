@@ -23,9 +23,10 @@ from sertag.tagging.stretches import added_speech, cut_pieces
 ORDINARY_SHARE = 0.6  # with more, hardly any mood of a caller is ever named; with less, ordinary speech has too many
 CLEAR_RATIO = 2.0  # anger has to be twice as likely as joy, and joy as anger
 MOST_UNCERTAIN = 0.03  # of the windows of ordinary speech
-_GAINS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+_GAINS = tuple(step / 20 for step in range(21))
 _CALLS = 150  # of each share
 _ROW_FLOOR = 0.4  # rows are hardly ever uncertain
+_PRIORS_POWER = 0.9  # windows of a call are alike, so what is likely anyway is divided out less often than they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def calibrate(pool: WindowPool, *, spec: ModelSpec, answers_right: float, seed: 
     floor = _threshold(probs, ready.truth, weights, spec, answers_right)
     if pool.ordinary.any():
         floor = min(floor, float(np.quantile(probs[pool.ordinary].max(axis=1), MOST_UNCERTAIN)))
-    priors = weights @ probs / weights.sum()
+    priors = (weights @ probs / weights.sum()) ** _PRIORS_POWER
+    priors /= priors.sum()
     known = CallCalibration(offsets, temperature, floor, priors, spec.row_gain, (1.0, 0.0)).applied(spec)
     gain, attention = _fit_rows(ready, known, seed=seed)
     return CallCalibration(offsets, temperature, floor, priors, gain, attention)

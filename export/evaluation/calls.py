@@ -58,20 +58,23 @@ def simulate(
 ) -> list[Call]:
     """Draw calls with a stretch of one of the moods, which are labels, that takes a share of the call.
 
-    None where nobody has one of the moods, or there is no ordinary speech.
+    Sources are as likely as each other, and so are moods, the corpora that have them, and their people. None where
+    nobody has one of the moods, or there is no ordinary speech.
     """
     places = [np.flatnonzero(pool.ordinary & (pool.place == place)) for place in np.unique(pool.place[pool.ordinary])]
     acted = {mood: np.flatnonzero(~pool.ordinary & (pool.truth == mood)) for mood in moods}
-    people = {mood: np.unique(pool.person[rows]) for mood, rows in acted.items() if len(rows)}
+    known = [mood for mood, rows in acted.items() if len(rows)]
     found: list[Call] = []
-    if not people or not places:
+    if not known or not places:
         return found
     for _ in range(calls):
         length = int(rng.integers(*_WINDOWS))
         rows = np.resize(np.roll(places[int(rng.integers(len(places)))], -int(rng.integers(1 << 30))), length)
-        mood = list(people)[int(rng.integers(len(people)))]
-        person = rng.choice(people[mood])
-        own = rng.permutation(acted[mood][pool.person[acted[mood]] == person])
+        mood = known[int(rng.integers(len(known)))]
+        own = acted[mood]
+        for group in (pool.place, pool.person):
+            own = own[group[own] == rng.choice(np.unique(group[own]))]
+        own = rng.permutation(own)
         count = round(share * length)
         begin = int(rng.integers(0, length - count + 1))
         rows[begin : begin + count] = np.resize(own, count)

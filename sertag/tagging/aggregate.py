@@ -95,14 +95,15 @@ def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float, prio
 
     The evidence of a window is the difference of its log-probabilities from the log-priors. Windows of one call that
     agree strengthen the evidence, but far less than independent windows would, because their errors are correlated;
-    `gain` was measured. So one loud window changes little, and slight anger throughout a call is detected even if no
-    single window is certain.
+    `gain` was measured. Of the windows, the middle half counts for each label (the interquartile mean): the prevailing
+    label is that of most of a call, so an outburst changes little, and slight anger throughout a call is detected even
+    if no single window is certain.
 
     Args:
         probs: float64 (w, k), calibrated for windows.
         weights: float64 (w,), seconds of speech that each window adds.
         window_s: length of a window.
-        gain: `row_gain` of the model; 0 gives the geometric mean.
+        gain: `row_gain` of the model; with 0, windows that agree are as sure as each of them.
         priors: k numbers, prior of each label.
 
     >>> alike = np.array([[0.4, 0.6], [0.4, 0.6]])
@@ -113,8 +114,8 @@ def pooled(probs: Floats, weights: Floats, *, window_s: float, gain: float, prio
     """
     log_priors = np.log(priors)
     power = 1 + gain * math.log2(max(1.0, float(weights.sum()) / window_s))
-    mean_log_probs = np.average(np.log(np.maximum(probs, _LEAST_WINDOW_PROB)), axis=0, weights=weights)
-    return softmax(log_priors + power * (mean_log_probs - log_priors))
+    usual_log_probs = _interquartile_mean(np.log(np.maximum(probs, _LEAST_WINDOW_PROB)), weights)
+    return softmax(log_priors + power * (usual_log_probs - log_priors))
 
 
 def attention(worst: float, *, slope: float, offset: float) -> float:
@@ -131,6 +132,15 @@ def attention(worst: float, *, slope: float, offset: float) -> float:
     probability = min(max(worst, _LEAST_PROB), 1 - _LEAST_PROB)
     logit = slope * math.log(probability / (1 - probability)) + offset
     return 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0)))
+
+
+def _interquartile_mean(values: Floats, weights: Floats) -> Floats:
+    """Weighted mean of the middle half of each column, float64 (k,); values (w, k), weights (w,)."""
+    order = np.argsort(values, axis=0, kind="stable")
+    share = weights[order] / weights.sum()  # (w, k)
+    upper = np.cumsum(share, axis=0)
+    inside = np.maximum(np.minimum(upper, 0.75) - np.maximum(upper - share, 0.25), 0.0)
+    return np.asarray((np.take_along_axis(values, order, axis=0) * inside).sum(axis=0) / inside.sum(axis=0))
 
 
 def _unscored(quiet: ChannelResult, spec: ModelSpec) -> ChannelResult:

@@ -55,10 +55,21 @@ def test_probabilities_are_weighted_by_speech() -> None:
     active[40:75] = False  # the second window has 0.5 s of speech, the first one 4 s
     one, other = [0.8, 0.1, 0.1], [0.2, 0.5, 0.3]
     found = row_of(scored_windows([one, other]), active=active, spec=tiny_spec(row_gain=0.0))
-    assert found.probs == pytest.approx(geometric(one, other, 8 / 9))
+    assert found.probs == pytest.approx(one)  # the other one is outside of the middle half
     assert found.fracs == pytest.approx((8 / 9, 1 / 9, 0.0))
     assert found.arousal == pytest.approx((8 * 0.825 + 0.645) / 9)
     assert found.valence == pytest.approx((8 * -0.48 + 0.26) / 9)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "middle"), [(1, 0.0), (4, 0.0), (6, 0.25), (8, 0.5), (10, 0.75), (12, 1.0), (15, 1.0)]
+)
+def test_a_row_is_of_the_middle_half_of_its_speech(seconds: float, middle: float) -> None:
+    """A mood that takes less than a quarter of a call does not change its row, one that takes three quarters is it."""
+    usual, mood = [0.1, 0.2, 0.7], [0.8, 0.1, 0.1]
+    weights = np.array([16.0 - seconds, seconds])
+    found = pooled(np.array([usual, mood]), weights, window_s=16.0, gain=0.0, priors=(1 / 3,) * 3)
+    assert found == pytest.approx(geometric(mood, usual, middle))
 
 
 def test_what_was_likely_anyway_is_no_evidence() -> None:

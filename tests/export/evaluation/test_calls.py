@@ -48,6 +48,17 @@ def test_all_moods_and_sources_come_up_and_a_seed_decides():
     )
 
 
+def test_corpora_come_up_equally_often_however_many_people_they_have():
+    acted = np.flatnonzero(~POOL.ordinary & (POOL.truth == ANGRY))
+    large, small = np.unique(POOL.place[acted])
+    person = POOL.person.copy()
+    own = acted[POOL.place[acted] == large]
+    person[own] = 1000 + np.arange(len(own))  # everybody says one thing
+    pool = dataclasses.replace(POOL, person=person)
+    found = simulate(pool, moods=(ANGRY,), share=1.0, calls=200, rng=np.random.default_rng(1))
+    assert np.mean([pool.place[call.rows[0]] == small for call in found]) == pytest.approx(0.5, abs=0.1)
+
+
 def test_without_anybody_in_such_a_mood_there_is_no_call():
     assert calls(0.1, moods=()) == []
     assert calls(0.1, moods=(99,)) == []

@@ -133,6 +133,16 @@ def test_labels_seed_and_length_of_a_training_are_those_that_are_asked_for(clips
     assert asked == [(7, 1, LABELS), (7, 3, LABELS)]
 
 
+def test_few_windows_are_learnt_for_more_epochs_where_the_recipe_says_so(clips, cache):
+    def asked(**settings: int) -> int:
+        experiment = Experiment(clips, recipe=dataclasses.replace(PHONE, **settings), cache=cache, jobs=1)
+        return experiment.epochs(np.arange(len(clips)))
+
+    assert asked(epochs=4, epochs_of_few=8, batch=256) == 8
+    assert asked(epochs=4, epochs_of_few=8, batch=1) == 4  # full batches
+    assert asked(epochs=4, batch=256) == 4
+
+
 def test_another_training_is_not_taken_for_this_one(clips, cache):
     def key(recipe: Recipe = TINY, own: tuple[Clip, ...] = clips, seed: int = 1, epochs: int | None = None) -> str:
         members = np.arange(len(own))
