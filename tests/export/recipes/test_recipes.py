@@ -58,7 +58,7 @@ LAYERS = {
     "Conv1D 64, MaxPooling1D, Dropout 0.2, Flatten, Dense 32, Dropout 0.3, Dense 8",
     "lstm-augmented": "Normalization, LSTM 128, Dropout 0.3, Dense 64, Dropout 0.3, Dense 8",
 }
-TRAINED = ("bilstm", "cnn-augmented", "lstm-masked", "lstm-mean-mfcc-sentiment", "phone")  # one of each kind
+TRAINED = ("cnn-augmented", "lstm-masked", "lstm-mean-mfcc-sentiment", "phone")  # one of each kind
 FOR_CALLS = {"phone", "phone-deep"}
 SEQUENCES = {"bilstm", "lstm-masked", "cnn-augmented", "lstm-augmented"}
 

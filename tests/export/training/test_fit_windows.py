@@ -198,7 +198,7 @@ def test_a_voice_that_only_the_angry_have_is_no_anger_where_speakers_are_exchang
         features[truth == label] += moods[label]
     windows = Windows(features.astype(np.float16), np.arange(len(truth) + 1), np.ones(len(truth)))
     recipe = dataclasses.replace(RECIPE, exchanged_columns=COLUMNS * exchange)
-    model = train((clips, {CLEAN: windows, PHONE: windows}), truth, recipe=recipe, epochs=20).model
+    model = train((clips, {CLEAN: windows, PHONE: windows}), truth, recipe=recipe, epochs=12).model
     strangers = voices[3:][:, None, None] + moods[None, :, None]  # others in both moods
     tested = np.broadcast_to(strangers, (5, 2, FRAMES, COLUMNS)).reshape(10, FRAMES, COLUMNS)
     with untraced():
