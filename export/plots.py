@@ -1,8 +1,6 @@
-"""Pictures of corpora and trainings as PNG: curves, confusion, counts, durations, sound.
+"""Pictures of corpora and trainings as PNG, each put in its place in one step, whatever the user's own settings are.
 
-Every function draws one picture and puts it in its place in one step. The same numbers give the same bytes under the
-same matplotlib, whatever the user's own matplotlib settings are. Colours are those of Okabe and Ito (2008), which
-colour-blind readers tell apart, and the map viridis; nothing is told by colour alone.
+Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart; nothing is told by colour alone.
 """
 
 from __future__ import annotations
@@ -121,8 +119,6 @@ def durations(durations_s: Sequence[float], place: Path, *, title: str) -> None:
 
 def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
     """Short-time power spectra: float32 (n,) -> float32 (frequencies, frames), dB under the loudest, at least -80.
-
-    Frequencies go evenly from 0 to half the rate, frames evenly over the recording.
 
     >>> spectrogram(np.zeros(400, np.float32), 8000).shape
     (101, 11)

@@ -16,7 +16,7 @@ from export.cli.console import data_option, encoder_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora, relabel
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
 from export.recipes import RECIPES
 from sertag.parallel.tasks import usable_cpus
@@ -59,7 +59,7 @@ def measure(
     from benchmarks.accuracy import run
 
     with console.errors(), console.progress() as report:
-        found = drop_unusable(find_corpora(places), cache=cache, jobs=usable_cpus(), least_s=_LEAST_S, report=report)
+        found = drop_unusable(find_corpora(places), jobs=usable_cpus(), least_s=_LEAST_S, report=report)
         corpora = {corpus.name: corpus for corpus in found}
         asked = possible(suites or list(SUITES), list(corpora))
         if not asked:
@@ -126,7 +126,7 @@ def calls(
     with console.errors(), console.progress() as report:
         found: Sequence[Corpus] = relabel(find_corpora(places), onto=(*chosen.labels, NO_SPEECH))
         frame_s = chosen.features.win_length / chosen.features.rate_hz  # as `export train` does, for the same cache
-        corpora = drop_unusable(found, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+        corpora = drop_unusable(found, jobs=usable_cpus(), least_s=frame_s, report=report)
         front = _encoder(encoder, [recipe], cache)
         experiment = experiment_for(chosen, corpora, encoder=front, cache=cache, report=report)
         for seed in seeds:

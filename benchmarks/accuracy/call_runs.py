@@ -1,7 +1,6 @@
 """Recipes for calls through what `benchmarks.accuracy.calls` asks: trained once a fold, written down once a seed.
 
-`calls.json` has an entry a recipe and seed, `open.json` says what it costs to train on recordings alone whose licences
-allow commercial use. Trainings lie in the cache, so the same command goes on where it was stopped.
+`calls.json` has an entry a recipe and seed, `open.json` says what it costs to train on open recordings alone.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from benchmarks.accuracy import store
 from benchmarks.accuracy.calls import compare, folds_calibrated, measure, names_of
 from export.arrays import Ints
 from export.corpora.clips import Corpus, allows_trade, data_hash
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
 from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import ORDINARY_SHARE
@@ -31,7 +29,7 @@ from export.training.experiment import PROTOCOL_VERSION, Experiment
 from export.training.facts import versions
 from export.training.loop import Answers
 from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.settings import Settings
+from export.training.splits import Settings
 from sertag.parallel.tasks import usable_cpus
 
 OPEN = "open.json"

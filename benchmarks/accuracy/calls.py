@@ -1,8 +1,7 @@
 """What models for calls reach: unseen corpora, ordinary speech, simulated calls; each by networks that never met it.
 
-Every corpus is scored by a network that was trained on the others, ordinary speech by one that was trained on other
-sources, and what is calibrated comes from the other folds too. Two ways to decide are told apart: labels as likely as
-each other, which is how the field counts (UAR), and as shipped, where most speech is ordinary.
+What calibrates a fold comes from the others. Two ways to decide are told apart: labels as likely as each other, as the
+field counts (UAR), and as shipped, where most speech is ordinary.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import UNACTED
 from export.evaluation.calibration import scale
 from export.evaluation.call_calibration import calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
@@ -159,10 +158,7 @@ def _ordinary(folds: Sequence[Fold], hours: float) -> dict[str, float]:
 
 
 def _detection(folds: Sequence[Fold], hours: float) -> dict[str, float]:
-    """Share of angry windows over thresholds that ordinary speech passes so often an hour, mean of corpora.
-
-    The threshold is that of all ordinary speech; none of it was learnt from by the network that scored it.
-    """
+    """Share of angry windows over thresholds that all ordinary speech passes so often an hour, mean of corpora."""
     angry = folds[0].spec.labels.index("angry")
     scores = [_answers(fold, np.ones(len(fold.pool.truth), dtype=bool))[2][:, angry] for fold in folds]
     calm = np.sort(np.concatenate([own[fold.pool.ordinary] for own, fold in zip(scores, folds, strict=True)]))[::-1]

@@ -64,11 +64,7 @@ def measure(
     encoder: Path | None = None,
     report: Report = lambda what, share: None,
 ) -> None:
-    """Measure the runs that are not there yet, `jobs` at a time, each on one thread.
-
-    Corpora are by name, decodable clips with their own labels; `encoder` is the file of a frozen one, for recipes that
-    need it. An ExportError for clips that cannot be split as a suite wants.
-    """
+    """Measure the runs that are not there yet, `jobs` at a time, each on one thread; decodable corpora are by name."""
     missing = [(own, clips) for own in work if not _is_there(own, clips := _clips(corpora, own), results)]
     calls = (delayed(measure_run)(own, clips, cache=cache, encoder=encoder) for own, clips in missing)
     for variable in _THREADS:

@@ -1,7 +1,6 @@
 """The results as tables: `recipes.csv`, a row a recipe, suite, tested corpus and condition, and one page.
 
-Made of the suites' files, `calls.json`, the trials and the robustness file, and of nothing else. Mean and standard
-deviation are over seeds.
+Made of the files of results and of nothing else. Mean and standard deviation are over seeds.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
 """The model card, written from the model file's own metadata and from the figures that were measured of it.
 
-`card.md.j2` has the words. Read are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`,
-`leaking`, `folds_by`, `counts_as` (label of a corpus -> label of the model, where they differ),
-`share_through_telephone`, `calibrated_on` (in words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of
-the figures: `conditions` and `rows`. What a file does not say is left out or called unknown.
-
-A condition has shares from 0 to 1: `uar`, `accuracy`, `ece`, `recall` by label and perhaps `chance`; models that were
-measured corpus by corpus have UAR and recall by corpus.
+`card.md.j2` has the words. What a file does not say is left out or called unknown. Figures are `protocol`, `rows` and
+`conditions`: shares from 0 to 1, perhaps corpus by corpus.
 """
 
 from __future__ import annotations
@@ -21,8 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, Template
 
 from export.card.markdown import filled, table
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
 from sertag.model.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
@@ -46,9 +40,7 @@ _CONFIDENCE = {
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Describe a model, as Markdown, for the people who use it or are judged by it.
 
-    Args:
-        spec: from the model file.
-        figures: what was measured of it, see `read_figures`; model files of before have some in their metadata.
+    `figures` are those of `read_figures`; model files of before have some in their metadata.
 
     >>> from sertag.model.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0].rpartition(" ")[0]
@@ -73,10 +65,7 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
 def read_figures(model: ModelFile) -> dict[str, Any]:
     """What was measured of a model file: of `MODEL.metrics.json` or `metrics.json` beside it.
 
-    Nothing where there is no such file, or none about these very bytes.
-
-    Raises:
-        ExportError: a file of this name that is no JSON object.
+    Nothing where there is no such file, or none about these very bytes; an ExportError where it is no JSON object.
     """
     path = Path(model.path)
     for place in (path.with_suffix(".metrics.json"), path.with_name("metrics.json")):

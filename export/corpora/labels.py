@@ -1,7 +1,7 @@
 """Names of emotions, and which of a corpus' labels stands for which of a model's.
 
-Corpora, own folders and models name emotions differently. Every loader translates into the names below; `mapping` then
-says, label by label, what a model makes of them, so that no merge of classes happens silently.
+Every loader translates into the names below; `mapping` says, label by label, what a model makes of them, so that no
+merge of classes happens silently.
 """
 
 from __future__ import annotations

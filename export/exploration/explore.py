@@ -1,8 +1,7 @@
 """A folder to look at corpora with before anything is trained on them: tables, pictures and one page over both.
 
-Each clip is decoded once, at its own rate, as the tagger decodes it, and mixed down to one channel. Levels are dBFS of
-the mean square, DC offsets shares of full scale. Names are text as in sertag's tables (`sertag.text.encode_path`).
-Nothing is drawn at random: of each emotion the clip of median length is shown.
+Clips are decoded at their own rate and mixed down. Levels are dBFS of the mean square, offsets shares of full scale.
+Names are text as in sertag's tables. Nothing is drawn at random: of each emotion the clip of median length is shown.
 """
 
 from __future__ import annotations
@@ -37,17 +36,7 @@ _MEASURED = ("status", "message", "duration_s", "rate_hz", "channels", "dc_offse
 
 
 def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
-    """Write what can be seen of corpora.
-
-    - `index.html`, the page;
-    - `corpora.csv`, `labels.csv`, `speakers.csv`, `clips.csv`: the same as tables;
-    - `corpus-NAME/`: pictures of labels, durations, and of one clip a label.
-
-    A clip that cannot be read is counted and named. The page is returned.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
+    """Write what can be seen of corpora: a page, which is returned, tables, and a folder of pictures a corpus."""
     out.mkdir(parents=True, exist_ok=True)
     surveys = [(corpus, survey(corpus, report=report)) for corpus in corpora]
     _write_tables(surveys, out)
@@ -61,11 +50,7 @@ def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
 
 
 def survey(corpus: Corpus, *, report: Report) -> pd.DataFrame:
-    """Decode every clip of a corpus: a row for each.
-
-    It has what is known of the clip, `status` and `message` (of what is missing or wrong), and what was measured, which
-    is empty for clips that cannot be read.
-    """
+    """Decode every clip of a corpus: a row for each; what was measured is empty for clips that cannot be read."""
     rows = []
     for number, clip in enumerate(corpus.clips, start=1):
         rows.append({name: encode_path(str(getattr(clip, name))) for name in _KNOWN} | _measured(clip))

@@ -1,7 +1,6 @@
 """One recipe with its clips: train on some of them, ask about others, clean and by phone.
 
-Recipes that look at one cut clip and those that are shown windows of calls differ in how they are trained (`fit_clip`,
-`fit_windows`); everything before and behind is the same. Finished trainings lie in the cache.
+`fit_clip` trains what looks at one cut clip, `fit_windows` what is shown windows of calls.
 """
 
 from __future__ import annotations
@@ -81,8 +80,7 @@ class Experiment:
     ) -> None:
         """Make or load the windows of all clips, which are decodable and have labels of the recipe.
 
-        `encoder` is the file of a frozen encoder for recipes that need one, `teacher` the recipe of a network from
-        which this one learns. An ExportError where a clip cannot be read, or the cache not be written.
+        `encoder` is the file of a frozen one, `teacher` the recipe of a network from which this one learns, or None.
         """
         self.recipe = recipe
         self.clips = tuple(clips)

@@ -8,16 +8,14 @@ import numpy as np
 
 from export.arrays import Ints
 from export.corpora.clips import Clip
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
 from export.evaluation.calls import WindowPool
 from export.features.clip_windows import CONDITIONS
 from export.features.material import UNKNOWN
 from export.training.experiment import Experiment
 from export.training.loop import Answers
-from export.training.settings import Settings
-from export.training.splits import assign_folds
+from export.training.splits import Settings, assign_folds
 from sertag.model.calibration import log_probs
 
 _USUAL_FOLDS = 4

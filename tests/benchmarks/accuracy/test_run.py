@@ -91,7 +91,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def corpora(root: Path, cache: Path) -> dict[str, Corpus]:
-    found = drop_unusable(find_corpora([str(root)]), cache=cache, jobs=1, least_s=0.1, report=lambda what, share: None)
+    found = drop_unusable(find_corpora([str(root)]), jobs=1, least_s=0.1, report=lambda what, share: None)
     return {corpus.name: corpus for corpus in found}
 
 
