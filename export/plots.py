@@ -49,7 +49,11 @@ def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: 
     with _picture(place, height_px=420, title=title) as figure:
         loss, accuracy = figure.subplots(1, 2)
         for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-            _curves(axes, _known(history, name), _known(history, f"val_{name}"), kept)
+            trained, validated = (
+                {row.epoch: value for row in history if (value := getattr(row, key)) is not None}
+                for key in (name, f"val_{name}")
+            )
+            _curves(axes, trained, validated, kept)
         loss.set(title="loss (cross-entropy)", xlabel="epoch")
         accuracy.set(title="accuracy", xlabel="epoch", ylim=(0, 1.02))
         accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -133,8 +137,7 @@ def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
 
 
 def _hop(samples: FloatArray, rate_hz: int) -> int:
-    """Samples from one spectrum to the next: as fine as a screen can show."""
-    return max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)
+    return max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)  # as fine as a screen can show
 
 
 @contextmanager
@@ -153,11 +156,6 @@ def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_
         figure.savefig(data, format="png", metadata={"Software": None})  # a version would change the bytes
     with Output(str(place)) as output:
         output.write(data.getvalue())
-
-
-def _known(history: Sequence[Epoch], name: str) -> dict[int, float]:
-    """A figure by number of the epoch, where there is one."""
-    return {row.epoch: value for row in history if (value := getattr(row, name)) is not None}
 
 
 def _curves(axes: Axes, trained: Mapping[int, float], validated: Mapping[int, float], kept: int) -> None:

@@ -18,6 +18,7 @@ from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora, relabel
 from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
+from export.progress import Report
 from export.recipes import RECIPES
 from sertag.parallel.tasks import usable_cpus
 
@@ -59,8 +60,7 @@ def measure(
     from benchmarks.accuracy import run
 
     with console.errors(), console.progress() as report:
-        found = drop_unusable(find_corpora(places), jobs=usable_cpus(), least_s=_LEAST_S, report=report)
-        corpora = {corpus.name: corpus for corpus in found}
+        corpora = {corpus.name: corpus for corpus in _decodable(places, report)}
         asked = possible(suites or list(SUITES), list(corpora))
         if not asked:
             needed = "; ".join(f"{name}: {', '.join(SUITES[name].corpora)}" for name in suites or SUITES)
@@ -94,7 +94,7 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path) -> N
     from sertag.model.session import load
 
     with console.errors(), console.progress() as report:
-        voices = [clip for corpus in find_corpora(places) for clip in corpus.clips]
+        voices = [clip for corpus in _decodable(places, report) for clip in corpus.clips]
         recordings = sorted(path for path in calls.iterdir() if path.is_file())
         follow(recordings, voices=voices, model=load(model), seed=1, out=out, report=report)
         _write_tables(out)
@@ -135,6 +135,10 @@ def calls(
             else:
                 measure_calls(experiment, corpora, seed=seed, out=out)
         _write_tables(out)
+
+
+def _decodable(places: Sequence[str], report: Report) -> tuple[Corpus, ...]:
+    return drop_unusable(find_corpora(places), jobs=usable_cpus(), least_s=_LEAST_S, report=report)
 
 
 def _encoder(encoder: Path | None, recipes: Iterable[str], cache: Path) -> Path | None:

@@ -88,13 +88,13 @@ def measure_open(experiment: Experiment, *, seed: int, out: Path) -> Path:
         raise ExportError(message, code="no_data")
     folds, everything = _scored(experiment, seed=seed)
     model = experiment.fit(np.flatnonzero(is_open), seed=seed, name="open").model
-    names, labels = [clip.corpus for clip in clips], experiment.recipe.labels
+    names = [clip.corpus for clip in clips]
     conditions: dict[str, dict[str, Any]] = {}
     for name in CONDITIONS:
         free = experiment.answers(model, name, np.arange(len(clips)))
         for trained_on, answers in (("all", everything[name]), ("open", free)):
             pool = pool_of(experiment, {name: answers}, conditions=[name])
-            figures = compare(pool, np.where(tested, folds, -1), labels=labels, corpora=names)
+            figures = compare(pool, np.where(tested, folds, -1), spec=experiment.spec, corpora=names)
             conditions.setdefault(name, {})[trained_on] = figures
     entry = {"seed": seed, "conditions": conditions}
     return store.write_json(out / OPEN, store.read_json(out / OPEN) | {experiment.recipe.name: entry})

@@ -68,20 +68,11 @@ def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict
     }
 
 
-def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Sequence[str]) -> dict[str, Any]:
-    """UAR and anger AUC of each tested corpus, all labels as likely as each other, and their means.
-
-    `folds` is int64 (n,), of each clip, -1 for those that are not tested; `corpora` are n names.
-    """
-    fold, found = folds[pool.clip], {}
-    for number in np.unique(fold[fold >= 0]):
-        own = pool.part(fold == number)
-        truth, _, probs = by_clip(own)
-        found[corpora[own.clip[0]]] = {
-            "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),
-            "anger_auc": _auc(probs[:, labels.index("angry")], truth == labels.index("angry")),
-        }
-    return _with_mean(found)
+def compare(pool: WindowPool, folds: Ints, *, spec: ModelSpec, corpora: Sequence[str]) -> dict[str, Any]:
+    """Figures of each tested corpus and their means; `folds` is that of each clip, -1 for those that are not tested."""
+    fold = folds[pool.clip]
+    parts = {number: pool.part(fold == number) for number in np.unique(fold[fold >= 0])}
+    return _with_mean({corpora[own.clip[0]]: _corpus(Fold(own, own, spec)) for own in parts.values()})
 
 
 def _with_mean(by_corpus: dict[str, dict[str, float | None]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Environment, FileSystemLoader
 
 from export.card.markdown import filled, table
 from export.corpora.own_data import ORDINARY, UNACTED
@@ -22,11 +22,8 @@ from sertag.model.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
-_ACTED = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English") | {
-    "emodb": "German",
-    "emovo": "Italian",
-    "nemo": "Polish",
-}
+_ENGLISH = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
+_ACTED = _ENGLISH | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
 # What tells of the confidence, in the order of the table.
 _CONFIDENCE = {
@@ -49,7 +46,12 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
     metrics = {**spec.metrics, **figures}
     conditions = metrics.get("conditions", {})
     by_sentiment = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
-    text = _template().render(
+    environment = Environment(  # noqa: S701 - Markdown, no HTML
+        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["listed"] = _listed
+    environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    text = environment.get_template("card.md.j2").render(
         spec=spec,
         metrics=metrics,
         sentiments=SENTIMENTS,
@@ -69,25 +71,14 @@ def read_figures(model: ModelFile) -> dict[str, Any]:
     """
     path = Path(model.path)
     for place in (path.with_suffix(".metrics.json"), path.with_name("metrics.json")):
-        if not place.is_file():
-            continue
         try:
-            found = dict(json.loads(place.read_text(encoding="utf-8")))
+            found = dict(json.loads(place.read_text(encoding="utf-8"))) if place.is_file() else {}
         except ValueError as error:
             message = f"{place}: no JSON of figures ({error}); train again, or take the file away"
             raise ExportError(message, code="bad_figures") from error
         if found.get("model_sha256") == model.sha256:
             return found
     return {}
-
-
-def _template() -> Template:
-    environment = Environment(  # noqa: S701 - Markdown, no HTML
-        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["listed"] = _listed
-    environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    return environment.get_template("card.md.j2")
 
 
 def _training(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +116,10 @@ def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, s
     guessed = first.get("chance", 1 / len(first["recall"]) if first.get("recall") else None)  # one over the classes
     uar.append(["chance", *of_corpora(first, "chance"), "" if corpora else _percent(guessed)])
     recall = [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()]
-    confidence = [[name, *(_confidence(found, key) for key in kept)] for name, found in conditions.items()]
+    confidence = [
+        [name, *(f"{found[key]:.3f}" if key == "ece" and key in found else _percent(found.get(key)) for key in kept)]
+        for name, found in conditions.items()
+    ]
     return {
         "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], uar),
         "recall": table(["condition", *labels], recall),
@@ -138,10 +132,6 @@ def _recall(found: Mapping[str, Any], label: str) -> str:
     parts = [own["recall"] for own in found["corpora"].values()] if "corpora" in found else [found.get("recall", {})]
     shares = [float(part[label]) for part in parts if label in part]
     return _percent(sum(shares) / len(shares) if shares else None)
-
-
-def _confidence(found: Mapping[str, Any], key: str) -> str:
-    return f"{found[key]:.3f}" if key == "ece" and key in found else _percent(found.get(key))
 
 
 def _percent(share: float | None) -> str:
@@ -159,9 +149,5 @@ def _skipped(reasons: Mapping[str, Any]) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them.
-
-    >>> _listed(["English", "German", "Polish"])
-    'English, German and Polish'
-    """
+    """Words as a sentence lists them: English, German and Polish."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
