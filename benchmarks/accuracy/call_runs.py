@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy import store
-from benchmarks.accuracy.calls import compare, folds_calibrated, measure, names_of
+from benchmarks.accuracy.calls import compare, folds_calibrated, measure
 from export.arrays import Ints
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.own_data import ORDINARY, UNACTED
@@ -117,5 +117,5 @@ def _figures(experiment: Experiment, answers: Answers, folds: Ints, condition: s
         name: round(float(own.mean()), 4) if len(own) else None
         for name, own in (("speech", heard[spoken]), ("no_speech", heard[~spoken]))
     }
-    names = names_of(folds, [own.corpus for own in experiment.clips])
+    names = sorted({clip.corpus for clip in experiment.clips} - set(UNACTED))  # as `folds_of` numbers them
     return {"taken_for_speech": passed, **measure(calibrated, corpora=names, seed=seed)}

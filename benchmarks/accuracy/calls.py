@@ -14,7 +14,6 @@ import numpy as np
 
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
-from export.corpora.own_data import UNACTED
 from export.evaluation.calibration import scale
 from export.evaluation.call_calibration import calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
@@ -205,12 +204,3 @@ def _share(rows: Sequence[_Row]) -> dict[str, float]:
 
 def _rate(flags: Sequence[bool]) -> float:
     return round(float(np.mean(flags)), 4)
-
-
-def names_of(folds: Ints, corpora: Sequence[str]) -> list[str]:
-    """Name of the acted corpus of each fold, in the order of the folds."""
-    names = []
-    for number in np.unique(folds):
-        own = {corpus for corpus, fold in zip(corpora, folds, strict=True) if fold == number} - set(UNACTED)
-        names.append("+".join(sorted(own)))
-    return names

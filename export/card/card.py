@@ -1,7 +1,6 @@
 """The model card, written from the model file's own metadata and from the figures that were measured of it.
 
-`card.md.j2` has the words. What a file does not say is left out or called unknown. Figures are `protocol`, `rows` and
-`conditions`: shares from 0 to 1, perhaps corpus by corpus.
+`card.md.j2` has the words. What a file does not say is left out or called unknown.
 """
 
 from __future__ import annotations
@@ -25,19 +24,12 @@ from sertag.spec import SENTIMENTS, ModelSpec
 _ENGLISH = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
 _ACTED = _ENGLISH | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
-# What tells of the confidence, in the order of the table.
-_CONFIDENCE = {
-    "accuracy": "accuracy %",
-    "ece": "ECE",
-    "coverage": "answered %",
-    "accuracy_of_answers": "accuracy of the answers %",
-}
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Describe a model, as Markdown, for the people who use it or are judged by it.
 
-    `figures` are those of `read_figures`; model files of before have some in their metadata.
+    `figures` are those of `read_figures`.
 
     >>> from sertag.model.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0].rpartition(" ")[0]
@@ -58,7 +50,6 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
         by_sentiment={value: labels for value, labels in by_sentiment.items() if labels},
         **_training(spec.training),
         conditions=list(conditions),
-        by_corpus=any("corpora" in found for found in conditions.values()),
         **(_tables(conditions, spec.labels) if conditions else {}),
     )
     return filled(text)
@@ -104,34 +95,16 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
-    """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
+    """UAR, recall of each label, and what the confidence is worth, by condition."""
     first, *_ = conditions.values()
-    corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
-    kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
-
-    def of_corpora(found: Mapping[str, Any], key: str) -> list[str]:
-        return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
-
-    uar = [[name, *of_corpora(found, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
-    guessed = first.get("chance", 1 / len(first["recall"]) if first.get("recall") else None)  # one over the classes
-    uar.append(["chance", *of_corpora(first, "chance"), "" if corpora else _percent(guessed)])
-    recall = [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()]
-    confidence = [
-        [name, *(f"{found[key]:.3f}" if key == "ece" and key in found else _percent(found.get(key)) for key in kept)]
-        for name, found in conditions.items()
-    ]
+    uar = [[name, _percent(found["uar"])] for name, found in conditions.items()]
+    recall = [[name, *(_percent(found["recall"].get(label)) for label in labels)] for name, found in conditions.items()]
+    worth = [[name, _percent(found["accuracy"]), f"{found['ece']:.3f}"] for name, found in conditions.items()]
     return {
-        "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], uar),
+        "uar": table(["condition", "all clips"], [*uar, ["chance", _percent(first.get("chance"))]]),
         "recall": table(["condition", *labels], recall),
-        "confidence": table(["condition", *kept.values()], confidence),
+        "confidence": table(["condition", "accuracy %", "ECE"], worth),
     }
-
-
-def _recall(found: Mapping[str, Any], label: str) -> str:
-    """Mean over the corpora that have the label; empty where no clip had it."""
-    parts = [own["recall"] for own in found["corpora"].values()] if "corpora" in found else [found.get("recall", {})]
-    shares = [float(part[label]) for part in parts if label in part]
-    return _percent(sum(shares) / len(shares) if shares else None)
 
 
 def _percent(share: float | None) -> str:

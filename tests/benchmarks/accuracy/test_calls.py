@@ -95,10 +95,6 @@ def test_a_part_of_a_pool_keeps_its_columns_together():
     np.testing.assert_array_equal(own.place, pool.place[pool.ordinary])
 
 
-def test_folds_are_named_by_what_is_acted():
-    assert calls.names_of(np.array([0, 0, 1, 1]), ["tess", "ordinary", "emovo", "no_speech"]) == ["tess", "emovo"]
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Two labelled corpora, ordinary speech of two sources and noise of two."""
