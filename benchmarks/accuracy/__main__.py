@@ -120,7 +120,8 @@ def calls(
       python -m benchmarks.accuracy calls phone-deep --data corpora --data ordinary=corpora/ordinary \
         --data no_speech=corpora/no_speech --encoder encoder.onnx --seed 1
     """
-    from benchmarks.accuracy.call_runs import experiment_for, measure_calls, measure_open
+    from benchmarks.accuracy.run import experiment_for, measure_calls, measure_open
+    from export.recipes.base import restrict_labels
 
     chosen = RECIPES[recipe]
     with console.errors(), console.progress() as report:
@@ -128,7 +129,9 @@ def calls(
         frame_s = chosen.features.win_length / chosen.features.rate_hz  # as `export train` does, for the same cache
         corpora = drop_unusable(found, jobs=usable_cpus(), least_s=frame_s, report=report)
         front = _encoder(encoder, [recipe], cache)
-        experiment = experiment_for(chosen, corpora, encoder=front, cache=cache, report=report)
+        clips = [clip for corpus in corpora for clip in corpus.clips]
+        chosen = restrict_labels(chosen, {clip.label for clip in clips})
+        experiment = experiment_for(chosen, clips, encoder=front, cache=cache, report=report)
         for seed in seeds:
             if trade:
                 measure_open(experiment, seed=seed, out=out)

@@ -109,9 +109,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known = MappingProxyType({"phone": small_phone()})
-    for module in ("__main__", "call_runs", "store"):
+    for module in ("__main__", "run", "store"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
-    for module in ("__main__", "call_runs"):
+    for module in ("__main__", "run"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
     monkeypatch.setattr(
         "export.features.encoder.describe", lambda name: type("F", (), {"sha256": "0" * 64, "path": ""})

@@ -11,7 +11,7 @@ pytest.importorskip("pandas", reason="the extra `export` is not installed")
 pytest.importorskip("jinja2", reason="the extra `export` is not installed")
 
 from benchmarks.accuracy import store, tables
-from benchmarks.accuracy.call_runs import OPEN
+from benchmarks.accuracy.run import OPEN
 from benchmarks.accuracy.store import CALLS, read_calls
 from benchmarks.accuracy.suites import CALL_RECIPES, SUITES
 from export.recipes import RECIPES
