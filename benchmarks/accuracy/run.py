@@ -38,11 +38,10 @@ from export.features.material import UNACTED_SHARE, UNKNOWN
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.experiment import PROTOCOL_VERSION, Experiment, Scores
+from export.training.experiment import PROTOCOL_VERSION, Experiment, Scores, out_of_fold, pool_of
 from export.training.facts import versions
 from export.training.loop import Answers
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.splits import Settings, Split, splits
+from export.training.splits import Settings, Split, folds_of, splits
 from sertag.parallel.tasks import usable_cpus
 
 OPEN = "open.json"

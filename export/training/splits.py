@@ -15,6 +15,7 @@ import numpy as np
 
 from export.arrays import Ints
 from export.corpora.clips import Clip
+from export.corpora.own_data import UNACTED
 from export.errors import ExportError
 
 Protocol = Literal["speakers", "random", "corpora"]
@@ -24,7 +25,7 @@ CROSS_VALIDATED = "cross-validated"
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _FEW_SPEAKERS = 10  # up to here every speaker is a fold
-_FOLDS, _RAVDESS_FOLDS = 5, 6
+_FOLDS, _RAVDESS_FOLDS, _USUAL_FOLDS = 5, 6, 4  # the last of cross-validations
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,27 @@ def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
         raise ExportError(f"{found}; {advice}", code="bad_folds")
     fold_of = {person: index % folds for index, person in enumerate(dealt)}
     return np.array([fold_of[clip.person] for clip in clips], dtype=np.int64)
+
+
+def folds_of(clips: Sequence[Clip], *, settings: Settings) -> Ints:
+    """The fold in which each clip is scored, int64 (n,); an ExportError if nothing would be left to learn from.
+
+    What nobody acted goes by its source, so that none is learnt from where it is scored.
+    """
+    acted = [clip for clip in clips if clip.corpus not in UNACTED]
+    if settings.folds_by == "corpus":
+        names = sorted({clip.corpus for clip in acted})
+        if len(names) < 2:
+            found = f"{names[0]} is the only corpus: nothing is left to learn from"
+            raise ExportError(f"{found}; give another corpus, or take --folds-by speaker", code="bad_folds")
+        count, fold_of = len(names), {clip.digest: names.index(clip.corpus) for clip in acted}
+    else:
+        count = settings.folds or max(2, min(_USUAL_FOLDS, len({clip.person for clip in acted})))
+        dealt = assign_folds(acted, folds=count, seed=settings.seed)
+        fold_of = {clip.digest: int(fold) for clip, fold in zip(acted, dealt, strict=True)}
+    sources = sorted({(clip.corpus, clip.source) for clip in clips if clip.digest not in fold_of})
+    by_source = {source: number % count for number, source in enumerate(sources)}
+    return np.array([fold_of.get(c.digest, by_source.get((c.corpus, c.source), 0)) for c in clips], dtype=np.int64)
 
 
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:

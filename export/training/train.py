@@ -27,12 +27,11 @@ from export.features.clip_windows import CLEAN, CONDITIONS
 from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.experiment import Experiment, Scores, clip_scores
+from export.training.experiment import Experiment, Scores, clip_scores, out_of_fold, pool_of
 from export.training.facts import describe_calls, describe_trial, versions
 from export.training.fit_windows import with_offsets
 from export.training.loop import Answers, Fitted
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.splits import CROSS_VALIDATED, Protocol, Settings, refuse_unknown_speakers, splits
+from export.training.splits import CROSS_VALIDATED, Protocol, Settings, folds_of, refuse_unknown_speakers, splits
 from sertag.model.calibration import log_probs, softmax
 from sertag.records import FloatArray
 from sertag.spec import ModelSpec

@@ -31,9 +31,8 @@ from export.features.encoder import Encoder, cut_out
 from export.features.material import UNKNOWN
 from export.recipes import phone_deep
 from export.training import fit_windows
-from export.training.experiment import Experiment
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.splits import Settings
+from export.training.experiment import Experiment, out_of_fold, pool_of
+from export.training.splits import Settings, folds_of
 from export.training.train import train as train_recipe
 from sertag.model.model_file import describe
 from sertag.model.session import load
