@@ -11,26 +11,33 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
 from joblib import Parallel, delayed
 
+from export.audio.telephone import level_dbfs
 from export.corpora.clips import Corpus, described
 from export.errors import ExportError
 from export.progress import Report
 from sertag.audio.decode import open_audio
 from sertag.errors import DecodeError
 
-TRUNCATED = "truncated, what is left of it is used"
+FLAW = "truncated, what is left of it is used"
+OK, TRUNCATED = "ok", "truncated"  # the status of readable recordings; others have the decoder's error code
 
 _EMPTY = frozenset({"empty_file", "no_samples"})
 _FEW = 200  # clips that are decoded before workers have started
 
 
-class Verdict(NamedTuple):
-    """What decoding a clip has shown: its length, whether more was promised, and the decoder's error code, if any."""
+class Examined(NamedTuple):
+    """What decoding a recording from start to end has shown; nothing but status and message where it cannot be read."""
 
-    duration_s: float
-    truncated: bool
-    error_code: str = ""
+    status: str
+    message: str = ""
+    duration_s: float | None = None
+    rate_hz: int | None = None
+    channels: int | None = None
+    dc_offset: float | None = None  # share of full scale
+    level_dbfs: float | None = None
 
 
 def drop_unusable(corpora: Sequence[Corpus], *, jobs: int, least_s: float, report: Report) -> tuple[Corpus, ...]:
@@ -41,40 +48,41 @@ def drop_unusable(corpora: Sequence[Corpus], *, jobs: int, least_s: float, repor
     """
     paths = [clip.path for corpus in corpora for clip in corpus.clips]
     answers = Parallel(n_jobs=jobs if len(paths) > _FEW else 1, return_as="generator")(map(delayed(examine), paths))
-    verdicts: dict[Path, Verdict] = {}
-    for path, verdict in zip(paths, answers, strict=True):
-        verdicts[path] = verdict
-        report("decoding", len(verdicts) / len(paths))
-    return tuple(_judged(corpus, verdicts, least_s) for corpus in corpora)
+    found: dict[Path, Examined] = {}
+    for path, examined in zip(paths, answers, strict=True):
+        found[path] = examined
+        report("decoding", len(found) / len(paths))
+    return tuple(_usable(corpus, found, least_s) for corpus in corpora)
 
 
-def examine(path: Path) -> Verdict:
-    """Decode a recording from start to end.
+def examine(path: Path) -> Examined:
+    """Decode a recording at its own rate, mixed down to one channel.
 
-    >>> examine(Path("no/such.wav"))
-    Verdict(duration_s=0.0, truncated=False, error_code='not_found')
+    >>> examine(Path("no/such.wav")).status
+    'not_found'
     """
     try:
         with open_audio(str(path)) as audio:
-            for _ in audio.blocks(rate_hz=audio.rate_hz):
-                pass
-            return Verdict(audio.duration_s, audio.problem is not None)
+            samples = np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=audio.rate_hz)])
+            status, message = (TRUNCATED, audio.problem.message) if audio.problem else (OK, "")
+            offset, level = float(samples.mean(dtype=np.float64)), level_dbfs(samples)
+            return Examined(status, message, audio.duration_s, audio.rate_hz, audio.channels, offset, level)
     except DecodeError as error:
-        return Verdict(0.0, False, error.code)
+        return Examined(error.code, str(error))
 
 
-def _judged(corpus: Corpus, verdicts: dict[Path, Verdict], least_s: float) -> Corpus:
-    kept = corpus.without({c.path: reason for c in corpus.clips if (reason := _reason(verdicts[c.path], least_s))})
+def _usable(corpus: Corpus, found: dict[Path, Examined], least_s: float) -> Corpus:
+    kept = corpus.without({clip.path: why for clip in corpus.clips if (why := _reason(found[clip.path], least_s))})
     if not kept.clips:
         message = f"{corpus.name}: no clip can be used, left out: {described(kept.skipped)}"
         raise ExportError(f"{message}; `sertag` tells what is wrong with a file", code="no_data")
-    truncated = tuple(str(clip.path) for clip in kept.clips if verdicts[clip.path].truncated)
-    flawed = {**corpus.flawed, **({TRUNCATED: truncated} if truncated else {})}
-    clips = tuple(dataclasses.replace(clip, duration_s=verdicts[clip.path].duration_s) for clip in kept.clips)
+    truncated = tuple(str(clip.path) for clip in kept.clips if found[clip.path].status == TRUNCATED)
+    flawed = {**corpus.flawed, **({FLAW: truncated} if truncated else {})}
+    clips = tuple(dataclasses.replace(clip, duration_s=found[clip.path].duration_s or 0.0) for clip in kept.clips)
     return dataclasses.replace(kept, clips=clips, flawed=MappingProxyType(flawed))
 
 
-def _reason(verdict: Verdict, least_s: float) -> str:
-    if verdict.error_code:
-        return "empty" if verdict.error_code in _EMPTY else f"cannot be decoded ({verdict.error_code})"
-    return f"shorter than {least_s:g} s" if verdict.duration_s < least_s else ""
+def _reason(examined: Examined, least_s: float) -> str:
+    if examined.duration_s is None:
+        return "empty" if examined.status in _EMPTY else f"cannot be decoded ({examined.status})"
+    return f"shorter than {least_s:g} s" if examined.duration_s < least_s else ""

@@ -12,27 +12,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from export.audio.clip_file import read_clip
-from export.audio.telephone import level_dbfs
-from export.corpora.clips import Clip, Corpus
+from export.corpora.clips import Corpus
+from export.corpora.decodable import OK, TRUNCATED, Examined, examine
 from export.plots import durations, label_counts, waveform_and_spectrogram
 from export.progress import Report
 from export.tables import write_csv
-from sertag.audio.decode import open_audio
-from sertag.errors import DecodeError
 from sertag.storage.atomic_output import Output
 from sertag.text import decode_path, display_name, encode_path
 
 QUIET_DBFS = -50.0  # an eighth of RAVDESS is under it, no clip of TESS or EmoDB
 OFFSET = 0.01  # of full scale: a constant as strong as speech at -40 dBFS
-OK, TRUNCATED = "ok", "truncated"  # the status of readable clips; others have the decoder's error code
 
 _KNOWN = ("corpus", "path", "speaker", "label", "sentence", "intensity", "licence", "source", "kind")
-_MEASURED = ("status", "message", "duration_s", "rate_hz", "channels", "dc_offset", "level_dbfs")
 
 
 def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
@@ -53,9 +48,11 @@ def survey(corpus: Corpus, *, report: Report) -> pd.DataFrame:
     """Decode every clip of a corpus: a row for each; what was measured is empty for clips that cannot be read."""
     rows = []
     for number, clip in enumerate(corpus.clips, start=1):
-        rows.append({name: encode_path(str(getattr(clip, name))) for name in _KNOWN} | _measured(clip))
+        found = examine(clip.path)._asdict()
+        known = {name: encode_path(str(getattr(clip, name))) for name in _KNOWN}
+        rows.append({**known, **found, "message": encode_path(found["message"])})
         report(corpus.name, number / len(corpus.clips))
-    return pd.DataFrame(rows, columns=[*_KNOWN, *_MEASURED])
+    return pd.DataFrame(rows, columns=[*_KNOWN, *Examined._fields])
 
 
 def readable(clips: pd.DataFrame) -> pd.DataFrame:
@@ -162,20 +159,3 @@ def _shown(value: Any) -> Any:
 def _file_name(name: str) -> str:
     """A name that any file system takes, another one for every name."""
     return quote(os.fsencode(name), safe="")
-
-
-def _measured(clip: Clip) -> dict[str, Any]:
-    try:
-        with open_audio(str(clip.path)) as audio:
-            samples = np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=audio.rate_hz)])
-            return {
-                "status": TRUNCATED if audio.problem else OK,
-                "message": encode_path(audio.problem.message) if audio.problem else "",
-                "duration_s": audio.duration_s,
-                "rate_hz": audio.rate_hz,
-                "channels": audio.channels,
-                "dc_offset": float(samples.mean(dtype=np.float64)),
-                "level_dbfs": level_dbfs(samples),
-            }
-    except DecodeError as error:
-        return {"status": error.code, "message": encode_path(str(error))}

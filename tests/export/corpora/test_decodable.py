@@ -9,7 +9,7 @@ import pytest
 
 from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
-from export.corpora.decodable import TRUNCATED, drop_unusable
+from export.corpora.decodable import FLAW, drop_unusable
 from export.corpora.loading import load
 from export.errors import ExportError
 from tests.audio_files import encoded, tones, wav
@@ -70,7 +70,7 @@ def test_what_is_of_no_use_is_dropped_counted_and_named(mixed, tmp_path):
 
 def test_a_truncated_clip_stays_and_is_named(mixed, tmp_path):
     (found,) = drop(mixed)
-    assert {flaw: names(paths) for flaw, paths in found.flawed.items()} == {TRUNCATED: ["cut"]}
+    assert {flaw: names(paths) for flaw, paths in found.flawed.items()} == {FLAW: ["cut"]}
 
 
 def test_what_is_left_can_be_read_at_any_rate(mixed, tmp_path):
