@@ -57,7 +57,7 @@ class Corpus:
     licence: str
     clips: tuple[Clip, ...]
     skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # reason -> names
-    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # of clips that stayed
+    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # likewise, but kept
 
     def without(self, reasons: Mapping[Path, str]) -> Corpus:
         """The same corpus less the clips of some paths, each with the reason why it is left out."""
