@@ -16,8 +16,7 @@ pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 from export.corpora.clips import Clip
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH, ORDINARY
 from export.errors import ExportError
 from export.features.clip_windows import CLEAN, PHONE, Windows
 from export.features.material import UNACTED_SHARE, UNKNOWN, SoftTargets, clip_weights

@@ -40,7 +40,7 @@ from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
 from export.training.facts import corpora_facts
-from export.training.settings import Settings
+from export.training.splits import Settings
 from export.training.train import train
 from sertag.model.model_file import describe
 from sertag.model.session import load
