@@ -41,11 +41,8 @@ def open_source(path: str, *, expected: str, storage: str = "") -> BinaryIO:
             return sys.stdin.buffer
         return open_url(path, options=storage) if is_url(path) else open(path, "rb")
     except DecodeError as error:  # its message begins with the name
-        advice = (
-            ""
-            if format_of(path) or error.code != "not_found"
-            else "; the URL of a folder of --partition-by ends with /"
-        )
+        folder = error.code == "not_found" and format_of(path) is None
+        advice = "; the URL of a folder of --partition-by ends with /" if folder else ""
         raise TableError(f"{error}; expected {expected}{advice}", code=error.code) from error
     except OSError as error:
         message = f"{name_of(path)}: cannot be opened: {error.strerror or error}; expected {expected}"
