@@ -36,7 +36,7 @@ OWNERS = {
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
-    "pyarrow": {"tables.readers", "tables.writers"},
+    "pyarrow": {"tables.reading.parquet", "tables.writers"},
     "matplotlib": {"show.picture"},
     "miniaudio": {"audio.devices.sound_system"},
     "duckdb": {"analysis.selection"},

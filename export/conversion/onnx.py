@@ -179,12 +179,12 @@ def describe(proto: Any, properties: Mapping[str, str]) -> None:
         proto.metadata_props.add(key=key, value=value)
 
 
-def describe_again(path: str, content: bytes, spec: ModelSpec) -> None:
-    """Write a model file anew with another specification; what else it says of itself stays."""
+def described_again(content: bytes, spec: ModelSpec) -> bytes:
+    """A model file with another specification; what else it says of itself stays."""
     import onnx
 
     proto = onnx.load_from_string(content)
     kept = {item.key: item.value for item in proto.metadata_props}
     describe(proto, kept | {SPEC_KEY: to_json(spec)})
-    with Output(path) as output:
-        output.write(proto.SerializeToString())
+    whole: bytes = proto.SerializeToString()
+    return whole
