@@ -84,8 +84,8 @@ def test_it_opens_with_the_most_urgent_row_on_top_and_shows_hostile_names_as_tex
 
 
 def test_filters_and_sorting_are_in_the_address(opened: Browser, page: Path) -> None:
-    opened.js("document.getElementById('f-role').value = 'customer'")
-    opened.js("document.getElementById('f-role').dispatchEvent(new Event('change'))")
+    opened.js("document.querySelector('[name=role]').value = 'customer'")
+    opened.js("document.querySelector('[name=role]').dispatchEvent(new Event('input', {bubbles: true}))")
     assert len(names(opened)) == 3
     opened.click("#heads [data-key=name] button")
     assert opened.texts("#heads [aria-sort=ascending]") == ["Recording"]
@@ -97,7 +97,7 @@ def test_filters_and_sorting_are_in_the_address(opened: Browser, page: Path) -> 
     address = opened.js("location.hash")
     opened.open(page, address)
     assert names(opened) == ["2026-03-02_a.wav"]
-    assert opened.js("document.getElementById('f-role').value") == "customer"
+    assert opened.js("document.querySelector('[name=role]').value") == "customer"
     opened.click("#clear")
     assert len(names(opened)) == 10
     opened.click("#heads [data-key=name] button")
@@ -106,8 +106,8 @@ def test_filters_and_sorting_are_in_the_address(opened: Browser, page: Path) -> 
 
 def test_failures_and_abstentions_are_rows_that_can_be_filtered(opened: Browser) -> None:
     for status, count in (("unreadable", 1), ("uncertain", 1), ("no_speech", 1)):
-        opened.js("document.getElementById('f-status').value = arguments[0]", status)
-        opened.js("document.getElementById('f-status').dispatchEvent(new Event('change'))")
+        opened.js("document.querySelector('[name=status]').value = arguments[0]", status)
+        opened.js("document.querySelector('[name=status]').dispatchEvent(new Event('input', {bubbles: true}))")
         assert len(names(opened)) == count
         opened.keys("j")
         assert opened.js("document.getElementById('right').disabled") is True
@@ -121,7 +121,7 @@ def played_from(page: Browser) -> float:
 
 def test_a_click_plays_from_that_second_of_the_recording(opened: Browser) -> None:
     opened.keys("j")
-    assert opened.js("document.getElementById('call-name').textContent") == "2026-03-02_a.wav"
+    assert opened.js("document.getElementById('called').textContent") == "2026-03-02_a.wav"
     assert opened.js("audio.getAttribute('src')") == A_CALL
     box = opened.js("(({left, top, width, height}) => [left, top, width, height])(timeline.getBoundingClientRect())")
     wanted_s = 12.0
@@ -146,11 +146,11 @@ def test_space_plays_at_the_worst_second_and_n_goes_to_the_next_negative_window(
 
 def test_what_browsers_do_not_play_is_said_and_played_from_the_page(opened: Browser, page: Path, folder: Path) -> None:
     opened.open(made(folder, "bare.html", str(folder / "r.jsonl")), "#call=cut.wav")
-    said = opened.texts("#sound-note")[0]
+    said = opened.texts("#sound")[0]
     assert "Browsers do not play this recording: it is a WAV file with IMA ADPCM. sertag report … --embed-audio" in said
     assert opened.js("audio.hidden") is True
     opened.open(page, "#call=cut.wav")
-    assert opened.texts("#sound-note") == ["0:00 to 0:16 are in this page"]
+    assert opened.texts("#sound") == ["0:00 to 0:16 are in this page"]
     opened.keys(" ")
     assert played_from(opened) == 6  # the row's peak
     opened.js("audio.pause()")
@@ -165,18 +165,18 @@ def test_a_recording_that_is_gone_is_said_and_everything_else_works(
     later = made(folder, "gone.html", table)
     chromium.open(later)
     chromium.keys("j")
-    assert "not found when the page was made: gone.wav" in chromium.texts("#sound-note")[0]
+    assert "not found when the page was made: gone.wav" in chromium.texts("#sound")[0]
     (folder / A_CALL).rename(folder / "moved.wav")
     try:
         chromium.keys("j")
         chromium.keys(" ")
-        chromium.until("document.getElementById('sound-note').textContent.includes('moved or deleted')")
+        chromium.until("document.getElementById('sound').textContent.includes('moved, deleted')")
         assert chromium.js("document.querySelectorAll('#timeline .wave').length") == 2
         chromium.open(page)  # which has the worst seconds inside
         chromium.keys("j")
         chromium.keys(" ")
         chromium.until("audio.src.startsWith('data:') && audio.currentTime > 0")
-        assert "moved or deleted" in chromium.texts("#sound-note")[0]
+        assert "moved, deleted or cut" in chromium.texts("#sound")[0]
     finally:
         (folder / "moved.wav").rename(folder / A_CALL)
     chromium.log()  # the browser itself says that a file is not there
@@ -260,11 +260,11 @@ def test_without_storage_verdicts_stay_in_the_page(opened: Browser) -> None:
 def test_windows_are_a_table_for_those_who_do_not_see_the_timeline(opened: Browser) -> None:
     opened.keys("j")
     opened.js("document.getElementById('list').open = true")
-    opened.until("document.querySelectorAll('#list-body tbody tr').length")
-    lines = opened.texts("#list-body tbody tr")
+    opened.until("document.querySelectorAll('#windows tbody tr').length")
+    lines = opened.texts("#windows tbody tr")
     assert lines[1] == "0:00customerangry 70 %50 %-20 dBFS"
     assert len(lines) == 7
-    opened.js("document.querySelectorAll('#list-body button')[3].click()")
+    opened.js("document.querySelectorAll('#windows button')[3].click()")
     assert played_from(opened) == 2
 
 
@@ -314,7 +314,7 @@ def test_it_prints_on_a4_without_the_parts_that_need_a_screen(opened: Browser) -
 def test_the_overview_stands_without_any_script(chromium: Browser, page: Path) -> None:
     chromium.without_scripts(lambda: chromium.open(page, wait=False))
     assert chromium.js("document.documentElement.dataset.ready") is None
-    assert "need JavaScript" in chromium.texts("#script-note")[0]
+    assert "need JavaScript" in chromium.texts("#note")[0]
     assert chromium.texts("#worst tbody td:nth-child(2)")[0] == "2026-03-02_a.wav"
     assert chromium.js("document.getElementById('all').hidden") is True
 
