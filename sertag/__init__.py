@@ -17,7 +17,7 @@ TYPE_CHECKING = False  # that of `typing`, whose loading would be most of what t
 if TYPE_CHECKING:
     from typing import Any
 
-    from sertag.errors import DecodeError, ModelError, OutputError, SertagError, SpecError
+    from sertag.errors import ClusterError, DecodeError, ModelError, OutputError, SertagError, SpecError
     from sertag.exports.data_frames import segments_to_pandas, to_pandas
     from sertag.live.stream import stream
     from sertag.records import ChannelResult, FileResult, Segment, Sentiment, Status, Trend
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ChannelResult",
+    "ClusterError",
     "DecodeError",
     "FileResult",
     "ModelError",
@@ -53,7 +54,9 @@ _HOMES = {
     "to_pandas": "sertag.exports.data_frames",
     "stream": "sertag.live.stream",
     **dict.fromkeys(("ChannelResult", "FileResult", "Segment", "Sentiment", "Status", "Trend"), "sertag.records"),
-    **dict.fromkeys(("DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"),
+    **dict.fromkeys(
+        ("ClusterError", "DecodeError", "ModelError", "OutputError", "SertagError", "SpecError"), "sertag.errors"
+    ),
 }
 
 

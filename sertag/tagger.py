@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from sertag.audio.discover import discover
 from sertag.audio.headerless import parse_raw
 from sertag.limits import CPU
 from sertag.model.session import DEFAULT_MODEL, load
+from sertag.parallel import Backend, backend_conflict
 from sertag.parallel.engine import tag_all
 from sertag.records import AudioFile, FileResult, Options, Problem
 from sertag.remote.options import parse_options
@@ -27,6 +29,8 @@ from sertag.tagging.roles import only_role_conflict
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from sertag.parallel.cluster.session import ClusterChoice
 
 Path = str | os.PathLike[str]
 
@@ -96,14 +100,47 @@ class Tagger:
         file = files[0] if len(files) == 1 else _folder(path)
         return tag_file(file, model=self._model, options=self._options)
 
-    def tag_many(self, paths: Iterable[Path], *, jobs: int = 1) -> Iterator[FileResult]:
+    def tag_many(
+        self,
+        paths: Iterable[Path],
+        *,
+        jobs: int | None = None,
+        backend: Backend = "local",
+        scheduler: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[FileResult]:
         """Tag recordings and whole folders, `jobs` at a time, results in the order of the input.
+
+        Args:
+            paths: recordings, folders and URLs; read while they are tagged, and not far ahead.
+            jobs: worker processes on this computer, by default one; on a cluster, batches of files at the same time, by
+                default as many as its workers take.
+            backend: where the work is done, as `--backend`.
+            scheduler: address of the cluster, as `--scheduler`; None for what is configured for Dask or Ray, else
+                workers are started on this computer.
+            timeout_s: a file that takes longer becomes a failed result; None for no limit.
+
+        Raises:
+            ValueError: an argument is out of range, they contradict each other, or a package is missing.
+            ClusterError: while results are read: the cluster cannot be reached or used, or is gone.
 
         >>> [result.status.value for result in Tagger().tag_many(["examples/calls/voicemail", "missing.wav"])]
         ['ok', 'unreadable']
         """
-        files = discover((os.fspath(path) for path in paths), storage=self._storage)
-        return tag_all(files, model=self._model, options=self._options, jobs=jobs)
+        conflict = backend_conflict(backend, scheduler, option=_argument)
+        if conflict is not None:
+            raise ValueError(conflict)
+        for name, value in (("jobs", jobs), ("timeout_s", timeout_s)):
+            if value is not None and not value > 0:
+                raise ValueError(f"`{name}` is {value}, expected more than 0")
+        return tag_all(
+            discover((os.fspath(path) for path in paths), storage=self._storage),
+            model=self._model,
+            options=self._options,
+            jobs=1 if jobs is None and backend == "local" else jobs,
+            timeout_s=timeout_s,
+            cluster=_cluster(backend, scheduler),
+        )
 
     def tag_samples(self, samples: npt.NDArray[Any], *, rate_hz: int, name: str = "samples") -> FileResult:
         """Tag samples in memory; the result is that of a WAV file with the same samples.
@@ -131,6 +168,14 @@ class Tagger:
         own = (f"{name}={chosen[name]!r}" for name, value in asdict(Options()).items() if chosen[name] != value)
         arguments = ", ".join((f"{self.spec.name!r}", *own))
         return f"<Tagger({arguments}): version {self.spec.version}, labels {', '.join(self.spec.labels)}>"
+
+
+def _cluster(backend: Backend, scheduler: str | None) -> ClusterChoice | None:
+    if backend == "local":
+        return None
+    from sertag.parallel.cluster.session import ClusterChoice
+
+    return ClusterChoice(backend, scheduler, partial(logging.getLogger("sertag").warning, "%s"))
 
 
 def _folder(path: Path) -> AudioFile:

@@ -1,7 +1,4 @@
-"""Recipes through suites: one loop for any recipe, each fold trained once, each run written down when it is whole.
-
-Hours of training fit into any sittings: trainings lie in the cache, runs in the file of their suite.
-"""
+"""Recipes through suites: one loop for any recipe; trainings lie in the cache, runs in the file of their suite."""
 
 from __future__ import annotations
 
@@ -70,11 +67,7 @@ def measure(
     """Measure the runs that are not there yet, `jobs` at a time, each on one thread.
 
     Corpora are by name, decodable clips with their own labels; `encoder` is the file of a frozen one, for recipes that
-    need it.
-
-    Raises:
-        ExportError: clips that cannot be split as a suite wants, or features that cannot be kept.
-        OutputError: a file cannot be written.
+    need it. An ExportError for clips that cannot be split as a suite wants.
     """
     missing = [(own, clips) for own in work if not _is_there(own, clips := _clips(corpora, own), results)]
     calls = (delayed(measure_run)(own, clips, cache=cache, encoder=encoder) for own, clips in missing)

@@ -1,7 +1,7 @@
-"""What is asked of recipes: on which clips they are tested, and from which they may learn.
+"""What is asked of recipes: on which clips they are tested, and from which they may learn. Fixed before any tuning.
 
-Fixed before anything was tuned; `benchmarks.accuracy.run` measures the answers. Recipes for calls are asked about
-strangers within a corpus here, and about unseen corpora in `benchmarks.accuracy.call_runs`.
+Recipes for calls are asked about strangers within a corpus here, and about unseen corpora in
+`benchmarks.accuracy.call_runs`.
 """
 
 from __future__ import annotations

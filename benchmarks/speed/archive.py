@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed.archive                    # a million files, 4 GB; writes results/archive.json
     python -m benchmarks.speed.archive --files 20000 --first 5000 --out a.json
+    python -m benchmarks.speed.archive --only first_run   # keeps the other figures of the file
 
 Whole processes. The files are WAV files of a tenth of a second, too short for a window, in folders of a thousand: what
 is measured is all that a file costs besides its sound. Memory of the first run is that of its main process, which has
@@ -38,7 +39,8 @@ from sertag.storage.journal import Key
 RESULTS = Path(__file__).parents[1] / "results" / "archive.json"
 FOLDER_FILES = 1000
 SAMPLES, RATE_HZ = 800, 8000
-SHARES = (10, 25, 50, 75, 100)
+SHARES = (1, 5, 20, 50, 75)
+PARTS = ("first_run", "nothing_new")
 
 _POLL_S = 0.2
 _ENV = {"PYTHONPATH": str(Path(__file__).parents[2])}  # the commands run in a folder of their own
@@ -49,14 +51,20 @@ Report = dict[str, Any]
 def main() -> None:
     """Measure, print and write."""
     args = _arguments()
-    report: Report = {"machine": machine(), "model": args.model}
+    report: Report = json.loads(args.out.read_text()) if args.only else {}
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
-        write_tree(folder / "archive", files=args.first)
-        report["first_run"] = first_run(folder, files=args.first, model=args.model)
-        shutil.rmtree(folder / "archive")
-        write_tree(folder / "archive", files=args.files)
-        report["nothing_new"] = nothing_new(folder, files=args.files, model=args.model, rounds=args.rounds)
+        if args.only != "nothing_new":
+            before = machine()
+            write_tree(folder / "archive", files=args.first)
+            report["first_run"] = {"machine": before, "model": args.model}
+            report["first_run"] |= first_run(folder, files=args.first, model=args.model, jobs=args.jobs)
+            shutil.rmtree(folder / "archive")
+        if args.only != "first_run":
+            before = machine()
+            write_tree(folder / "archive", files=args.files)
+            report["nothing_new"] = {"machine": before, "model": args.model}
+            report["nothing_new"] |= nothing_new(folder, files=args.files, model=args.model, rounds=args.rounds)
     text = json.dumps(report, indent=1) + "\n"
     args.out.write_text(text)
     sys.stdout.write(text)
@@ -78,13 +86,14 @@ def write_tree(folder: Path, *, files: int) -> None:
             os.utime(path, (hour_s, hour_s))
 
 
-def first_run(folder: Path, *, files: int, model: str) -> Report:
+def first_run(folder: Path, *, files: int, model: str, jobs: int) -> Report:
     """Tag a tree of which nothing is known.
 
     Args:
         folder: holds the tree; the table and its journal are written beside it.
         files: in the tree.
         model: name of the model.
+        jobs: worker processes.
 
     Returns:
         Seconds, files a second, and memory of the main process when shares of the files were done.
@@ -92,19 +101,20 @@ def first_run(folder: Path, *, files: int, model: str) -> Report:
     journal = folder / "r.parquet.journal"
     resident_mb: dict[str, float] = {}
     line_bytes, peak = 0.0, 0
-    with Command(_sertag(folder, model), env=_ENV) as running:
+    with Command([*_sertag(folder, model), "--jobs", str(jobs)], env=_ENV) as running:
         while running.is_running():
             time.sleep(_POLL_S)
             size = journal.stat().st_size if journal.exists() else 0
             if not line_bytes and size > 1_000_000:
                 line_bytes = size / journal.read_bytes().count(b"\n")
-            for share in SHARES[:-1]:
+            for share in SHARES:
                 if line_bytes and size >= line_bytes * files * share / 100:
                     resident_mb.setdefault(f"{share} %", resident_bytes(running.pid) / 1e6)
             peak = peak_bytes(running.pid) or peak
         wall_s, cpu_s = running.finish()
     return {
         "files": files,
+        "jobs": jobs,
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "files_per_s": files / wall_s,
@@ -168,6 +178,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=1_000_000, help="that are known (1000000)")
     parser.add_argument("--first", type=int, default=1_000_000, help="files of the first run (1000000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of `find` and sertag (3)")
+    parser.add_argument("--jobs", type=int, default=2, help="worker processes of the first run (2)")
+    parser.add_argument("--only", choices=PARTS, default=None, help="measure this part, keep the other one of --out")
     parser.add_argument("--model", default="phone", help="name or file (phone)")
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the tree is made; the folder for temporary files"

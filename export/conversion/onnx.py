@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.conversion.provenance import TRAINED_ON_KEY, pack
-from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.features.clip_windows import tagged_windows
 from export.features.encoder import FRAMES
 from sertag.model.session import Model
 from sertag.records import FloatArray
@@ -48,8 +46,7 @@ def convert(
             dict of them and `speech` (w, 1).
         spec: what the file says of itself; its probe is measured here.
         examples: real windows, float32 (w, t, c).
-        digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
-            `export.evaluation.evaluate` knows them again; none if nobody knows.
+        digests: SHA-1, hexadecimal, of every recording that anything was fitted on; none if nobody knows.
         out: the file.
         encoder: file of a frozen encoder whose frames the network takes; both become one graph.
 
@@ -57,7 +54,6 @@ def convert(
         ExportError: Keras does not run on TensorFlow; the network does not take or return what the specification
             says; the graph has a loop or an operator that is not ONNX; Keras and ONNX Runtime differ by more than 1e-4.
         ModelError: the graph contradicts the specification.
-        OutputError: the file cannot be written.
     """
     _check_network(model, spec, examples)
     proto = to_onnx(model)
@@ -77,9 +73,8 @@ def convert(
 def to_onnx(model: keras.Model) -> Any:
     """The graph of a network with a dynamic number of windows, as an ONNX ModelProto.
 
-    `tf2onnx.convert.from_keras` does not know Keras 3; an explicit function does the same. Arrays that are no weights,
-    such as the mean of a `Normalization` or a constant of `keras.ops`, would become inputs of the graph: they are put
-    back as constants.
+    `tf2onnx.convert.from_keras` does not know Keras 3. Arrays that are no weights, such as the mean of a
+    `Normalization`, would become inputs of the graph: they are put back as constants.
     """
     import tensorflow as tf
     import tf2onnx
@@ -108,20 +103,6 @@ def behind(encoder: Path, network: Any) -> Any:
     # One window at a time: the encoder's 8 bits are scaled to what it is given, and a window must not depend on others.
     whole.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     return whole
-
-
-def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> FloatArray:
-    """Real windows of evenly sampled clips, for the comparison of Keras and ONNX Runtime, float32 (w, t, c).
-
-    Raises:
-        ExportError: no clip has enough speech for a window, or one cannot be decoded.
-    """
-    chosen = list(clips[:: max(1, len(clips) // most)][:most])
-    parts = [features[:1] for features, _ in (tagged_windows(clip.path, spec=spec) for clip in chosen) if len(features)]
-    if not parts:
-        message = f"none of {len(chosen)} clips has {spec.min_speech_s:g} s of speech to try the model on; give others"
-        raise ExportError(message, code="no_data")
-    return np.concatenate(parts)
 
 
 def _check_network(model: keras.Model, spec: ModelSpec, examples: FloatArray) -> None:

@@ -18,10 +18,9 @@ NO_AUDIO = "no audio suffix"
 
 
 class CorpusBuilder:
-    """Clips of one corpus while they are collected: each recording once, and never under two labels."""
+    """Clips of one corpus, and what was left out, while they are collected."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self._clips: list[Clip] = []
         self._skipped: dict[str, list[str]] = {}
         self._seen: dict[str, tuple[Clip, str]] = {}  # digest -> first clip, and where that is said
@@ -32,14 +31,10 @@ class CorpusBuilder:
         return False
 
     def add(self, clip: Clip, *, said_in: str = "") -> bool:
-        """Add a clip, unless it is empty, cannot be read, or was added already; those are counted and named.
+        """Add a clip, less its digest, unless it is empty, cannot be read or is there; those are counted and named.
 
-        Args:
-            clip: without its digest, which is made here.
-            said_in: where its label stands, if not in its path.
-
-        Raises:
-            ExportError: the same recording has another label elsewhere.
+        `said_in` is where its label stands, if not in its path. An ExportError where the same recording has another
+        label elsewhere.
         """
         try:
             content = clip.path.read_bytes()

@@ -46,21 +46,13 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The usable clips of one corpus, sorted by path, and what was left out.
-
-    `skipped` is reason -> names of what is no clip here, `flawed` what is wrong -> names of clips that stayed.
-    """
+    """The usable clips of one corpus, sorted by path, and what was left out."""
 
     name: str
     licence: str
     clips: tuple[Clip, ...]
-    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Reason -> how many were skipped."""
-        return MappingProxyType({reason: len(names) for reason, names in self.skipped.items()})
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # reason -> names
+    flawed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # of clips that stayed
 
     def without(self, reasons: Mapping[Path, str]) -> Corpus:
         """The same corpus less the clips of some paths, each with the reason why it is left out."""
@@ -73,9 +65,7 @@ class Corpus:
 
 
 def allows_trade(licence: str) -> bool:
-    """Whether a licence names one that allows commercial use and none that does not.
-
-    No legal advice: words are looked for, and what says nothing is left out.
+    """Whether a licence names one that allows commercial use and none that does not; no legal advice.
 
     >>> [allows_trade(text) for text in ("CC BY 4.0", "CC BY-NC-SA 4.0", "ODbL 1.0", "GPL-2+", "")]
     [True, False, True, False, False]
@@ -84,11 +74,7 @@ def allows_trade(licence: str) -> bool:
 
 
 def open_only(corpora: Sequence[Corpus]) -> tuple[Corpus, ...]:
-    """The corpora less the clips whose licences do not allow commercial use, which are counted and named.
-
-    Raises:
-        ExportError: nothing is left.
-    """
+    """The corpora less the clips whose licences do not allow commercial use; an ExportError if nothing is left."""
     kept = []
     for corpus in corpora:
         forbidden = {c.path: "licence reserves commercial use" for c in corpus.clips if not allows_trade(c.licence)}

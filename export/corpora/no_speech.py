@@ -1,8 +1,7 @@
 """Recordings in which nobody speaks, from which a network learns that not everything loud is speech.
 
 Music on hold, typing, engines and the sounds of computers come from packages of free software, signals and noises are
-made here. What is written is a folder with a `manifest.csv`, which `export.corpora.ordinary` reads as the corpus
-`no_speech`.
+made here. What is written is a folder with a `manifest.csv`, which `export.corpora.ordinary` reads as `no_speech`.
 """
 
 from __future__ import annotations
@@ -39,11 +38,8 @@ class Source(NamedTuple):
 def collect(sources: Sequence[Source], *, out: Path, seed: int = 1) -> int:
     """Write the corpus `no_speech`: a folder of FLAC files with their manifest; returns how many.
 
-    Folders of sources are walked recursively, of many files evenly chosen ones are taken. The seed is that of what is
-    synthesised.
-
-    Raises:
-        ExportError: a source holds no recording, or one cannot be decoded.
+    Folders are walked recursively, of many files evenly chosen ones are taken. The seed is that of what is synthesised.
+    An ExportError where a source holds no recording, or one that cannot be decoded.
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = []

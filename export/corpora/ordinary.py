@@ -1,14 +1,12 @@
 """What nobody acted: ordinary speech, all of which counts as neutral, and recordings in which nobody speaks.
 
-Used by `export.corpora.loading.find_corpora`. The clips are collected from many sources, so a `manifest.csv`, in the
-folder or beside it, says of each where it is from, what kind of speech it is and which licence it has.
+The clips are collected from many sources, so a `manifest.csv`, in the folder or beside it, says of each where it is
+from, what kind of speech it is and which licence it has.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 from export.corpora.builder import CorpusBuilder, files_of
@@ -25,11 +23,8 @@ COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")
 def load(root: Path, *, name: str = NAME) -> Corpus:
     """Read such a corpus, each recording once; its licence names those of all sources.
 
-    The manifest lies in the folder or beside it, and has the `COLUMNS`: path relative to the manifest, corpus, which is
-    `name` for these clips, and what is known of them.
-
-    Raises:
-        ExportError: no manifest, one without these columns, a recording under two labels, or no clip at all.
+    Rows of the manifest whose corpus is another one than `name` are passed over. An ExportError where there is no
+    manifest, or no clip in it.
     """
     manifest = next((place for place in (root / MANIFEST, root.parent / MANIFEST) if place.is_file()), None)
     if manifest is None:
@@ -45,8 +40,10 @@ def load(root: Path, *, name: str = NAME) -> Corpus:
     corpus = builder.corpus(name)
     if not corpus.clips:
         raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
-    by_source = groupby(sorted({(clip.source, clip.licence) for clip in corpus.clips}), key=itemgetter(0))
-    licences = (f"{source}: {', '.join(licence for _, licence in own)}" for source, own in by_source)
+    by_source: dict[str, list[str]] = {}
+    for source, licence in sorted({(clip.source, clip.licence) for clip in corpus.clips}):
+        by_source.setdefault(source, []).append(licence)
+    licences = (f"{source}: {', '.join(own)}" for source, own in by_source.items())
     return dataclasses.replace(corpus, licence="; ".join(licences))
 
 

@@ -1,15 +1,12 @@
-"""Labelled recordings of one's own: a folder a label, or a manifest.
+"""Labelled recordings of one's own: a folder a label, or a list of them, a manifest.
 
-Used by `export.corpora.loading.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers
-are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity`, `licence`,
-`source` and `kind`; its paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that
-could name a column; `export.corpora.labels.canonical` makes the usual names out of what people call them.
+Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers are known, or a table with the columns `path`
+and `label` and any of `speaker`, `sentence`, `intensity`, `licence`, `source` and `kind`; its paths are relative to it.
+A `manifest.csv` inside the folder decides. Any label is allowed that could name a column.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import canonical
 from export.errors import ExportError
 from sertag.audio.discover import AUDIO_SUFFIXES
+from sertag.tables.delimited import read_cells
 from sertag.text import display_name
 
 MANIFEST = "manifest.csv"
@@ -25,8 +23,7 @@ NO_LICENCE = "not stated"
 
 _NEEDED = ("path", "label")
 _OPTIONAL = ("speaker", "sentence", "intensity", "licence", "source", "kind")
-_SPELLINGS = {"license": "licence"}
-_COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}, separated by commas"
+_COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}"
 _EXPECTED = (
     "a folder a label (angry/x.wav, or angry/SPEAKER/x.wav), "
     f"or a {MANIFEST} whose first line is path,label and whose paths are relative to it"
@@ -35,8 +32,6 @@ _EXPECTED = (
 
 def load(place: Path, *, name: str) -> Corpus:
     """Read a folder with a folder a label, a folder with a `manifest.csv`, or a manifest; each recording once.
-
-    The licence is the manifest's, else "not stated".
 
     Raises:
         ExportError: a manifest or a label that cannot be understood, a recording under two labels, no clip at all, or
@@ -67,10 +62,8 @@ def listed_clips(
 ) -> Iterator[tuple[Clip, str]]:
     """The clips that a manifest lists, each with the place where that stands; the builder counts the other rows.
 
-    Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None.
-
-    Raises:
-        ExportError: a manifest or a label that cannot be understood.
+    Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None. An ExportError or
+    TableError where a manifest or a label cannot be understood.
     """
     for line, cells in _rows(manifest):
         if only not in (None, cells.get("corpus")):
@@ -106,37 +99,27 @@ def _add_folders(root: Path, name: str, builder: CorpusBuilder) -> None:
 
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the line on which each row ends, and its cells by column."""
-    content = manifest.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        found = f"byte 0x{content[error.start]:02x} is not UTF-8; save it as UTF-8 text with {_COLUMNS}"
-        raise _bad(manifest, line, found) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error as error:
-        raise _bad(manifest, reader.line_num, f"no CSV ({error}), expected {_COLUMNS}") from error
-    filled = [(line, cells) for line, cells in lines if any(cells)]
-    if not filled:
+    lines = read_cells(str(manifest), expected=f"the columns {_COLUMNS}")
+    lines = [(line, stripped) for line, cells in lines if any(stripped := [cell.strip() for cell in cells])]
+    if not lines:
         raise ExportError(f"{_shown(manifest)}: is empty, expected the columns {_COLUMNS}", code="bad_data")
-    columns = _columns(filled[0][1], manifest)
-    for line, cells in filled[1:]:
+    columns = _columns(lines[0][1], manifest)
+    for line, cells in lines[1:]:
         if len(cells) != len(columns):
             found = f"found {len(cells)} cells, expected {len(columns)} as in the first line"
-            raise _bad(manifest, line, f"{found}; put a cell that holds a comma in double quotes")
+            advice = "put a cell that holds a comma in double quotes"
+            raise ExportError(f"{_shown(manifest)}, line {line}: {found}; {advice}", code="bad_data")
         yield line, dict(zip(columns, cells, strict=True))
 
 
 def _columns(head: list[str], manifest: Path) -> list[str]:
-    columns = [_SPELLINGS.get(cell.lower(), cell.lower()) for cell in head]
+    columns = ["licence" if cell.lower() == "license" else cell.lower() for cell in head]
     if "label" not in columns:
         columns = ["label" if column == "emotion" else column for column in columns]
     known = [column for column in columns if column in (*_NEEDED, *_OPTIONAL)]
     if not set(_NEEDED) <= set(known) or len(set(known)) < len(known):
-        found = f"found the columns {display_name(', '.join(head))}"
-        raise _bad(manifest, 1, f"{found}, expected each once: {_COLUMNS}")
+        found = f"found the columns {display_name(', '.join(head))}, expected each once: {_COLUMNS}"
+        raise ExportError(f"{_shown(manifest)}, line 1: {found}", code="bad_data")
     return columns
 
 
@@ -146,10 +129,6 @@ def _label(text: str, *, where: str) -> str:
         message = f"{where}: label {text!r}, expected letters, digits and underscores that begin with a letter"
         raise ExportError(f"{message}, such as angry, because labels name columns; rename it", code="bad_label")
     return label
-
-
-def _bad(manifest: Path, line: int, found: str) -> ExportError:
-    return ExportError(f"{_shown(manifest)}, line {line}: {found}", code="bad_data")
 
 
 def _shown(path: Path) -> str:

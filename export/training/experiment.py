@@ -1,8 +1,7 @@
 """One recipe with its clips: train on some of them, ask about others, clean and by phone.
 
 Recipes that look at one cut clip and those that are shown windows of calls differ in how they are trained (`fit_clip`,
-`fit_windows`); everything before and behind is the same. Trainings lie in the cache, finished or not, and the same
-command goes on from there.
+`fit_windows`); everything before and behind is the same. Finished trainings lie in the cache.
 """
 
 from __future__ import annotations
@@ -49,20 +48,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A network trained on one side of a split and what it says of the other.
-
-    Temperature and least confidence are fitted on the validation clips, both conditions together; `scores` are those of
-    the test clips by condition, before the temperature.
-    """
+    """A network trained on one side of a split and what it says of the other."""
 
     fitted: Fitted
-    temperature: float
+    temperature: float  # fitted on the validation clips, both conditions together, as is the next
     min_confidence: float
-    scores: dict[str, Scores]
+    scores: dict[str, Scores]  # of the test clips by condition, before the temperature
 
 
 class Experiment:
-    """A recipe and its clips, with labels of the recipe, ready to be trained on.
+    """A recipe and its clips, ready to be trained on.
 
     Attributes:
         clips: n of them; splits are made of these, in this order.
@@ -86,11 +81,8 @@ class Experiment:
     ) -> None:
         """Make or load the windows of all clips, which are decodable and have labels of the recipe.
 
-        The cache holds windows and trainings, `encoder` is the file of a frozen encoder for recipes that need one,
-        `teacher` the recipe of a network from which this one learns, trained on the same clips each time.
-
-        Raises:
-            ExportError: a clip cannot be read, or the cache cannot be written.
+        `encoder` is the file of a frozen encoder for recipes that need one, `teacher` the recipe of a network from
+        which this one learns. An ExportError where a clip cannot be read, or the cache not be written.
         """
         self.recipe = recipe
         self.clips = tuple(clips)
@@ -101,9 +93,8 @@ class Experiment:
         front = encoder if recipe.encoder else None
         self.encoder = "" if front is None else hashlib.sha256(front.read_bytes()).hexdigest()
         job = Job(self.spec, LINES_SEED, front)
-        self.versions = prepare_clips(
-            clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs, report=report
-        )
+        names = recipe.augmentations
+        self.versions = prepare_clips(clips, augmentations=names, job=job, cache=cache, jobs=jobs, report=report)
         self.teacher: Experiment | None = None
         if teacher is not None:
             taught = dataclasses.replace(teacher, labels=labels)
@@ -116,10 +107,7 @@ class Experiment:
 
         The network has the weights of the epoch that was best on the validation clips, int64 (v,): most of them right,
         of equal ones the least loss. One that is shown windows of calls has those of the last epoch, and to it all
-        labels are equally likely.
-
-        Raises:
-            ExportError: nothing to learn from, or a disk that is full.
+        labels are equally likely. An ExportError where there is nothing to learn from, or a disk is full.
         """
         recipe, most, offsets = self.recipe, epochs or self.recipe.epochs, None
         if recipe.features.framing == "clip":
@@ -137,7 +125,7 @@ class Experiment:
             run_epoch,
             epochs=most,
             patience=patience,
-            checkpoint=self._cache / f"training-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
+            finished=self._cache / f"trained-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
             report=lambda epoch: self._report(f"{name}: {epoch}", epoch.epoch / most),
         )
         if offsets is None:
@@ -145,18 +133,14 @@ class Experiment:
         return dataclasses.replace(fitted, model=fit_windows.with_offsets(fitted.model, offsets))
 
     def key(self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None) -> str:
-        """What tells a training from others; arguments as of `fit`.
-
-        How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that
-        are shown windows of calls learn at a rate that falls to 0 with the last epoch.
-        """
+        """What tells a training from others; arguments as of `fit`."""
         settings = [(item.name, getattr(self.recipe, item.name)) for item in dataclasses.fields(self.recipe)]
         parts = (
             [(name, value) for name, value in settings if name not in _WORDS],
             (self.recipe.build.__module__, self.recipe.build.__qualname__),
             [data_hash(self.clips[index] for index in members) for members in (train, validation)],
             seed,
-            None if self.recipe.features.framing == "clip" else epochs or self.recipe.epochs,
+            epochs or self.recipe.epochs,
             self.encoder,
             self.teacher and self.teacher.key(train, seed=seed, epochs=epochs),
             PROTOCOL_VERSION,
@@ -200,11 +184,8 @@ class Experiment:
 def clip_scores(windows: Windows, probs: Probs, members: Ints, *, geometric: bool = False) -> Scores:
     """Mean over the windows of each clip of `members`, int64 (n,), weighted by speech.
 
-    Args:
-        windows: of all clips.
-        probs: float64 (w, k), of the windows of `members`, clip after clip.
-        members: the clips asked for.
-        geometric: the mean of logarithms instead, as recipes that look at one window a clip have always been scored.
+    `probs` is float64 (w, k), of the windows of `members`, clip after clip. With `geometric` the mean of logarithms, as
+    recipes that look at one window a clip have always been scored.
     """
     counts, weights = windows.counts[members], windows.speech_s[windows.rows_of(members)]
     clip_of = np.repeat(np.arange(len(members)), counts)

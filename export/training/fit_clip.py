@@ -74,11 +74,9 @@ def _material(
     shown, there = [clean], [np.ones(len(heard), dtype=bool)]
     for name in recipe.augmentations:
         first, own = versions[name].first_of(heard)
-        rows = np.isin(heard, own)
-        version = np.zeros_like(clean)
-        version[rows] = first
-        shown.append(version)
-        there.append(rows)
+        there.append(np.isin(heard, own))
+        shown.append(np.zeros_like(clean))
+        shown[-1][there[-1]] = first
     return _Material(np.stack(shown), np.stack(there), truth[heard], chosen_by, truth[chooses])
 
 

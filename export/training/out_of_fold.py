@@ -24,7 +24,7 @@ _USUAL_FOLDS = 4
 
 
 def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> dict[str, Answers]:
-    """What networks say of the windows of every condition that were not trained on their fold."""
+    """What networks that were not trained on their fold, int64 (n,), say of the windows of every condition."""
     labels, versions = len(experiment.recipe.labels), experiment.versions
     counts = {name: len(versions[name].features) for name in CONDITIONS}
     found = {name: Answers(np.zeros((count, labels)), np.zeros(count)) for name, count in counts.items()}
@@ -38,13 +38,9 @@ def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> d
 
 
 def folds_of(clips: Sequence[Clip], *, settings: Settings) -> Ints:
-    """The fold in which each clip is scored, int64 (n,).
+    """The fold in which each clip is scored, int64 (n,); an ExportError if nothing would be left to learn from.
 
-    Ordinary speech goes by its source, recordings without speech by theirs, so that neither is learnt from where it is
-    scored.
-
-    Raises:
-        ExportError: nothing would be left to learn from.
+    What nobody acted goes by its source, so that none is learnt from where it is scored.
     """
     acted = [clip for clip in clips if clip.corpus not in UNACTED]
     if settings.folds_by == "corpus":

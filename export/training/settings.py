@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from export.evaluation.calibration import ANSWERS_RIGHT
-
 CROSS_VALIDATED = "cross-validated"
 
 
@@ -20,7 +18,6 @@ class Settings:
     folds_by: Literal["speaker", "corpus"] = "speaker"  # whose clips are all in one part
     seed: int = 1  # of the split and of the training
     epochs: int | None = None  # most of them; the recipe's if None
-    answers_right: float = ANSWERS_RIGHT  # share of the answers over the model's `min_confidence`
     counts_as: tuple[tuple[str, str], ...] = ()  # what each label of the corpora became
     name: str = ""  # of the model, which rows show; the recipe's if empty
     version: str = "1"  # of the model

@@ -10,7 +10,8 @@ from sertag.analysis.filters.tokens import nearest
 from sertag.analysis.loading import Loaded
 from sertag.errors import SertagError
 from sertag.tables.delimited import Line, read_cells
-from sertag.text import display_name, display_text, plural
+from sertag.tables.reading.sources import name_of
+from sertag.text import display_text, plural
 
 _MOST_SHOWN = 3
 _PREFIX = "call_"
@@ -39,7 +40,7 @@ class _Calls:
     rows: Mapping[Key, tuple[str, ...]]
 
 
-def join(loaded: Loaded, path: str, *, key: str) -> None:
+def join(loaded: Loaded, path: str, *, key: str, storage: str = "") -> None:
     """Add the columns of a CSV file to all rows, in place, and remark which rows have no match.
 
     Args:
@@ -47,13 +48,14 @@ def join(loaded: Loaded, path: str, *, key: str) -> None:
         path: path of the CSV file, which has a header; separated by comma, semicolon or tab.
         key: regular expression that finds the key of a call in its file name, or in its path if the expression has a
             `/`. A named group is the column of this name, an unnamed group the first column.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: the file cannot be read.
         JoinError: the file or the expression is not valid, a key occurs twice, or no row matches.
     """
     pattern = _pattern(key)
-    calls = _read(path, pattern)
+    calls = _read(path, pattern, storage)
     names = {column: _free_name(column, loaded) for column in (*calls.key, *calls.columns)}
     whole_path = "/" in key
     keys = {row["path"]: _key(row["path"], pattern, whole_path=whole_path) for row in loaded.rows}
@@ -85,9 +87,9 @@ def _pattern(text: str) -> re.Pattern[str]:
     return pattern
 
 
-def _read(path: str, pattern: re.Pattern[str]) -> _Calls:
-    name = display_name(path)
-    lines = read_cells(path, expected="a CSV file with a header and a line for each call")
+def _read(path: str, pattern: re.Pattern[str], storage: str) -> _Calls:
+    name = name_of(path)
+    lines = read_cells(path, expected="a CSV file with a header and a line for each call", storage=storage)
     if not lines:
         raise JoinError(f"{name}: is empty; expected a header and a line for each call", code="no_calls")
     (_, header), *body = lines

@@ -50,16 +50,17 @@ class Loaded:
         return {**own, **{name: "text" for name in self.added if name not in own}}
 
 
-def load(paths: Sequence[str]) -> Loaded:
+def load(paths: Sequence[str], *, storage: str = "") -> Loaded:
     """Read tables of results and of windows.
 
     Args:
         paths: paths of the tables, oldest first; `-` is standard input. For several tables see `merging`.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: a table cannot be read.
     """
-    merged = merge(paths, new=_new, add=list.append)
+    merged = merge(paths, new=_new, add=list.append, storage=storage)
     windows = [window for own in merged.windows.values() for window in own]
     names = ", ".join(merged.names)
     loaded = Loaded(names, merged.labels, merged.dimensions, merged.rows, windows, remarks=merged.remarks)

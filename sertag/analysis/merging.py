@@ -49,6 +49,7 @@ def merge(
     new: Callable[[], Store],
     add: Callable[[Store, ReadRow], None],
     segments: Sequence[str] = (),
+    storage: str = "",
 ) -> Merged[Store]:
     """Read tables of results and of windows.
 
@@ -57,13 +58,14 @@ def merge(
         new: makes what keeps the windows of one channel.
         add: puts a window there.
         segments: more tables, which have to be of windows.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: one cannot be read, or one of `segments` is of results.
     """
     merging = _Merging(new, add)
     for path in (*paths, *segments):
-        with open_results(path) as table:
+        with open_results(path, storage=storage) as table:
             if path in segments and table.kind == "results":
                 message = f"{table.name}: is a table of results, expected one of windows; name it without --segments"
                 raise TableError(message, code="no_segments")

@@ -23,6 +23,7 @@ from sertag.cli.params import (
     MODEL,
     PROVIDER,
     ROLES,
+    STORAGE_OPTIONS,
     Channels,
     DefaultGroup,
     Number,
@@ -155,13 +156,7 @@ def cli() -> None:
     help="--out is a folder of Parquet files, out/day=2026-03-02/part-0.parquet, by the day in the path, else the day "
     "of writing.",
 )
-@click.option(
-    "--storage-options",
-    multiple=True,
-    metavar="KEY=VALUE|JSON",
-    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
-    "repeatable.",
-)
+@STORAGE_OPTIONS
 @click.option("--strict", is_flag=True, help="no_speech, too_short and uncertain count as failures for the exit code.")
 @click.option("--dry-run", is_flag=True, help="List files that would be tagged, count reused ones, and tag nothing.")
 @click.option(

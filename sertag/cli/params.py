@@ -119,6 +119,26 @@ class ShardType(ParamType):
         return Shard(int(number), int(count))
 
 
+class StorageOption(ParamType):
+    """`KEY=VALUE`, or a JSON object; in an environment variable several with spaces between them, or one object."""
+
+    name = "KEY=VALUE|JSON"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The settings of a variable; an object may have spaces."""
+        return [rv] if rv.lstrip().startswith("{") else rv.split()
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value; the message never has it, because it may be a password."""
+        from sertag.remote.options import parse_options
+
+        try:
+            parse_options([value])
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
 class Number(ParamType):
     """A finite number within limits."""
 
@@ -230,6 +250,14 @@ PROVIDER = click.option(
     metavar="NAME",
     help=f"What runs the network: {', '.join(PROVIDERS)}. All but cpu need another package, see docs/models.md.  "
     "[default: cpu]",
+)
+STORAGE_OPTIONS = click.option(
+    "--storage-options",
+    type=StorageOption(),
+    multiple=True,
+    envvar="SERTAG_STORAGE_OPTIONS",
+    help="Settings for URLs such as s3://bucket/calls, as endpoint_url=http://localhost:9000, never credentials; "
+    "repeatable.",
 )
 HOP = click.option(
     "--hop",

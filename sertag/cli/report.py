@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import ParamType
+from sertag.cli.params import STORAGE_OPTIONS, ParamType
 from sertag.errors import Exit
+from sertag.remote.options import parse_options
 
 _EXAMPLES = """\
 Examples:
@@ -77,7 +78,10 @@ class _ReportCommand(click.Command):
     help="Put 10 s before and after the worst second of the N worst calls into the page, for browsers that do not play "
     "the recordings and for readers who do not have them.  [default: worst:0]",
 )
-def report(results: tuple[str, ...], out: str, segments: tuple[str, ...], **given: Any) -> None:
+@STORAGE_OPTIONS
+def report(
+    results: tuple[str, ...], out: str, segments: tuple[str, ...], storage_options: tuple[str, ...], **given: Any
+) -> None:
     """Make an offline HTML page from tables: figures, all calls, their timelines, and verdicts.
 
     RESULTS are tables that sertag has written, of one run or of several, in any format; - is standard input.
@@ -90,7 +94,7 @@ def report(results: tuple[str, ...], out: str, segments: tuple[str, ...], **give
 
     code = Exit.OK
     try:
-        build(Request(results, out, segments, **given), warn=warn)
+        build(Request(results, out, segments, **given, storage=parse_options(storage_options)), warn=warn)
     except BrokenPipeError:
         code = Exit.READER_LEFT
     except SertagError as error:

@@ -13,7 +13,8 @@ from sertag.exports import label_files
 from sertag.exports.contact_lens import contact_lens
 from sertag.exports.spreadsheet import write_spreadsheet
 from sertag.exports.timelines import Recording, recordings
-from sertag.storage.atomic_output import Output
+from sertag.remote.urls import is_url
+from sertag.storage.atomic_output import open_output
 from sertag.tables.row_writer import write_rows
 from sertag.tables.writers import json_bytes
 from sertag.text import display_name, display_text, plural, valid_text
@@ -21,7 +22,7 @@ from sertag.text import display_name, display_text, plural, valid_text
 _File = tuple[str, bytes]  # suffix, and content
 
 
-def convert(loaded: Loaded, target: str, out: str) -> str:
+def convert(loaded: Loaded, target: str, out: str, *, storage: str = "") -> str:
     """Write tables in another format.
 
     Args:
@@ -29,6 +30,7 @@ def convert(loaded: Loaded, target: str, out: str) -> str:
         target: `csv`, `tsv`, `json`, `jsonl`, `xlsx` and `rttm` are one file; `audacity`, `textgrid`, `webvtt` and
             `contact-lens` are a folder with one or more files per recording.
         out: path of the file or folder.
+        storage: settings for URLs, from `remote.options`.
 
     Returns:
         A text that says what was written.
@@ -39,19 +41,19 @@ def convert(loaded: Loaded, target: str, out: str) -> str:
     """
     if target in ("csv", "tsv", "json", "jsonl"):
         need_rows(loaded)
-        write_rows(out, loaded.rows, columns=loaded.columns, fmt=target)  # type: ignore[arg-type]
+        write_rows(out, loaded.rows, columns=loaded.columns, fmt=target, storage=storage)  # type: ignore[arg-type]
         return f"{plural(len(loaded.rows), 'row')} in {_name(out)}"
     if target == "xlsx":
-        return f"{write_spreadsheet(loaded, out)}, in {_name(out)}"
+        return f"{write_spreadsheet(loaded, out, storage=storage)}, in {_name(out)}"
     need_windows(loaded)
     need_labels(loaded)
     found = list(recordings(loaded))
     if target == "rttm":
-        with Output(out) as output:
+        with open_output(out, storage=storage) as output:
             output.write(valid_text(label_files.rttm(found)).encode())
             output.finish()
         return f"{plural(len(found), 'recording')} in {_name(out)}"
-    return _write_folder(found, _PER_RECORDING[target], out)
+    return _write_folder(found, _PER_RECORDING[target], out, storage)
 
 
 def _audacity(recording: Recording) -> Iterator[_File]:
@@ -80,15 +82,18 @@ _PER_RECORDING: dict[str, Callable[[Recording], Iterator[_File]]] = {
 }
 
 
-def _write_folder(found: Sequence[Recording], content: Callable[[Recording], Iterator[_File]], folder: str) -> str:
+def _write_folder(
+    found: Sequence[Recording], content: Callable[[Recording], Iterator[_File]], folder: str, storage: str
+) -> str:
     if folder == "-":
         raise OutputError("these formats have a file for each recording; name a folder with --out", code="cannot_write")
     count = 0
     for recording, place in zip(found, _places([recording.path for recording in found]), strict=True):
         for suffix, data in content(recording):
             path = os.path.join(folder, place + suffix)
-            _make_folder(os.path.dirname(path))
-            with Output(path) as output:
+            if not is_url(folder):
+                _make_folder(os.path.dirname(path))
+            with open_output(path, storage=storage) as output:
                 output.write(data)
                 output.finish()
             count += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from sertag.analysis.loading import Loaded, is_number
 from sertag.errors import OutputError
-from sertag.storage.atomic_output import Output
+from sertag.storage.atomic_output import open_output
 from sertag.tables.columns import DECIMALS, segment_columns
 from sertag.tables.readers import ReadRow
 from sertag.text import display_text, plural, valid_text
@@ -19,12 +19,13 @@ _LONGEST_CELL = 32_767
 _NO_DATE = datetime(2000, 1, 1)  # fixed, so that the same table gives the same bytes
 
 
-def write_spreadsheet(loaded: Loaded, target: str) -> str:
+def write_spreadsheet(loaded: Loaded, target: str, *, storage: str = "") -> str:
     """Write a spreadsheet with a sheet of results and, if there are windows, a sheet of windows.
 
     Args:
         loaded: the tables.
         target: path of the file.
+        storage: settings for URLs, from `remote.options`.
 
     Returns:
         A text that says what was written.
@@ -44,7 +45,7 @@ def write_spreadsheet(loaded: Loaded, target: str) -> str:
         if len(rows) > MOST_ROWS:
             message = f"a sheet has at most {MOST_ROWS:,} rows, {name} has {len(rows):,}; choose some with --where"
             raise OutputError(message, code="too_many_rows")
-    with Output(target) as output:
+    with open_output(target, storage=storage) as output:
         options = {
             "in_memory": True,
             "strings_to_formulas": False,

@@ -9,7 +9,7 @@ import os
 import platform
 from dataclasses import replace
 
-from sertag.records import AudioFile, Problem
+from sertag.records import STDIN, AudioFile, Problem
 from sertag.text import display_name
 
 _OF_ONE_PROCESS = ("/dev/fd/", "/dev/std", "/proc/")
@@ -25,7 +25,7 @@ def as_seen_here(file: AudioFile, *, folder: str) -> AudioFile:
     if file.problem is not None or file.remote is not None:
         return file
     name = display_name(file.path)
-    if os.path.abspath(os.path.join(folder, file.path)).startswith(_OF_ONE_PROCESS):
+    if file.path == STDIN or os.path.abspath(os.path.join(folder, file.path)).startswith(_OF_ONE_PROCESS):
         message = f"{name}: only the process that was given it can read it, expected a file that all workers reach"
         return replace(file, problem=Problem("not_on_worker", message))
     try:

@@ -43,6 +43,7 @@ class Request:
         date_regex: how to find the day in a file name; None for the day on which the file was written.
         waveforms: of how many of the worst calls the outline of the waveform is shown.
         embed_audio: of how many of the worst calls the worst seconds are put into the page.
+        storage: settings for tables that are URLs, from `remote.options`.
     """
 
     results: tuple[str, ...]
@@ -53,6 +54,7 @@ class Request:
     date_regex: str | None = None
     waveforms: int = 0
     embed_audio: int = 0
+    storage: str = ""
 
 
 def build(request: Request, *, warn: Callable[[str], None]) -> None:
@@ -70,7 +72,7 @@ def build(request: Request, *, warn: Callable[[str], None]) -> None:
     pattern = None if request.date_regex is None else DatePattern(request.date_regex)
     _check_not_overwritten(request.out, [*request.results, *request.segments], "a table that is read")
     with Output(request.out) as output:  # opened first: a place that cannot be written is known before the work
-        calls = load(request.results, segments=request.segments)
+        calls = load(request.results, segments=request.segments, storage=request.storage)
         _add_sentiments_of_models(calls)
         folder = os.curdir if request.out == "-" else os.path.dirname(os.path.realpath(request.out))
         sources = {call.path: find(call.path, root=request.root, page_folder=folder) for call in calls.calls}

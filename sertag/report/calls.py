@@ -154,18 +154,25 @@ class Calls:
         return bool(self.dimensions) and not self.labels
 
 
-def load(results: Sequence[str], *, segments: Sequence[str] = ()) -> Calls:
+def load(results: Sequence[str], *, segments: Sequence[str] = (), storage: str = "") -> Calls:
     """Read all tables; what counts of several is said in `analysis.merging`.
 
     Args:
         results: tables of results or of windows, in order of time; `-` is standard input.
         segments: tables of windows.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: a table cannot be read, `segments` has one of results, or there are only windows.
     """
     known = _Emotions()
-    merged = merge(results, segments=segments, new=Windows, add=lambda store, row: store.add(row, known.code(row)))
+    merged = merge(
+        results,
+        segments=segments,
+        new=Windows,
+        add=lambda store, row: store.add(row, known.code(row)),
+        storage=storage,
+    )
     if not merged.with_rows:
         found = ", ".join(merged.names)
         raise TableError(f"{found}: windows alone make no report; name the result table too", code="no_results")

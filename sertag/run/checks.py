@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from importlib.util import find_spec
 
 from sertag.audio.discover import has_audio_suffix
 from sertag.audio.filetype import HEAD_BYTES, Decoder, sniff
 from sertag.audio.headerless import parse_raw
+from sertag.parallel import backend_conflict
 from sertag.records import STDIN
-from sertag.remote.options import parse_options
 from sertag.remote.urls import is_url, refusal, shown
 from sertag.run.settings import Request, RequestError
 from sertag.storage.atomic_output import is_temporary
 from sertag.tables.formats import format_of
 from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
-
-_BACKEND_MODULES = {"dask": "distributed", "ray": "ray"}
 
 
 def check(request: Request) -> None:
@@ -67,17 +64,12 @@ def output_files(request: Request) -> Callable[[str], bool]:
 
 
 def _check_backend(request: Request) -> None:
-    backend = request.backend
-    if backend == "local":
-        if request.scheduler is not None:
-            raise RequestError("--scheduler is the address of a cluster; give --backend dask or --backend ray with it")
-        return
-    if STDIN in request.paths:
-        message = f"--backend {backend} cannot tag `-`: standard input is on this computer, and workers are on others"
-        raise RequestError(f"{message}; write it to a file that they reach, or use --backend local")
-    if find_spec(_BACKEND_MODULES[backend]) is None:
-        message = f"--backend {backend} needs {_BACKEND_MODULES[backend]}, which is not installed"
-        raise RequestError(f"{message}; run: pip install 'sertag[{backend}]', here and where the workers run")
+    if request.backend != "local" and STDIN in request.paths:
+        message = f"--backend {request.backend} cannot tag `-`: standard input is on this computer, and workers are on"
+        raise RequestError(f"{message} others; write it to a file that they reach, or use --backend local")
+    conflict = backend_conflict(request.backend, request.scheduler)
+    if conflict is not None:
+        raise RequestError(conflict)
 
 
 def _check_raw(request: Request) -> None:
@@ -108,11 +100,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _check_storage(request: Request) -> None:
-    """Refuse credentials where others can see them: in arguments and settings."""
-    try:
-        parse_options(request.storage_options)
-    except ValueError as error:
-        raise RequestError(f"--storage-options: {error}") from error
+    """Refuse credentials where others can see them, and a log in a storage."""
     for path in (*request.paths, request.files_from or "-", *_outputs(request).values()):
         problem = refusal(path)
         if problem is not None and problem.code == "credentials_in_url":

@@ -87,7 +87,7 @@ def _paths(request: Request) -> Iterator[str]:
     with ExitStack() as opened:
         try:
             here = request.files_from == "-"
-            stream = sys.stdin.buffer if here else opened.enter_context(_open(request.files_from, request.storage))
+            stream = sys.stdin.buffer if here else opened.enter_context(open_list(request.files_from, request.storage))
             for path in read_list(stream, null=request.null):
                 yield "./-" if path == "-" else path  # in a list it is a file of that name, not standard input
         except (OSError, PathListError, DecodeError) as error:
@@ -96,7 +96,8 @@ def _paths(request: Request) -> Iterator[str]:
             raise RequestError(f"--files-from {name}: {reason}") from error
 
 
-def _open(path: str, storage: str) -> BinaryIO:
+def open_list(path: str, storage: str) -> BinaryIO:
+    """Open a list of paths: a file, or a URL with the settings of its storage."""
     if not is_url(path):
         return open(path, "rb")
     from sertag.remote.reading import open_url

@@ -11,6 +11,7 @@ from typing import Literal
 
 from sertag.errors import SertagError
 from sertag.limits import CPU, MAX_DURATION_S, TIMEOUT_S
+from sertag.parallel import Backend
 from sertag.records import Options
 from sertag.remote.options import parse_options
 from sertag.remote.output import local_state
@@ -45,7 +46,7 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     jobs: int | None = None
-    backend: Literal["local", "dask", "ray"] = "local"
+    backend: Backend = "local"
     scheduler: str | None = None
     timeout: float = TIMEOUT_S
     max_duration: float = MAX_DURATION_S

@@ -35,18 +35,19 @@ def rows_of(name: str, lines: Iterable[str]) -> tuple[str, Iterator[Line]]:
     return delimiter, _rows(name, chain([first], lines), delimiter, 0)
 
 
-def read_cells(path: str, *, expected: str) -> list[Line]:
+def read_cells(path: str, *, expected: str, storage: str = "") -> list[Line]:
     """All lines of a small table, with the header; cells are as they were before they were guarded.
 
     Args:
         path: of the file.
         expected: what it should be, for messages.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: it cannot be read.
     """
     name = name_of(path)
-    with text_of(open_source(path, expected=expected)) as stream:
+    with text_of(open_source(path, expected=expected, storage=storage)) as stream:
         _, lines = rows_of(name, lines_of(name, stream, expected=expected))
         return [(number, [unmarked(cell) for cell in cells]) for number, cells in lines]
 

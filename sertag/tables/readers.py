@@ -61,12 +61,13 @@ class ReadTable:
 
 
 @contextmanager
-def open_results(path: str) -> Iterator[ReadTable]:
+def open_results(path: str, *, storage: str = "") -> Iterator[ReadTable]:
     """Open a table that `sertag tag` has written.
 
     Args:
         path: path of the table, of a folder of --partition-by, or `-` for standard input; the format is known from the
             suffix or the content.
+        storage: settings for URLs, from `remote.options`.
 
     Yields:
         The table.
@@ -79,7 +80,7 @@ def open_results(path: str) -> Iterator[ReadTable]:
     if os.path.isdir(path):
         yield _table(name, _rows_of_folder(path, name))
         return
-    with open_source(path, expected=_EXPECTED) as source:
+    with open_source(path, expected=_EXPECTED, storage=storage) as source:
         if suffix == ".parquet":
             yield _table(name, _parquet_rows(source, name))
         else:

@@ -19,7 +19,13 @@ from sertag.text import display_text, valid_text
 
 
 def write_rows(
-    target: str, rows: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str], fmt: Format, bom: bool = False
+    target: str,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    columns: Mapping[str, str],
+    fmt: Format,
+    bom: bool = False,
+    storage: str = "",
 ) -> None:
     """Write a table.
 
@@ -29,12 +35,13 @@ def write_rows(
         columns: name to kind as in `columns`, or "" for a column without a kind; in the order of writing.
         fmt: any but `parquet`.
         bom: begin CSV and TSV with a byte-order mark.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         OutputError: the target cannot be written.
         BrokenPipeError: the reader of standard output has closed it.
     """
-    with open_output(target) as output:
+    with open_output(target, storage=storage) as output:
         if fmt == "table":
             from sertag.tables.terminal import rendered_records, rendered_rows, too_narrow
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
+from sertag.errors import Exit
 from sertag.remote.filesystems import file_system
+from sertag.run.batch import run
+from sertag.run.settings import Request
+from tests.conftest import speech_like
 from tests.remote.servers import BUCKET, Proxy, WebServer, s3_server
 
 pytest.importorskip("moto", reason="needs pip install 's3fs[boto3]' 'moto[server,s3]'")
 pytest.importorskip("s3fs", reason="needs pip install 's3fs[boto3]' 'moto[server,s3]'")
 
+ROOT = f"s3://{BUCKET}"
+Put = Callable[..., None]
 SECRET = "wJalrXUtnFEMIK7MDENG"  # noqa: S105 - of nobody
 
 
@@ -92,3 +101,43 @@ def through(proxy: Proxy, **more: Any) -> str:
     """Settings for a proxy, with short timeouts."""
     config = {"read_timeout": 0.5, "connect_timeout": 1, "retries": {"total_max_attempts": 1}}
     return json.dumps({"endpoint_url": proxy.url, "config_kwargs": config, **more})
+
+
+@pytest.fixture(scope="session")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good and bad recordings with odd names."""
+    folder = tmp_path_factory.mktemp("archive") / "calls"
+    (folder / "2026 03").mkdir(parents=True)
+    for number, name in enumerate(["a.wav", "2026 03/ü #1?.wav", "2026 03/100%.wav"]):
+        soundfile.write(folder / name, speech_like(6, seed=number), 8000, subtype="ULAW")
+    (folder / "b.wav").write_bytes(b"no sound at all, but text in a file of this name")
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "notes.txt").write_bytes(b"for nobody")
+    return folder
+
+
+@pytest.fixture
+def stored(calls: Path, put: Put) -> Path:
+    """The folder, and the same in the bucket."""
+    for path in calls.rglob("*.*"):
+        put(str(path.relative_to(calls.parent)), path.read_bytes())
+    return calls
+
+
+@pytest.fixture
+def tag(tiny_model: Path) -> Callable[..., Exit]:
+    """Runs a request in this process, with workers of its own."""
+
+    def tag(*paths: str, **settings: Any) -> Exit:
+        return run(Request(paths=paths, **{"model": str(tiny_model), "jobs": 1, "progress": False, **settings}))
+
+    return tag
+
+
+def content(client: Any, key: str) -> bytes:
+    answer: bytes = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return answer
+
+
+def rows(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode())))

@@ -27,7 +27,7 @@ COMMANDS = [
 
 
 def test_the_page_shows_commands() -> None:
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 9
     assert all(line.startswith("sertag ") for line in COMMANDS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -15,63 +14,14 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-import soundfile
-from click.testing import CliRunner
 
-from sertag.cli.commands import cli
 from sertag.errors import Exit
 from sertag.remote.filesystems import file_system
 from sertag.run.batch import run
 from sertag.run.settings import Request, RequestError
-from sertag.shards import Shard
-from sertag.tables.readers import TableError, open_results
 from sertag.tagger import Tagger
-from tests.conftest import speech_like
-from tests.remote.conftest import SECRET, through
+from tests.remote.conftest import ROOT, SECRET, Put, content, rows, through
 from tests.remote.servers import BUCKET, Answer, Proxy, WebServer, s3_error, wait_until
-
-ROOT = f"s3://{BUCKET}"
-Put = Callable[..., None]
-
-
-@pytest.fixture(scope="session")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of good and bad recordings with odd names."""
-    folder = tmp_path_factory.mktemp("archive") / "calls"
-    (folder / "2026 03").mkdir(parents=True)
-    for number, name in enumerate(["a.wav", "2026 03/ü #1?.wav", "2026 03/100%.wav"]):
-        soundfile.write(folder / name, speech_like(6, seed=number), 8000, subtype="ULAW")
-    (folder / "b.wav").write_bytes(b"no sound at all, but text in a file of this name")
-    (folder / "empty.wav").write_bytes(b"")
-    (folder / "notes.txt").write_bytes(b"for nobody")
-    return folder
-
-
-@pytest.fixture
-def stored(calls: Path, put: Put) -> Path:
-    """The folder, and the same in the bucket."""
-    for path in calls.rglob("*.*"):
-        put(str(path.relative_to(calls.parent)), path.read_bytes())
-    return calls
-
-
-@pytest.fixture
-def tag(tiny_model: Path) -> Callable[..., Exit]:
-    """Runs a request in this process, with workers of its own."""
-
-    def tag(*paths: str, **settings: Any) -> Exit:
-        return run(Request(paths=paths, **{"model": str(tiny_model), "jobs": 1, "progress": False, **settings}))
-
-    return tag
-
-
-def content(client: Any, key: str) -> bytes:
-    answer: bytes = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    return answer
-
-
-def rows(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode())))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
@@ -215,65 +165,11 @@ def test_two_runs_do_not_write_one_object(stored: Path, tag: Callable[..., Exit]
         assert tag(f"{ROOT}/calls/a.wav", out=request.out) == Exit.LOCKED
 
 
-def test_tables_are_read_where_they_are(stored: Path, put: Put, tag: Callable[..., Exit], tmp_path: Path) -> None:
-    for suffix in ("csv", "tsv", "json", "jsonl", "parquet"):
-        local = tmp_path / f"r.{suffix}"
-        tag(str(stored / "a.wav"), out=str(local), resume=False)
-        put(f"tables/r.{suffix}", local.read_bytes())
-        with open_results(str(local)) as ours, open_results(f"{ROOT}/tables/r.{suffix}") as theirs:
-            assert list(ours.rows) == list(theirs.rows)
-    for name in ("none.csv", "none.parquet"):
-        with (
-            pytest.raises(TableError, match=rf"^{ROOT}/{name}: there is no such object"),
-            open_results(f"{ROOT}/{name}"),
-        ):
-            pass
-
-
-def test_tables_of_shards_are_merged_where_they_are(
-    stored: Path, s3: Any, tag: Callable[..., Exit], tmp_path: Path
-) -> None:
-    tag(f"{ROOT}/calls/", out=str(tmp_path / "all.csv"))
-    parts = [f"{ROOT}/tables/{number}.csv" for number in (1, 2)]
-    for number, part in enumerate(parts, 1):
-        tag(f"{ROOT}/calls/", out=part, shard=Shard(number, 2))
-    done = CliRunner().invoke(cli, ["merge", *parts, "--out", f"{ROOT}/tables/all.csv"])
-    assert done.exit_code == Exit.OK, done.output
-    assert content(s3, "tables/all.csv") == (tmp_path / "all.csv").read_bytes()
-    assert CliRunner().invoke(cli, ["worst", parts[0], "--out", f"{ROOT}/tables/w.csv"]).exit_code == Exit.OK
-    assert rows(content(s3, "tables/w.csv"))
-    refused = CliRunner().invoke(cli, ["report", parts[0], "--out", f"{ROOT}/page.html"])
-    assert refused.exit_code == Exit.OUTPUT
-    assert f"cannot write {ROOT}/page.html: expected a file on this machine" in refused.output
-
-
-def test_a_table_replaced_while_it_is_read_is_no_short_table(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sertag.remote import blocks
-
-    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 50_000)
-    row = "a.wav,0,ok\n" * 200_000
-    put("r.csv", f"path,channel,status\n{row}".encode())
-    with open_results(f"{ROOT}/r.csv") as table:
-        assert next(table.rows)["path"] == "a.wav"
-        put("r.csv", b"path,channel,status\n")
-        with pytest.raises(TableError, match=r"r\.csv: cannot be read: .*was replaced after it was found"):
-            list(table.rows)
-
-
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
         ({"paths": ("s3://AKIA:hunter2@archive/calls",)}, "s3://***@archive/calls: holds a password or key"),
         ({"out": "s3://AKIA:hunter2@archive/r.csv"}, "holds a password or key"),
-        ({"storage_options": ("secret=hunter2",)}, "--storage-options: secret may be a key or a password"),
-        (
-            {"storage_options": ('{"client_kwargs": {"aws_secret_access_key": "hunter2"}}',)},
-            "aws_secret_access_key may",
-        ),
-        ({"storage_options": ("endpoint_url=http://me:hunter2@host",)}, "endpoint_url may be a key or a password"),
-        ({"storage_options": ('https.headers={"Authorization": "Basic hunter2"}',)}, "Authorization may be"),
-        ({"storage_options": ('{"endpoint_url": hunter2',)}, "the JSON object is not valid at character"),
-        ({"storage_options": ("hunter2",)}, "expected KEY=VALUE or a JSON object"),
         ({"out": "s3://archive/r", "partition_by": "day"}, "--partition-by writes a folder on this machine"),
         ({"log_file": "s3://archive/log"}, "--log-file s3://archive/log: expected a file on this machine"),
         ({"out": "s3://archive/calls/a.wav", "format": "csv"}, "--out would overwrite s3://archive/calls/a.wav"),

@@ -111,7 +111,7 @@ def test_a_cluster_needs_its_extra_and_its_own_kind_of_input(monkeypatch: pytest
         check(Request(paths=("a",), scheduler="tcp://10.0.0.5:8786"))
     with pytest.raises(RequestError, match="--backend ray cannot tag `-`"):
         check(Request(paths=("a", "-"), backend="ray"))
-    monkeypatch.setattr("sertag.run.checks.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         RequestError, match=r"needs distributed, which is not installed; run: pip install 'sertag\[dask"
     ):

@@ -17,6 +17,7 @@ from sertag.analysis.merging import place
 from sertag.errors import SertagError
 from sertag.tables.delimited import read_cells
 from sertag.tables.readers import ReadRow
+from sertag.tables.reading.sources import name_of
 from sertag.text import display_name, display_text
 
 _COLUMNS = ("path", "channel", "start_s")
@@ -115,11 +116,12 @@ class Matched:
     disputed: int = 0
 
 
-def read_verdicts(path: str) -> tuple[list[Verdict], int]:
+def read_verdicts(path: str, *, storage: str = "") -> tuple[list[Verdict], int]:
     """Read a file of verdicts.
 
     Args:
         path: path of a CSV file with a header; separated by comma, semicolon or tab.
+        storage: settings for URLs, from `remote.options`.
 
     Returns:
         The verdicts, and the number of lines that the listener skipped.
@@ -128,8 +130,9 @@ def read_verdicts(path: str) -> tuple[list[Verdict], int]:
         TableError: the file cannot be read.
         VerdictError: the file has no verdicts, or a line is not valid.
     """
-    name = display_name(path)
-    lines = read_cells(path, expected="the CSV file that the report saves, with path, channel, start_s and a verdict")
+    name = name_of(path)
+    expected = "the CSV file that the report saves, with path, channel, start_s and a verdict"
+    lines = read_cells(path, expected=expected, storage=storage)
     header = [column.strip().lower() for column in lines[0][1]] if lines else []
     _check_header(name, header)
     found = [_verdict(f"{name}: line {number}", header, cells) for number, cells in lines[1:]]

@@ -64,7 +64,9 @@ class Merged:
     gaps: list[str] = field(default_factory=list)
 
 
-def merge(paths: Sequence[str], out: str, *, fmt: Format, listed: Iterable[str] | None = None) -> Merged:
+def merge(
+    paths: Sequence[str], out: str, *, fmt: Format, listed: Iterable[str] | None = None, storage: str = ""
+) -> Merged:
     """Merge tables of results, or tables of windows.
 
     Args:
@@ -72,6 +74,7 @@ def merge(paths: Sequence[str], out: str, *, fmt: Format, listed: Iterable[str] 
         out: of the merged table, or `-`.
         fmt: its format; JSON and JSON Lines only if the tables are in one of the two.
         listed: recordings and folders in the order of the rows, where that is not the order of a walk.
+        storage: settings for URLs, from `remote.options`.
 
     Returns:
         What was merged; the table is in its place.
@@ -84,9 +87,9 @@ def merge(paths: Sequence[str], out: str, *, fmt: Format, listed: Iterable[str] 
     order = None if listed is None else _ListOrder(listed)
     merged = Merged()
     with ExitStack() as opened:
-        sources = [opened.enter_context(_source(path, objects=fmt in _OBJECTS)) for path in paths]
+        sources = [opened.enter_context(_source(path, objects=fmt in _OBJECTS, storage=storage)) for path in paths]
         view = _view(sources)
-        output = opened.enter_context(open_output(out))
+        output = opened.enter_context(open_output(out, storage=storage))
         with open_table(output, fmt=fmt, view=view) as target:
             for entry in _in_order(sources, order, merged):
                 target.add(cast(Any, entry))  # what the functions of the view take
@@ -164,15 +167,15 @@ class _ListOrder:
 
 
 @contextmanager
-def _source(path: str, *, objects: bool) -> Iterator[_Source]:
+def _source(path: str, *, objects: bool, storage: str) -> Iterator[_Source]:
     with ExitStack() as opened:
         if objects:
-            documents, warnings = opened.enter_context(open_documents(path))
+            documents, warnings = opened.enter_context(open_documents(path, storage=storage))
             first = next(documents, None)
             content = documents if first is None else chain([first], documents)
             yield _Source(display_name(path), content, first, (), warnings)
             return
-        table = opened.enter_context(open_results(path))
+        table = opened.enter_context(open_results(path, storage=storage))
         columns = result_columns if table.kind == "results" else segment_columns
         known = columns(table.labels, table.dimensions)
         first = next(table.rows, None)

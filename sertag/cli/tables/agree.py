@@ -59,7 +59,7 @@ def _agree(
 
     chosen = options.Choice(**choice)
     options.check_output(write or "-", *results, verdicts, chosen.join)
-    judged, skipped = read_verdicts(verdicts)
+    judged, skipped = read_verdicts(verdicts, storage=chosen.storage)
     table = chosen.load(*results)
     chosen.restrict(table)
     matched = match(judged, table)

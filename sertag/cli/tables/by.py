@@ -60,5 +60,5 @@ def _by(
     table = chosen.load_results(*results)
     found = groups.by(table, columns, means=means, least=least, customer=customer_role, date_regex=chosen.date_regex)
     chosen.say(table.remarks + found.remarks)
-    options.write(out, found.rows, found.columns, fmt)
+    options.write(out, found.rows, found.columns, fmt, storage=chosen.storage)
     return Exit.OK

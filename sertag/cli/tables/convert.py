@@ -40,7 +40,7 @@ def _convert(*, results: tuple[str, ...], target: str, out: str, **choice: Any) 
     options.check_output(out, *results, chosen.join)
     table = chosen.load(*results)
     chosen.restrict(table)
-    said = write(table, target, out)
+    said = write(table, target, out, storage=chosen.storage)
     chosen.say(table.remarks)
     chosen.say([said], mark="")
     return Exit.OK

@@ -46,6 +46,6 @@ def _diff(*, before: str, after: str, shift: float, out: str, format: Format | N
     found = differences.diff(old, new, shift=shift)
     chosen.say(dict.fromkeys(old.remarks + new.remarks))
     if found.rows or out != "-":
-        options.write(out, found.rows, differences.COLUMNS, fmt)
+        options.write(out, found.rows, differences.COLUMNS, fmt, storage=chosen.storage)
     chosen.say(found.summary, mark="")
     return Exit.OK if found.equal else Exit.SOME_FAILED

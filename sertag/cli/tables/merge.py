@@ -6,9 +6,13 @@ from typing import Any
 
 import click
 
+from sertag.cli.params import STORAGE_OPTIONS
 from sertag.cli.tables import options
-from sertag.errors import Exit
+from sertag.errors import Exit, SertagError
+from sertag.remote.options import parse_options
+from sertag.remote.urls import shown
 from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.text import display_name
 
 
 @click.command(short_help="Put tables of parts together.", context_settings=options.CONTEXT)
@@ -26,6 +30,7 @@ from sertag.tables.formats import SUFFIXES, Format, format_of
     help="The list or the arguments of the runs, one per line, if they were not one folder: the order of the rows.",
 )
 @click.option("-0", "--null", is_flag=True, help="That list is NUL-separated.")
+@STORAGE_OPTIONS
 @click.option("-q", "--quiet", is_flag=True, help="No notes, only errors and what is missing.")
 def merge(**given: Any) -> None:
     """Put tables of parts of an archive together, as of --shard 1/8 to 8/8: one run's rows, order and bytes.
@@ -37,7 +42,14 @@ def merge(**given: Any) -> None:
 
 
 def _merge(
-    *, tables: tuple[str, ...], out: str, format: Format | None, files_from: str | None, null: bool, quiet: bool
+    *,
+    tables: tuple[str, ...],
+    out: str,
+    format: Format | None,
+    files_from: str | None,
+    null: bool,
+    storage_options: tuple[str, ...],
+    quiet: bool,
 ) -> Exit:
     from sertag.analysis.shards.merge import merge as write
     from sertag.text import plural
@@ -46,7 +58,9 @@ def _merge(
     fmt = format or ("csv" if out == "-" else format_of(out))
     if fmt is None:
         raise click.UsageError(f"--out {out}: known suffixes are {', '.join(SUFFIXES)}; or give --format")
-    merged = write(tables, out, fmt=fmt, listed=None if files_from is None else _listed(files_from, null=null))
+    storage = parse_options(storage_options)
+    listed = None if files_from is None else _listed(files_from, null=null, storage=storage)
+    merged = write(tables, out, fmt=fmt, listed=listed, storage=storage)
     for gap in merged.gaps:
         click.echo(f"warning: missing: {gap}", err=True)
     if not quiet:
@@ -57,11 +71,12 @@ def _merge(
     return Exit.SOME_FAILED if merged.gaps else Exit.OK
 
 
-def _listed(path: str, *, null: bool) -> list[str]:
-    from sertag.run.inputs import read_list
+def _listed(path: str, *, null: bool, storage: str) -> list[str]:
+    from sertag.run.inputs import open_list, read_list
 
     try:
-        with open(path, "rb") as stream:
+        with open_list(path, storage) as stream:
             return list(read_list(stream, null=null))
-    except OSError as error:
-        raise click.UsageError(f"--files-from {path}: {error.strerror or error}") from error
+    except (OSError, SertagError) as error:
+        reason = error.strerror or error if isinstance(error, OSError) else error
+        raise click.UsageError(f"--files-from {display_name(shown(path))}: {reason}") from error

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sertag.cli.params import STORAGE_OPTIONS
 from sertag.errors import Exit, OutputError, SertagError
+from sertag.remote.options import parse_options
 from sertag.tables.formats import SUFFIXES, Format, format_of
 from sertag.text import display_name, display_text
 
@@ -32,20 +34,26 @@ class Choice:
     join: str | None
     key: str | None
     date_regex: str | None
+    storage_options: tuple[str, ...]
     quiet: bool
 
     def __post_init__(self) -> None:
         if (self.join is None) is not (self.key is None):
             raise click.UsageError("--join and --key go together")
 
+    @property
+    def storage(self) -> str:
+        """Settings of storages, as JSON text."""
+        return parse_options(self.storage_options)
+
     def load(self, *paths: str) -> Loaded:
         """Read tables and add the columns of another one."""
         from sertag.analysis.join import join
         from sertag.analysis.loading import load
 
-        found = load(paths)
+        found = load(paths, storage=self.storage)
         if self.join is not None and self.key is not None:
-            join(found, self.join, key=self.key)
+            join(found, self.join, key=self.key, storage=self.storage)
         return found
 
     def load_results(self, *paths: str) -> Loaded:
@@ -91,6 +99,7 @@ def table_options(command: _Command) -> _Command:
             help="Where the date stands in the file name, for the columns day, week and month: year, month and day in "
             "that order, or groups of these names.  [default: 2026-03-02 or 20260302]",
         ),
+        STORAGE_OPTIONS,
         click.option("-q", "--quiet", is_flag=True, help="No notes, only errors."),
     )
     for option in reversed(options):
@@ -149,11 +158,13 @@ def table_format(format: Format | None, out: str) -> Format:
     return found
 
 
-def write(out: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fmt: Format) -> None:
+def write(
+    out: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], fmt: Format, *, storage: str
+) -> None:
     """Write a table; on a terminal an empty one is a message."""
     from sertag.tables.row_writer import write_rows
 
     if fmt == "table" and not rows:
         click.echo("no rows", err=True)
         return
-    write_rows(out, rows, columns=columns, fmt=fmt)
+    write_rows(out, rows, columns=columns, fmt=fmt, storage=storage)

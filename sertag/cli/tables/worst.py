@@ -63,6 +63,6 @@ def _worst(
         shown = columns or ((*_SHOWN, *table.added) if fmt == "table" else None)
         kinds = selection.kinds(table, shown, date_regex=chosen.date_regex)
     chosen.say(table.remarks)
-    options.write(out, rows, kinds, fmt)
+    options.write(out, rows, kinds, fmt, storage=chosen.storage)
     is_alert = bool(rows) and (sql is not None or chosen.where is not None) and not exit_zero
     return Exit.SOME_FAILED if is_alert else Exit.OK

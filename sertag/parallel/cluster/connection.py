@@ -15,7 +15,7 @@ from sertag.errors import ClusterError
 from sertag.parallel.cluster.driver import PROGRAM, Opening, Request
 from sertag.parallel.worker import Worker
 
-Backend = Literal["dask", "ray"]
+ClusterBackend = Literal["dask", "ray"]
 _CLOSING_S = 8.0
 
 

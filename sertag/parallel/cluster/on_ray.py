@@ -26,6 +26,7 @@ from sertag.parallel.tasks import TaskLostError, usable_cpus
 
 _CONNECT_S = 30.0  # for the port of the cluster; Ray itself would try for minutes
 _PORT = 6379  # Ray's default
+_CLIENT = "ray://"
 _ANSWER_S = 300.0  # for a worker that is asked what it has; processes are started for it
 
 
@@ -48,15 +49,18 @@ class RayCluster:
         """
         address = address or os.environ.get("RAY_ADDRESS")
         self.name = f"Ray at {address}" if address else "Ray on this computer"
-        if address not in (None, "auto"):
+        by_client = (address or "").startswith(_CLIENT)
+        if address not in (None, "auto") and not by_client:
             self._check_port(str(address))
         started = {} if address else {"num_cpus": workers or usable_cpus(), "include_dashboard": False}
         try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **started)
+            # `local`, because without an address Ray looks for a cluster that it remembers on this computer.
+            _connect(address or "local", **started)
         except Exception as error:  # of many kinds, some of them of gRPC
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            if by_client:  # not before: a connection without any words makes what `_connect` says more likely
+                self._check_port(str(address))
             hint = "has the cluster a token (RAY_AUTH_MODE), and the same versions of Ray and Python?"
-            raise ClusterError(f"{self.name}: {reason}; {hint}", code="cluster_unreachable") from error
+            raise ClusterError(f"{self.name}: {_reason(error)}; {hint}", code="cluster_unreachable") from error
 
     def slots(self) -> tuple[int, int]:
         """How many tasks all nodes of now can do at the same time; a process of Ray does one."""
@@ -97,7 +101,7 @@ class RayCluster:
         ray.shutdown()
 
     def _check_port(self, address: str) -> None:
-        host, _, port = address.removeprefix("ray://").rpartition(":")
+        host, _, port = address.removeprefix(_CLIENT).rpartition(":")
         try:
             with socket.create_connection((host.strip("[]") or port, int(port) if host else _PORT), _CONNECT_S):
                 return
@@ -114,3 +118,24 @@ class RayCluster:
         else:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
             future.set_exception(ClusterError(f"{self.name}: {reason}", code="cluster"))
+
+
+def _connect(address: str, **started: Any) -> None:
+    """Connect, again where the client server could not start the process for this client.
+
+    It forks while gRPC is at work in other threads, and then the new process may end at once: seen in 4 of some 50
+    connections (Ray 2.60, grpcio 1.85).
+    """
+    for last in (False, False, True):
+        try:
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **started)
+            return
+        except ConnectionAbortedError:
+            if last:
+                raise
+
+
+def _reason(error: Exception) -> str:
+    """An exception in one line; those of Ray's server have a traceback, and what happened at its end."""
+    first, *rest = f"{type(error).__name__}: {error}".strip().splitlines()
+    return f"{first} {rest[-1].strip()}" if rest else first

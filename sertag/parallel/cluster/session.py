@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from sertag.errors import ClusterError, ModelError
 from sertag.model.model_file import read
 from sertag.parallel.batches import BatchQueue, MeasuredSize
-from sertag.parallel.cluster.connection import Backend, Connection
+from sertag.parallel.cluster.connection import ClusterBackend, Connection
 from sertag.parallel.cluster.driver import Opening
 from sertag.parallel.cluster.installation import installation, other_libraries
 from sertag.parallel.cluster.node import Answer, Order, Worker, look, mismatch, tag_there, take_model
@@ -46,7 +46,7 @@ class ClusterChoice:
         at_once: how many batches are tagged at the same time, once that is known.
     """
 
-    backend: Backend
+    backend: ClusterBackend
     address: str | None
     say: Callable[[str], None]
     at_once: int = 0

@@ -13,11 +13,12 @@ _EXPECTED = "a table that sertag has written"
 
 
 @contextmanager
-def open_documents(path: str) -> Iterator[tuple[Iterator[dict[str, Any]], list[str]]]:
+def open_documents(path: str, *, storage: str = "") -> Iterator[tuple[Iterator[dict[str, Any]], list[str]]]:
     """Open a table in JSON or JSON Lines.
 
     Args:
         path: path of the table, a URL, or `-` for standard input.
+        storage: settings for URLs, from `remote.options`.
 
     Yields:
         Its objects as they are, one a recording or one a window, and problems of the table, complete at its end.
@@ -26,7 +27,7 @@ def open_documents(path: str) -> Iterator[tuple[Iterator[dict[str, Any]], list[s
         TableError: the file cannot be opened. Reading its objects raises it if they are not those of a table.
     """
     name, warnings = name_of(path), list[str]()
-    with text_of(open_source(path, expected=_EXPECTED)) as stream:
+    with text_of(open_source(path, expected=_EXPECTED, storage=storage)) as stream:
         documents = documents_of(name, lines_of(name, stream, expected=_EXPECTED), warnings)
         yield (_checked(name, document) for document in documents), warnings
 

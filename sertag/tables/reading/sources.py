@@ -24,18 +24,21 @@ def name_of(path: str) -> str:
     return "standard input" if path == STDIN else display_name(shown(path))
 
 
-def open_source(path: str, *, expected: str) -> BinaryIO:
+def open_source(path: str, *, expected: str, storage: str = "") -> BinaryIO:
     """Open a table.
 
     Args:
         path: of a file, a URL, or `-` for standard input.
         expected: what it should be, for messages.
+        storage: settings for URLs, from `remote.options`.
 
     Raises:
         TableError: it cannot be opened.
     """
     try:
-        return sys.stdin.buffer if path == STDIN else open_url(path) if is_url(path) else open(path, "rb")
+        if path == STDIN:
+            return sys.stdin.buffer
+        return open_url(path, options=storage) if is_url(path) else open(path, "rb")
     except DecodeError as error:  # its message begins with the name
         raise TableError(f"{error}; expected {expected}", code=error.code) from error
     except OSError as error:

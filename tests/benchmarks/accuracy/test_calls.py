@@ -200,4 +200,4 @@ def test_what_an_older_protocol_measured_is_marked(tmp_path):
     )
     assert "| 90.0 ± 0.0 |  | 3.0 ± 0.0 |" in ordinary["table"]
     assert "| 25.0 ± 0.0 | 99.0 ± 0.0 |  |" in ordinary["table"]
-    assert "| `phone` † | phone | ECE | 0.040 ± 0.000 |  |  |  |  |" in simulated["table"]
+    assert "| `phone` † | phone | all calls |  |  |  |  |  | 0.040 ± 0.000 |" in simulated["table"]

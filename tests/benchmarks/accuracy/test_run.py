@@ -68,7 +68,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known = MappingProxyType({"bilstm": TINY, "phone": small_phone()})
     for module in ("run", "__main__", "tables", "store"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
-    for module in ("store", "__main__", "tables", "suites"):
+    for module in ("__main__", "tables", "suites"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.SUITES", TINY_SUITES)
     for module in ("run", "__main__"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)

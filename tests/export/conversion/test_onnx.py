@@ -24,10 +24,10 @@ import onnx
 from keras import Input, Model, Sequential, layers, ops
 
 from export.conversion import keras_file
-from export.conversion.onnx import convert, example_inputs
+from export.conversion.onnx import convert
 from export.conversion.provenance import TRAINED_ON_KEY, read_trained_on
-from export.corpora.clips import Clip
 from export.errors import ExportError
+from export.features.clip_windows import tagged_windows
 from export.features.encoder import Encoder, cut_out
 from sertag.errors import ModelError, OutputError
 from sertag.model.onnx_file import read_metadata
@@ -252,21 +252,6 @@ def test_where_nobody_knows_the_recordings_none_are_named(tmp_path):
     assert read_trained_on(str(out)) is None
 
 
-def clip(place: Path, *, seconds: float, level: float = 0.2) -> Clip:
-    soundfile.write(place, speech_like(seconds, seed=len(place.name), level=level), RATE_HZ, subtype="PCM_16")
-    return Clip(place, "own", "a", "angry", "", "", "", "ab" * 20)
-
-
-def test_examples_of_cut_clips_are_the_windows_that_the_tagger_scores(tmp_path):
-    spec = tiny_spec(PAPER_FEATURES, offset_s=0.5)
-    clips = [clip(tmp_path / f"{number}.wav", seconds=4) for number in range(3)]
-    silent = clip(tmp_path / "silent.wav", seconds=4, level=0.0)
-    found = example_inputs([*clips, silent], spec=spec)
-    assert found.shape == (3, 40, 1)
-    with pytest.raises(ExportError, match=r"none of 1 clips has 0\.4 s of speech"):
-        example_inputs([silent], spec=spec)
-
-
 def two_outputs() -> Model:
     """As networks for calls are: probabilities, and whether anybody speaks."""
     features = Input((FRAMES, COLUMNS), name="features")
@@ -307,9 +292,11 @@ def test_an_encoder_and_a_network_become_one_graph(tmp_path):
 
 def test_sertag_tags_with_a_converted_tutorial_model(tmp_path):
     spec = tiny_spec(PAPER_FEATURES, offset_s=0.5)
-    own = clip(tmp_path / "a.wav", seconds=4)
+    own = tmp_path / "a.wav"
+    soundfile.write(own, speech_like(4, seed=5), RATE_HZ, subtype="PCM_16")
+    windows, _ = tagged_windows(own, spec=spec)
     model = Sequential([Input((40, 1)), layers.LSTM(8), layers.Dense(LABELS, activation="softmax")])
-    out = convert(model, spec=spec, examples=example_inputs([own], spec=spec), out=tmp_path / "n.onnx")
-    (channel,) = tag_file(AudioFile(str(own.path)), model=load(str(out)), options=NO_LIMIT).channels
-    expected = answers(model, example_inputs([own], spec=spec))
+    out = convert(model, spec=spec, examples=windows, out=tmp_path / "n.onnx")
+    (channel,) = tag_file(AudioFile(str(own)), model=load(str(out)), options=NO_LIMIT).channels
+    expected = answers(model, windows)
     np.testing.assert_allclose(channel.segments[0].probs, expected[0], atol=1e-5)

@@ -121,8 +121,9 @@ def test_functionals_sum_up_voice_speech_motion_and_rhythm():
     voicing, sounding = rng.random((4, 50, 1)).astype(np.float32), np.ones((4, 50, 1), np.float32)
     sounding[1, 30:] = 0  # a pause
     voicing[3] = 0
-    given = [layers.Input(value.shape[1:]) for value in (x, voicing, sounding)]
-    found = keras.Model(given, phone._functionals(*given))([x, voicing, sounding])
+    by_column = [value.transpose(0, 2, 1) for value in (x, voicing, sounding)]
+    given = [layers.Input(value.shape[1:]) for value in by_column]
+    found = keras.Model(given, phone._functionals(*given))(by_column)
 
     def mean_of(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return (weights * values).sum(axis=1) / (weights.sum(axis=1) + 5)

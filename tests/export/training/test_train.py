@@ -225,28 +225,6 @@ def test_the_same_command_does_not_train_twice(trained, corpora, monkeypatch, tm
     assert figures(again) == figures(trained)
 
 
-class StopError(Exception):
-    """Somebody pulled the plug."""
-
-
-def test_an_interrupted_training_ends_as_if_it_had_not_been(trained, corpora, tmp_path):
-    told: list[str] = []
-
-    def report(what: str, share: float) -> None:
-        told.append(what)
-        if what.startswith("training: epoch 1"):
-            raise StopError
-
-    with pytest.raises(StopError):
-        run(corpora, tmp_path / "out", cache=tmp_path / "cache", report=report, **SETTINGS)
-    assert list((tmp_path / "out").iterdir()) == []
-    told.clear()
-    options = {"cache": tmp_path / "cache", "report": lambda what, share: told.append(what)}
-    again = run(corpora, tmp_path / "out", **SETTINGS, **options)
-    assert figures(again) == figures(trained)
-    assert [what.split(": loss")[0] for what in told if "epoch" in what] == ["training: epoch 1", "training: epoch 2"]
-
-
 def test_random_halves_are_marked_as_leaking_everywhere(corpora, tmp_path):
     model = run(corpora, tmp_path, epochs=1, protocol="random")
     found = metrics(model)
@@ -283,7 +261,7 @@ def test_the_command_trains_and_says_what_it_did(root, tmp_path):
     assert "emovo" in done.stderr
     assert "training: epoch 1: loss " in done.stderr
     assert {place.name for place in (tmp_path / "out").iterdir()} == ARTEFACTS
-    assert list((Path(os.environ["XDG_CACHE_HOME"]) / "sertag").glob("training-*.npz"))
+    assert list((Path(os.environ["XDG_CACHE_HOME"]) / "sertag").glob("trained-*.npz"))
     spec = load(str(tmp_path / "out" / "model.onnx")).spec
     assert spec.training["tested"] == "f1"
 

@@ -319,7 +319,6 @@ def test_a_deep_recipe_keeps_its_encoder_on_one_side_of_a_split(root, encoder, t
     [
         (["--folds-by", "corpus", "--folds", "3"], "--folds is a number of parts by speaker"),
         (["--folds-by", "corpus", "--protocol", "speakers"], "belong to --protocol cross-validated"),
-        (["--answers-right", "0.5", "--protocol", "speakers"], "belong to --protocol cross-validated"),
     ],
 )
 def test_folds_that_make_no_sense_are_refused(tmp_path, options, message):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sertag import ClusterError, Tagger
 from sertag.parallel.cluster import installation
 from tests.parallel.cluster import faulty
 from tests.parallel.cluster.conftest import ROOT, Command, assert_same_tables, finished, names, supervised, until
@@ -56,6 +57,41 @@ def test_tables_are_those_of_this_computer(
     folder = calls(*names("ok", 40))
     (folder / "text.wav").write_text("no audio")
     assert_same_tables(sertag, suffix, on_dask)
+
+
+def test_python_has_the_results_of_this_computer(
+    cluster: distributed.LocalCluster, calls: Callable[..., Path], tiny_model: Path
+) -> None:
+    folder = calls(*names("ok", 12), "kills_1.wav")
+    (folder / "text.wav").write_text("no audio")
+    paths = [folder / "kills_1.wav", folder / "nothing.wav", *sorted(folder.glob("[ot]*.wav"))]
+    tagger = Tagger(str(tiny_model))
+    here = list(tagger.tag_many(paths[1:]))
+    found = tagger.tag_many(paths, backend="dask", scheduler=cluster.scheduler_address)
+    killed, *there = found
+    assert killed.channels[0].problem is not None
+    assert killed.channels[0].problem.code == "worker_died"
+    assert there == here
+    assert len(there) == 14
+
+
+def test_python_says_what_cannot_be(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tagger = Tagger(str(tiny_model))
+    with pytest.raises(ValueError, match="`scheduler` is the address of a cluster; give `backend` dask or"):
+        tagger.tag_many([], scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(ValueError, match="`backend` is 'slurm', expected one of local, dask, ray"):
+        tagger.tag_many([], backend="slurm")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="`jobs` is 0, expected more than 0"):
+        tagger.tag_many([], jobs=0)
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    with pytest.raises(ClusterError, match=r"Dask at tcp://127\.0\.0\.1:9: "):
+        next(tagger.tag_many(["call.wav"], backend="dask", scheduler="tcp://127.0.0.1:9"))
+
+
+def test_standard_input_of_python_is_not_on_workers(cluster: distributed.LocalCluster, tiny_model: Path) -> None:
+    (found,) = Tagger(str(tiny_model)).tag_many(["-"], backend="dask", scheduler=cluster.scheduler_address)
+    assert found.channels[0].problem is not None
+    assert found.channels[0].problem.code == "not_on_worker"
 
 
 def test_a_worker_that_is_killed_loses_no_row(

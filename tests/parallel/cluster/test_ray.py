@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +39,11 @@ def listens(port: int) -> bool:
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
+def short_folder() -> str:
+    """A folder for sockets of Ray, whose paths may have 107 characters."""
+    return tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+
+
 class Head:
     """The first node of a Ray cluster, with two processors, in a session of its own that is ended as a whole."""
 
@@ -46,10 +53,11 @@ class Head:
         own = {"RAY_AUTH_MODE": "disabled", "RAY_gcs_rpc_server_reconnect_timeout_s": "5", "PYTHONPATH": paths}
         own |= {"RAY_USAGE_STATS_ENABLED": "0", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         self.env = own
-        self.port = free_port()
+        self.port, self.client_port = free_port(), free_port()
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "2"]
-        where = ["--node-ip-address", "127.0.0.1", "--port", str(self.port), "--temp-dir", f"/tmp/ray-{self.port}"]  # noqa: S108
-        rest = ["--include-dashboard", "false", "--ray-client-server-port", str(free_port())]
+        self._folder = short_folder()
+        where = ["--node-ip-address", "127.0.0.1", "--port", str(self.port), "--temp-dir", self._folder]
+        rest = ["--include-dashboard", "false", "--ray-client-server-port", str(self.client_port)]
         with open(folder / "ray.log", "wb") as log:
             self._process = subprocess.Popen(
                 [*command, *where, *rest], env=os.environ | own, stdout=log, stderr=log, start_new_session=True
@@ -65,7 +73,9 @@ class Head:
         return {int(line.split(None, 1)[0]): line.split(None, 1)[1] for line in listed.stdout.splitlines()}
 
     def workers(self) -> list[int]:
-        return [pid for pid, name in self.processes.items() if name.startswith("ray::")]
+        """Processes that do tasks. Not agents, such as `ray::DashboardAgent`: a node ends with them."""
+        named = {pid: name.split()[0] for pid, name in self.processes.items() if name.startswith("ray::")}
+        return [pid for pid, name in named.items() if not name.endswith("Agent")]
 
     def close(self) -> None:
         for pid in self.processes:
@@ -74,6 +84,7 @@ class Head:
             except ProcessLookupError:
                 continue
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +105,27 @@ def test_tables_are_those_of_this_computer(sertag: Command, calls: Callable[...,
     (folder / "text.wav").write_text("no audio")
     for suffix in ("csv", "jsonl", "parquet"):
         assert_same_tables(sertag, suffix, on_ray)
+
+
+def test_tables_from_the_client_server_too(
+    sertag: Command, calls: Callable[..., Path], on_ray: list[str], head: Head
+) -> None:
+    (calls(*names("ok", 30)) / "text.wav").write_text("no audio")
+    assert_same_tables(sertag, "csv", [*on_ray[:-1], f"ray://127.0.0.1:{head.client_port}"])
+
+
+def test_a_cluster_of_its_own_does_not_look_for_one_that_ran_here_before(
+    sertag: Command, calls: Callable[..., Path]
+) -> None:
+    calls("ok.wav")
+    sertag.env["RAY_TMPDIR"] = folder = short_folder()
+    remembered = Path(folder, "ray", "ray_current_cluster")
+    remembered.parent.mkdir()
+    remembered.write_text(f"127.0.0.1:{free_port()}")
+    code, said = sertag.run("calls", "-o", "r.csv", "--backend", "ray", "--jobs", "1")
+    shutil.rmtree(folder, ignore_errors=True)
+    assert code == 0, said
+    assert len((sertag.folder / "r.csv").read_text().splitlines()) == 2
 
 
 def test_workers_that_are_killed_lose_no_row_and_a_killer_is_one(
@@ -149,8 +181,10 @@ def test_a_cluster_that_vanishes_ends_the_run_and_the_next_one_goes_on(
     assert (code, f", {stored} reused; " in said) == (0, True), said
 
 
-def test_a_cluster_that_is_not_there_is_69_at_once(sertag: Command, calls: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_is_not_there_is_69(sertag: Command, calls: Callable[..., Path], scheme: str) -> None:
     calls("ok.wav")
-    code, said = sertag.run("calls", "--backend", "ray", "--scheduler", f"127.0.0.1:{free_port()}")
+    sertag.env |= dict.fromkeys(("RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S", "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S"), "1")
+    code, said = sertag.run("calls", "--backend", "ray", "--scheduler", f"{scheme}127.0.0.1:{free_port()}")
     assert code == 69
     assert "Connection refused; is the cluster running, and can this computer reach it?" in said

@@ -9,7 +9,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.accuracy.robustness.distortions import BABBLE, NAMES, SNR_DB, distort
+from benchmarks.accuracy.robustness import BABBLE, NAMES, SNR_DB, distort
 from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
 from tests.conftest import speech_like
