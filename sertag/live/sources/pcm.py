@@ -59,7 +59,7 @@ class Decoder:
         return np.concatenate([piece.copy() for piece in reader.pieces()])
 
     def finish(self) -> FloatArray:
-        """Nothing: a sample that was cut at the end is none."""
+        """Nothing, float32 (0, channels): a sample that was cut at the end is none."""
         return np.zeros((0, self._form.channels), dtype=np.float32)
 
 
@@ -105,7 +105,7 @@ class PcmSource:
         self._decoder = header.blocks if header is not None and header.blocks is not None else Decoder(form)
 
     def items(self) -> Iterator[FloatArray | Gap]:
-        """The samples; what follows the declared end is read and is none."""
+        """The samples, float32 (n, channels); what follows the declared end is read and left out."""
         declared = None if self._header is None else self._header.sound_bytes
         # What decodes files takes the byte that fills up an odd number of them for a block that was cut.
         padding = 0 if declared is None or isinstance(self._decoder, Decoder) else declared % 2
