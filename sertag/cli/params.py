@@ -173,6 +173,7 @@ class Number(ParamType):
     name = "number"
 
     def __init__(self, *, over: float = -math.inf, least: float = -math.inf, most: float = math.inf) -> None:
+        """Limits: larger than `over`, from `least` to `most`."""
         self._over, self._least, self._most = over, least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -293,8 +293,12 @@ def test_a_cursor_moves_on_a_terminal(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
     assert run(Request(str(call), play="19.2", model=str(tiny_model), device="null")) == Exit.OK
-    last = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().out).rstrip().splitlines()[-1]
+    screen = capsys.readouterr().out
+    assert re.findall(r"\x1b\[(?:\d;)?3\dm", screen) == []  # which would be colours
+    last = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", screen).rstrip().splitlines()[-1]
     assert last.split()[0] == "0:20"
     assert last.endswith(("▲", "^"))
 
