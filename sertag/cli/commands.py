@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
+from sertag.cli.groups import DefaultGroup, Deferred, TagCommand
 from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
@@ -23,11 +24,8 @@ from sertag.cli.params import (
     ROLES,
     STORAGE_OPTIONS,
     Channels,
-    DefaultGroup,
-    Deferred,
     Number,
     ShardType,
-    TagCommand,
     load_config,
 )
 from sertag.errors import Exit
