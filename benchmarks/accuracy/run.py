@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed
 
-from benchmarks.accuracy import store
+from benchmarks.accuracy import figures, store
 from benchmarks.accuracy.calls import compare, folds_calibrated
 from benchmarks.accuracy.calls import measure as measure_folds
-from benchmarks.accuracy.figures import ScoredClips, by_fold, calibrated, figures_of
 from benchmarks.accuracy.store import Run
 from benchmarks.accuracy.suites import Suite
 from export.arrays import Ints
@@ -97,13 +97,16 @@ def measure_run(work: Work, clips: Sequence[Clip], *, cache: Path, encoder: Path
     began = time.monotonic()
     experiment = experiment_for(work.recipe, clips, encoder=encoder, cache=cache)
     found = splits(clips, protocol=work.suite.split, seed=work.seed)
+    answers, temperature = _answers(experiment, found, seed=work.seed)
+    answers["group"] = answers["corpus"] if work.suite.split == "corpora" else ""
+    sentiments = {label: work.recipe.sentiment[label] for label in work.recipe.labels}
     run = {
         "seed": work.seed,
         "data_sha256": data_hash(clips),
         "labels": list(work.recipe.labels),
         "clips": int(sum(len(split.test) for split in found)),
         "leaking": found[0].leaking,
-        **_figures(experiment, found, work),
+        **figures.measure(answers, sentiments=sentiments, temperature=temperature),
         "took_s": round(time.monotonic() - began),
         **_made(),
     }
@@ -221,31 +224,19 @@ def _scores(experiment: Experiment, split: Split, *, seed: int) -> tuple[dict[st
     return {name: experiment.score(model, name, split.test) for name in CONDITIONS}, 1.0  # the other folds calibrate
 
 
-def _figures(experiment: Experiment, found: Sequence[Split], work: Work) -> Run:
-    """Figures by condition over all folds, and of each fold."""
-    scored = [_scores(experiment, split, seed=work.seed) for split in found]
-    members = np.concatenate([split.test for split in found])
-    clips = [experiment.clips[index] for index in members]
-    tested = ScoredClips(
-        truth=experiment.truth[members],
-        fold=np.repeat(np.arange(len(found)), [len(split.test) for split in found]),
-        person=_numbers([clip.person for clip in clips]),
-        corpus=_numbers([clip.corpus for clip in clips]),
-        labels=work.recipe.labels,
-        sentiments=tuple(work.recipe.sentiment[label] for label in work.recipe.labels),
-        by_corpus=work.suite.split == "corpora",
-    )
-    log_probs = {name: np.concatenate([own[name].log_probs for own, _ in scored]) for name in CONDITIONS}
-    answered = {name: np.concatenate([own[name].answered for own, _ in scored]) for name in CONDITIONS}
-    probs = calibrated(log_probs, answered, tested, temperature=scored[0][1])
-    return {
-        "conditions": {name: figures_of(own, answered[name], tested) for name, own in probs.items()},
-        "folds": by_fold(probs, answered, tested, [split.name for split in found]),
-    }
-
-
-def _numbers(names: Sequence[str]) -> Ints:
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+def _answers(experiment: Experiment, found: Sequence[Split], *, seed: int) -> tuple[pd.DataFrame, float]:
+    """What networks say of the clips of all folds, as a table, and the temperature of the first."""
+    parts, temperatures = [], []
+    for split in found:
+        scores, temperature = _scores(experiment, split, seed=seed)
+        clips = [experiment.clips[index] for index in split.test]
+        of_clips = {"person": [clip.person for clip in clips], "corpus": [clip.corpus for clip in clips]}
+        for name, own in scores.items():
+            about = {"condition": name, "fold": split.name, "truth": experiment.truth[split.test], **of_clips}
+            table = pd.DataFrame(own.log_probs, columns=[*experiment.recipe.labels])
+            parts.append(table.assign(answered=own.answered, **about))
+        temperatures.append(temperature)
+    return pd.concat(parts, ignore_index=True), temperatures[0]
 
 
 @contextmanager
