@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +22,9 @@ from sertag.storage.journal_codec import dumps, loads
 from sertag.tables.readers import open_results
 from sertag.tagging.probe import check, measure
 from sertag.tagging.segments import affect_of, segments
+from tests.cli.tables.runner import invoke
 from tests.conftest import RATE_HZ, speech_like
+from tests.in_process import standard_input, without_workers
 from tests.onnx_models import tiny_spec, write_model
 from tests.scored import scored_windows
 
@@ -45,16 +45,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "sertag", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(autouse=True)
+def _here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_workers(monkeypatch)
+    monkeypatch.chdir(folder)
+
+
+def run(*arguments: str) -> str:
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.stderr
     return done.stdout
-
-
-def rows(folder: Path, model: str, fmt: str, *options: str) -> list[dict[str, str]]:
-    text = run(folder, "call.wav", "--model", f"{model}.onnx", "--format", fmt, "-q", *options)
-    return list(csv.DictReader(text.splitlines()))
 
 
 # the specification
@@ -165,6 +165,14 @@ def test_rows_and_windows_hold_what_the_graph_says(folder: Path, name: str) -> N
         assert channel.status is Status.OK
 
 
+def test_they_come_from_workers_as_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # with workers
+    tagger = Tagger(str(folder / "alone.onnx"))
+    (there,) = tagger.tag_many([folder / "call.wav"], jobs=1)
+    assert there.channels == tagger.tag(folder / "call.wav").channels
+    assert there.channels[0].dimensions
+
+
 # tables
 
 
@@ -172,10 +180,10 @@ def test_rows_and_windows_hold_what_the_graph_says(folder: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["both", "alone"])
 def test_every_table_is_read_as_it_was_written(folder: Path, tmp_path: Path, name: str, fmt: str) -> None:
     out, windows = tmp_path / f"r.{fmt}", tmp_path / f"s.{fmt}"
-    run(folder, "call.wav", "--model", f"{name}.onnx", "-o", str(out), "--segments", str(windows), "-q")
+    run("call.wav", "--model", f"{name}.onnx", "-o", str(out), "--segments", str(windows), "-q")
     if fmt == "csv":
         tables = out.read_bytes(), windows.read_bytes()
-        run(folder, "call.wav", "--model", f"{name}.onnx", "-o", str(out), "--segments", str(windows), "-q")
+        run("call.wav", "--model", f"{name}.onnx", "-o", str(out), "--segments", str(windows), "-q")
         assert (out.read_bytes(), windows.read_bytes()) == tables  # from the journal
     (channel,) = Tagger(str(folder / f"{name}.onnx")).tag(folder / "call.wav").channels
     expected = [None if value is None else round(value, 4) + 0.0 for course in channel.dimensions for value in course]
@@ -195,13 +203,13 @@ def test_every_table_is_read_as_it_was_written(folder: Path, tmp_path: Path, nam
 def test_a_recording_without_speech_has_empty_dimensions(folder: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "call.wav", np.zeros(4 * RATE_HZ), RATE_HZ)
     command = [str(tmp_path / "call.wav"), "--model", "alone.onnx", "--format", "csv", "-q"]
-    (row,) = csv.DictReader(run(folder, *command).splitlines())
+    (row,) = csv.DictReader(run(*command).splitlines())
     assert [row[column] for column in COLUMNS] == [""] * 15
     assert row["status"] == "no_speech"
 
 
 def test_a_column_that_a_user_added_is_no_dimension(folder: Path, tmp_path: Path) -> None:
-    text = run(folder, "call.wav", "--model", "both.onnx", "--format", "csv", "-q")
+    text = run("call.wav", "--model", "both.onnx", "--format", "csv", "-q")
     header, row = text.splitlines()
     (tmp_path / "r.csv").write_text(f"{header},note,d_note\n{row},x,later\n")
     loaded = load_tables([str(tmp_path / "r.csv")])
@@ -215,54 +223,45 @@ def test_a_column_that_a_user_added_is_no_dimension(folder: Path, tmp_path: Path
 @pytest.mark.parametrize("name", ["both", "alone"])
 def test_all_commands_take_the_tables(folder: Path, tmp_path: Path, name: str) -> None:
     table = str(tmp_path / "r.jsonl")
-    run(folder, "call.wav", "--model", f"{name}.onnx", "-o", table, "-q")
-    assert "d_valence" in run(folder, "worst", table, "--sort", "d_valence", "--columns", "path,d_valence", "-f", "csv")
-    assert run(folder, "worst", table, "--where", "d_valence < 99", "--exit-zero", "-f", "csv").count("\n") == 2
-    assert run(folder, "by", "status", table, "--least", "1", "--mean", "d_valence", "-f", "csv").count("\n") == 2
-    run(folder, "diff", table, table)
-    run(folder, "report", table, "-o", str(tmp_path / "report.html"))
+    run("call.wav", "--model", f"{name}.onnx", "-o", table, "-q")
+    assert "d_valence" in run("worst", table, "--sort", "d_valence", "--columns", "path,d_valence", "-f", "csv")
+    assert run("worst", table, "--where", "d_valence < 99", "--exit-zero", "-f", "csv").count("\n") == 2
+    assert run("by", "status", table, "--least", "1", "--mean", "d_valence", "-f", "csv").count("\n") == 2
+    run("diff", table, table)
+    run("report", table, "-o", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text()
-    assert ("The model names none." in page) == (name == "alone")
-    run(folder, "convert", table, "--to", "xlsx", "-o", str(tmp_path / "r.xlsx"))
+    assert ("The model names no emotions" in page) == (name == "alone")
+    run("convert", table, "--to", "xlsx", "-o", str(tmp_path / "r.xlsx"))
 
 
 @pytest.mark.parametrize("name", ["both", "alone"])
 def test_a_recording_is_shown_with_its_dimensions(folder: Path, tmp_path: Path, name: str) -> None:
-    shown = run(folder, "show", "call.wav", "--model", f"{name}.onnx")
+    shown = run("show", "call.wav", "--model", f"{name}.onnx")
     assert "dominan " in shown  # a line of bars, its name as long as there is place
     assert "arousal 1 to 5" in shown
     assert "valence -2 to 2 points" in shown
     assert ("emotion " in shown) == (name == "both")
-    run(folder, "show", "call.wav", "--model", f"{name}.onnx", "-o", str(tmp_path / "p.png"))
+    run("show", "call.wav", "--model", f"{name}.onnx", "-o", str(tmp_path / "p.png"))
     assert (tmp_path / "p.png").stat().st_size > 10_000
-    screen = run(folder, "call.wav", "--model", f"{name}.onnx", "--format", "table", "-q")
+    screen = run("call.wav", "--model", f"{name}.onnx", "--format", "table", "-q")
     assert "dominance" in screen.splitlines()[1]
 
 
 def test_live_audio_ends_with_the_row_of_the_file(folder: Path) -> None:
-    command = [sys.executable, "-m", "sertag", "listen", "-", "--model", "alone.onnx"]
-    content = (folder / "call.wav").read_bytes()
-    done = subprocess.run(command, cwd=folder, input=content, capture_output=True, check=True)
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    with standard_input((folder / "call.wav").read_bytes()):
+        events = [json.loads(line) for line in run("listen", "-", "--model", "alone.onnx").splitlines()]
     assert events[0]["dimensions"] == ["arousal", "dominance", "valence"]
     windows = [event for event in events if event["event"] == "window" and not event["provisional"]]
     assert all(set(window["dimensions"]) == {"arousal", "dominance", "valence"} for window in windows)
-    row = json.loads(run(folder, "call.wav", "--model", "alone.onnx", "-f", "jsonl", "-q"))
+    row = json.loads(run("call.wav", "--model", "alone.onnx", "-f", "jsonl", "-q"))
     assert events[-1]["result"]["channels"] == row["channels"]
 
 
 def test_label_files_need_labels(folder: Path, tmp_path: Path) -> None:
     table = str(tmp_path / "r.jsonl")
-    run(folder, "call.wav", "--model", "alone.onnx", "-o", table, "-q")
-    command = [sys.executable, "-m", "sertag", "convert", table, "--to", "textgrid", "-o", str(tmp_path / "grids")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    run("call.wav", "--model", "alone.onnx", "-o", table, "-q")
+    done = invoke("convert", table, "--to", "textgrid", "-o", str(tmp_path / "grids"))
     assert "has no emotions, only arousal, dominance, valence; csv, json and xlsx hold these" in done.stderr
-    assert done.returncode != 0
-    (note,) = [
-        line
-        for line in subprocess.run(
-            [sys.executable, "-m", "sertag", "worst", table], capture_output=True, text=True
-        ).stderr.splitlines()
-        if "attention" in line
-    ]
+    assert done.exit_code != 0
+    (note,) = [line for line in invoke("worst", table).stderr.splitlines() if "attention" in line]
     assert note.endswith("the rows are in the order of the table; sort by another one, as d_arousal")

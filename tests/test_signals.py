@@ -22,13 +22,19 @@ from tests.processes import ROOT, Start, environment, members, read_all, session
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"  # the cursor
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("many")
+    soundfile.write(folder / "0000.wav", np.tile(speech_like(20, seed=1), 12), RATE_HZ)
+    for number in range(1, 2000):
+        (folder / f"{number:04}.wav").symlink_to("0000.wav")
+    return folder
+
+
 @pytest.fixture
-def start(tiny_model: Path, tmp_path: Path) -> Iterator[Start]:
+def start(many: Path, tiny_model: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a program in a folder with many recordings, in a session of its own."""
-    (tmp_path / "many").mkdir()
-    soundfile.write(tmp_path / "call.wav", np.tile(speech_like(20, seed=1), 12), RATE_HZ)
-    for number in range(2000):
-        (tmp_path / "many" / f"{number:04}.wav").symlink_to("../call.wav")
+    (tmp_path / "many").symlink_to(many)
     (tmp_path / "r.csv").write_text("old")
     with sessions(tmp_path, environment(tiny_model, tmp_path) | {"TERM": "xterm"}) as start:
         yield start
@@ -115,7 +121,7 @@ os.replace = slowly
 from sertag.__main__ import main
 main()
 """
-    process = start("call.wav", "-o", "r.csv", "-q", program=program)
+    process = start("many/0000.wav", "-o", "r.csv", "-q", program=program)
     while not (tmp_path / "moving").exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)

@@ -1,8 +1,7 @@
 """What models for calls reach: unseen corpora, ordinary speech, simulated calls; each by networks that never met it.
 
-Every corpus is scored by a network that was trained on the others, ordinary speech by one that was trained on other
-sources, and what is calibrated comes from the other folds too. Two ways to decide are told apart: labels as likely as
-each other, which is how the field counts (UAR), and as shipped, where most speech is ordinary.
+What calibrates a fold comes from the others. Two ways to decide are told apart: labels as likely as each other, as the
+field counts (UAR), and as shipped, where most speech is ordinary.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
-from export.corpora.ordinary import UNACTED
 from export.evaluation.calibration import scale
 from export.evaluation.call_calibration import calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
@@ -69,20 +67,11 @@ def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict
     }
 
 
-def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Sequence[str]) -> dict[str, Any]:
-    """UAR and anger AUC of each tested corpus, all labels as likely as each other, and their means.
-
-    `folds` is int64 (n,), of each clip, -1 for those that are not tested; `corpora` are n names.
-    """
-    fold, found = folds[pool.clip], {}
-    for number in np.unique(fold[fold >= 0]):
-        own = pool.part(fold == number)
-        truth, _, probs = by_clip(own)
-        found[corpora[own.clip[0]]] = {
-            "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),
-            "anger_auc": _auc(probs[:, labels.index("angry")], truth == labels.index("angry")),
-        }
-    return _with_mean(found)
+def compare(pool: WindowPool, folds: Ints, *, spec: ModelSpec, corpora: Sequence[str]) -> dict[str, Any]:
+    """Figures of each tested corpus and their means; `folds` is that of each clip, -1 for those that are not tested."""
+    fold = folds[pool.clip]
+    parts = {number: pool.part(fold == number) for number in np.unique(fold[fold >= 0])}
+    return _with_mean({corpora[own.clip[0]]: _corpus(Fold(own, own, spec)) for own in parts.values()})
 
 
 def _with_mean(by_corpus: dict[str, dict[str, float | None]]) -> dict[str, Any]:
@@ -159,10 +148,7 @@ def _ordinary(folds: Sequence[Fold], hours: float) -> dict[str, float]:
 
 
 def _detection(folds: Sequence[Fold], hours: float) -> dict[str, float]:
-    """Share of angry windows over thresholds that ordinary speech passes so often an hour, mean of corpora.
-
-    The threshold is that of all ordinary speech; none of it was learnt from by the network that scored it.
-    """
+    """Share of angry windows over thresholds that all ordinary speech passes so often an hour, mean of corpora."""
     angry = folds[0].spec.labels.index("angry")
     scores = [_answers(fold, np.ones(len(fold.pool.truth), dtype=bool))[2][:, angry] for fold in folds]
     calm = np.sort(np.concatenate([own[fold.pool.ordinary] for own, fold in zip(scores, folds, strict=True)]))[::-1]
@@ -218,12 +204,3 @@ def _share(rows: Sequence[_Row]) -> dict[str, float]:
 
 def _rate(flags: Sequence[bool]) -> float:
     return round(float(np.mean(flags)), 4)
-
-
-def names_of(folds: Ints, corpora: Sequence[str]) -> list[str]:
-    """Name of the acted corpus of each fold, in the order of the folds."""
-    names = []
-    for number in np.unique(folds):
-        own = {corpus for corpus, fold in zip(corpora, folds, strict=True) if fold == number} - set(UNACTED)
-        names.append("+".join(sorted(own)))
-    return names

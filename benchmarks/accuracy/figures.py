@@ -1,7 +1,6 @@
-"""Figures of one run of a suite: the answers of all its folds together.
+"""Figures of one run of a suite: the answers of all its folds together, float64 (n, k), beside the truth, int64 (n,).
 
-Probabilities are float64 (n, k), truth int64 (n,). Nothing that decides an answer is fitted on the clips it is about:
-the temperature of a fold (a corpus, where corpora are the folds) comes from the other folds.
+Nothing that decides an answer is fitted on the clips it is about: a fold has the temperature of the other folds.
 """
 
 from __future__ import annotations
@@ -86,10 +85,7 @@ def interval(right: BoolArray, tested: ScoredClips) -> tuple[float, float]:
 
 
 def uar_draws(right: BoolArray, truth: Ints, person: Ints, *, rng: np.random.Generator) -> Probs:
-    """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,).
-
-    Of n clips: whether each was answered rightly, its label, and who speaks.
-    """
+    """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,)."""
     people, number = np.unique(person, return_inverse=True)
     labels, label = np.unique(truth, return_inverse=True)
     hits, clips = np.zeros((len(people), len(labels))), np.zeros((len(people), len(labels)))

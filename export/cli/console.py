@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,13 @@ encoder_option = click.option(
 cache_option = click.option(
     "--cache",
     type=click.Path(path_type=Path),
-    help="Folder for features and unfinished trainings; safe to delete.  [default: ~/.cache/sertag]",
+    help="Folder for features and finished networks; safe to delete.  [default: ~/.cache/sertag]",
 )
+
+
+def out_option(what: str) -> Callable[[Any], Any]:
+    """The option `--out`, of a file or folder that has to be named."""
+    return click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help=what)
 
 
 def parse_label_map(label_map: Sequence[str]) -> dict[str, str]:
@@ -61,11 +66,13 @@ def parse_label_map(label_map: Sequence[str]) -> dict[str, str]:
     >>> parse_label_map(["Calm=neutral", "bored="])
     {'calm': 'neutral', 'boredom': ''}
     """
-    parts = {item: item.partition("=") for item in label_map}
-    for item, (name, equals, _) in parts.items():
+    found = {}
+    for item in label_map:
+        name, equals, label = item.partition("=")
         if not name or not equals:
             raise click.BadParameter(f"{item!r} is not FOUND=LABEL", param_hint="--map")
-    return {canonical(name): canonical(label) for name, _, label in parts.values()}
+        found[canonical(name)] = canonical(label)
+    return found
 
 
 @contextmanager
@@ -90,8 +97,7 @@ def progress() -> Iterator[Report]:
         yield _line
         return
     what_is_done = TextColumn("{task.description}", markup=False)
-    columns = (what_is_done, BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as shown:
+    with Progress(what_is_done, BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=console) as shown:
         tasks: dict[str, Any] = {}
 
         def report(what: str, share: float) -> None:
@@ -105,8 +111,7 @@ def progress() -> Iterator[Report]:
 
 def _line(what: str, share: float) -> None:
     """Say what has something to tell behind its name, or is done."""
-    _, _, told = what.partition(": ")
-    if told or share >= 1:
+    if ": " in what or share >= 1:
         print(f"{what} ({share:.0%})", file=sys.stderr, flush=True)
 
 
@@ -120,7 +125,7 @@ def say_corpora(corpora: Sequence[Corpus], counts_as: Mapping[str, str | None]) 
     table = Table("corpus", "clips", "speakers", "left out")
     for corpus in corpora:
         people = {clip.speaker for clip in corpus.clips} - {""}
-        left_out = sum(corpus.counts.values())
+        left_out = sum(map(len, corpus.skipped.values()))
         table.add_row(corpus.name, str(len(corpus.clips)), str(len(people) or "unknown"), str(left_out))
     say(table)
     for corpus in corpora:

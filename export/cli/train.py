@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,18 +14,17 @@ from rich.table import Column, Table
 
 from export.cache import default_cache
 from export.cli import console
-from export.cli.console import cache_option, data_option, encoder_option, map_option, parse_label_map
+from export.cli.console import cache_option, data_option, encoder_option, map_option, out_option, parse_label_map
 from export.corpora.clips import Corpus, open_only
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.settings import CROSS_VALIDATED, Settings
-from export.training.splits import PROTOCOLS
+from export.training.splits import CROSS_VALIDATED, PROTOCOLS, Settings
 from sertag.parallel.tasks import usable_cpus
 
 
@@ -43,7 +42,7 @@ def recipes() -> None:
 @click.command(short_help="Train, measure and convert a model.")
 @click.argument("recipe", type=click.Choice(list(RECIPES)), metavar="RECIPE")
 @data_option
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
+@out_option("Folder for the results.")
 @click.option(
     "--protocol",
     type=click.Choice([*PROTOCOLS, CROSS_VALIDATED]),
@@ -68,11 +67,6 @@ def recipes() -> None:
     help="Whether speakers are dealt over the parts, or each corpus is a part. The confidence is then calibrated for "
     "recordings unlike the training data.",
 )
-@click.option(
-    "--answers-right",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Share of correct answers above the model's min_confidence.  [default: 0.6]",
-)
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the split and the training.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Maximum number of epochs.  [default: the recipe's]")
 @click.option(
@@ -81,8 +75,10 @@ def recipes() -> None:
     help="Labels of your own instead of the recipe's; SENTIMENT is positive, neutral or negative.",
 )
 @map_option
-@click.option("--name", help="Name of the model in the result tables.  [default: the recipe's]")
-@click.option("--model-version", default="1", show_default=True, help="Version of the model in its file and card.")
+@click.option("--name", default="", help="Name of the model in the result tables.  [default: the recipe's]")
+@click.option(
+    "--model-version", "version", default="1", show_default=True, help="Version of the model in its file and card."
+)
 @click.option("--open", "trade", is_flag=True, help="Train only on recordings whose licences allow commercial use.")
 @encoder_option
 @cache_option
@@ -90,20 +86,12 @@ def train(
     recipe: str,
     places: tuple[str, ...],
     out: Path,
-    name: str | None,
-    model_version: str,
-    protocol: str | None,
-    fold: int,
-    folds: int | None,
-    folds_by: Literal["speaker", "corpus"],
-    answers_right: float | None,
-    seed: int,
-    epochs: int | None,
     labels: str | None,
     label_map: tuple[str, ...],
     trade: bool,
     encoder: Path | None,
     cache: Path | None,
+    **chosen: Any,
 ) -> None:
     """Train RECIPE, test it on clips that it was not trained on, and convert it to a model file.
 
@@ -115,57 +103,56 @@ def train(
       python -m export train phone --data mine=recordings --out runs/mine
       python -m export train bilstm --data tess=corpora/tess --out runs/tess
     """
-    from export.features.encoder import find_encoder
-    from export.training.train import train as train_recipe
-
-    protocol = _protocol(recipe, protocol, fold=fold, folds=folds, folds_by=folds_by, answers_right=answers_right)
-    cache = cache or default_cache()
+    settings = _settings(recipe, **chosen)
     with console.errors(), console.progress() as report:
-        chosen = _with_labels(RECIPES[recipe], labels)
+        wanted = _with_labels(RECIPES[recipe], labels)
         found = open_only(find_corpora(places)) if trade else find_corpora(places)
-        corpora, counts_as = _usable(found, chosen, parse_label_map(label_map), cache=cache, report=report)
-        settings = Settings(
-            protocol=cast(Any, protocol),
-            fold=fold,
-            folds=folds,
-            folds_by=folds_by,
-            seed=seed,
-            epochs=epochs,
-            answers_right=answers_right or Settings().answers_right,
-            counts_as=counts_as,
-            name=name or recipe,
-            version=model_version,
-        )
-        teacher = RECIPES.get(chosen.teacher) if protocol == CROSS_VALIDATED else None
-        model = train_recipe(
-            chosen,
-            corpora,
-            settings=settings,
-            out=out,
-            cache=cache,
-            jobs=usable_cpus(),
-            encoder=find_encoder(encoder, cache=cache) if chosen.encoder or teacher else None,
-            teacher=teacher,
-            report=report,
-        )
+        model = _train(wanted, found, settings, parse_label_map(label_map), out, encoder, cache, report)
     click.echo(str(model))
 
 
-def _protocol(
-    recipe: str, protocol: str | None, *, fold: int, folds: int | None, folds_by: str, answers_right: float | None
-) -> str:
-    """The protocol, the recipe's where none is named; options that would change nothing in it are refused."""
+def _train(
+    recipe: Recipe,
+    found: Sequence[Corpus],
+    settings: Settings,
+    label_map: Mapping[str, str],
+    out: Path,
+    encoder: Path | None,
+    cache: Path | None,
+    report: Report,
+) -> Path:
+    """Leave out what cannot be used, say what is left, train on it."""
+    from export.features.encoder import find_encoder
+    from export.training.train import train as train_recipe
+
+    cache = cache or default_cache()
+    corpora, counts_as = _usable(found, recipe, label_map, cache=cache, report=report)
+    teacher = RECIPES.get(recipe.teacher) if settings.protocol == CROSS_VALIDATED else None
+    return train_recipe(
+        recipe,
+        corpora,
+        settings=replace(settings, counts_as=counts_as),
+        out=out,
+        cache=cache,
+        jobs=usable_cpus(),
+        encoder=find_encoder(encoder, cache=cache) if recipe.encoder or teacher else None,
+        teacher=teacher,
+        report=report,
+    )
+
+
+def _settings(recipe: str, *, protocol: Any, fold: int, folds: int | None, folds_by: Any, **others: Any) -> Settings:
+    """The settings, the recipe's own protocol where none is named; options that would change nothing are refused."""
     by_windows = RECIPES[recipe].features.framing == "channel"
     protocol = protocol or (CROSS_VALIDATED if by_windows else "speakers")
     crossed = protocol == CROSS_VALIDATED
     if crossed and not by_windows:
         raise click.UsageError(f"{recipe} is trained on one split at a time; expected {', '.join(PROTOCOLS)}")
-    if fold if crossed else folds or folds_by != "speaker" or answers_right:
-        idle = f"--folds, --folds-by and --answers-right belong to --protocol {CROSS_VALIDATED}, --fold to the others"
-        raise click.UsageError(idle)
+    if fold if crossed else folds or folds_by != "speaker":
+        raise click.UsageError(f"--folds and --folds-by belong to --protocol {CROSS_VALIDATED}, --fold to the others")
     if folds and folds_by == "corpus":
         raise click.UsageError("--folds is a number of parts by speaker; with --folds-by corpus each corpus is one")
-    return protocol
+    return Settings(protocol=protocol, fold=fold, folds=folds, folds_by=folds_by, **others)
 
 
 def _with_labels(recipe: Recipe, labels: str | None) -> Recipe:
@@ -191,6 +178,6 @@ def _usable(
     counts_as = mapping(labels, onto=onto, label_map=label_map)
     frame_s = recipe.features.win_length / recipe.features.rate_hz
     known = relabel(found, onto=onto, label_map=label_map)
-    corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+    corpora = drop_unusable(known, jobs=usable_cpus(), least_s=frame_s, report=report)
     console.say_corpora(corpora, counts_as)
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.conversion.provenance import TRAINED_ON_KEY, pack
-from export.corpora.clips import Clip
 from export.errors import ExportError
-from export.features.clip_windows import tagged_windows
 from export.features.encoder import FRAMES
 from sertag.model.session import Model
 from sertag.records import FloatArray
@@ -48,16 +46,13 @@ def convert(
             dict of them and `speech` (w, 1).
         spec: what the file says of itself; its probe is measured here.
         examples: real windows, float32 (w, t, c).
-        digests: SHA-1, hexadecimal, of every recording that weights or calibration were fitted on, by which
-            `export.evaluation.evaluate` knows them again; none if nobody knows.
+        digests: SHA-1, hexadecimal, of every recording that anything was fitted on; none if nobody knows.
         out: the file.
         encoder: file of a frozen encoder whose frames the network takes; both become one graph.
 
     Raises:
-        ExportError: Keras does not run on TensorFlow; the network does not take or return what the specification
-            says; the graph has a loop or an operator that is not ONNX; Keras and ONNX Runtime differ by more than 1e-4.
-        ModelError: the graph contradicts the specification.
-        OutputError: the file cannot be written.
+        ExportError, ModelError: network and specification do not fit; a loop or an operator that is not ONNX; Keras and
+            ONNX Runtime differ by more than 1e-4.
     """
     _check_network(model, spec, examples)
     proto = to_onnx(model)
@@ -77,9 +72,8 @@ def convert(
 def to_onnx(model: keras.Model) -> Any:
     """The graph of a network with a dynamic number of windows, as an ONNX ModelProto.
 
-    `tf2onnx.convert.from_keras` does not know Keras 3; an explicit function does the same. Arrays that are no weights,
-    such as the mean of a `Normalization` or a constant of `keras.ops`, would become inputs of the graph: they are put
-    back as constants.
+    `tf2onnx.convert.from_keras` does not know Keras 3. Arrays that are no weights, such as the mean of a
+    `Normalization`, would become inputs of the graph: they are put back as constants.
     """
     import tensorflow as tf
     import tf2onnx
@@ -110,20 +104,6 @@ def behind(encoder: Path, network: Any) -> Any:
     return whole
 
 
-def example_inputs(clips: Sequence[Clip], *, spec: ModelSpec, most: int = 32) -> FloatArray:
-    """Real windows of evenly sampled clips, for the comparison of Keras and ONNX Runtime, float32 (w, t, c).
-
-    Raises:
-        ExportError: no clip has enough speech for a window, or one cannot be decoded.
-    """
-    chosen = list(clips[:: max(1, len(clips) // most)][:most])
-    parts = [features[:1] for features, _ in (tagged_windows(clip.path, spec=spec) for clip in chosen) if len(features)]
-    if not parts:
-        message = f"none of {len(chosen)} clips has {spec.min_speech_s:g} s of speech to try the model on; give others"
-        raise ExportError(message, code="no_data")
-    return np.concatenate(parts)
-
-
 def _check_network(model: keras.Model, spec: ModelSpec, examples: FloatArray) -> None:
     """Refuse another backend, and a network and a specification that do not belong together."""
     import keras
@@ -134,22 +114,13 @@ def _check_network(model: keras.Model, spec: ModelSpec, examples: FloatArray) ->
         message = f"{found}; run `KERAS_BACKEND=tensorflow python -m export convert` on the .keras file"
         raise ExportError(message, code="wrong_backend")
     try:
-        inputs, outputs = model.inputs, model.outputs
-    except (AttributeError, ValueError) as error:
-        advice = "begin a Sequential with keras.Input((frames, columns)), or build it of layers with keras.Model"
-        raise ExportError(f"the network has no input of a known shape; {advice}", code="bad_network") from error
-    if len(inputs) > 1:
-        found = f"the network takes {', '.join(item.name for item in inputs)}"
-        raise ExportError(f"{found}; expected one input, (windows, frames, columns)", code="bad_network")
-    shape, given = inputs[0].shape[1:], examples.shape[1:]
-    if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
-        found = f"the network takes windows of shape {shape}, by the specification of {spec.name} it is {given}"
-        raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
-    answers = _answers(model, examples[:1])
-    if len(answers) != len(outputs) or answers[_PROBABILITIES].shape[1:] != (len(spec.labels),):
-        found = f"the network returns {', '.join(str(tuple(item.shape[1:])) for item in outputs)} for a window"
+        shape = tuple(_answers(model, examples[:1])[_PROBABILITIES].shape[1:])
+    except (ValueError, TypeError) as error:
+        found = f"the network does not take windows {examples.shape[1:]} as {spec.name} has them: {error}"
+        raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network") from error
+    if shape != (len(spec.labels),):
         expected = f"expected one probability for each label of {spec.name}, {', '.join(spec.labels)}"
-        raise ExportError(f"{found}, {expected}", code="bad_network")
+        raise ExportError(f"the network returns {shape} for a window, {expected}", code="bad_network")
 
 
 def _answers(model: keras.Model, features: Any) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Which recordings a model file was made from, inside that file, so that nobody measures it on them unawares.
 
-The metadata property `sertag.trained_on` holds the first 4 bytes of each recording's SHA-1, sorted, as base64: 11 kB
-for 2,000 recordings, which would be 80 with whole digests in hexadecimal. Two different recordings share such a prefix
-once in 4 billion pairs, so one of 3,000 new recordings is taken for one of 10,000 known ones in 1 evaluation of 140.
+The property `sertag.trained_on` holds the first 4 bytes of each SHA-1, sorted, as base64: 11 kB for 2,000 recordings.
+One of 3,000 new recordings is taken for one of 10,000 known ones in 1 evaluation of 140.
 """
 
 from __future__ import annotations
@@ -29,10 +28,9 @@ def pack(digests: Iterable[str]) -> str:
 
 
 class TrainedOn:
-    """The recordings that a model file says it was made from."""
+    """The recordings that a model file says it was made from; takes what the property holds, decoded."""
 
     def __init__(self, packed: bytes) -> None:
-        """Take what the property holds, decoded."""
         self._prefixes = {packed[at : at + _PREFIX_BYTES] for at in range(0, len(packed), _PREFIX_BYTES)}
 
     def __len__(self) -> int:
@@ -43,11 +41,7 @@ class TrainedOn:
 
 
 def read_trained_on(name_or_path: str) -> TrainedOn | None:
-    """What a model, named as for `sertag.model.session.load`, was made from; None where its file does not say.
-
-    Raises:
-        ExportError: the property is damaged.
-        ModelError: no such file, or not a model file.
+    """What a model, named as for `sertag --model`, was made from; None where its file does not say.
 
     >>> read_trained_on("phone") is None
     False
@@ -58,17 +52,13 @@ def read_trained_on(name_or_path: str) -> TrainedOn | None:
         return None
     try:
         packed = base64.b64decode(text, validate=True)
+        if len(packed) % _PREFIX_BYTES:
+            raise ValueError(f"{len(packed)} bytes, no multiple of {_PREFIX_BYTES}")
     except ValueError as error:
-        raise _damaged(path, f"no base64 ({error})") from error
-    if len(packed) % _PREFIX_BYTES:
-        raise _damaged(path, f"{len(packed)} bytes, no multiple of {_PREFIX_BYTES}")
+        message = f"{path}: {TRAINED_ON_KEY} is not valid: {error}; convert the network again"
+        raise ExportError(message, code="bad_metadata") from error
     return TrainedOn(packed)
 
 
 def _prefix(digest: str) -> bytes:
     return bytes.fromhex(digest)[:_PREFIX_BYTES]
-
-
-def _damaged(source: str, found: str) -> ExportError:
-    message = f"{source}: {TRAINED_ON_KEY} is not valid: {found}; convert the network again"
-    return ExportError(message, code="bad_metadata")

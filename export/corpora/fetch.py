@@ -1,21 +1,19 @@
-"""Corpora from Kaggle's copies of them, put into their official layout and counted.
+"""Corpora from Kaggle's copies of them, put into their official layout, each recording once, and counted.
 
-Kaggle's copies hold some recordings twice, in folders inside of folders; here each official file name is kept once.
 Where the download fails, the message says where the publishers give the corpus out, under which licence, and where to
 put it: nothing else in sertag needs the network.
 """
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import shutil
 import sys
 import tempfile
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from export.corpora.clips import Corpus
 from export.corpora.layouts import LAYOUTS
@@ -27,11 +25,13 @@ from sertag.text import display_name
 
 _KAGGLE = "https://www.kaggle.com"
 _TIMEOUT_S = (5.0, 15.0)  # to connect, and between two bytes; what kagglehub itself takes for its downloads
-_SIZE_MB = 450  # of each download, roughly
+_ADVICE = (
+    "Kaggle wants a login: make a token under Settings, API on kaggle.com and save it as ~/.kaggle/kaggle.json. A "
+    "download of 450 MB needs 1.4 GB in ~/.cache/kagglehub; KAGGLEHUB_CACHE names another folder"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A corpus of `LAYOUTS`, Kaggle's copy, what to take from its publishers, and how many recordings it has."""
 
     corpus: str
@@ -47,33 +47,18 @@ SOURCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A corpus that is in its place: its folder, how many recordings lie there, and what is usable of them."""
-
-    place: Path
-    recordings: int
-    corpus: Corpus
-
-    def __str__(self) -> str:
-        """One sentence for a person."""
-        usable, licence = len(self.corpus.clips), self.corpus.licence
-        return f"{self.place}: {self.recordings} recordings, all there, {usable} usable; licence: {licence}"
-
-
-def fetch(name: str, *, out: Path, report: Report) -> Fetched:
+def fetch(name: str, *, out: Path, report: Report) -> tuple[Path, Corpus]:
     """Download a corpus of `SOURCES` into a folder of its own in `out`, or find that it is there already.
 
-    Raises:
-        ExportError: kagglehub is not installed, Kaggle cannot be reached or refuses, the disk is full, or the download
-            is not the whole corpus; with what to do by hand.
+    The folder, and what is usable of it; an ExportError that says what to do by hand where that is not possible.
     """
     source = SOURCES[name]
     place = out / source.corpus
     if not place.exists():
-        report(f"{source.corpus}: downloading about {_SIZE_MB} MB from Kaggle", 0.0)
+        report(f"{source.corpus}: downloading from Kaggle", 0.0)
         _put(_download(source, place), source, place, report)
-    return Fetched(place, len(_official(place, source, place)), load(place, name=source.corpus))
+    _official(place, source, place)
+    return place, load(place, name=source.corpus)
 
 
 def _download(source: Source, place: Path) -> Path:
@@ -81,33 +66,15 @@ def _download(source: Source, place: Path) -> Path:
     with redirect_stdout(sys.stderr):
         try:
             kagglehub, requests = importlib.import_module("kagglehub"), importlib.import_module("requests")
-        except ImportError as error:
-            reason = f"{error}; install it with: python -m pip install '.[fetch]'"
-            raise _failed(source, place, reason, code="needs_kagglehub") from error
-        try:
             # kagglehub asks Kaggle without any time limit, so a silent network is found out first.
             requests.head(_KAGGLE, timeout=_TIMEOUT_S)
             return Path(kagglehub.dataset_download(source.handle))
+        except ImportError as error:
+            reason = f"{error}; install it with: python -m pip install '.[fetch]'"
+            raise _failed(source, place, reason, code="needs_kagglehub") from error
         except Exception as error:  # its own errors have no base class, and others come through from below
-            reason, code = _reason(error, source)
-            raise _failed(source, place, reason, code=code) from error
-
-
-def _reason(error: Exception, source: Source) -> tuple[str, str]:
-    """What went wrong, and a code for it."""
-    kind, status = type(error).__name__, getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        cache = os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")
-        need = f"{3 * _SIZE_MB} MB are enough there, KAGGLEHUB_CACHE names another folder"
-        return f"the disk is full (kagglehub's cache is {cache}; {need})", "disk_full"
-    if status in (401, 403) or kind in ("CredentialError", "UnauthenticatedError"):
-        advice = "make a token under Settings, API on kaggle.com and save it as ~/.kaggle/kaggle.json"
-        return f"Kaggle refuses without a login it accepts; {advice}", "no_credentials"
-    if status is not None:
-        return f"Kaggle answers {status} for {source.handle}", "not_found"
-    if isinstance(error, OSError) and error.filename is None:
-        return f"Kaggle cannot be reached ({kind})", "no_network"
-    return f"kagglehub failed ({kind}: {display_name(str(error))})", "download_failed"
+            reason = f"{source.handle} cannot be downloaded ({type(error).__name__}: {display_name(str(error))})"
+            raise _failed(source, place, f"{reason}. {_ADVICE}", code="download_failed") from error
 
 
 def _put(download: Path, source: Source, place: Path, report: Report) -> None:
@@ -127,9 +94,8 @@ def _put(download: Path, source: Source, place: Path, report: Report) -> None:
                 report(f"{source.corpus}: putting recordings in place", number / len(recordings))
             whole.rename(place)
     except OSError as error:
-        code = "disk_full" if error.errno == errno.ENOSPC else "cannot_write"
         reason = f"{place} cannot be written ({error.strerror}); the download stays in {display_name(str(download))}"
-        raise _failed(source, place, reason, code=code) from error
+        raise _failed(source, place, reason, code="cannot_write") from error
 
 
 def _official(folder: Path, source: Source, place: Path) -> list[Path]:

@@ -1,8 +1,6 @@
 """Which clips there are: corpora in their official layouts and data of one's own, with what was left out and why.
 
-The first stage of every training. `export.corpora.layouts` says how the corpora name their
-files, `export.corpora.own_data` reads everything else. Labels are the loaders' own; `relabel` turns them into a
-model's.
+The first stage of every training. Labels are the corpora's own; `relabel` turns them into a model's.
 """
 
 from __future__ import annotations
@@ -13,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from export.corpora import ordinary, own_data
-from export.corpora.builder import CorpusBuilder, files_of
-from export.corpora.clips import Clip, Corpus, described
+from export.corpora import own_data
+from export.corpora.clips import Clip, Corpus, CorpusBuilder, described, files_of
 from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
 from export.corpora.layouts import LAYOUTS, Layout
+from export.corpora.own_data import UNACTED
 from export.errors import ExportError
 from sertag.text import display_name
 
@@ -30,11 +28,8 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
 
     Each place is a folder that holds folders named like corpora, or `NAME=FOLDER`, or `NAME=FILE.csv`. With a name of
     `LAYOUTS` that is the corpus, `ordinary` is speech that nobody acted, any other name is data of one's own; case and
-    hyphens do not matter. Other folders beside corpora are passed over.
-
-    Raises:
-        ExportError: a place holds nothing, a name is given twice, a recording is in two corpora, or a corpus is not as
-            it must be.
+    hyphens do not matter. Other folders beside corpora are passed over. An ExportError where a place holds nothing, a
+    name is given twice, a recording is in two corpora, or a corpus is not as it must be.
     """
     roots: dict[str, Path] = {}
     for place in places:
@@ -44,8 +39,8 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
                 raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
             roots[name] = root
     official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
-    unacted = [ordinary.load(roots[name], name=name) for name in ordinary.UNACTED if name in roots]
-    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, *ordinary.UNACTED})]
+    unacted = [own_data.load_unacted(roots[name], name=name) for name in UNACTED if name in roots]
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, *UNACTED})]
     _refuse_shared([*official, *unacted, *own])
     return (*official, *unacted, *own)
 
@@ -54,11 +49,8 @@ def load(root: Path, *, name: str) -> Corpus:
     """The clips of a corpus of `LAYOUTS` under its folder, each recording once.
 
     Identical ones and second files of a name are left out, of two containers the lossy one; so are the known mistakes
-    of the corpus.
-
-    Raises:
-        ExportError: a label that the corpus does not have, a folder that contradicts a name, a recording under two
-            labels that is no known mistake, or no clip at all.
+    of the corpus. An ExportError for a label that the corpus does not have, a folder that contradicts a name, a
+    recording under two labels that is no known mistake, or no clip at all.
     """
     layout = LAYOUTS[name]
     builder = CorpusBuilder()
@@ -88,11 +80,8 @@ def relabel(
 ) -> tuple[Corpus, ...]:
     """Give clips the labels of a model, as `export.corpora.labels.mapping` has them.
 
-    Clips whose label has no counterpart are left out, counted and named.
-
-    Raises:
-        ExportError: a label that is not known, one in `label_map` that no clip has, a corpus without any clip left, or
-            one class only.
+    Clips whose label has no counterpart are left out, counted and named. An ExportError for a label that is not known,
+    one in `label_map` that no clip has, a corpus without any clip left, or one class only.
     """
     refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
     found = tuple(_relabelled(corpus, onto, label_map) for corpus in corpora)
@@ -124,7 +113,7 @@ def _expand(place: str) -> list[tuple[str, Path]]:
 def _official_name(name: str) -> str:
     """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
     plain = name.lower().replace("-", "_")
-    return plain if plain in (*LAYOUTS, *ordinary.UNACTED) else name
+    return plain if plain in (*LAYOUTS, *UNACTED) else name
 
 
 def _clip(path: Path, layout: Layout) -> Clip | None:

@@ -1,32 +1,32 @@
-"""Labelled recordings of one's own: a folder a label, or a manifest.
+"""Recordings of one's own, a folder a label or a manifest; and what nobody acted, which always has a manifest.
 
-Used by `export.corpora.loading.find_corpora`. Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers
-are known, or a CSV with the columns `path` and `label` and any of `speaker`, `sentence`, `intensity`, `licence`,
-`source` and `kind`; its paths are relative to it. A `manifest.csv` inside the folder decides. Any label is allowed that
-could name a column; `export.corpora.labels.canonical` makes the usual names out of what people call them.
+Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers are known, or a table with the columns `path`
+and `label` and any of `speaker`, `sentence`, `intensity`, `licence`, `source` and `kind`; its paths are relative to it.
+A `manifest.csv` inside the folder decides. Any label is allowed that could name a column. Ordinary speech, all of which
+counts as neutral, and recordings in which nobody speaks are collected from many sources, with licences of their own.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.corpora.builder import NO_AUDIO, CorpusBuilder, files_of
-from export.corpora.clips import Clip, Corpus, described
+from export.corpora.clips import NO_AUDIO, Clip, Corpus, CorpusBuilder, described, files_of
 from export.corpora.labels import canonical
 from export.errors import ExportError
 from sertag.audio.discover import AUDIO_SUFFIXES
+from sertag.tables.delimited import read_cells
 from sertag.text import display_name
 
 MANIFEST = "manifest.csv"
 NO_LICENCE = "not stated"
+ORDINARY, NO_SPEECH = UNACTED = ("ordinary", "no_speech")
+COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")  # of the manifest of what nobody acted
 
 _NEEDED = ("path", "label")
 _OPTIONAL = ("speaker", "sentence", "intensity", "licence", "source", "kind")
-_SPELLINGS = {"license": "licence"}
-_COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}, separated by commas"
+_COLUMNS = f"{','.join(_NEEDED)} and, where known, {','.join(_OPTIONAL)}"
 _EXPECTED = (
     "a folder a label (angry/x.wav, or angry/SPEAKER/x.wav), "
     f"or a {MANIFEST} whose first line is path,label and whose paths are relative to it"
@@ -36,16 +36,12 @@ _EXPECTED = (
 def load(place: Path, *, name: str) -> Corpus:
     """Read a folder with a folder a label, a folder with a `manifest.csv`, or a manifest; each recording once.
 
-    The licence is the manifest's, else "not stated".
-
-    Raises:
-        ExportError: a manifest or a label that cannot be understood, a recording under two labels, no clip at all, or
-            one class only.
+    An ExportError or TableError for a manifest or label that cannot be understood, or clips of fewer than two labels.
     """
     manifest = place / MANIFEST if place.is_dir() else place
     builder = CorpusBuilder()
     if manifest.is_file():
-        for clip, where in listed_clips(manifest, builder, name=name):
+        for clip, where in _listed(manifest, builder, name=name):
             builder.add(clip, said_in=where)
     elif place.is_dir():
         _add_folders(place, name, builder)
@@ -62,15 +58,38 @@ def load(place: Path, *, name: str) -> Corpus:
     return corpus
 
 
-def listed_clips(
+def load_unacted(root: Path, *, name: str = ORDINARY) -> Corpus:
+    """Read what nobody acted, each recording once; its licence names those of all sources.
+
+    Rows of the manifest, in the folder or beside it, whose corpus is another one than `name` are passed over.
+    """
+    manifest = next((place for place in (root / MANIFEST, root.parent / MANIFEST) if place.is_file()), None)
+    if manifest is None:
+        raise _unusable(root, name, f"no {MANIFEST} in this folder or beside it")
+    builder = CorpusBuilder()
+    listed: set[Path] = set()
+    for clip, where in _listed(manifest, builder, name=name, only=name):
+        listed.add(clip.path.resolve())
+        builder.add(clip, said_in=where)
+    for path in files_of(root, builder):
+        if path.resolve() not in listed:
+            builder.skip(path, reason="not in the manifest")
+    corpus = builder.corpus(name)
+    if not corpus.clips:
+        raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
+    by_source: dict[str, list[str]] = {}
+    for source, licence in sorted({(clip.source, clip.licence) for clip in corpus.clips}):
+        by_source.setdefault(source, []).append(licence)
+    licences = (f"{source}: {', '.join(own)}" for source, own in by_source.items())
+    return dataclasses.replace(corpus, licence="; ".join(licences))
+
+
+def _listed(
     manifest: Path, builder: CorpusBuilder, *, name: str, only: str | None = None
 ) -> Iterator[tuple[Clip, str]]:
     """The clips that a manifest lists, each with the place where that stands; the builder counts the other rows.
 
     Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None.
-
-    Raises:
-        ExportError: a manifest or a label that cannot be understood.
     """
     for line, cells in _rows(manifest):
         if only not in (None, cells.get("corpus")):
@@ -106,37 +125,27 @@ def _add_folders(root: Path, name: str, builder: CorpusBuilder) -> None:
 
 def _rows(manifest: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Number of the line on which each row ends, and its cells by column."""
-    content = manifest.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        found = f"byte 0x{content[error.start]:02x} is not UTF-8; save it as UTF-8 text with {_COLUMNS}"
-        raise _bad(manifest, line, found) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error as error:
-        raise _bad(manifest, reader.line_num, f"no CSV ({error}), expected {_COLUMNS}") from error
-    filled = [(line, cells) for line, cells in lines if any(cells)]
-    if not filled:
+    lines = read_cells(str(manifest), expected=f"the columns {_COLUMNS}")
+    lines = [(line, stripped) for line, cells in lines if any(stripped := [cell.strip() for cell in cells])]
+    if not lines:
         raise ExportError(f"{_shown(manifest)}: is empty, expected the columns {_COLUMNS}", code="bad_data")
-    columns = _columns(filled[0][1], manifest)
-    for line, cells in filled[1:]:
+    columns = _columns(lines[0][1], manifest)
+    for line, cells in lines[1:]:
         if len(cells) != len(columns):
             found = f"found {len(cells)} cells, expected {len(columns)} as in the first line"
-            raise _bad(manifest, line, f"{found}; put a cell that holds a comma in double quotes")
+            advice = "put a cell that holds a comma in double quotes"
+            raise ExportError(f"{_shown(manifest)}, line {line}: {found}; {advice}", code="bad_data")
         yield line, dict(zip(columns, cells, strict=True))
 
 
 def _columns(head: list[str], manifest: Path) -> list[str]:
-    columns = [_SPELLINGS.get(cell.lower(), cell.lower()) for cell in head]
+    columns = ["licence" if cell.lower() == "license" else cell.lower() for cell in head]
     if "label" not in columns:
         columns = ["label" if column == "emotion" else column for column in columns]
     known = [column for column in columns if column in (*_NEEDED, *_OPTIONAL)]
     if not set(_NEEDED) <= set(known) or len(set(known)) < len(known):
-        found = f"found the columns {display_name(', '.join(head))}"
-        raise _bad(manifest, 1, f"{found}, expected each once: {_COLUMNS}")
+        found = f"found the columns {display_name(', '.join(head))}, expected each once: {_COLUMNS}"
+        raise ExportError(f"{_shown(manifest)}, line 1: {found}", code="bad_data")
     return columns
 
 
@@ -148,9 +157,11 @@ def _label(text: str, *, where: str) -> str:
     return label
 
 
-def _bad(manifest: Path, line: int, found: str) -> ExportError:
-    return ExportError(f"{_shown(manifest)}, line {line}: {found}", code="bad_data")
-
-
 def _shown(path: Path) -> str:
     return display_name(str(path))
+
+
+def _unusable(place: Path, name: str, found: str) -> ExportError:
+    expected = f"expected a {MANIFEST} with the columns {', '.join(COLUMNS)}, and rows of the corpus {name}"
+    message = f"{display_name(str(place))}: {found}; {expected}; data of your own takes another name"
+    return ExportError(message, code="no_data")

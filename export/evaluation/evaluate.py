@@ -1,8 +1,6 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-What each label of a corpus counts as is decided first, and clips that the model was trained on are refused, before any
-clip is tagged. A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their order
-or the workers, so figures on a part of a corpus agree with figures on the whole.
+A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their order or the workers.
 """
 
 from __future__ import annotations
@@ -16,15 +14,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import soundfile
 
-from export.audio.clip_file import WHOLE_CLIP, read_clip, write_clip
-from export.audio.codecs import LINE_HZ
-from export.audio.telephone import over_a_line
+from export.audio.clip_file import WHOLE_CLIP, read_clip
+from export.audio.telephone import LINE_HZ, over_a_line
 from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
 from export.errors import ExportError
-from export.evaluation.metrics import Figures, calibration_error, figures, sentiment_uar
+from export.evaluation.metrics import Figures, figures, sentiment_uar
 from export.progress import Report
 from sertag.model.session import Model
 from sertag.parallel.engine import tag_all
@@ -53,7 +51,6 @@ class Evaluation:
 
     figures: Figures  # over all clips that were decoded, by the model's labels
     sentiment_uar: float | None  # of the sentiment that rows have, for models of more labels than three
-    unanswered: int  # clips too short or without speech; they count as errors, but not in the ECE
     undecodable: tuple[str, ...]  # clips that are left out because nothing can be heard of them: file and reason
     skipped: Mapping[str, tuple[str, ...]]  # reason -> files that the loader left out, known mistakes among them
     counts_as: Mapping[str, str]  # label of the corpus -> label of the model, where there is one
@@ -66,7 +63,7 @@ class Evaluation:
 
         >>> from export.evaluation.metrics import figures
         >>> own = figures(np.eye(2), np.array([0, 1]), labels=("neutral", "sad"))
-        >>> Evaluation(own, None, 0, (), {}, {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
+        >>> Evaluation(own, None, (), {}, {"calm": "neutral", "sad": "sad"}, {"boredom": 81}, (), "none").notes()
         ['calm counts as neutral', 'left out, as none of the labels of the model: 81 boredom']
         """
         notes = [f"{found} counts as {label}" for found, label in self.counts_as.items() if found != label]
@@ -114,20 +111,19 @@ def evaluate(
         allow_seen: measure on clips that the model was trained on, too; figures are marked.
 
     Raises:
-        ExportError: a label that neither the model nor anybody knows; a corpus of which no clip is left; a clip that
-            the model was trained on.
+        ExportError: a label that nobody knows; a corpus of which no clip is left; a clip that the model has learnt.
     """
     refuse_idle(label_map, found={clip.label for corpus in corpora for clip in corpus.clips})
-    counterparts = [_counts_as(corpus, model.spec.labels, label_map) for corpus in corpora]
-    asked = [
-        [dataclasses.replace(c, label=counts_as[c.label]) for c in corpus.clips if c.label in counts_as]
-        for corpus, counts_as in zip(corpora, counterparts, strict=True)
-    ]
     trained_on = read_trained_on(model.path)
+    asked = []
+    for corpus in corpora:
+        counts_as = _counts_as(corpus, model.spec.labels, label_map)
+        clips = [dataclasses.replace(c, label=counts_as[c.label]) for c in corpus.clips if c.label in counts_as]
+        asked.append((corpus, counts_as, clips))
     if not allow_seen:
-        _refuse_seen([clip for clips in asked for clip in clips], trained_on, path=model.path)
+        _refuse_seen([clip for *_, clips in asked for clip in clips], trained_on, path=model.path)
     found = {}
-    for corpus, counts_as, clips in zip(corpora, counterparts, asked, strict=True):
+    for corpus, counts_as, clips in asked:
         answers: list[Answer] = []
         for answer in tag_clips(clips, model=model, phone=phone, seed=seed, jobs=jobs):
             answers.append(answer)
@@ -178,7 +174,6 @@ def _measured(
     spec: ModelSpec,
     trained_on: TrainedOn | None,
 ) -> Evaluation:
-    """Figures of the clips that could be decoded; one without an answer counts as an error, but not in the ECE."""
     decoded = [(clip, answer) for clip, answer in zip(clips, answers, strict=True) if not answer.problem]
     undecodable = tuple(answer.problem for answer in answers if answer.problem)
     if not decoded:
@@ -186,16 +181,13 @@ def _measured(
         raise ExportError(message, code="no_data")
     truth = np.array([spec.labels.index(clip.label) for clip, _ in decoded])
     answered = np.array([bool(answer.probs) for _, answer in decoded])
-    wrong = np.eye(len(spec.labels))[(truth + 1) % len(spec.labels)]  # in the place of no answer
-    probs = np.array([answer.probs or wrong[index] for index, (_, answer) in enumerate(decoded)], dtype=np.float64)
-    ece = calibration_error(probs, truth, weights=answered.astype(np.float64)) if answered.any() else 0.0
+    probs = np.array([answer.probs or [0.0] * len(spec.labels) for _, answer in decoded])
     sentiments = [spec.sentiment[label] for label in spec.labels]
     finer = len(spec.labels) > len(SENTIMENTS)  # or the sentiment is the label, and its UAR no other figure
     seen = trained_on is not None and any(clip.digest in trained_on for clip in clips)
     return Evaluation(
-        figures=dataclasses.replace(figures(probs, truth, labels=spec.labels), ece=ece),
+        figures=figures(probs, truth, labels=spec.labels, answered=answered),
         sentiment_uar=sentiment_uar(probs, truth, answered, sentiments=sentiments) if finer else None,
-        unanswered=int((~answered).sum()),
         undecodable=undecodable,
         skipped=corpus.skipped,
         counts_as=counts_as,
@@ -212,5 +204,5 @@ def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:
     except ExportError as error:
         return AudioFile(str(clip.path), problem=Problem(error.code, str(error)))
     sent = over_a_line(samples, digest=clip.digest, seed=seed)
-    write_clip(place, sent, rate_hz=LINE_HZ, subtype="PCM_16")
+    soundfile.write(place, sent, LINE_HZ, subtype="PCM_16")
     return AudioFile(str(place))

@@ -1,10 +1,7 @@
-"""Figures of merit, from probabilities and true labels alone; scikit-learn counts.
+"""Figures of merit, from probabilities float64 (n, k) and true labels int64 (n,); scikit-learn counts.
 
-UAR is the mean over classes of the recall of each (unweighted average recall); ECE the expected calibration error over
-15 bins of equal width (Guo et al. 2017, arXiv 1706.04599). Probabilities are float64 (n, k), truth int64 (n,).
-
-A figure that is not defined is left out, never 0: recall and F1 of a class that does not occur, precision of a class
-that was never predicted. A class that occurs and was never predicted has F1 0.
+UAR is the mean over classes of the recall of each; ECE the expected calibration error over 15 bins of equal width (Guo
+et al. 2017, arXiv 1706.04599). A figure that is not defined is left out, never 0.
 """
 
 from __future__ import annotations
@@ -29,21 +26,23 @@ class Figures:
     chance: float  # UAR of guessing, one over the number of classes that occur
     uar: float
     accuracy: float
-    ece: float
+    ece: float  # of the clips with an answer
     recall: dict[str, float]  # of each class that occurs, by label
     confusion: list[list[int]]  # rows are truth, columns prediction, both in the order of the labels
     precision: dict[str, float]  # of each class that was predicted, by label
     f1: dict[str, float]  # of each class that occurs, by label
     macro_f1: float  # its mean over them
+    unanswered: int  # clips without enough speech for an answer
 
 
-def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
-    """Measure predictions against the truth, 0 to k - 1, of one clip or more.
+def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...], answered: BoolArray | None = None) -> Figures:
+    """Measure predictions against the truth, 0 to k - 1, of one clip or more; one without an answer is an error.
 
     >>> figures(np.eye(2), np.array([0, 1]), labels=("sad", "happy")).uar
     1.0
     """
-    predicted = probs.argmax(axis=1)
+    answered = np.ones(len(truth), dtype=np.bool_) if answered is None else answered
+    predicted = np.where(answered, probs.argmax(axis=1), (truth + 1) % len(labels))
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predicted, labels=range(len(labels)), zero_division=np.nan
     )
@@ -53,12 +52,13 @@ def figures(probs: Probs, truth: Ints, *, labels: tuple[str, ...]) -> Figures:
         chance=1 / int(occurs.sum()),
         uar=float(recall[occurs].mean()),
         accuracy=float((predicted == truth).mean()),
-        ece=calibration_error(probs, truth, weights=np.ones(len(truth))),
+        ece=calibration_error(probs, truth, weights=answered.astype(np.float64)) if answered.any() else 0.0,
         recall=_by_label(recall, occurs, labels),
         confusion=confusion_matrix(truth, predicted, labels=range(len(labels))).tolist(),
         precision=_by_label(precision, np.isin(range(len(labels)), predicted), labels),
         f1=_by_label(f1, occurs, labels),
         macro_f1=float(f1[occurs].mean()),
+        unanswered=int((~answered).sum()),
     )
 
 
@@ -97,9 +97,7 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
 
 
 def area_under_curve(scores: Probs, positive: BoolArray) -> float | None:
-    """Share of the pairs of a positive and another clip in which the positive one scores higher; ties count half.
-
-    None where there is no such pair.
+    """Share of the pairs of a positive and another clip in which the positive one scores higher; None without pairs.
 
     >>> area_under_curve(np.array([0.9, 0.4, 0.4, 0.1]), np.array([True, True, False, False]))
     0.875

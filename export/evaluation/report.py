@@ -1,24 +1,20 @@
 """What one finished training leaves behind for people and programs: tables, pictures and figures in a folder.
 
-A split that has a speaker in both halves is marked so wherever its figures are: in the JSON, in every row of the table
-and in the titles of the pictures.
+A split that has a speaker in both halves is marked so wherever its figures are.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from export.arrays import Ints, Probs
-from export.errors import ExportError
-from export.evaluation.metrics import Figures, figures
+from export.evaluation.metrics import Figures
 from export.plots import confusion_matrix, training_curves
 from export.tables import write_csv
 from sertag.tables.writers import write_json
@@ -30,15 +26,6 @@ LEAKING, DISJOINT = "speakers in both halves", "speakers apart"
 MACRO = "macro average"
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Test clips in one condition."""
-
-    probs: Probs  # float64 (n, k); a clip without an answer has a wrong one of no confidence
-    truth: Ints  # int64 (n,), indices of labels
-    unanswered: int = 0  # how many of them got no answer
-
-
 def write_artefacts(
     out: Path,
     *,
@@ -47,46 +34,36 @@ def write_artefacts(
     labels: tuple[str, ...],
     history: Sequence[Epoch],
     kept: int,
-    conditions: Mapping[str, Scored],
+    conditions: Mapping[str, Figures],
     leaking: bool,
     facts: Mapping[str, object],
 ) -> None:
-    """Write everything about one finished training, each file in one step; the same values give the same bytes.
+    """Write everything about one finished training into a folder; the same values give the same bytes.
 
-    - `history.csv`: a row an epoch: epoch, loss, accuracy, val_loss, val_accuracy;
-    - `training.png`: the same as curves;
+    - `history.csv`, `training.png`: a row an epoch, and the same as curves;
+    - `report.csv`: precision, recall, F1 and support of each condition and class, and their mean over the classes that
+      occur; a figure that is not defined is an empty cell, and no part of the mean;
     - `confusion-CONDITION.png`: what each class was taken for;
-    - `report.csv`: precision, recall, F1 and support of each condition and class, and their mean over the classes
-      that occur; a figure that is not defined is an empty cell (see `export.evaluation.metrics`), and no part of the
-      mean;
-    - `metrics.json`: which model file it is about, whether the split leaks, the facts, and all figures of each
-      condition; the model card takes its figures from here.
+    - `metrics.json`: which model file it is about, whether the split leaks, the facts, and all figures, for the card.
 
     Args:
         out: the folder, made where it is not there.
         model: the model file, which is there.
         title: what was trained on what, for the pictures.
-        labels: in the order of the probabilities.
+        labels: in the order of the confusion.
         history: of the training, in order.
         kept: number of the epoch whose weights were kept.
-        conditions: test clips by condition, e.g. `clean` and `phone`; the names become parts of file names.
+        conditions: figures by condition, e.g. `clean` and `phone`.
         leaking: a speaker of the test clips was learnt from.
-        facts: what else is known, as JSON has it: protocol, seed, versions, data.
-
-    Raises:
-        ExportError: scores that are no numbers.
-        OutputError: a file cannot be written.
+        facts: what else is known, as JSON has it.
     """
-    for name, scored in conditions.items():
-        if not np.isfinite(scored.probs).all():
-            message = f"{title}, {name}: scores that are no numbers: the training diverged"
-            raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
     split, mark = (LEAKING, f" ({LEAKING})") if leaking else (DISJOINT, "")
-    measured = {name: figures(own.probs, own.truth, labels=labels) for name, own in conditions.items()}
     out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / "history.csv", pd.DataFrame([dataclasses.asdict(epoch) for epoch in history]))
-    tables = [_report(name, own, labels) for name, own in measured.items()]
-    write_csv(out / "report.csv", pd.concat(tables).assign(split=split))
+    write_csv(out / "history.csv", pd.DataFrame([asdict(epoch) for epoch in history]))
+    write_csv(
+        out / "report.csv",
+        pd.concat([_report(name, found, labels) for name, found in conditions.items()]).assign(split=split),
+    )
     document = {
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "title": title,
@@ -95,18 +72,15 @@ def write_artefacts(
         "labels": list(labels),
         "epochs": len(history),
         "kept_epoch": kept,
-        "conditions": {
-            name: {**dataclasses.asdict(own), "unanswered": conditions[name].unanswered}
-            for name, own in measured.items()
-        },
+        "conditions": {name: asdict(found) for name, found in conditions.items()},
         "facts": dict(facts),
     }
     write_json(str(out / "metrics.json"), document)
     training_curves(history, out / "training.png", kept=kept, title=f"{title}{mark}")
-    for name, own in measured.items():
-        shares = f"{own.clips} clips, UAR {100 * own.uar:.1f} %, accuracy {100 * own.accuracy:.1f} %"
-        shown = f"{title}, {name}: {shares}{mark}"
-        confusion_matrix(own.confusion, labels, out / f"confusion-{name}.png", title=shown)
+    for name, found in conditions.items():
+        shares = f"{found.clips} clips, UAR {100 * found.uar:.1f} %, accuracy {100 * found.accuracy:.1f} %"
+        place, shown = out / f"confusion-{name}.png", f"{title}, {name}: {shares}{mark}"
+        confusion_matrix(found.confusion, labels, place, title=shown)
 
 
 def _report(condition: str, found: Figures, labels: Sequence[str]) -> pd.DataFrame:

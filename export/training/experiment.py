@@ -1,15 +1,13 @@
 """One recipe with its clips: train on some of them, ask about others, clean and by phone.
 
-Recipes that look at one cut clip and those that are shown windows of calls differ in how they are trained (`fit_clip`,
-`fit_windows`); everything before and behind is the same. Trainings lie in the cache, finished or not, and the same
-command goes on from there.
+`fit_clip` trains what looks at one cut clip, `fit_windows` what is shown windows of calls.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +16,16 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.corpora.clips import Clip, data_hash
+from export.corpora.own_data import ORDINARY
 from export.evaluation.calibration import ANSWERS_RIGHT, choose_threshold, fit_temperature, scale
+from export.evaluation.calls import WindowPool
 from export.features.clip_windows import CONDITIONS, Job, Windows, prepare_clips
 from export.features.material import UNKNOWN, SoftTargets
 from export.progress import Report
 from export.recipes.base import Recipe
 from export.training import fit_clip, fit_windows
 from export.training.loop import Answers, Fitted, predict, run_epochs
-from export.training.splits import Split
+from export.training.splits import Settings, Split
 from sertag.model.calibration import log_probs
 from sertag.records import BoolArray
 
@@ -49,20 +49,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A network trained on one side of a split and what it says of the other.
-
-    Temperature and least confidence are fitted on the validation clips, both conditions together; `scores` are those of
-    the test clips by condition, before the temperature.
-    """
+    """A network trained on one side of a split and what it says of the other."""
 
     fitted: Fitted
-    temperature: float
+    temperature: float  # fitted on the validation clips, both conditions together, as is the next
     min_confidence: float
-    scores: dict[str, Scores]
+    scores: dict[str, Scores]  # of the test clips by condition, before the temperature
 
 
 class Experiment:
-    """A recipe and its clips, with labels of the recipe, ready to be trained on.
+    """A recipe and its clips, ready to be trained on.
 
     Attributes:
         clips: n of them; splits are made of these, in this order.
@@ -86,11 +82,7 @@ class Experiment:
     ) -> None:
         """Make or load the windows of all clips, which are decodable and have labels of the recipe.
 
-        The cache holds windows and trainings, `encoder` is the file of a frozen encoder for recipes that need one,
-        `teacher` the recipe of a network from which this one learns, trained on the same clips each time.
-
-        Raises:
-            ExportError: a clip cannot be read, or the cache cannot be written.
+        `encoder` is the file of a frozen one, `teacher` the recipe of a network from which this one learns, or None.
         """
         self.recipe = recipe
         self.clips = tuple(clips)
@@ -101,9 +93,8 @@ class Experiment:
         front = encoder if recipe.encoder else None
         self.encoder = "" if front is None else hashlib.sha256(front.read_bytes()).hexdigest()
         job = Job(self.spec, LINES_SEED, front)
-        self.versions = prepare_clips(
-            clips, augmentations=recipe.augmentations, job=job, cache=cache, jobs=jobs, report=report
-        )
+        names = recipe.augmentations
+        self.versions = prepare_clips(clips, augmentations=names, job=job, cache=cache, jobs=jobs, report=report)
         self.teacher: Experiment | None = None
         if teacher is not None:
             taught = dataclasses.replace(teacher, labels=labels)
@@ -116,10 +107,7 @@ class Experiment:
 
         The network has the weights of the epoch that was best on the validation clips, int64 (v,): most of them right,
         of equal ones the least loss. One that is shown windows of calls has those of the last epoch, and to it all
-        labels are equally likely.
-
-        Raises:
-            ExportError: nothing to learn from, or a disk that is full.
+        labels are equally likely. An ExportError where there is nothing to learn from, or a disk is full.
         """
         recipe, most, offsets = self.recipe, epochs or self.recipe.epochs, None
         if recipe.features.framing == "clip":
@@ -137,7 +125,7 @@ class Experiment:
             run_epoch,
             epochs=most,
             patience=patience,
-            checkpoint=self._cache / f"training-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
+            finished=self._cache / f"trained-{self.key(train, validation, seed=seed, epochs=epochs)}.npz",
             report=lambda epoch: self._report(f"{name}: {epoch}", epoch.epoch / most),
         )
         if offsets is None:
@@ -145,18 +133,14 @@ class Experiment:
         return dataclasses.replace(fitted, model=fit_windows.with_offsets(fitted.model, offsets))
 
     def key(self, train: Ints, validation: Ints = _NOBODY, *, seed: int, epochs: int | None) -> str:
-        """What tells a training from others; arguments as of `fit`.
-
-        How many epochs is left open for networks that look at one cut clip, so that more of them can follow; those that
-        are shown windows of calls learn at a rate that falls to 0 with the last epoch.
-        """
+        """What tells a training from others; arguments as of `fit`."""
         settings = [(item.name, getattr(self.recipe, item.name)) for item in dataclasses.fields(self.recipe)]
         parts = (
             [(name, value) for name, value in settings if name not in _WORDS],
             (self.recipe.build.__module__, self.recipe.build.__qualname__),
             [data_hash(self.clips[index] for index in members) for members in (train, validation)],
             seed,
-            None if self.recipe.features.framing == "clip" else epochs or self.recipe.epochs,
+            epochs or self.recipe.epochs,
             self.encoder,
             self.teacher and self.teacher.key(train, seed=seed, epochs=epochs),
             PROTOCOL_VERSION,
@@ -197,14 +181,43 @@ class Experiment:
         return found
 
 
+def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> dict[str, Answers]:
+    """What networks that were not trained on their fold, int64 (n,), say of the windows of every condition."""
+    labels, versions = len(experiment.recipe.labels), experiment.versions
+    counts = {name: len(versions[name].features) for name in CONDITIONS}
+    found = {name: Answers(np.zeros((count, labels)), np.zeros(count)) for name, count in counts.items()}
+    for fold in np.unique(folds):
+        tested, members = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        model = experiment.fit(members, seed=settings.seed, epochs=settings.epochs, name=f"fold {fold}").model
+        for name in CONDITIONS:
+            answers, rows = experiment.answers(model, name, tested), versions[name].rows_of(tested)
+            found[name].probs[rows], found[name].speech[rows] = answers.probs, answers.speech
+    return found
+
+
+def pool_of(
+    experiment: Experiment, scored: Mapping[str, Answers], *, conditions: Sequence[str] = CONDITIONS
+) -> WindowPool:
+    """The windows of some conditions, less those in which nobody speaks or the network hears nobody."""
+    clips, parts = experiment.clips, []
+    places = [f"{clip.corpus} {clip.source}" if clip.corpus == ORDINARY else clip.corpus for clip in clips]
+    person, place = (np.unique(names, return_inverse=True)[1] for names in ([clip.person for clip in clips], places))
+    ordinary = np.array([clip.corpus == ORDINARY for clip in clips])
+    for name in conditions:
+        windows, answers = experiment.versions[name], scored[name]
+        heard = answers.speech >= experiment.spec.min_speech_probability
+        kept = heard & (experiment.truth[windows.clip_of] != UNKNOWN)
+        own = windows.clip_of[kept]
+        of_clips = (column[own] for column in (experiment.truth, person, place, ordinary))
+        parts.append((log_probs(answers.probs[kept]), windows.speech_s[kept], own, *of_clips))
+    return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
 def clip_scores(windows: Windows, probs: Probs, members: Ints, *, geometric: bool = False) -> Scores:
     """Mean over the windows of each clip of `members`, int64 (n,), weighted by speech.
 
-    Args:
-        windows: of all clips.
-        probs: float64 (w, k), of the windows of `members`, clip after clip.
-        members: the clips asked for.
-        geometric: the mean of logarithms instead, as recipes that look at one window a clip have always been scored.
+    `probs` is float64 (w, k), of the windows of `members`, clip after clip. With `geometric` the mean of logarithms, as
+    recipes that look at one window a clip have always been scored.
     """
     counts, weights = windows.counts[members], windows.speech_s[windows.rows_of(members)]
     clip_of = np.repeat(np.arange(len(members)), counts)

@@ -1,14 +1,13 @@
-"""What is known of a training, for the model file: corpora, licences, versions of libraries, and how it was measured.
+"""What is known of a training, for the model file: corpora, licences, versions of libraries, how it was measured.
 
-Figures are not part of the model file: its SHA-256 is in every row and every journal, and must not change because
-something was measured once more.
+No figures: the file's SHA-256 is in every row and journal, and must not change because something was measured again.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +17,12 @@ import numpy as np
 from export.arrays import Ints
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.layouts import LAYOUTS
-from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.own_data import ORDINARY
 from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.material import UNACTED_SHARE
 from export.training.experiment import Experiment, Trial
-from export.training.settings import Settings
-from export.training.splits import Split
+from export.training.splits import Settings, Split
 from sertag.spec import ModelSpec
 
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"
@@ -59,12 +57,11 @@ def describe_calls(experiment: Experiment, *, corpora: Sequence[Corpus], setting
         "versions": list(experiment.versions),
         "data_sha256": data_hash(experiment.clips),
     }
-    metrics = {
-        "protocol": f"{scored}; length of training fixed beforehand; calibration on the same scores",
-        "min_confidence": f"{settings.answers_right:.0%} of the windows called other than neutral are right, where "
-        + (f"{ORDINARY_SHARE:.0%} of the speech is ordinary" if ordinary else "each label is equally likely"),
-    }
-    return _described(experiment, corpora, settings, training, metrics)
+    protocol = f"{scored}; length of training fixed beforehand; calibration on the same scores"
+    floor = f"{ANSWERS_RIGHT:.0%} of the windows called other than neutral are right, where " + (
+        f"{ORDINARY_SHARE:.0%} of the speech is ordinary" if ordinary else "each label is equally likely"
+    )
+    return _described(experiment, corpora, settings, training, protocol=protocol, min_confidence=floor)
 
 
 def describe_trial(
@@ -73,6 +70,7 @@ def describe_trial(
     """Specification of a model that was trained on one side of a split, probe apart."""
     whose = "of other speakers" if split.speaker_independent else "of the same speakers"
     parts = {"trained": split.train, "validation": split.validation, "tested": split.test}
+    clips = experiment.clips
     training = {
         "protocol": settings.protocol,
         "leaking": split.leaking,
@@ -81,36 +79,31 @@ def describe_trial(
         "epochs": len(trial.fitted.history),
         "kept_epoch": trial.fitted.kept,
         "clips": {name: len(members) for name, members in parts.items()},
-        "data_sha256": {
-            name: data_hash(experiment.clips[index] for index in members) for name, members in parts.items()
-        },
+        "data_sha256": {name: data_hash(clips[index] for index in members) for name, members in parts.items()},
         "calibrated_on": f"{len(split.validation)} clips {whose} that no weight was fitted on, clean, by phone",
     }
-    metrics = {
-        "protocol": f"{_PROTOCOLS[settings.protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
+    spec = _described(
+        experiment,
+        corpora,
+        settings,
+        training,
+        protocol=f"{_PROTOCOLS[settings.protocol]}; tested on {split.name}, {len(split.test)} clips; learnt from "
         f"{len(split.train)}; the epoch was chosen on {len(split.validation)} others {whose}",
-        "min_confidence": f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose "
+        min_confidence=f"the least confidence over which {ANSWERS_RIGHT:.0%} of the answers to the clips that chose "
         "the epoch are right",
-    }
-    return dataclasses.replace(
-        _described(experiment, corpora, settings, training, metrics),
-        temperature=round(trial.temperature, 4),
-        min_confidence=round(trial.min_confidence, 4),
     )
+    return replace(spec, temperature=round(trial.temperature, 4), min_confidence=round(trial.min_confidence, 4))
 
 
 def corpora_facts(corpora: Sequence[Corpus]) -> list[dict[str, object]]:
     """Name, licence, size and what was left out of each corpus."""
-    return [
-        {
-            "name": corpus.name,
-            "licence": corpus.licence,
-            "clips": len(corpus.clips),
-            "speakers": len({clip.speaker for clip in corpus.clips}),
-            "skipped": _skipped(corpus),
-        }
-        for corpus in corpora
-    ]
+
+    def facts(corpus: Corpus) -> dict[str, object]:
+        speakers, skipped = len({clip.speaker for clip in corpus.clips}), _skipped(corpus)
+        sizes = {"clips": len(corpus.clips), "speakers": speakers}
+        return {"name": corpus.name, "licence": corpus.licence, **sizes, "skipped": skipped}
+
+    return [facts(corpus) for corpus in corpora]
 
 
 def versions() -> dict[str, str]:
@@ -138,7 +131,7 @@ def _described(
     corpora: Sequence[Corpus],
     settings: Settings,
     training: Mapping[str, object],
-    metrics: Mapping[str, object],
+    **metrics: str,
 ) -> ModelSpec:
     recipe = experiment.recipe
     shared = {
@@ -147,7 +140,7 @@ def _described(
         "corpora": corpora_facts(corpora),
         "counts_as": {name: label for name, label in settings.counts_as if name != label},
     }
-    return dataclasses.replace(
+    return replace(
         experiment.spec,
         name=settings.name or recipe.name,
         version=settings.version,

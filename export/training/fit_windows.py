@@ -42,11 +42,7 @@ def begin(
     """Build a recipe's network; after `epochs` its learning rate is 0. Other arguments as of `find_material`.
 
     Returns:
-        The network, compiled; what runs the epoch of a number; and the offsets (k,) with which all labels are equally
-        likely to it when it is trained, see `with_offsets`.
-
-    Raises:
-        ExportError: nothing to learn from.
+        The network, compiled; what runs the epoch of a number; and offsets (k,) for `with_offsets`.
     """
     import keras
 

@@ -1,14 +1,12 @@
-"""The epochs of a training: until they are enough, the best one kept, each on the disk, so that the next goes on.
+"""The epochs of a training: until they are enough, the best one kept. A finished training lies in the cache.
 
-What an epoch draws comes from its seed and its number alone, so a training that was interrupted goes on as if it had
-not been. Keras' own callbacks do not: after `BackupAndRestore`, `EarlyStopping` has forgotten the best epoch and its
-weights, and the history begins anew.
+Keras' `EarlyStopping` knows no second figure for epochs of the same accuracy, of which few validation clips have many.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,28 +64,29 @@ def run_epochs(
     *,
     epochs: int,
     patience: int,
-    checkpoint: Path,
+    finished: Path,
     report: Callable[[Epoch], None],
 ) -> Fitted:
     """Train until the epochs are over or none of the last `patience` was the best; keep the best one.
 
-    `run_epoch`, number of an epoch -> what it brought, draws nothing that depends on earlier epochs. The checkpoint is
-    written after every epoch; where it is there already, training goes on from it, and its epochs are reported again.
-
-    Raises:
-        ExportError: the checkpoint cannot be written.
+    `run_epoch` runs the epoch of a number. If the file `finished` is there, the training is told and taken from it,
+    else written to it; an ExportError where that is not possible.
     """
     history: list[Epoch] = []
     best = model.get_weights()
-    if checkpoint.exists():
-        history, best = _restore(checkpoint, model, epochs=epochs)
+    if finished.exists():
+        with np.load(finished) as stored:
+            history = [Epoch(**epoch) for epoch in json.loads(str(stored["history"]))]
+            best = [stored[f"weights_{index}"] for index in range(len(best))]
         for epoch in history:
             report(epoch)
-    while len(history) < epochs and len(history) - _kept(history) < patience:
-        history.append(run_epoch(len(history) + 1))
-        best = model.get_weights() if _kept(history) == len(history) else best
-        _store(checkpoint, model, history, best)
-        report(history[-1])
+    else:
+        while len(history) < epochs and len(history) - _kept(history) < patience:
+            history.append(run_epoch(len(history) + 1))
+            best = model.get_weights() if _kept(history) == len(history) else best
+            report(history[-1])
+        weights = {f"weights_{index}": value for index, value in enumerate(best)}
+        cache_arrays(finished, {"history": np.array(json.dumps([asdict(epoch) for epoch in history])), **weights})
     model.set_weights(best)
     return Fitted(model, tuple(history), _kept(history))
 
@@ -105,39 +104,12 @@ def predict(model: keras.Model, features: npt.NDArray[Any]) -> Answers:
     return Answers(np.concatenate(probs), np.concatenate(speech, dtype=np.float64))
 
 
-def _kept(history: list[Epoch]) -> int:
+def _kept(history: Sequence[Epoch]) -> int:
     """Number of the epoch that was best in validation, or of the last one where nobody looked; 0 before any."""
-    return max(history, key=_merit).epoch if history else 0
 
+    def merit(epoch: Epoch) -> tuple[float, float]:
+        if epoch.val_accuracy is None or epoch.val_loss is None:
+            return epoch.epoch, 0.0
+        return epoch.val_accuracy, -epoch.val_loss
 
-def _merit(epoch: Epoch) -> tuple[float, float]:
-    if epoch.val_accuracy is None or epoch.val_loss is None:
-        return epoch.epoch, 0.0
-    return epoch.val_accuracy, -epoch.val_loss
-
-
-def _store(place: Path, model: keras.Model, history: list[Epoch], best: list[Any]) -> None:
-    """Everything that the next epoch starts from, in one file and one step."""
-    told = json.dumps([asdict(epoch) for epoch in history])
-    parts = {f"state_{index}": np.asarray(variable.value) for index, variable in enumerate(_state(model))}
-    parts |= {f"best_{index}": value for index, value in enumerate(best)}
-    cache_arrays(place, {"history": np.array(told), **parts})
-
-
-def _restore(place: Path, model: keras.Model, *, epochs: int) -> tuple[list[Epoch], list[Any]]:
-    """History and best weights; the network gets the state kept, unless that has had more epochs than are wanted."""
-    with np.load(place) as stored:
-        history = [Epoch(**epoch) for epoch in json.loads(str(stored["history"]))]
-        if len(history) > epochs:
-            return [], model.get_weights()
-        model.optimizer.build(model.trainable_variables)
-        for index, variable in enumerate(_state(model)):
-            variable.assign(stored[f"state_{index}"])
-        return history, [stored[f"best_{index}"] for index in range(len(model.weights))]
-
-
-def _state(model: keras.Model) -> list[Any]:
-    """Weights, random seeds of dropout, and the optimiser's moments."""
-    metrics = {id(variable) for variable in model.metrics_variables}
-    own = [variable for variable in model.variables if id(variable) not in metrics]
-    return [*own, *model.optimizer.variables]
+    return max(history, key=merit).epoch if history else 0

@@ -17,22 +17,21 @@ from export.arrays import Ints, Probs
 from export.conversion import keras_file
 from export.conversion.onnx import convert
 from export.corpora.clips import Corpus
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
+from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import calibrate
-from export.evaluation.report import Scored, write_artefacts
+from export.evaluation.metrics import Figures, figures
+from export.evaluation.report import write_artefacts
 from export.features.clip_windows import CLEAN, CONDITIONS
 from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.experiment import Experiment, Scores, clip_scores
+from export.training.experiment import Experiment, Scores, clip_scores, out_of_fold, pool_of
 from export.training.facts import describe_calls, describe_trial, versions
 from export.training.fit_windows import with_offsets
 from export.training.loop import Answers, Fitted
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.settings import CROSS_VALIDATED, Settings
-from export.training.splits import Protocol, Split, refuse_unknown_speakers, splits
+from export.training.splits import CROSS_VALIDATED, Protocol, Settings, folds_of, refuse_unknown_speakers, splits
 from sertag.model.calibration import log_probs, softmax
 from sertag.records import FloatArray
 from sertag.spec import ModelSpec
@@ -51,7 +50,7 @@ class _Made(NamedTuple):
     spec: ModelSpec
     learnt: Ints  # clips on which weights or calibration were fitted
     tested: str  # in words
-    conditions: Mapping[str, Scored]
+    conditions: Mapping[str, Figures]
     facts: Mapping[str, object]
 
 
@@ -67,24 +66,18 @@ def train(
     teacher: Recipe | None = None,
     report: Report = lambda what, share: None,
 ) -> Path:
-    """Train, measure, convert.
+    """Train, measure, convert; returns the model file.
 
     Args:
         recipe: what to train.
         corpora: decodable clips with the recipe's labels; recipes for calls take `no_speech` too.
         settings: of the run.
-        out: folder for the network (`model.keras`), the model file (`model.onnx`, which is returned) and everything of
-            `export.evaluation.report`.
-        cache: folder for features and half-way states, from which the same command goes on.
+        out: folder for `model.keras`, `model.onnx` and everything of `export.evaluation.report`.
+        cache: folder for features and finished networks, from which the same command goes on.
         jobs: processes that make features.
         encoder: file of a frozen encoder, for recipes that need one.
         teacher: recipe of a network from which one that is cross-validated learns.
         report: of the progress.
-
-    Raises:
-        ExportError: data that the protocol cannot split, a disk that is full, or a network that ONNX Runtime does not
-            reproduce.
-        OutputError: a file cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]
@@ -119,16 +112,21 @@ def train(
 def _tested_on_one_side(experiment: Experiment, corpora: Sequence[Corpus], settings: Settings) -> _Made:
     """Train on one side of a split, score the other."""
     found = splits(experiment.clips, protocol=cast(Protocol, settings.protocol), seed=settings.seed)
-    split = _chosen(found, settings.fold)
+    if settings.fold >= len(found):
+        names = ", ".join(f"{number} ({split.name})" for number, split in enumerate(found))
+        raise ExportError(f"there is no fold {settings.fold}; expected one of {names}", code="bad_fold")
+    split = found[settings.fold]
     trial = experiment.run(split, seed=settings.seed, epochs=settings.epochs)
-    truth, temperature = experiment.truth[split.test], trial.temperature
+    conditions = {
+        name: _figures(experiment, scores, split.test, trial.temperature) for name, scores in trial.scores.items()
+    }
     return _Made(
         network=experiment.recipe.ship(trial.fitted.model),
         fitted=trial.fitted,
         spec=describe_trial(trial, experiment=experiment, split=split, corpora=corpora, settings=settings),
         learnt=np.concatenate([split.train, split.validation]),
         tested=f"{split.name} tested",
-        conditions={name: as_scored(scores, truth, temperature) for name, scores in trial.scores.items()},
+        conditions=conditions,
         facts={},
     )
 
@@ -138,7 +136,7 @@ def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings
     folds = folds_of(experiment.clips, settings=settings)
     scored = out_of_fold(experiment, folds, settings=settings)
     pool = pool_of(experiment, scored)
-    fit = calibrate(pool, spec=experiment.spec, answers_right=settings.answers_right, seed=settings.seed)
+    fit = calibrate(pool, spec=experiment.spec, answers_right=ANSWERS_RIGHT, seed=settings.seed)
     everything = np.arange(len(experiment.clips))
     fitted = experiment.fit(everything, seed=settings.seed, epochs=settings.epochs, name="everything")
     spec = fit.applied(describe_calls(experiment, corpora=corpora, settings=settings, folds=folds))
@@ -153,19 +151,27 @@ def _cross_validated(experiment: Experiment, corpora: Sequence[Corpus], settings
     )
 
 
-def as_scored(scores: Scores, truth: Ints, temperature: float = 1.0) -> Scored:
-    """Calibrated probabilities; a clip without an answer has a wrong one of no confidence."""
-    labels = scores.log_probs.shape[1]
-    probs = softmax(scores.log_probs / temperature)
-    probs[~scores.answered] = np.eye(labels)[(truth[~scores.answered] + 1) % labels] * 1e-9
-    return Scored(probs, truth, unanswered=int((~scores.answered).sum()))
+def _as_shipped(
+    experiment: Experiment, scored: Mapping[str, Answers], offsets: Probs, temperature: float
+) -> dict[str, Figures]:
+    """What acted clips were taken for by networks that did not learn from them, decided as by the model that ships."""
+    acted = [clip.corpus != ORDINARY for clip in experiment.clips]
+    members = np.flatnonzero((experiment.truth != UNKNOWN) & acted)
+    found = {}
+    for name in CONDITIONS:
+        windows = experiment.versions[name]
+        probs = softmax((log_probs(scored[name].probs[windows.rows_of(members)]) + offsets) / temperature)
+        found[name] = _figures(experiment, clip_scores(windows, probs, members), members)
+    return found
 
 
-def _chosen(found: list[Split], fold: int) -> Split:
-    if fold >= len(found):
-        names = ", ".join(f"{number} ({split.name})" for number, split in enumerate(found))
-        raise ExportError(f"there is no fold {fold}; expected one of {names}", code="bad_fold")
-    return found[fold]
+def _figures(experiment: Experiment, scores: Scores, members: Ints, temperature: float = 1.0) -> Figures:
+    """What the scores of some clips are worth. The training has diverged where they are no numbers."""
+    if not np.isfinite(scores.log_probs).all():
+        message = f"{experiment.recipe.name}: scores that are no numbers: the training diverged"
+        raise ExportError(f"{message}; take a smaller learning rate", code="bad_result")
+    probs, labels = softmax(scores.log_probs / temperature), experiment.recipe.labels
+    return figures(probs, experiment.truth[members], labels=labels, answered=scores.answered)
 
 
 def _examples(experiment: Experiment, members: Ints) -> FloatArray:
@@ -174,17 +180,3 @@ def _examples(experiment: Experiment, members: Ints) -> FloatArray:
     rows = windows.rows_of(members)
     chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
     return np.asarray(windows.features[chosen], dtype=np.float32)
-
-
-def _as_shipped(
-    experiment: Experiment, scored: Mapping[str, Answers], offsets: Probs, temperature: float
-) -> dict[str, Scored]:
-    """What acted clips were taken for by networks that did not learn from them, decided as by the model that ships."""
-    acted = [clip.corpus != ORDINARY for clip in experiment.clips]
-    members = np.flatnonzero((experiment.truth != UNKNOWN) & acted)
-    found = {}
-    for name in CONDITIONS:
-        windows = experiment.versions[name]
-        probs = softmax((log_probs(scored[name].probs[windows.rows_of(members)]) + offsets) / temperature)
-        found[name] = as_scored(clip_scores(windows, probs, members), experiment.truth[members])
-    return found

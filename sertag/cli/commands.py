@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
-from sertag.cli.listen import listen
-from sertag.cli.models import models
 from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
@@ -26,19 +24,12 @@ from sertag.cli.params import (
     STORAGE_OPTIONS,
     Channels,
     DefaultGroup,
+    Deferred,
     Number,
     ShardType,
     TagCommand,
     load_config,
 )
-from sertag.cli.report import report
-from sertag.cli.show import show
-from sertag.cli.tables.agree import agree
-from sertag.cli.tables.by import by
-from sertag.cli.tables.convert import convert
-from sertag.cli.tables.diff import diff
-from sertag.cli.tables.merge import merge
-from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.parallel import BACKENDS, ONE_THREAD
@@ -208,8 +199,19 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (models, report, show, listen, worst, by, diff, agree, merge, convert):
-    cli.add_command(_command)
+for _home, _help in {
+    "models": "Show bundled models and model files.",
+    "report": "Make an HTML page for review.",
+    "show": "Show, play or cut one recording.",
+    "listen": "Tag live audio.",
+    "tables.worst": "List the calls to listen to first.",
+    "tables.by": "Count and average groups of calls.",
+    "tables.diff": "Compare two tables.",
+    "tables.agree": "Set the threshold from verdicts of listeners.",
+    "tables.merge": "Put tables of parts together.",
+    "tables.convert": "Write tables for other programs.",
+}.items():
+    cli.add_command(Deferred(_home, _help))
 
 
 def main() -> None:

@@ -48,8 +48,36 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
+class Deferred(click.Command):
+    """A command whose module is loaded when it is used: until then its name and a line about it are enough."""
+
+    def __init__(self, home: str, short_help: str) -> None:
+        """Describe it.
+
+        Args:
+            home: module in `sertag.cli` whose last part is the name of the command.
+            short_help: as the command has it.
+        """
+        super().__init__(home.rpartition(".")[2], short_help=short_help, add_help_option=False)
+        self._home = home
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        from importlib import import_module
+
+        command: click.Command = getattr(import_module(f"sertag.cli.{self._home}"), self.name or "")
+        return command
+
+
 class DefaultGroup(Group):
     """A group that takes what is not one of its commands as arguments of its first command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that arguments begin with, loaded."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, Deferred) else command, rest
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front."""
@@ -145,6 +173,7 @@ class Number(ParamType):
     name = "number"
 
     def __init__(self, *, over: float = -math.inf, least: float = -math.inf, most: float = math.inf) -> None:
+        """Limits: larger than `over`, from `least` to `most`."""
         self._over, self._least, self._most = over, least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -16,22 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from sertag.features.frames import Frames
-from sertag.features.spectral.filterbank import mel_bands, multiply
-from sertag.features.spectral.fourier import rfft
-from sertag.features.spectral.pitch import pitch_columns
+from sertag.features.spectral.filterbank import multiply
+from sertag.features.spectral.log_mel import DB, log_mel, precision
 from sertag.records import FloatArray
 from sertag.spec import FeatureSpec
-
-_BLOCK_SAMPLES = 262_144  # of windowed frames worked on at once: 1 MiB, which stays in the cache
-_GROUP_BANDS = 8  # mel bands of one matrix product: as wide as the processor's vectors of floats
-_DB = 10 / math.log(10)  # natural logarithm to decibels; numpy's float32 log is vectorised, its log10 is not
 
 
 def clip_features(samples: FloatArray, *, spec: FeatureSpec) -> FloatArray:
@@ -72,13 +65,19 @@ def coefficients(frames: FloatArray, *, spec: FeatureSpec) -> FloatArray:
     >>> coefficients(np.zeros((5, 40), np.float32), spec=FeatureSpec(delta_order=2)).shape
     (5, 120)
     """
-    made = frames[:, : spec.n_mels]
+    if spec.kind != "mfcc" and not spec.delta_order:
+        return frames
+    size = spec.n_mfcc if spec.kind == "mfcc" else spec.n_mels
+    columns = np.empty((len(frames), spec.n_coefficients), dtype=frames.dtype)
+    made = columns[:, :size]
     if spec.kind == "mfcc":
-        made = np.empty((len(frames), spec.n_mfcc), dtype=frames.dtype)
         multiply(frames[:, : spec.n_mels], _dct_matrix(spec), out=made)
-    derivatives = [_delta(made, spec.delta_width, order) for order in range(1, spec.delta_order + 1)]
-    parts = [made, *derivatives, *([frames[:, spec.n_mels :]] if spec.pitch_columns else [])]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    else:
+        made[:] = frames[:, : spec.n_mels]
+    for order in range(1, spec.delta_order + 1):
+        columns[:, order * size : (order + 1) * size] = _delta(made, spec.delta_width, order)
+    columns[:, (spec.delta_order + 1) * size :] = frames[:, spec.n_mels :]
+    return columns
 
 
 def silence_coefficients(*, spec: FeatureSpec) -> FloatArray:
@@ -88,8 +87,8 @@ def silence_coefficients(*, spec: FeatureSpec) -> FloatArray:
 
 def silence_frame(*, spec: FeatureSpec) -> FloatArray:
     """A frame of digital silence, (m,): the floor in every band, and no voice."""
-    frame = np.zeros(spec.frame_columns, dtype=_precision(spec))
-    frame[: spec.n_mels] = _DB * math.log(spec.floor_power)
+    frame = np.zeros(spec.frame_columns, dtype=precision(spec))
+    frame[: spec.n_mels] = DB * math.log(spec.floor_power)
     return frame
 
 
@@ -134,10 +133,10 @@ class FrameStream:
         hop, n_fft = self._spec.hop_length, self._spec.n_fft
         count = max(0, (buffer.shape[1] - n_fft) // hop + 1)
         self._tail = buffer[:, count * hop :].copy()
-        frames = np.empty((len(buffer), count, self._spec.frame_columns), dtype=_precision(self._spec))
+        frames = np.empty((len(buffer), count, self._spec.frame_columns), dtype=precision(self._spec))
         if count:
-            for channel, out in zip(buffer, frames, strict=True):
-                _log_mel(channel, out, self._spec)
+            framed = np.lib.stride_tricks.sliding_window_view(buffer, n_fft, axis=1)[:, ::hop]  # (channels, t, n_fft)
+            log_mel(framed, frames, spec=self._spec)
         return frames
 
     def flush(self) -> FloatArray:
@@ -195,58 +194,6 @@ def _hop_power(samples: FloatArray, hop: int) -> FloatArray:
     return np.asarray(np.maximum(squares - offset * (2 * means - offset), 0))
 
 
-def _log_mel(samples: FloatArray, out: FloatArray, spec: FeatureSpec) -> None:
-    """Fill `out` (t, m) with the log-mel frames that begin at every hop of `samples`."""
-    window, bands = _front_end(spec)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, spec.n_fft)[:: spec.hop_length]
-    step = max(16, _BLOCK_SAMPLES // spec.n_fft)
-    for start in range(0, len(out), step):
-        rows = out[start : start + step, : spec.n_mels]
-        windowed = frames[start : start + len(rows)] * window  # (b, n_fft)
-        power = np.abs(rfft(windowed))  # (b, bins)
-        if spec.n_pitches:
-            pitch_columns(power, spec=spec, out=out[start : start + step, spec.n_mels :])
-        np.multiply(power, power, out=power)
-        for group in bands:
-            multiply(power[:, group.bins], group.weights, out=rows[:, group.columns])
-        np.maximum(rows, spec.floor_power, out=rows)
-        np.log(rows, out=rows)
-        np.multiply(rows, _DB, out=rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bands:
-    """Neighbouring mel bands and their bins of the spectrum; most weights of the whole matrix are zero.
-
-    Attributes:
-        bins: of the spectrum.
-        columns: of the mel frames.
-        weights: (bins, columns).
-    """
-
-    bins: slice
-    columns: slice
-    weights: FloatArray
-
-
-@lru_cache(maxsize=8)
-def _front_end(spec: FeatureSpec) -> tuple[FloatArray, tuple[_Bands, ...]]:
-    """Window (n_fft,) and the mel bands in groups."""
-    phase = 2 * np.pi * np.arange(spec.win_length) / spec.win_length
-    left = (spec.n_fft - spec.win_length) // 2
-    window = np.zeros(spec.n_fft)
-    window[left : left + spec.win_length] = 0.5 - 0.5 * np.cos(phase)
-    bands = mel_bands(spec=spec).astype(_precision(spec))
-    groups = (_group(bands, slice(first, first + _GROUP_BANDS)) for first in range(0, spec.n_mels, _GROUP_BANDS))
-    return window.astype(_precision(spec)), tuple(groups)
-
-
-def _group(bands: FloatArray, columns: slice) -> _Bands:
-    used = np.flatnonzero(bands[:, columns].any(axis=1))
-    bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)  # bands may lie between two bins
-    return _Bands(bins, columns, np.ascontiguousarray(bands[bins, columns]))
-
-
 @lru_cache(maxsize=8)
 def _dct_matrix(spec: FeatureSpec) -> FloatArray:
     """Orthonormal DCT-II with the lifter's weights, (m, c)."""
@@ -256,11 +203,7 @@ def _dct_matrix(spec: FeatureSpec) -> FloatArray:
     matrix[:, 0] /= math.sqrt(2)
     if spec.lifter:
         matrix *= 1 + spec.lifter / 2 * np.sin(np.pi * (order + 1) / spec.lifter)
-    return np.asarray(matrix, dtype=_precision(spec))
-
-
-def _precision(spec: FeatureSpec) -> type[np.floating[Any]]:
-    return np.float32 if spec.framing == "channel" else np.float64
+    return np.asarray(matrix, dtype=precision(spec))
 
 
 def _delta(frames: FloatArray, width: int, order: int) -> FloatArray:

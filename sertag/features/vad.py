@@ -151,9 +151,10 @@ def _spread_db(log_mel: FloatArray, active: BoolArray, runs: Runs, spec: Feature
     inner = np.zeros_like(active)
     inner[reach:-reach] = active[reach:-reach] & active[: -2 * reach] & active[2 * reach :]
     middle = np.flatnonzero(inner)[::3]
-    decibels = (log_mel[middle - 1] + log_mel[middle] + log_mel[middle + 1]) / 3
     in_band = np.flatnonzero(_broad_bands(spec).any(axis=1))
-    power = np.exp(decibels[:, in_band[0] : in_band[-1] + 1] * np.float32(math.log(10) / 10)).sum(axis=1)
+    bands = log_mel[:, in_band[0] : in_band[-1] + 1]
+    decibels = (bands[middle - 1] + bands[middle] + bands[middle + 1]) / 3
+    power = np.exp(decibels * np.float32(math.log(10) / 10)).sum(axis=1)
     level_db = 10 * np.log10(power + np.roll(power, 1), dtype=np.float64)
     ends = np.searchsorted(middle, runs)  # (runs, 2)
     count = np.maximum(1, ends[:, 1] - ends[:, 0])

@@ -12,11 +12,12 @@ from sertag.errors import SertagError
 from sertag.report import excerpts
 from sertag.report.calls import Call, Calls, load
 from sertag.report.days import day_in_name, day_of_writing
-from sertag.report.page.about import bundled_spec
 from sertag.report.page.assemble import Heading, page
 from sertag.report.page.data import Extras, Sound
 from sertag.report.page.marks import marks
-from sertag.report.page.overview import Overview, worst_calls
+from sertag.report.page.sections.about import bundled_spec
+from sertag.report.page.sections.listen_first import worst_calls
+from sertag.report.page.sections.overview import Overview
 from sertag.report.playback import Source, find
 from sertag.storage.atomic_output import Output
 from sertag.text import display_name, plural

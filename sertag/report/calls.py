@@ -5,34 +5,25 @@ First stage of the report: **calls** -> days, playback -> page.
 
 from __future__ import annotations
 
-import json
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from sertag.analysis.merging import merge, place
 from sertag.records import Sentiment, Status
+from sertag.report.windows import Windows
+from sertag.spec.dimension import dimension_columns
 from sertag.tables.readers import ReadRow
 from sertag.tables.reading.sources import TableError
 
 TEXTS = ("role", "status", "error_code", "error", "emotion", "sentiment", "trend_label")
+QUARTERS = ("neg_q1", "neg_q2", "neg_q3", "neg_q4")
 NUMBERS = (
-    *(
-        "duration_s",
-        "sample_rate",
-        "speech_s",
-        "segments",
-        "confidence",
-        "neg_q1",
-        "neg_q2",
-        "neg_q3",
-        "neg_q4",
-        "trend",
-    ),
+    *("duration_s", "sample_rate", "segments", "confidence", "trend"),
     *("peak_start_s", "peak_score", "talk_pct", "overtalk_s", "silence_s", "longest_silence_s", "loudness_dbfs"),
-    *("attention", "arousal", "valence", "interruptions"),
+    *("attention", "interruptions"),
 )
-UNCERTAIN_CODE, NO_SPEECH_CODE = -1, -2  # of windows without an emotion; others are indices of labels
+_STATUS_CODES = {status.value: -1 - place for place, status in enumerate(Status)}
 
 
 @dataclass(slots=True)
@@ -41,9 +32,9 @@ class Channel:
 
     Attributes:
         channel: number, `mix`, or None where the file could not be opened.
-        values: of the columns in `TEXTS` and `NUMBERS`.
+        values: of the columns in `TEXTS`, `NUMBERS` and `QUARTERS`, and of those of dimensions.
         probs: of the labels; empty where there are none.
-        windows: the scored windows as `_Windows.packed` writes them; empty where no table has them.
+        windows: the scored windows as `Windows.packed` writes them; empty where no table has them.
     """
 
     channel: int | str | None
@@ -56,9 +47,16 @@ class Channel:
         return str(self.values[column] or "")
 
     def number(self, column: str) -> float | None:
-        """A column of `NUMBERS`."""
+        """A column of `NUMBERS` or of a dimension."""
         value = self.values[column]
         return value if isinstance(value, int | float) else None
+
+    @property
+    def who(self) -> str:
+        """The channel as people call it; empty for a file that could not be opened."""
+        if self.channel is None:
+            return ""
+        return self.text("role") or (f"channel {self.channel}" if self.channel != "mix" else "all channels mixed")
 
     @property
     def urgency(self) -> float | None:
@@ -100,6 +98,29 @@ class Model:
     schema: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """How far the values of a dimension go in the tables, which do not hold its scale.
+
+    Attributes:
+        name: of the dimension, without `d_`.
+        least, most: of all rows and windows, in its own unit; `most` is larger.
+    """
+
+    name: str
+    least: float
+    most: float
+
+    @property
+    def column(self) -> str:
+        """Column of the mean of a channel."""
+        return f"d_{self.name}"
+
+    def share(self, value: float) -> float:
+        """Where a value lies between `least` (0) and `most` (1)."""
+        return (value - self.least) / (self.most - self.least)
+
+
 @dataclass(slots=True)
 class Calls:
     """The merged content of all tables.
@@ -111,6 +132,7 @@ class Calls:
         sentiments: of the labels that were found with one.
         models: of the rows, in order of appearance.
         notes: what was wrong with the tables.
+        dimensions: numbers that the models estimate beside labels or instead of them.
     """
 
     tables: list[str] = field(default_factory=list)
@@ -119,6 +141,17 @@ class Calls:
     sentiments: dict[str, str] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    dimensions: list[Range] = field(default_factory=list)
+
+    @property
+    def channels(self) -> list[Channel]:
+        """All rows."""
+        return [channel for call in self.calls for channel in call.channels]
+
+    @property
+    def without_labels(self) -> bool:
+        """Whether the models name no emotions: then a row without one may be `ok`."""
+        return bool(self.dimensions) and not self.labels
 
 
 def load(results: Sequence[str], *, segments: Sequence[str] = (), storage: str = "") -> Calls:
@@ -136,7 +169,7 @@ def load(results: Sequence[str], *, segments: Sequence[str] = (), storage: str =
     merged = merge(
         results,
         segments=segments,
-        new=_Windows,
+        new=Windows,
         add=lambda store, row: store.add(row, known.code(row)),
         storage=storage,
     )
@@ -148,20 +181,48 @@ def load(results: Sequence[str], *, segments: Sequence[str] = (), storage: str =
     # A row of JSON may have a label that no row with probabilities has named.
     labels = list(dict.fromkeys((*merged.labels, *known.codes)))
     order = [labels.index(label) for label in known.codes]
+    dimensions = [_range(name, merged.rows, merged.windows.values()) for name in merged.dimensions]
+    columns = (
+        *TEXTS,
+        *NUMBERS,
+        *QUARTERS,
+        *(column for name in merged.dimensions for column in dimension_columns(name)),
+    )
     calls: dict[str, Call] = {}
     models: dict[Model, None] = {}
     for row in merged.rows:
         windows = merged.windows.pop(place(row), None)
-        packed = windows.packed(order) if windows else ""
-        calls.setdefault(row["path"], Call(row["path"])).channels.append(_channel(row, labels, packed))
+        packed = windows.packed(order, merged.dimensions) if windows else ""
+        probs = {label: row[f"p_{label}"] for label in labels if row.get(f"p_{label}") is not None}
+        values = {column: row.get(column) for column in columns}
+        calls.setdefault(row["path"], Call(row["path"])).channels.append(Channel(row["channel"], values, probs, packed))
         if row["model"]:
             models[Model(row["model"], row["model_sha256"] or "", row["schema"])] = None
-    return Calls(merged.names, list(calls.values()), labels, known.sentiments, list(models), merged.remarks)
+    all_calls, all_models = list(calls.values()), list(models)
+    return Calls(merged.names, all_calls, labels, known.sentiments, all_models, merged.remarks, dimensions)
 
 
-def _channel(row: ReadRow, labels: Sequence[str], windows: str) -> Channel:
-    probs = {label: row[f"p_{label}"] for label in labels if row.get(f"p_{label}") is not None}
-    return Channel(row["channel"], {column: row[column] for column in (*TEXTS, *NUMBERS)}, probs, windows)
+def status_code(status: str) -> int:
+    """What stands for a row or window without an emotion where those with one have the index of their label."""
+    return _STATUS_CODES.get(status, _STATUS_CODES[Status.FAILED])
+
+
+def mean(channels: Iterable[Channel], column: str) -> float | None:
+    """Of the channels that have a value; each counts once, however long it is."""
+    values = [value for channel in channels if (value := channel.number(column)) is not None]
+    return fmean(values) if values else None
+
+
+def role_name(role: str, roles: Sequence[str]) -> str:
+    """What a role is called beside the others; channels may have none."""
+    return role or ("no role" if len(roles) > 1 else "all channels")
+
+
+def _range(name: str, rows: Iterable[ReadRow], windows: Iterable[Windows]) -> Range:
+    means = [value for row in rows if isinstance(value := row.get(f"d_{name}"), float)]
+    values = [*means, *(value for one in windows for value in one.ends(name))]
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    return Range(name, least, most if most > least else least + 1.0)
 
 
 class _Emotions:
@@ -175,41 +236,7 @@ class _Emotions:
         """The code of the emotion of a row or a window."""
         emotion, sentiment = row["emotion"], row["sentiment"]
         if emotion is None:
-            return NO_SPEECH_CODE if row["status"] == Status.NO_SPEECH else UNCERTAIN_CODE
+            return status_code(row["status"])
         if sentiment in {one.value for one in Sentiment}:
             self.sentiments[emotion] = sentiment
         return self.codes.setdefault(emotion, len(self.codes))
-
-
-class _Windows:
-    """Windows of one channel in little memory: milliseconds, codes of labels, percentages and decibels."""
-
-    def __init__(self) -> None:
-        self._columns = {name: array("q") for name in ("start", "length", "code", "confidence", "speech", "level")}
-
-    def add(self, window: ReadRow, code: int) -> None:
-        """Keep a window."""
-        start_s, end_s, level = window["start_s"] or 0.0, window["end_s"] or 0.0, window["loudness_dbfs"]
-        values = {
-            "start": round(1000 * start_s),
-            "length": round(1000 * (end_s - start_s)),
-            "code": code,
-            "confidence": round(100 * (window["confidence"] or 0)),
-            "speech": round(100 * (window["speech_ratio"] or 0)),
-            "level": round(level) if level is not None else -100,
-        }
-        for name, value in values.items():
-            self._columns[name].append(value)
-
-    def packed(self, order: Sequence[int]) -> str:
-        """JSON of the columns, in order of time; text, because a page opens calls one at a time.
-
-        Args:
-            order: place of each code among the labels of the page.
-        """
-        columns = self._columns
-        columns["code"] = array("q", [order[code] if code >= 0 else code for code in columns["code"]])
-        places = sorted(range(len(columns["start"])), key=columns["start"].__getitem__)
-        return json.dumps(
-            {name: [column[one] for one in places] for name, column in columns.items()}, separators=(",", ":")
-        )

@@ -31,7 +31,7 @@ from sertag.storage.journal import Journal, Key
 from sertag.storage.journal_codec import CHANNEL_FIELDS, SEGMENT_FIELDS
 from sertag.text import display_name, plural
 
-PIPELINE_VERSION = 5  # raised with every change of the code that changes a row of any recording
+PIPELINE_VERSION = 6  # raised with every change of the code that changes a row of any recording
 
 _COARSE_NS, _FINE_NS = 2_000_000_000, 100_000_000  # FAT counts two seconds; clocks of kernels tick every 10 ms or less
 _SECOND_NS = 1_000_000_000

@@ -172,12 +172,14 @@ class ChannelState:
         """Predictions for windows cut from the frames of the channel, batch by batch."""
         spec = self._model.spec
         frames = coefficients(chunk.frames.columns[self.channel], spec=spec.features)  # (t, c)
-        spoken = frames[: chunk.core_frames][active[: chunk.core_frames]]
-        sums = speech_sums(spoken, spec=spec.features)
-        self._sums = sums if self._sums is None else self._sums + sums
+        statistics = None
+        if spec.features.by_channel:
+            spoken = frames[: chunk.core_frames][active[: chunk.core_frames]]
+            sums = speech_sums(spoken, spec=spec.features)
+            self._sums = sums if self._sums is None else self._sums + sums
+            statistics = channel_statistics(self._sums, spec=spec.features)
         padding = silence_coefficients(spec=spec.features)
         batches = window_batches(windows, frames, length=spec.window_frames, padding=padding, size=BATCH_WINDOWS)
-        statistics = channel_statistics(self._sums, spec=spec.features)
         return [self._model.predict(batch, statistics=statistics) for batch in batches]
 
     def _predict_clips(self, chunk: Chunk, windows: Windows) -> list[Prediction]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertag.model.session import load
-from sertag.parallel import engine
-from sertag.records import AudioFile, FileResult, Options
-from sertag.tagging.pipeline import tag_file
 from tests.cli.tables.runner import invoke
 from tests.conftest import speech_like
+from tests.in_process import without_workers
 from tests.processes import environment
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -48,8 +45,7 @@ def process(env: dict[str, str], tmp_path: Path) -> Run:
 def run(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `sertag` in the test's folder without any process: recordings are tagged here, by the same pipeline."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(engine, "tag_all", tag_here)
-    monkeypatch.setattr(engine, "prestart", lambda first, *, jobs, prestarted: None)
+    without_workers(monkeypatch)
     for name in list(os.environ):
         if name.startswith("SERTAG_"):
             monkeypatch.delenv(name)
@@ -62,22 +58,6 @@ def run(env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout_bytes, done.stderr_bytes)
 
     return run
-
-
-def tag_here(
-    files: Iterable[AudioFile],
-    *,
-    model: Any,
-    options: Options,
-    done: Callable[[FileResult], None] = lambda result: None,
-    **_: object,
-) -> Iterator[FileResult]:
-    """`engine.tag_all` without workers, which tests of `parallel` are about."""
-    network = load(model.path)
-    for file in files:
-        result = tag_file(file, model=network, options=options)
-        done(result)
-        yield result
 
 
 @pytest.fixture(scope="session")

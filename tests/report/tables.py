@@ -7,14 +7,18 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sertag.records import ChannelResult, FileResult, Problem, Segment, Sentiment, Status, Trend
-from sertag.tables.columns import file_object, result_columns, result_rows, segment_columns, segment_rows
+from sertag.tables.columns import ModelInfo, file_object, result_columns, result_rows, segment_columns, segment_rows
 from tests.results import LABELS, ORIGIN, no_speech, unreadable
 
 HOSTILE = "</script><img onerror=alert(1) src=x>.wav"
 SENTIMENTS = {"angry": Sentiment.NEGATIVE, "happy": Sentiment.POSITIVE, "neutral": Sentiment.NEUTRAL}
 DURATION_S = 20.0
+DIMENSIONS = ("arousal", "depth")
+BOTH = ModelInfo(LABELS, "both", "ab" * 32, DIMENSIONS)
+ALONE = ModelInfo((), "alone", "cd" * 32, DIMENSIONS)
 
 
 def window(index: int, emotion: str | None, status: Status = Status.OK) -> Segment:
@@ -91,18 +95,39 @@ def mixed() -> list[FileResult]:
     ]
 
 
-def write_jsonl(path: Path, results: Iterable[FileResult]) -> str:
+def estimated(results: Iterable[FileResult], *, labels: bool) -> list[FileResult]:
+    """The same from a model that estimates arousal, 1 to 5, and depth, 0 to 1, with labels or without any."""
+    return [
+        replace(result, channels=tuple(_estimated(channel, labels=labels) for channel in result.channels))
+        for result in results
+    ]
+
+
+def _estimated(channel: ChannelResult, *, labels: bool) -> ChannelResult:
+    if not channel.segments:
+        return channel
+    windows = [replace(one, dimensions=(1.0 + one.index, 0.25)) for one in channel.segments]
+    mean = 1.0 + (len(windows) - 1) / 2
+    made = replace(channel, segments=tuple(windows), dimensions=((mean, 1.0, 2.0, None, 4.0), (0.25,) * 5))
+    if labels:
+        return made
+    nothing: dict[str, Any] = {"emotion": None, "confidence": None, "sentiment": None, "probs": ()}
+    made = replace(made, segments=tuple(replace(one, status=Status.OK, **nothing) for one in windows))
+    row: dict[str, Any] = {"margin": None, "fracs": (), "quarters": (None,) * 4, "trend": None, "trend_label": None}
+    return replace(made, status=Status.OK, peak_start_s=None, peak_score=None, attention=None, **nothing, **row)
+
+
+def write_jsonl(path: Path, results: Iterable[FileResult], *, origin: ModelInfo = ORIGIN) -> str:
     """A table with windows inside."""
-    path.write_text("".join(json.dumps(file_object(result, origin=ORIGIN)) + "\n" for result in results))
+    path.write_text("".join(json.dumps(file_object(result, origin=origin)) + "\n" for result in results))
     return str(path)
 
 
-def write_csv(path: Path, results: Iterable[FileResult], *, segments: bool = False) -> str:
+def write_csv(path: Path, results: Iterable[FileResult], *, segments: bool = False, origin: ModelInfo = ORIGIN) -> str:
     """A table of results or of windows."""
-    columns = segment_columns(LABELS) if segments else result_columns(LABELS)
-    rows = segment_rows if segments else result_rows
+    columns, rows = (segment_columns, segment_rows) if segments else (result_columns, result_rows)
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(column.name for column in columns)
-        writer.writerows(row for result in results for row in rows(result, origin=ORIGIN))
+        writer.writerow(column.name for column in columns(origin.labels, origin.dimensions))
+        writer.writerows(row for result in results for row in rows(result, origin=origin))
     return str(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sertag.report.calls import Calls, load
-from sertag.report.page.overview import worst_calls
+from sertag.report.page.sections.listen_first import worst_calls
 from sertag.tables.reading.sources import TableError
 from tests.report.tables import call, mixed, write_csv, write_jsonl
 from tests.results import LABELS
@@ -23,7 +23,7 @@ def test_a_table_of_windows_says_the_same_as_windows_inside(tmp_path: Path) -> N
         assert beside.notes == []
     packed = json.loads(inside.calls[0].channels[1].windows)
     assert packed["start"] == [0, 2000, 4000, 6000, 8000]
-    assert packed["code"] == [0, 2, -1, 0, 2]
+    assert packed["code"] == [0, 2, -4, 0, 2]
     assert (inside.labels, inside.sentiments["angry"]) == (list(LABELS), "negative")
 
 

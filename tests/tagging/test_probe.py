@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sertag.features import mfcc
 from sertag.features.mfcc import clip_features
+from sertag.features.spectral import log_mel
 from sertag.model.session import Model, bundled, load
 from sertag.spec import FeatureSpec, ModelSpec, Probe
 from sertag.tagging import probe
@@ -101,17 +101,17 @@ def test_a_probe_of_another_recipe_is_told(tmp_path: Path) -> None:
 def test_a_drift_of_the_feature_code_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = probe.measure(model_with(tmp_path, tiny_spec(), None))
     model = model_with(tmp_path, tiny_spec(), measured)
-    right = mfcc.mel_bands
+    right = log_mel.mel_bands
 
     def drifted(*, spec: FeatureSpec) -> np.ndarray:
         return right(spec=spec) * np.float32(1.01)
 
-    monkeypatch.setattr(mfcc, "mel_bands", drifted)
-    mfcc._front_end.cache_clear()
+    monkeypatch.setattr(log_mel, "mel_bands", drifted)
+    log_mel._front_end.cache_clear()
     try:
         problems = probe.check(model)
     finally:
-        mfcc._front_end.cache_clear()
+        log_mel._front_end.cache_clear()
     assert len(problems) == 2  # both features; the tiny model removes the mean, so its answer stays
 
 

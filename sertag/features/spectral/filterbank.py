@@ -55,8 +55,11 @@ def multiply(left: FloatArray, right: FloatArray, *, out: FloatArray) -> None:
     [[2.0], [2.0], [2.0]]
     """
     rows = max(1, _MULTIPLICATIONS // right.size)
-    for start in range(0, len(left), rows):
-        np.matmul(left[start : start + rows], right, out=out[start : start + rows])
+    whole = len(left) // rows * rows
+    if whole:  # pieces of one size in one call
+        np.matmul(left[:whole].reshape(-1, rows, left.shape[1]), right, out=out[:whole].reshape(-1, rows, out.shape[1]))
+    if whole < len(left):
+        np.matmul(left[whole:], right, out=out[whole:])
 
 
 def multiply_transposed(left: FloatArray, right: FloatArray, *, out: FloatArray) -> None:
@@ -68,5 +71,9 @@ def multiply_transposed(left: FloatArray, right: FloatArray, *, out: FloatArray)
     [[2.0, 2.0, 2.0]]
     """
     rows = max(1, _MULTIPLICATIONS // right.size)
-    for start in range(0, len(left), rows):
-        np.matmul(right, left[start : start + rows].T, out=out[:, start : start + rows])
+    whole = len(left) // rows * rows
+    if whole:
+        pieces = left[:whole].reshape(-1, rows, left.shape[1]).transpose(0, 2, 1)  # (p, m, rows)
+        np.matmul(right, pieces, out=out[:, :whole].reshape(len(out), -1, rows).transpose(1, 0, 2))
+    if whole < len(left):
+        np.matmul(right, left[whole:].T, out=out[:, whole:])

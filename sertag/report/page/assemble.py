@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
 from sertag import __version__
-from sertag.report.page.about import about
 from sertag.report.page.data import Extras, compressed, document
+from sertag.report.page.listing import listing
 from sertag.report.page.markup import patterns, text
-from sertag.report.page.overview import Overview, sections
+from sertag.report.page.sections.about import about
+from sertag.report.page.sections.overview import Overview, sections
 from sertag.text import plural
+
+_COMMENT = re.compile(r"(^|\s)// .*$")
+_AROUND = re.compile(r"\s*([{};,])\s*|(?<=:)\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,8 @@ def page(heading: Heading, overview: Overview, extras: Extras) -> str:
         overview: content of the static part.
         extras: sources, days, sounds and waveforms of the calls.
     """
-    script, styles = _asset("report.js"), _asset("report.css")
-    calls = overview.calls
+    script, styles = without_comments(_asset("report.js")), without_spaces(_asset("report.css"))
+    calls, head = overview.calls, listing(overview.calls, overview.days)
     from_tables = ", ".join(text(name) for name in calls.tables[:3])
     if len(calls.tables) > 3:
         from_tables += f" and {plural(len(calls.tables) - 3, 'more table')}"
@@ -51,10 +56,34 @@ def page(heading: Heading, overview: Overview, extras: Extras) -> str:
         notes="".join(f'<p class="warning">{text(note)}</p>' for note in calls.notes),
         sections=sections(overview),
         about=about(calls.models),
+        heads=head.heads,
+        width=str(head.width),
+        filters=head.filters,
         data=compressed(document(calls, overview.marks, extras)),
         sounds=_sounds(overview, extras),
         script=script,
     )
+
+
+def without_spaces(styles: str) -> str:
+    r"""Styles without the spaces around punctuation, which texts in them must not hold.
+
+    >>> without_spaces("a,\n b:hover { color: red;\n  .c & { margin: 0 1px; } }\n")
+    'a,b:hover{color:red;.c &{margin:0 1px}}'
+    """
+    return _AROUND.sub(r"\1", styles).replace(";}", "}").strip()
+
+
+def without_comments(script: str) -> str:
+    r"""A script without indents, empty lines and comments, which are a tenth of it.
+
+    A comment is what follows `//` at the beginning of a line or behind a space, so no text in it may hold ` // `.
+
+    >>> without_comments("// why\n  a = 'http://b'; // what\n\n  c();\n")
+    "a = 'http://b';\nc();\n"
+    """
+    lines = (_COMMENT.sub("", line).strip() for line in script.splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def _policy(script: str, styles: str) -> str:

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sertag.report.calls import NUMBERS, TEXTS, Calls
-from sertag.report.page.marks import Mark
+from sertag.records import Status
+from sertag.report.calls import NUMBERS, QUARTERS, TEXTS, Calls, status_code
+from sertag.report.page.marks import STATUS_STYLES, Mark
 from sertag.report.playback import Source
 from sertag.text import display_name
 
 _LEVEL = 6
+_WITHOUT_LABEL = {Status.OK: "speech", Status.NO_SPEECH: "no speech"}
+_ADVICE = "sertag report … --embed-audio worst:50 puts the worst seconds into the page."
 # Characters that can end a script element, or a line in old JavaScript; in JSON they occur only inside strings.
 _ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
@@ -47,26 +50,34 @@ class Extras:
 
 def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, Any]:
     """The data for the script: columns, in which the rows of a call follow each other."""
-    rows: dict[str, list[Any]] = {name: [] for name in ("call", "channel", "probs", "windows", *TEXTS, *NUMBERS)}
+    own, labels = [one.column for one in calls.dimensions], {mark.label: code for code, mark in enumerate(marks)}
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("call", "channel", "who", "code", "probs", "quarters", "windows")
+    }
+    rows |= {name: [] for name in (*TEXTS, *NUMBERS, *own)}
     for index, call in enumerate(calls.calls):
         for channel in call.channels:
             rows["call"].append(index)
             rows["channel"].append(channel.channel)
             rows["probs"].append([channel.probs.get(label) for label in calls.labels] if channel.probs else None)
+            rows["who"].append(channel.who)
+            rows["code"].append(labels.get(channel.text("emotion"), status_code(channel.text("status"))))
+            rows["quarters"].append([channel.number(column) for column in QUARTERS])
             rows["windows"].append(channel.windows)
-            for name in (*TEXTS, *NUMBERS):
+            for name in (*TEXTS, *NUMBERS, *own):
                 rows[name].append(channel.values[name])
+            rows["attention"][-1] = channel.urgency
     paths = [call.path for call in calls.calls]
     sources = [extras.sources.get(path, Source(problem="missing")) for path in paths]
     return {
-        "marks": [asdict(mark) for mark in marks],
+        "marks": _marks(marks),
+        "dimensions": [asdict(one) for one in calls.dimensions],
         "rows": rows,
         "calls": {
             "path": paths,
             "name": [shown if (shown := display_name(path)) != path else None for path in paths],
             "url": [source.url for source in sources],
-            "problem": [source.problem for source in sources],
-            "format": [source.format for source in sources],
+            "problem": [_problem(*one) for one in zip(sources, paths, strict=True)],
             "day": [extras.days.get(path, "") for path in paths],
             "sound": [_place(extras.sounds.get(path)) for path in paths],
             "peaks": [extras.peaks.get(path) for path in paths],
@@ -91,5 +102,23 @@ def escaped(text: str) -> str:
     return text
 
 
-def _place(sound: Sound | None) -> list[float] | None:
-    return None if sound is None else [round(sound.start_s, 3), round(sound.end_s, 3)]
+def _marks(marks: Sequence[Mark]) -> dict[int, dict[str, str]]:
+    """What codes of rows and windows look like, and `what` they are in words."""
+    named = {code: asdict(mark) | {"what": mark.label} for code, mark in enumerate(marks)}
+    return named | {
+        status_code(status.value): {"style": style, "letter": "", "what": _WITHOUT_LABEL.get(status, status.value)}
+        for status, style in STATUS_STYLES.items()
+    }
+
+
+def _problem(source: Source, path: str) -> str:
+    """Why a recording does not play, in words; empty where it does."""
+    if source.problem == "format":
+        return f"Browsers do not play this recording: it is {source.format}. {_ADVICE}"
+    if source.problem == "remote":
+        return f"This recording is not a file beside the page. {_ADVICE}"
+    return f"The recording was not found when the page was made: {display_name(path)}" if source.problem else ""
+
+
+def _place(sound: Sound | None) -> dict[str, float] | None:
+    return None if sound is None else {"from": round(sound.start_s, 3), "to": round(sound.end_s, 3)}

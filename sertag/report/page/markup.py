@@ -59,14 +59,13 @@ def bar(parts: Iterable[tuple[float, str]], *, height: int = 10) -> str:
             shape = f'<rect x="{100 * at:.2f}%" width="{100 * share:.2f}%" height="{height}" fill="url(#h-{style})"/>'
             shapes.append(shape)
         at += share
-    inside = f'<rect class="track" width="100%" height="{height}"/>{"".join(shapes)}'
-    return f'<svg class="bar" width="100%" height="{height}" aria-hidden="true">{inside}</svg>'
+    return f'<svg class="bar" width="100%" height="{height}" aria-hidden="true">{"".join(shapes)}</svg>'
 
 
 def swatch(style: str, letter: str = "") -> str:
     """A small sample of a style with its letter."""
     inside = f'<rect width="18" height="14" rx="2" fill="url(#h-{style})"/>'
-    inside += f'<text x="9" y="11" text-anchor="middle">{escape(letter)}</text>' if letter else ""
+    inside += f'<text x="9" y="11">{escape(letter)}</text>' if letter else ""
     return f'<svg class="swatch" width="18" height="14" aria-hidden="true">{inside}</svg>'
 
 
@@ -79,7 +78,7 @@ def quarters(values: Sequence[float | None]) -> str:
         style = "track" if value is None else "bad"
         shapes.append(f'<rect class="{style}" x="{11 * index}" y="{14 - height:.1f}" width="9" height="{height:.1f}"/>')
     label = f'role="img" aria-label="negative by quarter: {said}"'
-    return f'<svg class="quarters" width="42" height="14" {label}><title>{said}</title>{"".join(shapes)}</svg>'
+    return f'<svg width="42" height="14" {label}><title>{said}</title>{"".join(shapes)}</svg>'
 
 
 def patterns() -> str:

@@ -142,13 +142,6 @@ def test_evaluate_says_what_the_figures_are_about(tmp_path, tiny_model):
         assert note in result.stderr
 
 
-def test_convert_needs_recordings_beside_a_model_to_be_like(tmp_path, tiny_model):
-    (tmp_path / "n.keras").write_bytes(b"PK")
-    result = run_export("convert", str(tmp_path / "n.keras"), "-o", str(tmp_path / "n.onnx"), "--like", str(tiny_model))
-    assert result.exit_code == 2
-    assert "--like needs --data" in result.stderr
-
-
 def test_the_bundled_card_is_what_the_command_writes(tmp_path):
     result = run_export("card", PHONE)
     assert result.exit_code == 0

@@ -28,6 +28,11 @@ from tests.conftest import speech_like
 from tests.corpora import make_files
 
 
+def counts(corpus: Corpus) -> dict[str, int]:
+    """How many were left out, by reason."""
+    return {reason: len(names) for reason, names in corpus.skipped.items()}
+
+
 def names_of(corpus: Corpus) -> list[str]:
     return [clip.path.name for clip in corpus.clips]
 
@@ -89,26 +94,26 @@ def test_what_is_left_out_is_counted_and_named_by_reason(tmp_path):
         "empty": (str(tmp_path / "09a01Wa.wav"),),
         "cannot be read (dangling_link)": (str(tmp_path / "10a01Wa.wav"),),
     }
-    assert corpus.counts == dict.fromkeys(corpus.skipped, 1)
+    assert counts(corpus) == dict.fromkeys(corpus.skipped, 1)
 
 
 def test_songs_and_videos_of_ravdess_are_left_out(tmp_path):
     make_files(tmp_path, "03-01-05-01-01-01-01.wav", "03-02-05-01-01-01-01.wav", "01-01-05-01-01-01-01.wav")
     corpus = load(tmp_path, name="ravdess")
     assert names_of(corpus) == ["03-01-05-01-01-01-01.wav"]
-    assert corpus.counts == {"name not of this corpus": 2}
+    assert counts(corpus) == {"name not of this corpus": 2}
 
 
 @pytest.mark.parametrize("name", ["1000_DFA_ANG_XX.wav", "1092_DFA_ANG_XX.wav", "1001_DFA_ANG_ZZ.wav"])
 def test_names_that_crema_d_does_not_have_are_left_out(tmp_path, name):
     corpus = load(make_files(tmp_path, name, "1001_DFA_SAD_XX.wav"), name="crema_d")
-    assert corpus.counts == {"name not of this corpus": 1}
+    assert counts(corpus) == {"name not of this corpus": 1}
 
 
 def test_a_savee_name_that_nobody_claims_is_left_out(tmp_path):
     corpus = load(make_files(tmp_path, "AudioData/a01.wav", "AudioData/DC/a01.wav"), name="savee")
     assert [clip.speaker for clip in corpus.clips] == ["DC"]
-    assert corpus.counts == {"name not of this corpus": 1}
+    assert counts(corpus) == {"name not of this corpus": 1}
 
 
 def test_savee_speakers_may_share_a_file_name(tmp_path):
@@ -121,7 +126,7 @@ def test_the_recording_that_ravdess_published_twice_is_kept_once(tmp_path, suffi
     make_files(tmp_path, f"03-01-03-01-02-01-07.{suffix}", f"03-01-03-01-02-02-07.{suffix}")  # other bytes: re-encoded
     corpus = load(tmp_path, name="ravdess")
     assert [clip.path.stem for clip in corpus.clips] == ["03-01-03-01-02-01-07"]
-    assert corpus.counts == {"identical recording": 1}
+    assert counts(corpus) == {"identical recording": 1}
 
 
 def test_the_known_mistakes_of_crema_d_are_left_out_and_named(tmp_path):
@@ -147,7 +152,7 @@ def test_a_second_file_of_a_name_is_left_out_and_the_lossless_one_kept(tmp_path)
     make_files(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", "AudioWAV/1001_DFA_ANG_XX.wav", "copy/1001_DFA_ANG_XX.wav")
     corpus = load(tmp_path, name="crema_d")
     assert [str(clip.path.relative_to(tmp_path)) for clip in corpus.clips] == ["AudioWAV/1001_DFA_ANG_XX.wav"]
-    assert corpus.counts == {"second file of the same name": 2}
+    assert counts(corpus) == {"second file of the same name": 2}
 
 
 def test_an_empty_file_does_not_hide_the_second_one_of_its_name(tmp_path):
@@ -156,7 +161,7 @@ def test_an_empty_file_does_not_hide_the_second_one_of_its_name(tmp_path):
     (tmp_path / "a" / "OAF_back_sad.wav").touch()
     corpus = load(tmp_path, name="tess")
     assert [clip.path.parent.name for clip in corpus.clips] == ["b"]
-    assert corpus.counts == {"empty": 1}
+    assert counts(corpus) == {"empty": 1}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,7 @@ def test_the_same_junk_under_two_labels_is_no_recording(tmp_path):
     header = encoded(tones(0.2))[:44]
     for name in ("OAF_back_angry.wav", "OAF_bar_happy.wav"):
         (tmp_path / name).write_bytes(header)
-    assert load(tmp_path, name="tess").counts == {"no recording": 1}
+    assert counts(load(tmp_path, name="tess")) == {"no recording": 1}
 
 
 @pytest.mark.parametrize("corpus", LAYOUTS)
@@ -329,13 +334,13 @@ def test_relabel_follows_the_users_wishes_first():
     renamed = {"boredom": "sad", "calm": ""}
     (found,) = relabel([corpus_of("calm", "boredom", "angry")], onto=LABELS, label_map=renamed)
     assert [clip.label for clip in found.clips] == ["sad", "angry"]
-    assert found.counts == {"label calm has no counterpart": 1}
+    assert counts(found) == {"label calm has no counterpart": 1}
 
 
 def test_relabel_keeps_what_was_left_out_before():
     corpus = replace(corpus_of("sad", "boredom", "angry"), skipped={"empty": ("x.wav",)}, flawed={"cut": ("0.wav",)})
     (found,) = relabel([corpus], onto=LABELS)
-    assert found.counts == {"empty": 1, "label boredom has no counterpart": 1}
+    assert counts(found) == {"empty": 1, "label boredom has no counterpart": 1}
     assert found.flawed == {"cut": ("0.wav",)}
 
 
@@ -430,7 +435,7 @@ def test_the_real_corpora_are_whole(real):
         "nemo": 4481,
         "crema_d": 7435,
     }
-    skipped = {name: dict(corpus.counts) for name, corpus in found.items() if corpus.counts}
+    skipped = {name: counts(corpus) for name, corpus in found.items() if counts(corpus)}
     assert skipped == {
         "ravdess": {"identical recording": 1},
         "crema_d": {"one recording under two labels": 6, "silent": 1},
@@ -440,7 +445,7 @@ def test_the_real_corpora_are_whole(real):
     assert Counter(clip.label for clip in found["tess"].clips) == dict.fromkeys(LABELS, 400)
     assert Counter(clip.label for clip in found["ravdess"].clips)["calm"] == 192
     assert Counter(clip.label for clip in found["emodb"].clips)["boredom"] == 81
-    assert relabel([found["emodb"]], onto=LABELS)[0].counts == {"label boredom has no counterpart": 81}
+    assert counts(relabel([found["emodb"]], onto=LABELS)[0]) == {"label boredom has no counterpart": 81}
 
 
 def test_every_real_clip_is_what_the_manifest_says(data_dir, real):

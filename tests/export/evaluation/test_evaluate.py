@@ -132,7 +132,7 @@ def silent(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 def test_no_answer_is_an_error_but_no_claim(tmp_path, monkeypatch):
     silent(monkeypatch, 2)
     found = measure(model(tmp_path), corpus(["angry", "sad", "angry"]))["own"]
-    assert found.unanswered == 2
+    assert found.figures.unanswered == 2
     assert found.figures.recall == {"angry": 0.5, "sad": 0}
     assert found.figures.ece == pytest.approx(0.3)  # of the one answer: claimed 0.7, right
     assert found.sentiment_uar == pytest.approx(1 / 3)  # a wrong sentiment too

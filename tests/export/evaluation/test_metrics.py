@@ -56,6 +56,16 @@ def test_figures_that_are_not_defined_are_left_out():
     assert found.macro_f1 == pytest.approx(0.4)
 
 
+def test_a_clip_without_an_answer_is_an_error_but_no_claim():
+    probs, truth = np.array([[0.7, 0.2, 0.1], [0.0, 0.0, 0.0], [0.1, 0.8, 0.1]]), np.array([0, 0, 1])
+    found = figures(probs, truth, labels=LABELS, answered=np.array([True, False, True]))
+    assert (found.unanswered, found.recall) == (1, {"angry": 0.5, "happy": 1.0})
+    assert found.confusion == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert found.ece == pytest.approx(np.mean([1 - 0.7, 1 - 0.8]))
+    nobody = figures(probs, truth, labels=LABELS, answered=np.zeros(3, bool))
+    assert (nobody.uar, nobody.ece, nobody.unanswered) == (0.0, 0.0, 3)
+
+
 def test_calibration_error_of_boasting():
     probs = np.tile([0.9, 0.1], (10, 1))
     truth = np.array([0, 1] * 5)

@@ -27,6 +27,7 @@ from export.training.fit_clip import begin
 from export.training.loop import Epoch, Fitted, predict, run_epochs
 from export.training.splits import Split
 from tests.limits import largest_file
+from tests.training import untraced
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
 CLIPS = 40
@@ -74,13 +75,13 @@ def train(
     recipe: Recipe = RECIPE,
     seed: int = 1,
     epochs: int = 3,
-    checkpoint: Path | None = None,
+    finished: Path | None = None,
     report: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
     model, run_epoch = begin(material or data(), split.train, split.validation, truth=TRUTH, recipe=recipe, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        place = checkpoint or Path(folder) / "t.npz"
-        return run_epochs(model, run_epoch, epochs=epochs, patience=recipe.patience, checkpoint=place, report=report)
+    with tempfile.TemporaryDirectory() as folder, untraced():
+        place = finished or Path(folder) / "t.npz"
+        return run_epochs(model, run_epoch, epochs=epochs, patience=recipe.patience, finished=place, report=report)
 
 
 def same(one: Fitted, other: Fitted) -> bool:
@@ -112,34 +113,20 @@ class StopError(Exception):
     """Somebody pulled the plug."""
 
 
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path, undisturbed):
+def test_a_stopped_training_leaves_nothing_and_a_finished_one_is_told_again(tmp_path, undisturbed, monkeypatch):
     def stop(epoch: Epoch) -> None:
-        if epoch.epoch == stops[0]:
-            raise StopError(stops.pop(0))
+        raise StopError
 
-    stops = [1, 3]
-    checkpoint = tmp_path / "training.npz"
-    for after in (1, 3):
-        with pytest.raises(StopError, match=str(after)):
-            train(epochs=4, checkpoint=checkpoint, report=stop)
+    place = tmp_path / "training.npz"
+    with pytest.raises(StopError):
+        train(epochs=4, finished=place, report=stop)
+    assert list(tmp_path.iterdir()) == []
+    assert same(train(epochs=4, finished=place), undisturbed)
     told: list[Epoch] = []
-    resumed = train(epochs=4, checkpoint=checkpoint, report=told.append)
-    assert same(resumed, undisturbed)
-    assert tuple(told) == undisturbed.history  # all epochs are told, the earlier ones again
-    assert resumed.kept == undisturbed.kept
-    assert list(tmp_path.iterdir()) == [checkpoint]
-
-
-def test_more_epochs_go_on_from_fewer_and_fewer_begin_anew(tmp_path, undisturbed, monkeypatch):
-    place = tmp_path / "t.npz"
-    train(epochs=2, checkpoint=place)
-    assert same(train(epochs=4, checkpoint=place), undisturbed)
-    with monkeypatch.context() as patched:
-        patched.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
-        assert same(train(epochs=4, checkpoint=place), undisturbed)  # nothing is left to do
-    fewer = train(epochs=2, checkpoint=place)
-    assert fewer.history == undisturbed.history[:2]
-    assert fewer.kept <= 2
+    monkeypatch.setattr("export.training.fit_clip._run_epoch", lambda *_, **__: pytest.fail("an epoch was run"))
+    assert same(train(epochs=4, finished=place, report=told.append), undisturbed)
+    assert tuple(told) == undisturbed.history
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def history(*merits: tuple[float, float]) -> tuple[list[Epoch], keras.Model]:
@@ -160,7 +147,7 @@ def run(epochs: list[Epoch], model: keras.Model, place: Path, *, patience: int) 
         run_epoch,
         epochs=len(epochs),
         patience=patience,
-        checkpoint=place / "t.npz",
+        finished=place / "t.npz",
         report=lambda epoch: None,
     )
 
@@ -179,15 +166,6 @@ def test_the_best_epoch_is_kept(tmp_path, merits, patience, kept, trained):
     fitted = run(*history(*merits), tmp_path, patience=patience)
     assert (fitted.kept, len(fitted.history)) == (kept, trained)
     assert fitted.model.get_weights()[0].item() == kept
-
-
-def test_patience_that_ended_a_training_ends_it_again(tmp_path):
-    place = tmp_path / "t.npz"
-    recipe = dataclasses.replace(RECIPE, patience=1, learning_rate=1e-9)
-    first = train(epochs=20, recipe=recipe, checkpoint=place)
-    assert len(first.history) - first.kept == 1
-    assert len(first.history) < 20
-    assert same(train(epochs=20, recipe=recipe, checkpoint=place), first)
 
 
 def test_the_weights_are_those_of_the_epoch_that_was_kept(undisturbed):
@@ -308,18 +286,9 @@ def test_nothing_to_learn_from_or_to_choose_by_is_refused(part):
     assert caught.value.code == "no_data"
 
 
-def test_a_disk_that_fills_up_is_one_line_and_leaves_the_last_epoch(tmp_path):
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path):
     place = tmp_path / "training.npz"
-    train(epochs=1, checkpoint=place)
-    before = place.read_bytes()
-    with (
-        largest_file(len(before) // 2),
-        pytest.raises(
-            ExportError,
-            match=r"training.npz: cannot keep this for the next run: .*make room",
-        ) as caught,
-    ):
-        train(epochs=4, checkpoint=place)
+    with largest_file(1000), pytest.raises(ExportError, match=r"training.npz: cannot keep .*make room") as caught:
+        train(epochs=1, finished=place)
     assert caught.value.code == "cannot_cache"
-    assert place.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [place]
+    assert list(tmp_path.iterdir()) == []

@@ -180,17 +180,6 @@ def test_one_speaker_or_corpus_is_refused(protocol, message):
     assert caught.value.code == "one_group"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_same_recording_on_both_sides_is_refused(protocol):
-    clips = [*crowd("a", 2, each=9), *crowd("b", 2, each=9)]
-    copies = [Clip(Path(f"copy-{item.path}"), "b", "02", "sad", "", "", "", item.digest) for item in clips[:9]]
-    with pytest.raises(
-        ExportError, match=r"recordings are in the test half and outside it, .*; take one copy away"
-    ) as caught:
-        splits([*clips, *copies], protocol=protocol, seed=1)
-    assert caught.value.code == "overlap"
-
-
 FEW_CLIPS = st.lists(
     st.builds(clip, st.sampled_from(["a", "b", "c"]), st.sampled_from("12345"), st.integers(0, 9)), unique=True
 )

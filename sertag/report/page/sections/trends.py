@@ -1,17 +1,17 @@
-"""The section of trends: two curves over the days, which need no script, and the figures as a table."""
+"""The section of trends: curves over the days, which need no script, and the figures as a table."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import fmean
 
-from sertag.records import FAILURES, Sentiment, Status
-from sertag.report.calls import Call, Channel
+from sertag.records import FAILURES, Sentiment
+from sertag.report.calls import Calls, Channel, Range, mean
 from sertag.report.days import grouping
-from sertag.report.page.markup import number, percent, section, table
+from sertag.report.page.markup import number, percent, section, table, text
 from sertag.text import plural
 
 _WIDTH, _HEIGHT = 600, 60  # of a curve; it is stretched to the width of the page
@@ -26,6 +26,7 @@ class _Period:
         recordings: how many.
         negative: share of the channels with an emotion; None where there are none.
         attention: mean of the channels that have one.
+        estimates: mean of each dimension.
         failed: channels.
     """
 
@@ -33,10 +34,11 @@ class _Period:
     recordings: int
     negative: float | None
     attention: float | None
+    estimates: tuple[float | None, ...]
     failed: int
 
 
-def trends(calls: Sequence[Call], days: Mapping[str, str], days_from: str) -> str:
+def trends(calls: Calls, days: Mapping[str, str], days_from: str) -> str:
     """The section, HTML.
 
     Args:
@@ -45,7 +47,7 @@ def trends(calls: Sequence[Call], days: Mapping[str, str], days_from: str) -> st
         days_from: where the days come from, in words.
     """
     note = f"Days are taken from {days_from}."
-    without = sum(call.path not in days for call in calls)
+    without = sum(call.path not in days for call in calls.calls)
     if without:
         note += f" {plural(without, 'recording')} without a day {'is' if without == 1 else 'are'} left out here."
     if not days:
@@ -53,32 +55,65 @@ def trends(calls: Sequence[Call], days: Mapping[str, str], days_from: str) -> st
     unit, periods = _periods(calls, days)
     if unit == "week":
         note += " A week is named by its Monday."
-    curves = ""
-    if len(periods) > 1:
-        curves = _curve("Negative", periods, [one.negative for one in periods], whole=1.0)
-        curves += _curve("Attention", periods, [one.attention for one in periods], whole=None)
+    figures = _figures(periods, calls.dimensions)
+    curves = "".join(_curve(one, periods) for one in figures) if len(periods) > 1 else ""
     rows = [
-        (one.name, f"{one.recordings:,}", _share(one.negative), number(one.attention), f"{one.failed:,}")
-        for one in periods
+        (one.name, f"{one.recordings:,}", *(figure.text(place) for figure in figures), f"{one.failed:,}")
+        for place, one in enumerate(periods)
     ]
-    head = (unit.capitalize(), "#Recordings", "#Negative", "#Attention", "#Failed")
+    head = (unit.capitalize(), "#Recordings", *(f"#{text(figure.title)}" for figure in figures), "#Failed")
     listed = table(head, rows, caption=f"By {unit}")
     return section("days", f"By {unit}", f'{curves}<div class="tall">{listed}</div>', note)
 
 
-def _periods(calls: Sequence[Call], days: Mapping[str, str]) -> tuple[str, list[_Period]]:
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A figure over time.
+
+    Attributes:
+        title: what it is.
+        values: of the periods.
+        least, most: ends of the axis.
+        shown: a value as text.
+    """
+
+    title: str
+    values: Sequence[float | None]
+    least: float
+    most: float
+    shown: Callable[[float | None], str]
+
+    def text(self, place: int) -> str:
+        """The value of a period; empty where it has none."""
+        return self.shown(self.values[place])
+
+
+def _figures(periods: Sequence[_Period], dimensions: Sequence[Range]) -> list[_Figure]:
+    """The figures of which any period has a value."""
+    negative, attention = [one.negative for one in periods], [one.attention for one in periods]
+    found = [
+        _Figure("Negative", negative, 0.0, _top(negative), _share),
+        _Figure("Attention", attention, 0.0, _top(attention), number),
+    ]
+    for place, one in enumerate(dimensions):
+        found.append(_Figure(one.name, [period.estimates[place] for period in periods], one.least, one.most, number))
+    return [figure for figure in found if any(value is not None for value in figure.values)]
+
+
+def _periods(calls: Calls, days: Mapping[str, str]) -> tuple[str, list[_Period]]:
     """What a period is, and all that have calls, in order of time."""
     unit, period = grouping(days.values())
     groups: defaultdict[str, list[Channel]] = defaultdict(list)
-    recordings = Counter(period(days[call.path]) for call in calls if call.path in days)
-    for call in calls:
-        if call.path in days:
-            groups[period(days[call.path])] += call.channels
-    return unit, [_period(name, recordings[name], groups[name]) for name in sorted(groups)]
+    dated = [call for call in calls.calls if call.path in days]
+    recordings = Counter(period(days[call.path]) for call in dated)
+    for call in dated:
+        groups[period(days[call.path])] += call.channels
+    columns = [one.column for one in calls.dimensions]
+    return unit, [_period(name, recordings[name], groups[name], columns) for name in sorted(groups)]
 
 
-def _period(name: str, recordings: int, channels: Sequence[Channel]) -> _Period:
-    answered = [channel for channel in channels if channel.text("status") == Status.OK]
+def _period(name: str, recordings: int, channels: Sequence[Channel], columns: Sequence[str]) -> _Period:
+    answered = [channel for channel in channels if channel.text("emotion")]
     negative = [channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered]
     urgencies = [channel.urgency for channel in channels if channel.urgency is not None]
     failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
@@ -87,20 +122,20 @@ def _period(name: str, recordings: int, channels: Sequence[Channel]) -> _Period:
         recordings,
         fmean(negative) if negative else None,
         fmean(urgencies) if urgencies else None,
+        tuple(mean(channels, column) for column in columns),
         failed,
     )
 
 
-def _curve(title: str, periods: Sequence[_Period], values: Sequence[float | None], *, whole: float | None) -> str:
+def _curve(figure: _Figure, periods: Sequence[_Period]) -> str:
     """One figure over time. Lines and dots keep their width when it is stretched, and its labels are HTML beside it."""
-    known = [(_date(one.name), value) for one, value in zip(periods, values, strict=True) if value is not None]
+    known = [(_date(one.name), value) for one, value in zip(periods, figure.values, strict=True) if value is not None]
     if len(known) < 2:
         return ""
-    first, last = known[0][0], known[-1][0]
-    top = _top(max(value for _, value in known))
-    label = percent if whole else number
+    first, last, height = known[0][0], known[-1][0], figure.most - figure.least
+    label, title = figure.shown, text(figure.title)
     places = [
-        (_WIDTH * (day - first).days / (last - first).days, _HEIGHT * (1 - value / top), day, value)
+        (_WIDTH * (day - first).days / (last - first).days, _HEIGHT * (1 - (value - figure.least) / height), day, value)
         for day, value in known
     ]
     line = "L".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
@@ -113,17 +148,18 @@ def _curve(title: str, periods: Sequence[_Period], values: Sequence[float | None
     inside = f'{rules}<path class="curve" d="M{line}"/>{dots}'
     box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" height="{_HEIGHT}" preserveAspectRatio="none"'
     ends = f"<p><span>{first}</span><span>{last}</span></p>"
-    axis = f"<span>{label(top)}</span><span>{label(0.0)}</span>"
+    axis = f"<span>{label(figure.most)}</span><span>{label(figure.least)}</span>"
     svg = f'<svg {box} role="img" aria-label="{said}">{inside}</svg>'
     return f'<figure class="trend"><figcaption>{title}</figcaption>{axis}{svg}{ends}</figure>'
 
 
-def _top(largest: float) -> float:
-    """The end of an axis: the next of 0.1, 0.2, 0.5 and 1.
+def _top(values: Iterable[float | None]) -> float:
+    """The end of an axis that holds all values: the next of 0.1, 0.2, 0.5 and 1.
 
-    >>> _top(0.02), _top(0.3), _top(1.0)
+    >>> _top([0.02]), _top([0.3, None]), _top([1.0])
     (0.1, 0.5, 1.0)
     """
+    largest = max((value for value in values if value is not None), default=0.0)
     return next((top for top in (0.1, 0.2, 0.5) if largest <= top), 1.0)
 
 

@@ -21,7 +21,8 @@ def unanswered(calls: Calls) -> str:
             if channel.text("status") != Status.OK or channel.text("error_code"):
                 found[channel.text("status"), channel.text("error_code")].append((call, channel))
     if not found:
-        return section("unanswered", "Without an answer", "<p>Every channel has an emotion, and none has a remark.</p>")
+        has = "was scored" if calls.without_labels else "has an emotion"
+        return section("unanswered", "Without an answer", f"<p>Every channel {has}, and none has a remark.</p>")
     order = [status.value for status in reversed(Status)]
     keys = sorted(found, key=lambda key: (order.index(key[0]) if key[0] in order else -1, -len(found[key]), key[1]))
     rows = [(_reason(key), f"{len(found[key]):,}", _why(found[key]), _examples(found[key])) for key in keys]

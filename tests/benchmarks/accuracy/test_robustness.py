@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.accuracy.robustness import survival
-from benchmarks.accuracy.robustness.survival import ROBUSTNESS, _same, babble_of, measure, read_channels, survivals
+from benchmarks.accuracy import robustness
+from benchmarks.accuracy.robustness import ROBUSTNESS, _same, babble_of, measure, read_channels, survivals
 from export.audio.clip_file import read_clip
-from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
+from export.audio.telephone import LINE_HZ
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.progress import Report
@@ -51,9 +51,9 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Other distortions in place of those that there are: by name, samples (channels, n) to samples at their rate."""
 
     def put(**changes: Change) -> None:
-        monkeypatch.setattr(survival, "NAMES", tuple(changes))
+        monkeypatch.setattr(robustness, "NAMES", tuple(changes))
         monkeypatch.setattr(
-            survival, "distort", lambda samples, *, name, rate_hz, babble, rng: (changes[name](samples), rate_hz)
+            robustness, "distort", lambda samples, *, name, rate_hz, babble, rng: (changes[name](samples), rate_hz)
         )
 
     return put

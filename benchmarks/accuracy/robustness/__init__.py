@@ -1,1 +1,0 @@
-"""What recordings go through, and which labels of a model survive it."""

@@ -1,0 +1,1 @@
+"""The static sections of the page, HTML that needs no script."""
