@@ -22,14 +22,12 @@ from sertag.cli.params import (
     PROVIDER,
     ROLES,
     STORAGE_OPTIONS,
-    Channels,
     DefaultGroup,
     Deferred,
-    Number,
-    ShardType,
     TagCommand,
     load_config,
 )
+from sertag.cli.values import Channels, Number, ShardType
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.parallel import BACKENDS, ONE_THREAD
