@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sertag import __version__, signals
-from sertag.cli.groups import DefaultGroup, Deferred, TagCommand
 from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
@@ -23,11 +22,12 @@ from sertag.cli.params import (
     PROVIDER,
     ROLES,
     STORAGE_OPTIONS,
-    Channels,
-    Number,
-    ShardType,
+    DefaultGroup,
+    Deferred,
+    TagCommand,
     load_config,
 )
+from sertag.cli.values import Channels, Number, ShardType
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.parallel import BACKENDS, ONE_THREAD

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sertag.cli.groups import Group
-from sertag.cli.params import complete_model
+from sertag.cli.params import Group, complete_model
 from sertag.errors import Exit
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES
+from sertag.cli.values import Channels
 
 _EXAMPLES = """\b
 Examples:

@@ -206,12 +206,12 @@ def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileR
     tag = partial(tag_file, model=model, options=setup.options)
     if setup.folder is None:
         return tag
-    from sertag.parallel.shared_files import as_seen_here
+    from sertag.parallel.shared_files import as_seen_here, as_told_here
 
     folder = setup.folder
     with suppress(OSError):  # there is none here: relative paths are then not there, others may be
         os.chdir(folder)
-    return lambda file: tag(as_seen_here(file, folder=folder))
+    return lambda file: as_told_here(file, tag(as_seen_here(file, folder=folder)))
 
 
 def limit_memory(*, model_bytes: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Literal, get_args
 
-from sertag.remote.urls import is_url
-
 Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "table"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
@@ -27,6 +25,8 @@ def partition_conflict(out: str, format: Format | None) -> str | None:
     >>> partition_conflict("calls.csv", None)
     '--partition-by writes Parquet; leave out --format, and give --out a folder'
     """
+    from sertag.remote.urls import is_url
+
     if out == "-":
         return "--partition-by writes a folder; name it with --out"
     if is_url(out):

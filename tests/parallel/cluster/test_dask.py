@@ -268,6 +268,14 @@ def test_a_scheduler_that_is_not_there_is_69(sertag: Command, calls: Callable[..
     assert "is the scheduler running, and can this computer reach it?" in said
 
 
+def test_a_file_of_a_scheduler_that_is_never_written_is_69(sertag: Command, calls: Callable[..., Path]) -> None:
+    calls("ok.wav")
+    sertag.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "1s"
+    code, said = sertag.run("calls", "--backend", "dask", "--scheduler", "none.json")
+    assert code == 69
+    assert "Dask at none.json: there is no such file; is the scheduler running, with --scheduler-file" in said
+
+
 def test_without_an_address_workers_are_started_here(sertag: Command, calls: Callable[..., Path]) -> None:
     calls("ok.wav")
     code, said = sertag.run("calls", "-o", "r.csv", "--backend", "dask", "-j", "1", "--summary", "s.json")
