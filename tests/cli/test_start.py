@@ -57,15 +57,22 @@ def test_a_worker_that_is_not_needed_ends(run: Run, monkeypatch: pytest.MonkeyPa
     assert Started.ended == 1
 
 
+COLLECTIONS = (
+    "import atexit, gc; seen = []; gc.callbacks.append(lambda phase, _: seen.append(phase)); "
+    "atexit.register(lambda: print(len(seen) < 10))"
+)
+
+
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
         ("import atexit; atexit.register(print, 'at exit')", b"at exit\n"),
+        (COLLECTIONS, b"True\n"),  # some 40 by default
         ("import threading, time; threading.Timer(0.5, print, ['waited for']).start()", b"waited for\n"),
     ],
 )
 def test_what_waits_for_the_end_still_happens(env: dict[str, str], program: str, expected: bytes) -> None:
-    code = f"{program}; import sys; sys.argv[1:] = ['--version']; from sertag.cli.commands import main; main()"
+    code = f"{program}; import sys; sys.argv[1:] = ['--version']; from sertag.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, cwd=ROOT, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"sertag ")
