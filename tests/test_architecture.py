@@ -24,7 +24,7 @@ ROOT = PACKAGE.parent
 TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
-        *(f"cli.{name}" for name in ("commands", "listen", "models", "params", "report", "show", "values")),
+        *(f"cli.{name}" for name in ("commands", "groups", "listen", "models", "params", "report", "show")),
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
     "rich": {"live.display", "run.messages.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},

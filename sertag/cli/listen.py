@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES
-from sertag.cli.values import Number
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Number
 from sertag.limits import MAX_DURATION_S
 
 _EXAMPLES = """\b

@@ -1,103 +1,106 @@
-"""Command classes, settings from configuration files, and options of several commands."""
+"""Parameter types, options that commands share, and settings from configuration files."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sertag.cli.values import Channels, Names, Number, StorageOption
-from sertag.errors import Exit
 from sertag.limits import CPU
 from sertag.model.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_EXAMPLES = """\
-Examples:
-  sertag ./calls --out results.csv
-  sertag ./calls --out results.csv --roles agent,customer --segments windows.csv
-  sertag ./calls --out results.csv --roles agent,customer --only-role customer
-  find /rec -name '*.wav' -print0 | sertag --files-from - -0 --format jsonl
-  sox in.wav -t wav - | sertag - --format json
-"""
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic only since click 8.5
 
 
-class TagCommand(click.Command):
-    """The main command, whose help begins with examples too."""
+class Channels(ParamType):
+    """`split`, `mix` or the number of a channel."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write examples, then the help."""
-        formatter.write(f"{_EXAMPLES}\n")
-        super().format_help(ctx, formatter)
+    name = "split|mix|N"
 
-
-class Group(click.Group):
-    """A group that, without arguments, is a usage error whatever the version of click."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help and end with the code of a usage error where there are no arguments."""
-        if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(int(Exit.USAGE))
-        return super().parse_args(ctx, args)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        if value in ("split", "mix"):
+            return value
+        if str(value).isascii() and str(value).isdigit():
+            return int(value)
+        self.fail(f"{value!r} is not split, mix or the number of a channel, counted from 0", param, ctx)
 
 
-class Deferred(click.Command):
-    """A command whose module is loaded when it is used: until then its name and a line about it are enough."""
+class Names(ParamType):
+    """Names with commas between them."""
 
-    def __init__(self, home: str, short_help: str) -> None:
-        """Describe it.
+    name = "A,B"
 
-        Args:
-            home: module in `sertag.cli` whose last part is the name of the command.
-            short_help: as the command has it.
-        """
-        super().__init__(home.rpartition(".")[2], short_help=short_help, add_help_option=False)
-        self._home = home
-
-    def load(self) -> click.Command:
-        """The command itself."""
-        from importlib import import_module
-
-        command: click.Command = getattr(import_module(f"sertag.cli.{self._home}"), self.name or "")
-        return command
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        names = value.split(",") if isinstance(value, str) else value
+        stripped = tuple(name.strip() for name in names)
+        if not all(stripped):
+            self.fail(f"{value!r} has an empty name", param, ctx)
+        return stripped
 
 
-class DefaultGroup(Group):
-    """A group that takes what is not one of its commands as arguments of its first command."""
+class ShardType(ParamType):
+    """`K/N`, part K of N."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that arguments begin with, loaded."""
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, Deferred) else command, rest
+    name = "K/N"
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in front."""
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = [self._default.name or "", *args]
-        return super().parse_args(ctx, args)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        from sertag.shards import Shard
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete commands and the options of the default one."""
-        return [*super().shell_complete(ctx, incomplete), *self._default.shell_complete(ctx, incomplete)]
+        number, _, count = value.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            self.fail(f"{value!r} is not K/N, part K of N, as 1/8 to 8/8", param, ctx)
+        return Shard(int(number), int(count))
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write examples, then the help."""
-        formatter.write(f"{_EXAMPLES}\n")
-        super().format_help(ctx, formatter)
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of the default command, then the commands."""
-        self._default.format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
+class StorageOption(ParamType):
+    """`KEY=VALUE`, or a JSON object; in an environment variable several with spaces between them, or one object."""
 
-    @property
-    def _default(self) -> click.Command:
-        return next(iter(self.commands.values()))
+    name = "KEY=VALUE|JSON"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The settings of a variable; an object may have spaces."""
+        return [rv] if rv.lstrip().startswith("{") else rv.split()
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value; the message never has it, because it may be a password."""
+        from sertag.remote.options import parse_options
+
+        try:
+            parse_options([value])
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+class Number(ParamType):
+    """A finite number within limits."""
+
+    name = "number"
+
+    def __init__(self, *, over: float = -math.inf, least: float = -math.inf, most: float = math.inf) -> None:
+        """Limits: larger than `over`, from `least` to `most`."""
+        self._over, self._least, self._most = over, least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > self._over and self._least <= number <= self._most):
+            most = f" and up to {self._most:g}" if math.isfinite(self._most) else ""
+            wanted = f"a number over 0{most}" if self._over == 0 else f"a number from {self._least:g} to {self._most:g}"
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
+        return number
 
 
 def load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

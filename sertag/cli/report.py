@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import STORAGE_OPTIONS
-from sertag.cli.values import ParamType
+from sertag.cli.params import STORAGE_OPTIONS, ParamType
 from sertag.errors import Exit
 from sertag.remote.options import parse_options
 

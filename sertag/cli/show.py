@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES
-from sertag.cli.values import Channels
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
 
 _EXAMPLES = """\b
 Examples:

@@ -45,7 +45,10 @@ from sertag.text import display_text
 Answer = FileResult | Exception | None
 
 # Not `-m`, which would search the current folder for modules first, and that may contain untrusted files.
-_PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from sertag.parallel.worker import main; main(int(sys.argv[1]))"
+_PROGRAM = (
+    "import gc, sys; sys.path[:] = sys.argv[2:]; from sertag.limits import GARBAGE_OBJECTS; "
+    "gc.set_threshold(GARBAGE_OBJECTS); from sertag.parallel.worker import main; main(int(sys.argv[1]))"
+)
 _ENVIRONMENT = {
     **ONE_THREAD,
     # glibc, see mallopt(3): free memory kept at the end of the heap, and the largest arrays taken from the heap.

@@ -11,7 +11,7 @@ from click.shell_completion import ShellComplete
 
 from sertag import __version__
 from sertag.cli.commands import cli
-from sertag.cli.params import Deferred
+from sertag.cli.groups import Deferred
 from sertag.model.model_file import DEFAULT_MODEL
 from tests.cli.conftest import Run
 from tests.cli.outputs import on_terminal

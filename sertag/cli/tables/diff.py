@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from sertag.cli.params import Number
 from sertag.cli.tables import options
-from sertag.cli.values import Number
 from sertag.errors import Exit
 from sertag.tables.formats import Format
 
