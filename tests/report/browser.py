@@ -40,7 +40,7 @@ class Browser:
         self.log()
         self.driver.get(path.as_uri() + hash)
         if wait:
-            self.until("document.documentElement.dataset.ready")
+            self.until("document.body.dataset.ready")
 
     def js(self, script: str, *arguments: object) -> Any:
         """The value of an expression in the page."""

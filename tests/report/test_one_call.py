@@ -111,6 +111,18 @@ def test_whoever_has_no_keys_has_buttons(opened: Browser) -> None:
     assert opened.js(f"{unused}.map((e) => e.id)") == ["save", "clear", "whole"]
 
 
+def test_whoever_opens_a_call_by_keyboard_is_in_it(opened: Browser) -> None:
+    opened.js("document.querySelector('#rows .link').focus()")
+    opened.keys("\ue007")  # enter
+    assert opened.js("document.activeElement.id") == "call"
+    opened.keys("\ue004")  # tab, to the first button
+    assert opened.js("document.activeElement.id") == "previous"
+    opened.keys("\ue00c")
+    assert opened.js("document.activeElement.dataset.row") == "1"
+    opened.js("document.querySelector('#worst a').click()")
+    opened.until("document.activeElement.id === 'call'")
+
+
 def test_dimensions_are_curves_columns_and_words(opened: Browser, folder: Path) -> None:
     results = estimated(mixed(), labels=True)
     opened.open(made(folder, "both.html", write_jsonl(folder / "both.jsonl", results, origin=BOTH)))
