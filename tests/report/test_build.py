@@ -153,6 +153,18 @@ def test_the_worst_seconds_and_waveforms_of_as_many_calls_as_were_asked_for(tmp_
     assert re.findall(r'<script type="text/plain" id="(sound-\d+)">T2dnUw', page) == ["sound-1"]
 
 
+def test_why_a_recording_does_not_play_is_said_with_what_helps(table: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_text("Dear Sir or Madam")
+    soundfile.write(tmp_path / "cut.wav", tones(1.0), 8000, subtype="IMA_ADPCM")
+    calls = data_in(page_of(table, tmp_path / "p.html", root=str(tmp_path)))["calls"]
+    problems = dict(zip(calls["path"], calls["problem"], strict=True))
+    assert problems["bad.wav"] == "There is no sound to play: it is text that begins with 'Dear Sir or Madam'."
+    assert problems["cut.wav"].startswith(
+        "Browsers do not play this recording: it is a WAV file with IMA ADPCM. sertag"
+    )
+    assert problems["quiet.wav"] == "The recording was not found when the page was made: quiet.wav"
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["report", *arguments])
 

@@ -33,7 +33,7 @@ function say(message) {
 const told = (value, format) => ((value ?? '') === '' ? '' : format(value));
 const joined = (parts, by = ' · ') => parts.filter(Boolean).join(by);
 const percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`;
-const two = (x) => x.toFixed(2), seconds = (x) => `${x.toFixed(1)} s`;
+const two = (x) => x.toFixed(2), seconds = (x) => (x < 100 ? `${x.toFixed(1)} s` : clock(x));
 const clock = (s) => {
   const m = Math.floor(s / 60), h = Math.floor(m / 60), digits = (x) => String(Math.floor(x)).padStart(2, '0');
   return h ? `${h}:${digits(m % 60)}:${digits(s % 60)}` : `${m}:${digits(s % 60)}`;
@@ -295,7 +295,7 @@ function drawTimeline() {
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].find((s) => x(s) >= 70) ?? 14400;
   for (let s = 0; s <= total; s += step) {
     shapes.push(el('path', {class: 'rule', d: `M${x(s)},${bottom}v5`}));
-    if (x(s) < width - 24) shapes.push(text(x(s) + 3, bottom + 14, clock(s)));
+    if (x(s) < width - 36) shapes.push(text(x(s) + 3, bottom + 14, clock(s)));
   }
   if (chosen) shapes.push(rect(x(chosen.from), lanes.indexOf(picked) * lane + 1, x(chosen.to - chosen.from), lane - 4, {class: 'chosen'}));
   timeline.replaceChildren(el('svg', {viewBox: `0 0 ${width} ${bottom + 18}`, height: bottom + 18},
