@@ -35,7 +35,7 @@ def test_space_plays_at_the_worst_second_and_n_goes_to_the_next_negative_window(
     assert played_from(opened) == 6  # the row's peak is at 6 s, and there a negative window begins
     assert opened.texts("#question") == ["Is “angry” right for customer, 0:06\u20130:10?"]
     opened.keys("n")
-    assert opened.texts("#said") == ["No further negative window in this call."]
+    assert opened.texts("#said") == ["No further negative window."]
 
 
 def test_what_browsers_do_not_play_is_said_and_played_from_the_page(opened: Browser, page: Path, folder: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_model_without_labels_has_nothing_to_judge(opened: Browser, folder: Pa
     opened.keys("y")
     assert opened.texts("#said") == ["No label to judge for agent, the whole call (ok)."]
     opened.keys("r")
-    assert opened.texts("#said") == ["Nothing is left for the sample."]
+    assert opened.texts("#said") == ["The sample is complete."]
     assert opened.js("document.getElementById('said').checkVisibility({opacityProperty: true})") is True
     opened.js("document.getElementById('list').open = true")
     opened.until("document.querySelectorAll('#windows tbody tr').length")

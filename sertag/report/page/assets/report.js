@@ -32,7 +32,7 @@ function say(message) {
 }
 const told = (value, format) => ((value ?? '') === '' ? '' : format(value));
 const joined = (parts, by = ' · ') => parts.filter(Boolean).join(by);
-const percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`;
+const number = (x) => x.toLocaleString('en'), percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`;
 const two = (x) => x.toFixed(2), seconds = (x) => (x < 100 ? `${x.toFixed(1)} s` : clock(x));
 const clock = (s) => {
   const m = Math.floor(s / 60), h = Math.floor(m / 60), digits = (x) => String(Math.floor(x)).padStart(2, '0');
@@ -76,7 +76,7 @@ function matches() {
   return rows.filter((r) => wanted.every((name) => r[name] === fields[name].value) && words.every((word) => r.text.includes(word)));
 }
 function update() {
-  const key = fields.sort.value, sign = fields.dir.value === 'asc' ? 1 : -1, number = (x) => x.toLocaleString('en');
+  const key = fields.sort.value, sign = fields.dir.value === 'asc' ? 1 : -1;
   view = matches().sort((a, b) => { // what is empty comes last
     const x = a[key] ?? '', y = b[key] ?? '';
     return x === y ? a.i - b.i : x === '' ? 1 : y === '' ? -1 : x < y ? -sign : sign;
@@ -106,8 +106,8 @@ function draw(anew) {
       const cell = told(r[key], (value) => (CELLS[key] ?? String)(value, r));
       return key === 'name' ? el('th', {scope: 'row'}, cell) : el('td', {class: className}, cell);
     })));
-  const nothing = el('tr', {}, el('td', {colspan: 4}, 'No channels to show.'));
-  fill($.rows, gap(top), lines.length ? lines : nothing, gap(view.length - top - shown.length));
+  if (!lines.length) lines.push(el('tr', {}, el('td', {colspan: 4}, 'No channels to show.')));
+  fill($.rows, gap(top), lines, gap(view.length - top - shown.length));
 }
 function writeHash() {
   const given = [...new FormData(filters)].filter(([name, value]) => value && value !== USUAL[name]);
@@ -213,7 +213,7 @@ function startSample() {
 }
 function nextOfSample() {
   const next = {...sample, place: sample.place + 1}, {value} = next.from.next();
-  if (value) open(...value); else say('Nothing is left for the sample.');
+  if (value) open(...value); else say('The sample is complete.');
   sample = value && {...next, name: next.begin + next.place};
   if (value && chosen) playFrom(chosen.from);
   if (value) showQuestion();
@@ -232,6 +232,7 @@ function windowsOf(r) { // in seconds, with what each says
   return r.made;
 }
 const all = () => lanesOf().flatMap(windowsOf).sort((a, b) => a.from - b.from);
+const isNegative = ({sentiment}) => sentiment === 'negative';
 const spanOf = (w) => `${clock(w.from)}–${clock(w.to)}`;
 const estimates = (own) => dimensions.map(({name}, k) => told(own[k], (x) => `${name} ${two(x)}`));
 function open(r, w = null) {
@@ -253,7 +254,7 @@ function open(r, w = null) {
 function showCall() {
   const {call, name, shown} = picked, [first] = call.rows, fact = (key, format) => told(first[key], format);
   $.called.textContent = name;
-  $.facts.textContent = joined([shown, call.day, fact('duration_s', () => clock(total)), fact('sample_rate', (x) => `${x.toLocaleString('en')} Hz`),
+  $.facts.textContent = joined([shown, call.day, fact('duration_s', () => clock(total)), fact('sample_rate', (x) => `${number(x)} Hz`),
     fact('silence_s', (x) => `nobody speaks ${seconds(x)}`), fact('longest_silence_s', (x) => `at most ${seconds(x)} at a time`),
     call.rows.length > 1 && fact('overtalk_s', (x) => `overtalk ${seconds(x)}`)]);
   fill($.channels, call.rows.map(channelBox));
@@ -310,8 +311,8 @@ function laneShapes(r, top, height, width, x) { // sound, the strip of emotions,
   const line = (kind, d) => el('path', {class: kind, d});
   const made = [rect(0, top, width, height, {class: 'lane'}), line('rule', `M0,${middle}h${width}`), area(outline, middle, half, half)];
   if (!w.length && r.segments) made.push(text(8, middle + 4, 'no windows here: give the report --segments, or JSON Lines'));
-  for (const {from, to, label, letter, style} of runs(w)) {
-    const left = x(from), wide = Math.max(1, x(to - from) - 0.5);
+  for (const one of runs(w)) {
+    const {from, to, label, letter, style} = one, left = x(from), wide = Math.max(isNegative(one) ? 3 : 1, x(to - from) - 0.5);
     made.push(rect(left, strip, wide, STRIP, hatch(style)));
     if (label && wide > 12) made.push(text(left + wide / 2, strip + 12, wide > 9 * label.length ? label : letter, {class: 'letter'}));
   }
@@ -342,7 +343,7 @@ function runs(w) { // windows overlap: each counts until the next one starts
     const to = Math.min(one.to, w[k + 1]?.from ?? Infinity), last = made.at(-1);
     if (last?.what === one.what && last.to >= one.from) last.to = to; else made.push({...one, to});
   });
-  return made;
+  return made.sort((a, b) => isNegative(a) - isNegative(b)); // those are drawn last, and so seen in long calls
 }
 function moveCursor() {
   $.cursor.setAttribute('transform', `translate(${(at / total) * timeline.clientWidth})`);
@@ -362,8 +363,8 @@ function pointed({clientX, clientY}) {
 }
 function playWindow(w) { playFrom(w.from); open(w.r, w); }
 function nextNegative() {
-  const next = all().find((w) => w.sentiment === 'negative' && w.from > at + (chosen ? 0.001 : -0.001));
-  if (next) playWindow(next); else say('No further negative window in this call.');
+  const next = all().find((w) => isNegative(w) && w.from > at + (chosen ? 0.001 : -0.001));
+  if (next) playWindow(next); else say('No further negative window.');
 }
 function listWindows() {
   const line = (tag, cells) => el('tr', {}, cells.map((cell) => el(tag, {}, cell)));
@@ -398,7 +399,7 @@ function use(what, problem) {
 function broken() { // it was moved or deleted since, or the browser cannot play it
   if (!source) return;
   const playing = !audio.paused;
-  use(source.inside ? null : embedded(), `The recording cannot be played: ${picked.shown}. Was it moved, deleted or cut?`);
+  use(source.inside ? null : embedded(), 'The recording cannot be played. Was it moved, deleted or cut?');
   drawTimeline();
   if (source && playing) audio.play();
 }
@@ -466,7 +467,7 @@ try {
   on(timeline, 'click', (event) => { const [r, s] = pointed(event); playFrom(s); open(r, windowAt(r, s)); });
   on($.list, 'toggle', () => $.list.open && listWindows());
   on(audio, 'error', broken);
-  for (const name of ['play', 'seeked', 'timeupdate']) on(audio, name, follow);
+  for (const name of ['play', 'timeupdate']) on(audio, name, follow);
   on(window, 'hashchange', readHash);
   on(window, 'resize', () => { draw(true); if (picked) drawTimeline(); });
   on(window, 'beforeunload', (event) => { if (!kept && !saved) event.preventDefault(); });
@@ -475,5 +476,5 @@ try {
   readHash();
   document.body.dataset.ready = rows.length;
 } catch (error) {
-  $.note.textContent = `The table of all calls cannot be shown (${error.message}). Everything else is here.`;
+  $.note.textContent = `The table of all calls cannot be shown: ${error.message}`;
 }
