@@ -106,7 +106,7 @@ function draw(anew) {
       const cell = told(r[key], (value) => (CELLS[key] ?? String)(value, r));
       return key === 'name' ? el('th', {scope: 'row'}, cell) : el('td', {class: className}, cell);
     })));
-  if (!lines.length) lines.push(el('tr', {}, el('td', {colspan: 4}, 'No channels to show.')));
+  if (!lines.length) lines.push(el('tr', {}, el('td', {colspan: 4}, 'No such channel.')));
   fill($.rows, gap(top), lines, gap(view.length - top - shown.length));
 }
 function writeHash() {
