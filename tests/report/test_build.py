@@ -141,6 +141,14 @@ def test_trends_are_curves_that_need_no_script(tmp_path: Path) -> None:
     assert "2026-03-02 1 0 % 0.03 0" in re.sub(r"\s+", " ", " ".join(Parsed(page).text))
 
 
+def test_months_are_named_as_months(tmp_path: Path) -> None:
+    days = [f"2026-{month:02}-{day:02}" for month in range(1, 11) for day in (1, 8, 15, 22)]
+    table = write_jsonl(tmp_path / "r.jsonl", [call(f"{day}.wav", attention=0.5) for day in days])
+    page = page_of(table, tmp_path / "p.html", date_regex=DATES)
+    assert "<p><span>2026-01</span><span>2026-10</span></p>" in page
+    assert "<title>2026-02: 0 %</title>" in page
+
+
 def test_the_worst_seconds_and_waveforms_of_as_many_calls_as_were_asked_for(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, tones(DURATION_S, channels=2), 8000)
