@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sertag.records import FileResult
 from tests.report.browser import Browser
 from tests.report.conftest import made, names, needs_browser
-from tests.report.tables import HOSTILE, call, mixed, write_csv
+from tests.report.tables import HOSTILE, call, channel, mixed, write_csv, write_jsonl
 
 pytestmark = needs_browser
 
@@ -46,6 +47,20 @@ def test_filters_and_sorting_are_in_the_address(opened: Browser, page: Path) -> 
     assert len(names(opened)) == 10
     opened.click("#heads [data-key=name] button")
     assert names(opened) == sorted(names(opened), reverse=True)
+
+
+def test_roles_of_any_text_are_filtered(chromium: Browser, folder: Path) -> None:
+    roles = ("two  spaces ", "<b>\u202e&\n", "agent")
+    results = [
+        FileResult(
+            "a.wav", tuple(channel(number, ("happy",), attention=0.1, role=role) for number, role in enumerate(roles))
+        )
+    ]
+    chromium.open(made(folder, "roles.html", write_jsonl(folder / "roles.jsonl", results)))
+    for number, role in enumerate(sorted(roles), 1):
+        chromium.js("document.querySelector('[name=role]').selectedIndex = arguments[0]", number)
+        chromium.js("document.querySelector('[name=role]').dispatchEvent(new Event('input', {bubbles: true}))")
+        assert names(chromium) == ["a.wav"], role
 
 
 def test_failures_and_abstentions_are_rows_that_can_be_filtered(opened: Browser) -> None:
