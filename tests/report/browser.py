@@ -83,6 +83,12 @@ class Browser:
         media = {"media": "print" if printed else "", "features": [scheme]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
 
+    def spoken(self, *roles: str) -> list[str]:
+        """The names that a screen reader says of the controls of some roles."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        chosen = [node for node in nodes if not node["ignored"] and node["role"]["value"] in roles]
+        return [node.get("name", {}).get("value", "") for node in chosen]
+
     def picture(self) -> bytes:
         """A PNG of what is in sight."""
         return bytes(self.driver.get_screenshot_as_png())

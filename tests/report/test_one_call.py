@@ -123,6 +123,13 @@ def test_whoever_opens_a_call_by_keyboard_is_in_it(opened: Browser) -> None:
     opened.until("document.activeElement.id === 'call'")
 
 
+def test_every_control_has_a_name(opened: Browser) -> None:
+    opened.keys("j")
+    found = opened.spoken("button", "link", "slider", "combobox", "searchbox", "Audio", "complementary", "dialog")
+    assert {"2026-03-02_a.wav", "Position in the call", "Recording", "Next row", "Colours"} <= set(found)
+    assert "" not in found
+
+
 def test_dimensions_are_curves_columns_and_words(opened: Browser, folder: Path) -> None:
     results = estimated(mixed(), labels=True)
     opened.open(made(folder, "both.html", write_jsonl(folder / "both.jsonl", results, origin=BOTH)))
