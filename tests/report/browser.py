@@ -40,7 +40,7 @@ class Browser:
         self.log()
         self.driver.get(path.as_uri() + hash)
         if wait:
-            self.until("document.documentElement.dataset.ready")
+            self.until("document.body.dataset.ready")
 
     def js(self, script: str, *arguments: object) -> Any:
         """The value of an expression in the page."""
@@ -82,6 +82,12 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         media = {"media": "print" if printed else "", "features": [scheme]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def spoken(self, *roles: str) -> list[str]:
+        """The names that a screen reader says of the controls of some roles."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        chosen = [node for node in nodes if not node["ignored"] and node["role"]["value"] in roles]
+        return [node.get("name", {}).get("value", "") for node in chosen]
 
     def picture(self) -> bytes:
         """A PNG of what is in sight."""

@@ -35,7 +35,7 @@ def test_space_plays_at_the_worst_second_and_n_goes_to_the_next_negative_window(
     assert played_from(opened) == 6  # the row's peak is at 6 s, and there a negative window begins
     assert opened.texts("#question") == ["Is “angry” right for customer, 0:06\u20130:10?"]
     opened.keys("n")
-    assert opened.texts("#said") == ["No further negative window in this call."]
+    assert opened.texts("#said") == ["No further negative window."]
 
 
 def test_what_browsers_do_not_play_is_said_and_played_from_the_page(opened: Browser, page: Path, folder: Path) -> None:
@@ -111,6 +111,25 @@ def test_whoever_has_no_keys_has_buttons(opened: Browser) -> None:
     assert opened.js(f"{unused}.map((e) => e.id)") == ["save", "clear", "whole"]
 
 
+def test_whoever_opens_a_call_by_keyboard_is_in_it(opened: Browser) -> None:
+    opened.js("document.querySelector('#rows .link').focus()")
+    opened.keys("\ue007")  # enter
+    assert opened.js("document.activeElement.id") == "call"
+    opened.keys("\ue004")  # tab, to the first button
+    assert opened.js("document.activeElement.id") == "previous"
+    opened.keys("\ue00c")
+    assert opened.js("document.activeElement.dataset.row") == "1"
+    opened.js("document.querySelector('#worst a').click()")
+    opened.until("document.activeElement.id === 'call'")
+
+
+def test_every_control_has_a_name(opened: Browser) -> None:
+    opened.keys("j")
+    found = opened.spoken("button", "link", "slider", "combobox", "searchbox", "Audio", "complementary", "dialog")
+    assert {"2026-03-02_a.wav", "Position in the call", "Recording", "Next row", "Colours"} <= set(found)
+    assert "" not in found
+
+
 def test_dimensions_are_curves_columns_and_words(opened: Browser, folder: Path) -> None:
     results = estimated(mixed(), labels=True)
     opened.open(made(folder, "both.html", write_jsonl(folder / "both.jsonl", results, origin=BOTH)))
@@ -139,7 +158,7 @@ def test_a_model_without_labels_has_nothing_to_judge(opened: Browser, folder: Pa
     opened.keys("y")
     assert opened.texts("#said") == ["No label to judge for agent, the whole call (ok)."]
     opened.keys("r")
-    assert opened.texts("#said") == ["Nothing is left for the sample."]
+    assert opened.texts("#said") == ["The sample is complete."]
     assert opened.js("document.getElementById('said').checkVisibility({opacityProperty: true})") is True
     opened.js("document.getElementById('list').open = true")
     opened.until("document.querySelectorAll('#windows tbody tr').length")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sertag.records import FileResult
 from tests.report.browser import Browser
 from tests.report.conftest import made, names, needs_browser
-from tests.report.tables import HOSTILE, call, mixed, write_csv
+from tests.report.tables import HOSTILE, call, channel, mixed, write_csv, write_jsonl
 
 pytestmark = needs_browser
 
@@ -17,7 +18,7 @@ MANY = 10_000  # calls of two rows
 
 
 def test_it_opens_with_the_most_urgent_row_on_top_and_shows_hostile_names_as_text(opened: Browser) -> None:
-    assert opened.js("document.documentElement.dataset.ready") == "10"
+    assert opened.js("document.body.dataset.ready") == "10"
     assert names(opened)[0] == "2026-03-02_a.wav"
     assert HOSTILE.rpartition("/")[2] in names(opened)
     assert opened.js("document.images.length + document.querySelectorAll('[onerror]').length") == 0
@@ -46,6 +47,20 @@ def test_filters_and_sorting_are_in_the_address(opened: Browser, page: Path) -> 
     assert len(names(opened)) == 10
     opened.click("#heads [data-key=name] button")
     assert names(opened) == sorted(names(opened), reverse=True)
+
+
+def test_roles_of_any_text_are_filtered(chromium: Browser, folder: Path) -> None:
+    roles = ("two  spaces ", "<b>\u202e&\n", "agent")
+    results = [
+        FileResult(
+            "a.wav", tuple(channel(number, ("happy",), attention=0.1, role=role) for number, role in enumerate(roles))
+        )
+    ]
+    chromium.open(made(folder, "roles.html", write_jsonl(folder / "roles.jsonl", results)))
+    for number, role in enumerate(sorted(roles), 1):
+        chromium.js("document.querySelector('[name=role]').selectedIndex = arguments[0]", number)
+        chromium.js("document.querySelector('[name=role]').dispatchEvent(new Event('input', {bubbles: true}))")
+        assert names(chromium) == ["a.wav"], role
 
 
 def test_failures_and_abstentions_are_rows_that_can_be_filtered(opened: Browser) -> None:
@@ -97,7 +112,7 @@ def test_it_prints_on_a4_without_the_parts_that_need_a_screen(opened: Browser) -
 
 def test_the_overview_stands_without_any_script(chromium: Browser, page: Path) -> None:
     chromium.without_scripts(lambda: chromium.open(page, wait=False))
-    assert chromium.js("document.documentElement.dataset.ready") is None
+    assert chromium.js("document.body.dataset.ready") is None
     assert "need JavaScript" in chromium.texts("#note")[0]
     assert chromium.texts("#worst tbody td:nth-child(2)")[0] == "2026-03-02_a.wav"
     assert chromium.js("document.getElementById('all').hidden") is True
@@ -125,7 +140,7 @@ def test_twenty_thousand_rows_open_in_two_seconds_and_sixty_are_in_the_page(chro
     large = made(folder, "large.html", write_csv(folder / "large.csv", results))
     chromium.open(large)
     assert chromium.seconds_of_work() < 2
-    assert chromium.js("document.documentElement.dataset.ready") == str(2 * MANY)
+    assert chromium.js("document.body.dataset.ready") == str(2 * MANY)
     assert len(names(chromium)) == 60
     before = chromium.seconds_of_work()
     chromium.click("#heads [data-key=name] button")

@@ -55,7 +55,7 @@ def test_a_random_sample_is_drawn_from_what_is_filtered_and_goes_on_where_it_was
     opened.keys("r")
     assert opened.texts("#question")[0].startswith("Sample 3: Is “")
     opened.keys("y" * 5)
-    assert opened.texts("#said") == ["Nothing is left for the sample."]
+    assert opened.texts("#said") == ["The sample is complete."]
     opened.keys("y")  # what was drawn stays part of the sample
     verdicts = stored(opened)
     assert [one["sample"] for one in verdicts] == [f"seed=1&role=customer&place={place + 1}" for place in range(7)]

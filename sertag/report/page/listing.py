@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sertag.report.calls import Calls, Channel
-from sertag.report.page.markup import text
+from sertag.report.page.markup import exactly, text
 
 # Column, heading, CSS classes (n: a number; far: not on narrow screens), width in pixels; the first takes what is left.
 _COLUMNS = (
@@ -75,6 +75,6 @@ def _is_filled(column: str, channels: Iterable[Channel], days: set[str]) -> bool
 
 def _filter(name: str, values: set[str]) -> str:
     """A field to choose one of the values; the script reads it even where there is nothing to choose."""
-    options = "".join(f"<option>{text(value)}" for value in sorted(values) if value)
+    options = "".join(f'<option value="{exactly(value)}">{text(value)}' for value in sorted(values) if value)
     hidden = " hidden" if len(values - {""}) < 2 and name != "status" else ""
     return f'<label{hidden}>{name.capitalize()} <select name="{name}"><option value="">all{options}</select></label>'
