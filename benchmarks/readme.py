@@ -26,7 +26,7 @@ from benchmarks.console import fenced, help_completion, help_models, help_report
 from benchmarks.console import run as console
 from benchmarks.formats import page as formats
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
-from benchmarks.networks.tables import memory, networks
+from benchmarks.networks.tables import calibration, memory, networks
 from benchmarks.scaling.report import cluster_page, cost_page
 from benchmarks.scaling.report import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
@@ -228,7 +228,11 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/formats.md": {"formats": partial(formats, table)},
     "docs/listen.md": {"listen": listen_example, "listen-speed": listen_speed, "help-listen": help_listen},
-    "docs/models.md": {"networks": partial(networks, table), "memory": partial(memory, table)},
+    "docs/models.md": {
+        "calibration": partial(calibration, table),
+        "networks": partial(networks, table),
+        "memory": partial(memory, table),
+    },
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},

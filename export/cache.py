@@ -1,8 +1,7 @@
-"""What is kept on disk between runs: features, what is known of clips, trainings that are not finished.
+"""What is kept on disk between runs: features and finished networks. Safe to delete; files are there whole or not.
 
-Safe to delete. A file is there whole or not at all. One `.npz` a clip or call, named by everything that decides it:
-`joblib.Memory` would keep three files each, throw all of them away when a line of the function changes, and say nothing
-to somebody whose disk is full and who will wait again next time.
+One `.npz` a clip, named by everything that decides it: `joblib.Memory` would keep three files each, throw all of them
+away when a line of the function changes, and say nothing to somebody whose disk is full.
 """
 
 from __future__ import annotations
@@ -27,18 +26,14 @@ def default_cache() -> Path:
 
 
 def cache_arrays(place: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
-    """Keep arrays by name as `.npz`; arguments and errors as of `cache_bytes`."""
+    """Keep arrays by name as `.npz`; errors as of `cache_bytes`."""
     memory = io.BytesIO()  # an archive that is written straight to a full disk fails again when it is closed
     np.savez(memory, **arrays)  # type: ignore[arg-type]
     cache_bytes(place, memory.getvalue())
 
 
 def cache_bytes(place: Path, content: bytes) -> None:
-    """Keep a file, in a folder that is made where it is not there.
-
-    Raises:
-        ExportError: it cannot be written; nothing of it is left, and an older one still stands.
-    """
+    """Keep a file, in a folder that is made; an ExportError, and nothing left, where it cannot be written."""
     unfinished = place.with_name(f"{place.name}.{os.getpid()}.tmp")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,6 @@
-"""Pictures of corpora and trainings as PNG: curves, confusion, counts, durations, sound.
+"""Pictures of corpora and trainings as PNG, each put in its place in one step, whatever the user's own settings are.
 
-Every function draws one picture and puts it in its place in one step. The same numbers give the same bytes under the
-same matplotlib, whatever the user's own matplotlib settings are. Colours are those of Okabe and Ito (2008), which
-colour-blind readers tell apart, and the map viridis; nothing is told by colour alone.
+Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart; nothing is told by colour alone.
 """
 
 from __future__ import annotations
@@ -51,7 +49,11 @@ def training_curves(history: Sequence[Epoch], place: Path, *, kept: int, title: 
     with _picture(place, height_px=420, title=title) as figure:
         loss, accuracy = figure.subplots(1, 2)
         for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-            _curves(axes, _known(history, name), _known(history, f"val_{name}"), kept)
+            trained, validated = (
+                {row.epoch: value for row in history if (value := getattr(row, key)) is not None}
+                for key in (name, f"val_{name}")
+            )
+            _curves(axes, trained, validated, kept)
         loss.set(title="loss (cross-entropy)", xlabel="epoch")
         accuracy.set(title="accuracy", xlabel="epoch", ylim=(0, 1.02))
         accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -122,8 +124,6 @@ def durations(durations_s: Sequence[float], place: Path, *, title: str) -> None:
 def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
     """Short-time power spectra: float32 (n,) -> float32 (frequencies, frames), dB under the loudest, at least -80.
 
-    Frequencies go evenly from 0 to half the rate, frames evenly over the recording.
-
     >>> spectrogram(np.zeros(400, np.float32), 8000).shape
     (101, 11)
     """
@@ -137,8 +137,7 @@ def spectrogram(samples: FloatArray, rate_hz: int) -> FloatArray:
 
 
 def _hop(samples: FloatArray, rate_hz: int) -> int:
-    """Samples from one spectrum to the next: as fine as a screen can show."""
-    return max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)
+    return max(round(_HOP_S * rate_hz), len(samples) // _SPECTRA, 1)  # as fine as a screen can show
 
 
 @contextmanager
@@ -157,11 +156,6 @@ def _picture(place: Path, *, height_px: int, title: str, width_px: int = _WIDTH_
         figure.savefig(data, format="png", metadata={"Software": None})  # a version would change the bytes
     with Output(str(place)) as output:
         output.write(data.getvalue())
-
-
-def _known(history: Sequence[Epoch], name: str) -> dict[int, float]:
-    """A figure by number of the epoch, where there is one."""
-    return {row.epoch: value for row in history if (value := getattr(row, name)) is not None}
 
 
 def _curves(axes: Axes, trained: Mapping[int, float], validated: Mapping[int, float], kept: int) -> None:

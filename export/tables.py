@@ -1,8 +1,4 @@
-r"""Small tables as CSV, written in one step.
-
-UTF-8, quoted by RFC 4180, `\n` line ends. An empty cell is a figure that is not defined. Text that a spreadsheet would
-take for a formula gets a `'` in front, as in `sertag.tables.writers`.
-"""
+"""Small tables as CSV, written in one step. An empty cell is a figure that is not defined."""
 
 from __future__ import annotations
 
@@ -15,11 +11,7 @@ from sertag.tables.writers import plain_text
 
 
 def write_csv(place: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index; numbers get six significant digits, text is valid (`sertag.text.encode_path`).
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write a table without its index; numbers get six significant digits, text no spreadsheet takes for a formula."""
     plain = table.map(lambda cell: plain_text(cell) if isinstance(cell, str) else cell)
     with Output(str(place)) as output:
         output.write(plain.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())

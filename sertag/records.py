@@ -7,8 +7,9 @@ square of 1, so a full-scale sine has -3 dB), probabilities are calibrated and f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from sertag.limits import CPU, MAX_DURATION_S
@@ -199,6 +200,13 @@ class Segment:
     arousal: float | None = None
     valence: float | None = None
     dimensions: tuple[float, ...] = ()
+
+    def __reduce__(self) -> tuple[type[Segment], tuple[Any, ...]]:
+        """For `pickle`, in less than half the time: a dataclass with slots asks for its fields each time."""
+        return Segment, _SEGMENT_VALUES(self)
+
+
+_SEGMENT_VALUES = attrgetter(*(item.name for item in fields(Segment)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import os
 from collections.abc import Generator
@@ -64,6 +65,11 @@ def data_dir() -> Path:
 
 def speech_like(seconds: float, *, seed: int = 0, rate_hz: int = RATE_HZ, level: float = 0.2) -> np.ndarray:
     """Float32 (n,) that has what speech has: a gliding pitch, moving formants, syllables and pauses."""
+    return _speech_like(seconds, seed, rate_hz, level).copy()
+
+
+@functools.lru_cache(maxsize=64)
+def _speech_like(seconds: float, seed: int, rate_hz: int, level: float) -> np.ndarray:
     rng = np.random.default_rng(seed)
     n = round(seconds * rate_hz)
     time_s = np.arange(n) / rate_hz

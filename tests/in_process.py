@@ -20,6 +20,7 @@ def without_workers(patch: pytest.MonkeyPatch) -> None:
     """Have recordings tagged here, by the same pipeline."""
     patch.setattr(engine, "tag_all", tag_here)
     patch.setattr(engine, "prestart", lambda first, *, jobs, prestarted: None)
+    patch.setattr(engine, "prestart_first", lambda prestarted: None)
 
 
 def tag_here(

@@ -54,3 +54,6 @@ def test_ordinary_calls_are_answered_and_neutral(data_dir: Path) -> None:
     found = [channel for result in Tagger().tag_many([data_dir / "calls"]) for channel in result.channels]
     assert len(found) >= 5
     assert {(channel.status, channel.emotion) for channel in found} == {(Status.OK, "neutral")}
+    for channel in found:
+        assert channel.segments
+        assert all(0 <= one.start_s < one.end_s <= (channel.duration_s or 0) + 1e-6 for one in channel.segments)

@@ -24,7 +24,7 @@ ROOT = PACKAGE.parent
 TABLE_COMMANDS = ("agree", "by", "convert", "diff", "merge", "options", "worst")
 OWNERS = {
     "click": {
-        *(f"cli.{name}" for name in ("commands", "listen", "models", "params", "report", "show")),
+        *(f"cli.{name}" for name in ("commands", "groups", "listen", "models", "params", "report", "show")),
         *(f"cli.tables.{name}" for name in TABLE_COMMANDS),
     },
     "rich": {"live.display", "run.messages.progress", "show.run", "show.style", "show.terminal", "tables.terminal"},
@@ -36,7 +36,7 @@ OWNERS = {
     "soundfile": {"audio.decoders.sndfile", "audio.encoders.opus", "audio.encoders.sndfile"},
     "soxr": {"audio.decode", "audio.recording"},
     "av": {"audio.decoders.opening"},
-    "pyarrow": {"tables.readers", "tables.writers"},
+    "pyarrow": {"tables.reading.parquet", "tables.writers"},
     "matplotlib": {"show.picture"},
     "miniaudio": {"audio.devices.sound_system"},
     "duckdb": {"analysis.selection"},

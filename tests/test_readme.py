@@ -260,7 +260,8 @@ def parse(command: click.Command, words: list[str], context: click.Context) -> N
     if isinstance(command, click.Group):
         assert words, f"{context.command_path} without a command"
         assert words[0] in command.commands, f"{context.command_path} {words[0]}"
-        inner = command.commands[words[0]]
+        _, inner, _ = command.resolve_command(context, words[:1])
+        assert inner is not None
         return parse(inner, words[1:], click.Context(inner, parent=context, info_name=words[0]))
     values, rest, _ = command.make_parser(context).parse_args(args=list(words))
     assert rest == []

@@ -16,8 +16,9 @@ from export.cli.console import data_option, encoder_option
 from export.corpora.clips import Corpus
 from export.corpora.decodable import drop_unusable
 from export.corpora.loading import find_corpora, relabel
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
+from export.progress import Report
 from export.recipes import RECIPES
 from sertag.parallel.tasks import usable_cpus
 
@@ -59,8 +60,7 @@ def measure(
     from benchmarks.accuracy import run
 
     with console.errors(), console.progress() as report:
-        found = drop_unusable(find_corpora(places), cache=cache, jobs=usable_cpus(), least_s=_LEAST_S, report=report)
-        corpora = {corpus.name: corpus for corpus in found}
+        corpora = {corpus.name: corpus for corpus in _decodable(places, report)}
         asked = possible(suites or list(SUITES), list(corpora))
         if not asked:
             needed = "; ".join(f"{name}: {', '.join(SUITES[name].corpora)}" for name in suites or SUITES)
@@ -94,7 +94,7 @@ def robustness(model: str, places: tuple[str, ...], calls: Path, out: Path) -> N
     from sertag.model.session import load
 
     with console.errors(), console.progress() as report:
-        voices = [clip for corpus in find_corpora(places) for clip in corpus.clips]
+        voices = [clip for corpus in _decodable(places, report) for clip in corpus.clips]
         recordings = sorted(path for path in calls.iterdir() if path.is_file())
         follow(recordings, voices=voices, model=load(model), seed=1, out=out, report=report)
         _write_tables(out)
@@ -120,21 +120,28 @@ def calls(
       python -m benchmarks.accuracy calls phone-deep --data corpora --data ordinary=corpora/ordinary \
         --data no_speech=corpora/no_speech --encoder encoder.onnx --seed 1
     """
-    from benchmarks.accuracy.call_runs import experiment_for, measure_calls, measure_open
+    from benchmarks.accuracy.run import experiment_for, measure_calls, measure_open
+    from export.recipes.base import restrict_labels
 
     chosen = RECIPES[recipe]
     with console.errors(), console.progress() as report:
         found: Sequence[Corpus] = relabel(find_corpora(places), onto=(*chosen.labels, NO_SPEECH))
         frame_s = chosen.features.win_length / chosen.features.rate_hz  # as `export train` does, for the same cache
-        corpora = drop_unusable(found, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+        corpora = drop_unusable(found, jobs=usable_cpus(), least_s=frame_s, report=report)
         front = _encoder(encoder, [recipe], cache)
-        experiment = experiment_for(chosen, corpora, encoder=front, cache=cache, report=report)
+        clips = [clip for corpus in corpora for clip in corpus.clips]
+        chosen = restrict_labels(chosen, {clip.label for clip in clips})
+        experiment = experiment_for(chosen, clips, encoder=front, cache=cache, report=report)
         for seed in seeds:
             if trade:
                 measure_open(experiment, seed=seed, out=out)
             else:
                 measure_calls(experiment, corpora, seed=seed, out=out)
         _write_tables(out)
+
+
+def _decodable(places: Sequence[str], report: Report) -> tuple[Corpus, ...]:
+    return drop_unusable(find_corpora(places), jobs=usable_cpus(), least_s=_LEAST_S, report=report)
 
 
 def _encoder(encoder: Path | None, recipes: Iterable[str], cache: Path) -> Path | None:

@@ -1,8 +1,7 @@
 """What models for calls reach: unseen corpora, ordinary speech, simulated calls; each by networks that never met it.
 
-Every corpus is scored by a network that was trained on the others, ordinary speech by one that was trained on other
-sources, and what is calibrated comes from the other folds too. Two ways to decide are told apart: labels as likely as
-each other, which is how the field counts (UAR), and as shipped, where most speech is ordinary.
+What calibrates a fold comes from the others. Two ways to decide are told apart: labels as likely as each other, as the
+field counts (UAR), and as shipped, where most speech is ordinary.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.accuracy.figures import middle, uar_draws
 from export.arrays import Ints, Probs
-from export.corpora.ordinary import UNACTED
 from export.evaluation.calibration import scale
 from export.evaluation.call_calibration import calibrate, shifted
 from export.evaluation.calls import SHARES, Call, WindowPool, prevailing, row, simulate
@@ -28,8 +27,6 @@ FALSE_ALARMS = (5, 20, 60)  # an hour of ordinary speech
 HIGH, LOW = ("angry", "fear", "happy", "surprise"), ("neutral", "sad")
 _CALLS = 200  # of each share of emotion
 _LATE_S = 9.0  # a peak may begin so much before or after the stretch
-
-_Row = tuple[ChannelResult, Call, int, ModelSpec]  # with the prevailing label
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +56,22 @@ def folds_calibrated(pool: WindowPool, folds: Ints, *, spec: ModelSpec, answers_
 
 def measure(folds: Sequence[Fold], *, corpora: Sequence[str], seed: int) -> dict[str, Any]:
     """All figures of one condition; `corpora` names the acted corpus of each fold, the seed is that of the calls."""
-    by_corpus = {name: _corpus(fold) for fold, name in zip(folds, corpora, strict=True)}
-    hours = sum(fold.hours for fold in folds)
+    windows = pd.concat([_windows(fold).assign(fold=name) for fold, name in zip(folds, corpora, strict=True)])
+    spec, hours = folds[0].spec, sum(fold.hours for fold in folds)
+    an_hour = spec.hop_s / spec.window_s / hours  # neighbouring windows overlap and count once
     return {
-        **_with_mean(by_corpus),
-        "ordinary": _ordinary(folds, hours),
-        "anger_found": _detection(folds, hours),
+        **_with_mean({name: _corpus(fold) for fold, name in zip(folds, corpora, strict=True)}),
+        "ordinary": {"hours": round(hours, 2), **_ordinary(windows[windows["ordinary"]], an_hour, spec.labels)},
+        "anger_found": {str(alarms): _found(windows, round(alarms / an_hour)) for alarms in FALSE_ALARMS},
         "calls": _calls(folds, seed=seed),
     }
 
 
-def compare(pool: WindowPool, folds: Ints, *, labels: Sequence[str], corpora: Sequence[str]) -> dict[str, Any]:
-    """UAR and anger AUC of each tested corpus, all labels as likely as each other, and their means.
-
-    `folds` is int64 (n,), of each clip, -1 for those that are not tested; `corpora` are n names.
-    """
-    fold, found = folds[pool.clip], {}
-    for number in np.unique(fold[fold >= 0]):
-        own = pool.part(fold == number)
-        truth, _, probs = by_clip(own)
-        found[corpora[own.clip[0]]] = {
-            "uar": round(uar(probs.argmax(axis=1) == truth, truth), 4),
-            "anger_auc": _auc(probs[:, labels.index("angry")], truth == labels.index("angry")),
-        }
-    return _with_mean(found)
+def compare(pool: WindowPool, folds: Ints, *, spec: ModelSpec, corpora: Sequence[str]) -> dict[str, Any]:
+    """Figures of each tested corpus and their means; `folds` is that of each clip, -1 for those that are not tested."""
+    fold = folds[pool.clip]
+    parts = {number: pool.part(fold == number) for number in np.unique(fold[fold >= 0])}
+    return _with_mean({corpora[own.clip[0]]: _corpus(Fold(own, own, spec)) for own in parts.values()})
 
 
 def _with_mean(by_corpus: dict[str, dict[str, float | None]]) -> dict[str, Any]:
@@ -131,99 +120,69 @@ def _auc(score: Probs, positive: BoolArray) -> float | None:
     return None if found is None else round(found, 4)
 
 
-def _answers(fold: Fold, kept: BoolArray) -> tuple[Ints, BoolArray, Probs]:
-    """Label, whether it is said, and probabilities of some windows, as the tagger decides."""
-    probs = scale(fold.pool.log_probs[kept], temperature=fold.spec.temperature)
+def _windows(fold: Fold) -> pd.DataFrame:
+    """Each window of a fold: its true label, the one that the tagger decides for, whether it is said, and its anger."""
+    probs, labels = scale(fold.pool.log_probs, temperature=fold.spec.temperature), np.array(fold.spec.labels)
     said = is_clear(probs, spec=fold.spec) & (probs.max(axis=1) >= fold.spec.min_confidence)
-    return probs.argmax(axis=1), said, probs
+    return pd.DataFrame(
+        {
+            "ordinary": fold.pool.ordinary,
+            "truth": labels[fold.pool.truth],
+            "said": np.where(said, labels[probs.argmax(axis=1)], ""),
+            "anger": probs[:, fold.spec.labels.index("angry")],
+        }
+    )
 
 
-def _ordinary(folds: Sequence[Fold], hours: float) -> dict[str, float]:
-    """What ordinary speech is called; false labels an hour of speech, neighbouring windows counted once."""
-    labels = folds[0].spec.labels
-    answers = [_answers(fold, fold.pool.ordinary)[:2] for fold in folds]
-    label, said = (np.concatenate(column) for column in zip(*answers, strict=True))
-    step = folds[0].spec.hop_s / folds[0].spec.window_s
-
-    def an_hour(names: Sequence[str]) -> float:
-        return round(float((said & np.isin(label, [labels.index(name) for name in names])).sum() * step / hours), 1)
-
-    return {
-        "hours": round(hours, 2),
-        "neutral": round(float((said & (label == labels.index("neutral"))).mean()), 4),
-        "uncertain": round(float((~said).mean()), 4),
-        "angry_an_hour": an_hour(["angry"]),
-        "disgust_or_fear_an_hour": an_hour(["disgust", "fear"]),
-        "any_emotion_an_hour": an_hour([name for name in labels if name != "neutral"]),
+def _ordinary(windows: pd.DataFrame, an_hour: float, labels: Sequence[str]) -> dict[str, float]:
+    """What ordinary speech is called; false labels an hour of speech."""
+    said = windows["said"]
+    named = {"angry": ["angry"], "disgust_or_fear": ["disgust", "fear"], "any_emotion": {*labels} - {"neutral"}}
+    shares = {"neutral": (said == "neutral").mean(), "uncertain": (said == "").mean()}
+    alarms = {f"{what}_an_hour": said.isin(names).sum() * an_hour for what, names in named.items()}
+    return {name: round(float(own), 4) for name, own in shares.items()} | {
+        name: round(float(own), 1) for name, own in alarms.items()
     }
 
 
-def _detection(folds: Sequence[Fold], hours: float) -> dict[str, float]:
-    """Share of angry windows over thresholds that ordinary speech passes so often an hour, mean of corpora.
-
-    The threshold is that of all ordinary speech; none of it was learnt from by the network that scored it.
-    """
-    angry = folds[0].spec.labels.index("angry")
-    scores = [_answers(fold, np.ones(len(fold.pool.truth), dtype=bool))[2][:, angry] for fold in folds]
-    calm = np.sort(np.concatenate([own[fold.pool.ordinary] for own, fold in zip(scores, folds, strict=True)]))[::-1]
-    step = folds[0].spec.hop_s / folds[0].spec.window_s
-    found = {}
-    for alarms in FALSE_ALARMS:
-        threshold = calm[min(len(calm) - 1, round(alarms * hours / step))]
-        shares = []
-        for own, fold in zip(scores, folds, strict=True):
-            acted = ~fold.pool.ordinary & (fold.pool.truth == angry)
-            if acted.any():
-                shares.append(float((own[acted] > threshold).mean()))
-        found[str(alarms)] = round(float(np.mean(shares)), 4)
-    return found
+def _found(windows: pd.DataFrame, alarms: int) -> float:
+    """Share of angry windows over a threshold that so many of all ordinary ones pass, mean of corpora."""
+    calm = windows.loc[windows["ordinary"], "anger"].sort_values(ascending=False)
+    acted = windows[~windows["ordinary"] & (windows["truth"] == "angry")]
+    over = acted["anger"] > calm.iloc[min(len(calm) - 1, alarms)]
+    return round(float(over.groupby(acted["fold"]).mean().mean()), 4)
 
 
 def _calls(folds: Sequence[Fold], *, seed: int) -> dict[str, Any]:
     """Rows of simulated calls with an angry stretch, by its share."""
     rng = np.random.default_rng(seed + 1000)  # other calls than those that rows were fitted on
-    found: dict[str, Any] = {}
-    every: list[_Row] = []
+    rows, probs, truth = [], [], []
     for share in SHARES:
-        rows = []
         for fold in folds:
             moods = [fold.spec.labels.index("angry")]
             for call in simulate(fold.pool, moods=moods, share=share, calls=_CALLS // len(folds), rng=rng):
-                rows.append((row(fold.pool, call, spec=fold.spec), call, prevailing(fold.pool, call), fold.spec))
-        every += rows
-        found[f"{share:.0%}"] = _share(rows)
-    probs = np.array([result.probs for result, *_ in every])
-    truth = np.array([own for _, _, own, _ in every])
-    return found | {"ece": round(calibration_error(probs, truth, weights=np.ones(len(truth))), 4)}
+                result, label = row(fold.pool, call, spec=fold.spec), prevailing(fold.pool, call)
+                rows.append(
+                    {"share": f"{share:.0%}", **_of_row(result, call, fold.spec.labels[label], fold.spec.hop_s)}
+                )
+                probs.append(result.probs)
+                truth.append(label)
+    by_share = pd.DataFrame(rows).groupby("share", sort=False)
+    found = by_share.mean().assign(attention=by_share["attention"].median().round(3)).round(4)
+    shares = {share: own.dropna().to_dict() for share, own in found.iterrows()}
+    ece = calibration_error(np.array(probs), np.array(truth), weights=np.ones(len(truth)))
+    return {**shares, "ece": round(ece, 4)}
 
 
-def _share(rows: Sequence[_Row]) -> dict[str, float]:
-    """How often rows of calls with one share of emotion say what is in the call."""
-    peaks, quarters = [], []
-    for result, call, _, spec in rows:
-        if not 0 < call.end - call.begin < len(call.rows):
-            continue
-        begin, end = call.begin * spec.hop_s, call.end * spec.hop_s
-        peaks.append(begin - _LATE_S <= (result.peak_start_s or 0.0) <= end + _LATE_S)
-        centre = (begin + end) / 2 / (len(call.rows) * spec.hop_s)
-        known = [-1.0 if value is None else value for value in result.quarters]
-        quarters.append(known.index(max(known)) == min(3, int(4 * centre)))
-    found = {
-        "answered": _rate([result.status == Status.OK for result, *_ in rows]),
-        "right": _rate([result.emotion == spec.labels[truth] for result, _, truth, spec in rows]),
-        "attention": round(float(np.median([result.attention or 0.0 for result, *_ in rows])), 3),
-    }
-    return found | ({"peak_in_stretch": _rate(peaks), "quarter_with_centre": _rate(quarters)} if peaks else {})
-
-
-def _rate(flags: Sequence[bool]) -> float:
-    return round(float(np.mean(flags)), 4)
-
-
-def names_of(folds: Ints, corpora: Sequence[str]) -> list[str]:
-    """Name of the acted corpus of each fold, in the order of the folds."""
-    names = []
-    for number in np.unique(folds):
-        own = {corpus for corpus, fold in zip(corpora, folds, strict=True) if fold == number} - set(UNACTED)
-        names.append("+".join(sorted(own)))
-    return names
+def _of_row(result: ChannelResult, call: Call, label: str, hop_s: float) -> dict[str, float]:
+    """Whether a row says what is in its call; where the stretch is, only of calls that are partly in it."""
+    found = {"answered": result.status == Status.OK, "right": result.emotion == label}
+    told = {name: float(value) for name, value in found.items()} | {"attention": result.attention or 0.0}
+    if not 0 < call.end - call.begin < len(call.rows):
+        return told
+    begin, end = call.begin * hop_s, call.end * hop_s
+    centre = (begin + end) / 2 / (len(call.rows) * hop_s)
+    known = [-1.0 if value is None else value for value in result.quarters]
+    in_stretch = begin - _LATE_S <= (result.peak_start_s or 0.0) <= end + _LATE_S
+    in_quarter = known.index(max(known)) == min(3, int(4 * centre))
+    return told | {"peak_in_stretch": float(in_stretch), "quarter_with_centre": float(in_quarter)}

@@ -1,21 +1,21 @@
-"""Figures of one run of a suite: the answers of all its folds together.
+"""Figures of one run of a suite, from a table of its answers: a row a tested clip and condition.
 
-Probabilities are float64 (n, k), truth int64 (n,). Nothing that decides an answer is fitted on the clips it is about:
-the temperature of a fold (a corpus, where corpora are the folds) comes from the other folds.
+Its columns are `condition`, `fold`, `person`, `group` (what figures are the mean over), `truth` (index of the label),
+`answered`, and under each label its log-probability. Nothing that decides an answer is fitted on the clips it is about:
+a fold has the temperature of the other folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from export.arrays import Ints, Probs
-from export.evaluation.calibration import cross_fit, equal_weights
+from export.evaluation.calibration import cross_fit, equal_weights, scale
 from export.evaluation.metrics import area_under_curve, calibration_error, sentiment_uar, uar
-from sertag.model.calibration import softmax
 from sertag.records import BoolArray
 
 ANGRY = "angry"
@@ -23,73 +23,68 @@ _DRAWS = 1000  # of the bootstrap
 _COVERAGE = 95  # percent of the draws that an interval holds
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredClips:
-    """All tested clips of a run, n of them."""
+def measure(answers: pd.DataFrame, *, sentiments: dict[str, str], temperature: float) -> dict[str, Any]:
+    """Figures by condition over all folds, and of each fold; `sentiments` are of all labels.
 
-    truth: Ints  # int64 (n,)
-    fold: Ints  # int64 (n,), as are the next two: number of what each clip belongs to
-    person: Ints
-    corpus: Ints
-    labels: tuple[str, ...]
-    sentiments: tuple[str, ...]  # of each label
-    by_corpus: bool  # each corpus weighs the same, else each clip
-
-    @property
-    def groups(self) -> Ints:
-        """What figures are the mean over: corpora, or everything together."""
-        return self.corpus if self.by_corpus else np.zeros_like(self.corpus)
-
-
-def calibrated(
-    log_probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, *, temperature: float
-) -> dict[str, Probs]:
-    """Probabilities by condition, each fold with the temperature of the others; one fold alone has the one given."""
-    times, together = len(log_probs), np.concatenate(list(log_probs.values()))
-    fold, truth = np.tile(tested.fold, times), np.tile(tested.truth, times)
-    weights = np.tile(equal_weights(tested.groups), times) * np.concatenate(list(answered.values()))
-    if len(np.unique(fold)) > 1:
-        pooled = cross_fit(together, truth, folds=fold, weights=weights)
-    else:
-        pooled = softmax(together / temperature)
-    return dict(zip(log_probs, np.split(pooled, times), strict=True))
+    Folds are calibrated on each other; one alone has the temperature given.
+    """
+    probs = calibrated(answers, [*sentiments], temperature=temperature)
+    right = (probs.to_numpy().argmax(axis=1) == answers["truth"]) & answers["answered"]
+    answers = answers.assign(right=right)
+    conditions: dict[Any, Any] = {}
+    folds: dict[Any, Any] = {name: {} for name in dict.fromkeys(answers["fold"])}
+    for condition, own in answers.groupby("condition", sort=False):
+        conditions[condition] = figures_of(own, probs.loc[own.index], sentiments=sentiments)
+        for name, fold in own.groupby("fold", sort=False):
+            folds[name][condition] = {"uar": round(_uar(fold), 4), "accuracy": round(float(fold["right"].mean()), 4)}
+    return {"conditions": conditions, "folds": folds}
 
 
-def figures_of(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, Any]:
+def calibrated(answers: pd.DataFrame, labels: Sequence[str], *, temperature: float) -> pd.DataFrame:
+    """Probabilities under the labels, in the rows of the answers."""
+    log_probs, fold = answers[[*labels]].to_numpy(), answers["fold"].factorize()[0]
+    probs = scale(log_probs, temperature=temperature)
+    if fold.any():
+        weights = equal_weights(answers["group"].factorize()[0]) * answers["answered"].to_numpy()
+        probs = cross_fit(log_probs, answers["truth"].to_numpy(), folds=fold, weights=weights)
+    return pd.DataFrame(probs, columns=[*labels], index=answers.index)
+
+
+def figures_of(answers: pd.DataFrame, probs: pd.DataFrame, *, sentiments: dict[str, str]) -> dict[str, Any]:
     """Figures of one condition; a clip without an answer is an error."""
-    right = (probs.argmax(axis=1) == tested.truth) & answered
-    groups = [tested.groups == group for group in np.unique(tested.groups)]
-    low, high = interval(right, tested)
+    groups, said = answers.groupby("group"), probs.to_numpy()
+    truth, answered = answers["truth"].to_numpy(), answers["answered"].to_numpy()
+    low, high = interval(answers)
     found = {
-        "uar": float(np.mean([uar(right[own], tested.truth[own]) for own in groups])),
+        "uar": float(np.mean([_uar(own) for _, own in groups])),
         "uar_low": low,
         "uar_high": high,
-        "accuracy": float(np.mean([right[own].mean() for own in groups])),
+        "accuracy": float(groups["right"].mean().mean()),
     }
     if answered.any():
-        weights = equal_weights(tested.groups) * answered
-        found["ece"] = calibration_error(probs, tested.truth, weights=weights)
-        found["uar_of_the_surest_half"] = surest_half(probs, answered, tested.truth)
-    if len(tested.labels) > len(set(tested.sentiments)):
-        found["sentiment_uar"] = sentiment_uar(probs, tested.truth, answered, sentiments=tested.sentiments)
-    return {name: round(value, 4) for name, value in found.items()} | _anger(probs, answered, tested)
+        weights = equal_weights(answers["group"].factorize()[0]) * answered
+        found["ece"] = calibration_error(said, truth, weights=weights)
+        found["uar_of_the_surest_half"] = surest_half(said, answered, truth)
+    if len(sentiments) > len(set(sentiments.values())):
+        found["sentiment_uar"] = sentiment_uar(said, truth, answered, sentiments=[*sentiments.values()])
+    if ANGRY in sentiments:
+        of_anger = answers.assign(score=probs[ANGRY], angry=truth == [*sentiments].index(ANGRY))[answered]
+        aucs = [area_under_curve(own["score"], own["angry"]) for _, own in of_anger.groupby("fold")]
+        known = [auc for auc in aucs if auc is not None]
+        found |= {"anger_auc": float(np.mean(known))} if known else {}  # mean of folds, with angry clips and others
+    return {name: round(value, 4) for name, value in found.items()}
 
 
-def interval(right: BoolArray, tested: ScoredClips) -> tuple[float, float]:
+def interval(answers: pd.DataFrame) -> tuple[float, float]:
     """Where UAR lies in 95 % of the draws of as many speakers, with replacement, from those who were tested."""
     rng = np.random.default_rng(0)
-    draws = []
-    for group in np.unique(tested.groups):
-        own = tested.groups == group
-        draws.append(uar_draws(right[own], tested.truth[own], tested.person[own], rng=rng))
-    return middle(np.mean(draws, axis=0))
+    columns = ("right", "truth", "person")
+    parts = [[own[name].to_numpy() for name in columns] for _, own in answers.groupby("group")]
+    return middle(np.mean([uar_draws(*part, rng=rng) for part in parts], axis=0))
 
 
-def uar_draws(right: BoolArray, truth: Ints, person: Ints, *, rng: np.random.Generator) -> Probs:
-    """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,).
-
-    Of n clips: whether each was answered rightly, its label, and who speaks.
-    """
+def uar_draws(right: BoolArray, truth: Ints, person: Any, *, rng: np.random.Generator) -> Probs:
+    """UAR of as many speakers as there are, drawn again and again with replacement, float64 (draws,)."""
     people, number = np.unique(person, return_inverse=True)
     labels, label = np.unique(truth, return_inverse=True)
     hits, clips = np.zeros((len(people), len(labels))), np.zeros((len(people), len(labels)))
@@ -114,23 +109,5 @@ def surest_half(probs: Probs, answered: BoolArray, truth: Ints) -> float:
     return uar(probs[half].argmax(axis=1) == truth[half], truth[half])
 
 
-def by_fold(probs: dict[str, Probs], answered: dict[str, BoolArray], tested: ScoredClips, names: Sequence[str]) -> Any:
-    """UAR and accuracy of each fold by condition."""
-    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in names}
-    for condition, own in probs.items():
-        right = (own.argmax(axis=1) == tested.truth) & answered[condition]
-        for number, name in enumerate(names):
-            here = tested.fold == number
-            figures = {"uar": uar(right[here], tested.truth[here]), "accuracy": float(right[here].mean())}
-            found[name][condition] = {key: round(value, 4) for key, value in figures.items()}
-    return found
-
-
-def _anger(probs: Probs, answered: BoolArray, tested: ScoredClips) -> dict[str, float]:
-    """How well anger is told from the rest, mean of folds; nothing where nobody is angry or all are."""
-    if ANGRY not in tested.labels:
-        return {}
-    angry, score = tested.truth == tested.labels.index(ANGRY), probs[:, tested.labels.index(ANGRY)]
-    folds = (answered & (tested.fold == fold) for fold in np.unique(tested.fold))
-    aucs = [auc for own in folds if (auc := area_under_curve(score[own], angry[own])) is not None]
-    return {"anger_auc": round(float(np.mean(aucs)), 4)} if aucs else {}
+def _uar(answers: pd.DataFrame) -> float:
+    return float(answers.groupby("truth")["right"].mean().mean())

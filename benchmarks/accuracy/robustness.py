@@ -1,7 +1,6 @@
 """How many labels of a model survive what recorders, exchanges and archives do to calls, one thing at a time.
 
-Each recording is tagged before and after by `sertag.tagging.pipeline.tag_file`, so windows and speech activity are the
-tagger's own. Samples are float32 (channels, n) in [-1, 1] unless louder.
+Recordings, float32 (channels, n), are tagged before and after by `sertag.tagging.pipeline.tag_file`.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ import soxr
 from benchmarks.accuracy.store import read_json, write_json
 from export.arrays import Probs
 from export.audio.clip_file import clip_file, read_channels, read_clip
-from export.audio.codecs import CODECS, LINE_HZ, recode
 from export.audio.noise import BABBLE_VOICES, rms, talk_at_once, traffic, with_noise
+from export.audio.telephone import CODECS, LINE_HZ, recode
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.progress import Report
@@ -44,10 +43,9 @@ _PACKET_S = 0.02  # of an RTP stream
 def measure(
     recordings: Sequence[Path], *, voices: Sequence[Clip], model: Model, seed: int, out: Path, report: Report
 ) -> Path:
-    """Follow labels of real calls through every distortion and write down which share survives.
+    """Follow labels of real calls through every distortion and write down which share survives; returns the file.
 
-    The model has not learnt from the recordings; babble is made of the voices. The file, which is returned, keeps what
-    was measured of other models. An ExportError where a recording cannot be tagged, or there is none.
+    The model has not learnt from the recordings; babble is made of the voices.
     """
     if not recordings:
         raise ExportError("no recording of real calls; expected files that can be tagged", code="no_data")
@@ -65,9 +63,7 @@ def survivals(
 ) -> dict[str, dict[str, Any]]:
     """Tag recordings, at a level that leaves room for 12 dB more, before and after each distortion.
 
-    Returns:
-        By the name of the distortion: `windows` that were scored before, and the `share` of them that keeps its label.
-        A window that is no longer scored has lost it.
+    By its name: `windows` that were scored before, and the `share` of them that keeps its label and is still scored.
     """
     windows: Counter[str] = Counter()
     same: Counter[str] = Counter()

@@ -1,7 +1,6 @@
-"""What was measured, as JSON: one file a suite, in it each recipe's runs, a run for each seed; and one file for calls.
+"""What was measured, as JSON: a file a suite, in it each recipe's runs, a run a seed; and one for calls.
 
-A run says by which `PROTOCOL_VERSION` and on which recordings it was measured; where both are still the same, it is not
-measured again. Figures are shares from 0 to 1, rounded to four digits.
+A run by the same `PROTOCOL_VERSION` on the same recordings is not measured again. Figures are shares from 0 to 1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What is asked of recipes: on which clips they are tested, and from which they may learn. Fixed before any tuning.
-
-Recipes for calls are asked about strangers within a corpus here, and about unseen corpora in
-`benchmarks.accuracy.call_runs`.
-"""
+"""What is asked of recipes: on which clips they are tested, and from which they may learn. Fixed before any tuning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The results as tables: `recipes.csv`, a row a recipe, suite, tested corpus and condition, and one page.
 
-Made of the suites' files, `calls.json`, the trials and the robustness file, and of nothing else. Mean and standard
-deviation are over seeds.
+Made of the files of results and of nothing else. Mean and standard deviation are over seeds.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from export.recipes import RECIPES
 from sertag.storage.atomic_output import Output
 
 RECIPES_CSV, PAGE = "recipes.csv", "README.md"
-TRIALS, ELSEWHERE = "trials.csv", "not in the repository"
 ALL = "all"  # corpora of a suite together
 INTERVAL = "interval"  # of 95 % of the draws of speakers
 # Figures of the tables, in the order of their columns, and their titles.
@@ -123,7 +121,6 @@ def as_page(results: Path, rows: pd.DataFrame) -> str:
         **(_of_the_field(rows) if len(rows) else {"measured": "Nothing was measured yet."}),
         calls=call_tables(results),
         suites=_suites(results),
-        trials=_trials(results / TRIALS),
         robustness=_robustness(read_json(results / ROBUSTNESS)),
     )
 
@@ -251,14 +248,6 @@ def _suites(results: Path) -> list[dict[str, str]]:
         shown = _table(own.to_dict("records"), ["recipe", "seeds", "condition"], _FIGURES)
         found.append({"title": SUITES[str(name)].title, "text": text, "table": shown})
     return found
-
-
-def _trials(place: Path) -> dict[str, int]:
-    """How many trials the committed table has, and how many of them were made by code that is not here."""
-    if not place.exists():
-        return {}
-    tried = pd.read_csv(place, keep_default_na=False)
-    return {"count": len(tried), "elsewhere": int((tried["code"] == ELSEWHERE).sum())}
 
 
 def _robustness(found: dict[str, Any]) -> str:

@@ -32,3 +32,25 @@ def memory(table: Table) -> str:
     names = ("file_mb", "worker_mb", "counted_mb")
     cells = [[row["model"], *(f"{row[name]:,.0f} MB" for name in names)] for row in rows]
     return table(["model", "file", "worker, measured", "counted on"], cells)
+
+
+def calibration(table: Table) -> str:
+    """What `--calibrate` changes, from the results of `python -m benchmarks.networks.calibration`."""
+    found = json.loads((_RESULTS / "calibration.json").read_text(encoding="utf-8"))
+    names = {
+        "fit": "RAVDESS, those of the fit",
+        "ravdess, other speakers": "RAVDESS, other speakers",
+        "crema_d": "CREMA-D",
+        "emodb": "EmoDB",
+    }
+    rows = [
+        [
+            names[name],
+            f"{one['before']['right']:.0%}",
+            *(f"{one[when]['confidence']:.2f}" for when in ("before", "after")),
+            *(f"{one[when]['calibration_error']:.2f}" for when in ("before", "after")),
+        ]
+        for name, one in found["sets"].items()
+    ]
+    head = ["200 clips of", "right", "confidence before", "after", "calibration error before", "after"]
+    return table(head, rows) + f"\n\n{found['fitted'].capitalize()}."

@@ -20,11 +20,7 @@ WHOLE_CLIP = Options(channels="mix", min_confidence=0.0)
 
 
 def read_channels(path: Path, *, rate_hz: int) -> FloatArray:
-    """Decode a recording as the tagger does: float32 (channels, n) at `rate_hz`.
-
-    Raises:
-        ExportError: not audio, damaged or empty.
-    """
+    """Decode a recording as the tagger does, float32 (channels, n); an ExportError where that is not possible."""
     try:
         with open_audio(str(path)) as audio:
             return np.concatenate(list(audio.blocks(rate_hz=rate_hz)), axis=1)
@@ -39,16 +35,8 @@ def read_clip(path: Path, *, rate_hz: int) -> FloatArray:
 
 @contextmanager
 def clip_file(samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "FLOAT"]) -> Iterator[Path]:
-    """A WAV file of samples, float32 (n,) or (n, channels), that is gone afterwards.
-
-    `subtype` is what telephones give, or what loses nothing.
-    """
+    """A WAV file of samples, float32 (n,) or (n, channels), that is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "clip.wav"
-        write_clip(place, samples, rate_hz=rate_hz, subtype=subtype)
+        soundfile.write(place, samples, rate_hz, subtype=subtype)
         yield place
-
-
-def write_clip(place: Path, samples: FloatArray, *, rate_hz: int, subtype: Literal["PCM_16", "FLOAT"]) -> None:
-    """Write a clip to a WAV file; arguments as of `clip_file`."""
-    soundfile.write(place, samples, rate_hz, subtype=subtype)

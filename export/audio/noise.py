@@ -1,7 +1,4 @@
-"""What is heard beside a speaker: other people who talk at once, and traffic.
-
-Samples are float32 (n,). Levels are those of the mean square.
-"""
+"""What is heard beside a speaker: other people who talk at once, and traffic. Samples are float32 (n,)."""
 
 from __future__ import annotations
 

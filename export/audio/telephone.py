@@ -1,4 +1,4 @@
-"""A simulated telephone line: band, colour of the handset, noise, level and codec.
+"""A simulated telephone line: band, colour of the handset, noise, level and codec; and codecs alone.
 
 Samples are float32 (n,) in [-1, 1] at 8 kHz; levels are dBFS of the mean square. A `Line` is drawn once for a call and
 every clip of that call goes through it, because statistics of a channel mean something only if the line stays the same.
@@ -6,15 +6,25 @@ every clip of that call goes through it, because statistics of a channel mean so
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
+import soundfile
 
-from export.audio.codecs import LINE_HZ, recode
 from sertag.records import FloatArray
 
+LINE_HZ = 8000
+# Container and coding in libsndfile's words, and its compression level where that is not its default.
+CODECS: dict[str, tuple[str, str, float | None]] = {
+    "µ-law": ("WAV", "ULAW", None),  # ITU-T G.711
+    "A-law": ("WAV", "ALAW", None),
+    "GSM 06.10": ("WAV", "GSM610", None),  # full rate
+    "Opus": ("OGG", "OPUS", 0.98),  # about 12 kbit/s a channel
+    "MP3": ("MP3", "MPEG_LAYER_III", None),
+}
 LINE_CODECS = ("µ-law", "A-law", "GSM 06.10")
 
 
@@ -49,14 +59,10 @@ def draw_line(rng: np.random.Generator) -> Line:
 
 
 def transmit(samples: FloatArray, *, line: Line, speech_dbfs: float, rng: np.random.Generator) -> FloatArray:
-    """Send one clip, float32 (n,), n >= 1, over a line; clipped to full scale where the line is too loud.
+    """Send one clip, n >= 1, over a line; clipped to full scale where the line is too loud.
 
-    Args:
-        samples: of the clip.
-        line: what it goes through.
-        speech_dbfs: level of the call that the clip belongs to, which the line brings to its own level; loud and soft
-            clips of one call keep their distance.
-        rng: of the noise.
+    `speech_dbfs` is the level of the call that the clip belongs to, which the line brings to its own level; loud and
+    soft clips of one call keep their distance.
 
     >>> rng = np.random.default_rng(1)
     >>> transmit(np.zeros(800, np.float32), line=draw_line(rng), speech_dbfs=-30, rng=rng).shape
@@ -72,6 +78,20 @@ def over_a_line(samples: FloatArray, *, digest: str, seed: int) -> FloatArray:
     """Send a clip over a line of its own, drawn from a seed and its hexadecimal digest, not from other clips."""
     rng = np.random.default_rng([seed, int(digest[:15], 16)])
     return transmit(samples, line=draw_line(rng), speech_dbfs=level_dbfs(samples), rng=rng)
+
+
+def recode(samples: FloatArray, *, codec: str) -> FloatArray:
+    """Through a codec of `CODECS` and back, as long as before; what is over full scale is clipped.
+
+    >>> recode(np.zeros(321, np.float32), codec="GSM 06.10").shape
+    (321,)
+    """
+    (form, subtype, level), memory = CODECS[codec], io.BytesIO()
+    clipped = np.clip(samples, -1, 1).astype(np.float32)
+    soundfile.write(memory, clipped, LINE_HZ, format=form, subtype=subtype, compression_level=level)
+    memory.seek(0)
+    decoded, _ = soundfile.read(memory, dtype="float32")
+    return np.pad(decoded, (0, max(0, len(samples) - len(decoded))))[: len(samples)].astype(np.float32)
 
 
 def level_dbfs(samples: FloatArray) -> float:

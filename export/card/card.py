@@ -1,12 +1,6 @@
 """The model card, written from the model file's own metadata and from the figures that were measured of it.
 
-`card.md.j2` has the words. Read are, of `spec.training`: `recipe`, `network` (in words), `corpora`, `protocol`, `seed`,
-`leaking`, `folds_by`, `counts_as` (label of a corpus -> label of the model, where they differ),
-`share_through_telephone`, `calibrated_on` (in words); of `spec.metrics`: `protocol` and `min_confidence` (in words); of
-the figures: `conditions` and `rows`. What a file does not say is left out or called unknown.
-
-A condition has shares from 0 to 1: `uar`, `accuracy`, `ece`, `recall` by label and perhaps `chance`; models that were
-measured corpus by corpus have UAR and recall by corpus.
+`card.md.j2` has the words. What a file does not say is left out or called unknown.
 """
 
 from __future__ import annotations
@@ -18,37 +12,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Environment, FileSystemLoader
 
 from export.card.markdown import filled, table
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
 from sertag.model.model_file import ModelFile
 from sertag.spec import SENTIMENTS, ModelSpec
 
 # Corpora whose speech is known to be acted or elicited, and read from a script; the languages they are in.
-_ACTED = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English") | {
-    "emodb": "German",
-    "emovo": "Italian",
-    "nemo": "Polish",
-}
+_ENGLISH = dict.fromkeys(("tess", "ravdess", "crema_d", "savee"), "English")
+_ACTED = _ENGLISH | {"emodb": "German", "emovo": "Italian", "nemo": "Polish"}
 _RESTRICTED = ("NC", "non-commercial", "research")  # in the licence of a corpus
-# What tells of the confidence, in the order of the table.
-_CONFIDENCE = {
-    "accuracy": "accuracy %",
-    "ece": "ECE",
-    "coverage": "answered %",
-    "accuracy_of_answers": "accuracy of the answers %",
-}
 
 
 def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Describe a model, as Markdown, for the people who use it or are judged by it.
 
-    Args:
-        spec: from the model file.
-        figures: what was measured of it, see `read_figures`; model files of before have some in their metadata.
+    `figures` are those of `read_figures`.
 
     >>> from sertag.model.model_file import describe
     >>> card(describe("phone").spec).splitlines()[0].rpartition(" ")[0]
@@ -57,14 +38,18 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
     metrics = {**spec.metrics, **figures}
     conditions = metrics.get("conditions", {})
     by_sentiment = {value: [label for label in spec.labels if spec.sentiment[label] == value] for value in SENTIMENTS}
-    text = _template().render(
+    environment = Environment(  # noqa: S701 - Markdown, no HTML
+        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["listed"] = _listed
+    environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    text = environment.get_template("card.md.j2").render(
         spec=spec,
         metrics=metrics,
         sentiments=SENTIMENTS,
         by_sentiment={value: labels for value, labels in by_sentiment.items() if labels},
         **_training(spec.training),
         conditions=list(conditions),
-        by_corpus=any("corpora" in found for found in conditions.values()),
         **(_tables(conditions, spec.labels) if conditions else {}),
     )
     return filled(text)
@@ -73,32 +58,18 @@ def card(spec: ModelSpec, *, figures: Mapping[str, Any] = MappingProxyType({})) 
 def read_figures(model: ModelFile) -> dict[str, Any]:
     """What was measured of a model file: of `MODEL.metrics.json` or `metrics.json` beside it.
 
-    Nothing where there is no such file, or none about these very bytes.
-
-    Raises:
-        ExportError: a file of this name that is no JSON object.
+    Nothing where there is no such file, or none about these very bytes; an ExportError where it is no JSON object.
     """
     path = Path(model.path)
     for place in (path.with_suffix(".metrics.json"), path.with_name("metrics.json")):
-        if not place.is_file():
-            continue
         try:
-            found = dict(json.loads(place.read_text(encoding="utf-8")))
+            found = dict(json.loads(place.read_text(encoding="utf-8"))) if place.is_file() else {}
         except ValueError as error:
             message = f"{place}: no JSON of figures ({error}); train again, or take the file away"
             raise ExportError(message, code="bad_figures") from error
         if found.get("model_sha256") == model.sha256:
             return found
     return {}
-
-
-def _template() -> Template:
-    environment = Environment(  # noqa: S701 - Markdown, no HTML
-        loader=FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["listed"] = _listed
-    environment.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    return environment.get_template("card.md.j2")
 
 
 def _training(training: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,35 +95,16 @@ def _training(training: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tables(conditions: Mapping[str, Any], labels: Sequence[str]) -> dict[str, str]:
-    """UAR on the whole and by corpus, recall of each label, and what the confidence is worth, by condition."""
+    """UAR, recall of each label, and what the confidence is worth, by condition."""
     first, *_ = conditions.values()
-    corpora = list(dict.fromkeys(name for found in conditions.values() for name in found.get("corpora", {})))
-    kept = {key: head for key, head in _CONFIDENCE.items() if any(key in found for found in conditions.values())}
-
-    def of_corpora(found: Mapping[str, Any], key: str) -> list[str]:
-        return [_percent(found.get("corpora", {}).get(name, {}).get(key)) for name in corpora]
-
-    uar = [[name, *of_corpora(found, "uar"), _percent(found["uar"])] for name, found in conditions.items()]
-    guessed = first.get("chance", 1 / len(first["recall"]) if first.get("recall") else None)  # one over the classes
-    uar.append(["chance", *of_corpora(first, "chance"), "" if corpora else _percent(guessed)])
-    recall = [[name, *(_recall(found, label) for label in labels)] for name, found in conditions.items()]
-    confidence = [[name, *(_confidence(found, key) for key in kept)] for name, found in conditions.items()]
+    uar = [[name, _percent(found["uar"])] for name, found in conditions.items()]
+    recall = [[name, *(_percent(found["recall"].get(label)) for label in labels)] for name, found in conditions.items()]
+    worth = [[name, _percent(found["accuracy"]), f"{found['ece']:.3f}"] for name, found in conditions.items()]
     return {
-        "uar": table(["condition", *corpora, "mean" if corpora else "all clips"], uar),
+        "uar": table(["condition", "all clips"], [*uar, ["chance", _percent(first.get("chance"))]]),
         "recall": table(["condition", *labels], recall),
-        "confidence": table(["condition", *kept.values()], confidence),
+        "confidence": table(["condition", "accuracy %", "ECE"], worth),
     }
-
-
-def _recall(found: Mapping[str, Any], label: str) -> str:
-    """Mean over the corpora that have the label; empty where no clip had it."""
-    parts = [own["recall"] for own in found["corpora"].values()] if "corpora" in found else [found.get("recall", {})]
-    shares = [float(part[label]) for part in parts if label in part]
-    return _percent(sum(shares) / len(shares) if shares else None)
-
-
-def _confidence(found: Mapping[str, Any], key: str) -> str:
-    return f"{found[key]:.3f}" if key == "ece" and key in found else _percent(found.get(key))
 
 
 def _percent(share: float | None) -> str:
@@ -170,9 +122,5 @@ def _skipped(reasons: Mapping[str, Any]) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them.
-
-    >>> _listed(["English", "German", "Polish"])
-    'English, German and Polish'
-    """
+    """Words as a sentence lists them: English, German and Polish."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

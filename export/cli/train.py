@@ -19,13 +19,12 @@ from export.corpora.clips import Corpus, open_only
 from export.corpora.decodable import drop_unusable
 from export.corpora.labels import SENTIMENT, SENTIMENTS, canonical, mapping
 from export.corpora.loading import find_corpora, relabel
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
 from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe
-from export.training.settings import CROSS_VALIDATED, Settings
-from export.training.splits import PROTOCOLS
+from export.training.splits import CROSS_VALIDATED, PROTOCOLS, Settings
 from sertag.parallel.tasks import usable_cpus
 
 
@@ -179,6 +178,6 @@ def _usable(
     counts_as = mapping(labels, onto=onto, label_map=label_map)
     frame_s = recipe.features.win_length / recipe.features.rate_hz
     known = relabel(found, onto=onto, label_map=label_map)
-    corpora = drop_unusable(known, cache=cache, jobs=usable_cpus(), least_s=frame_s, report=report)
+    corpora = drop_unusable(known, jobs=usable_cpus(), least_s=frame_s, report=report)
     console.say_corpora(corpora, counts_as)
     return corpora, tuple((name, label) for name, label in counts_as.items() if label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,8 @@ def wrap(
 
     GRAPH takes samples, or MFCC or log-mel frames (--features), and returns a score or a probability for each label, or
     numbers such as arousal (--dimensions). Attention masks are filled with ones. Nothing is written unless the file
-    answers as GRAPH does. Without --calibrate the confidences are those of GRAPH, and every run says that they are not
-    calibrated.
+    answers as GRAPH does, and is calibrated if that was asked for. Without --calibrate the confidences are those of
+    GRAPH, and every run says that they are not calibrated.
 
     \b
     Examples:
@@ -99,18 +100,26 @@ def wrap(
       python -m export wrap model.onnx --labels angry,happy,neutral,sad --calibrate mine=labelled.csv --out ser.onnx
       python -m export wrap model.onnx --dimensions arousal,dominance,valence --window 4 --out affect.onnx
     """
-    from export.evaluation.calibrate_model import calibrate_model
+    from export.evaluation.calibrate_model import calibrated
     from export.wrapping.wrap import wrap as write_model
 
     with console.errors(), console.progress() as report:
         described = _classifier(given, name=out.stem)
         if places and not described.labels:
             raise click.UsageError("--calibrate fits confidences of labels, and there are none")
-        write_model(graph, dataclasses.replace(described, sentiment=_sentiments(sentiment)), out=out)
+        described = dataclasses.replace(described, sentiment=_sentiments(sentiment))
         if places:
-            corpora = find_corpora(places)
-            spec = calibrate_model(str(out), corpora, report=report, label_map=parse_label_map(label_map))
+            corpora, mapped = find_corpora(places), parse_label_map(label_map)
+            spec = write_model(
+                graph,
+                described,
+                out=out,
+                calibrate=partial(calibrated, corpora=corpora, report=report, label_map=mapped),
+            ).spec
             console.say(f"temperature {spec.temperature:.2f}, least confidence {spec.min_confidence:.2f}")
+            console.say(f"fitted on {spec.training['calibration']}")
+        else:
+            write_model(graph, described, out=out)
     click.echo(str(out))
 
 

@@ -1,8 +1,7 @@
 """A trained network as a `.keras` file that brings along whatever its conversion needs.
 
-A `.keras` file is a zip archive; Keras reads its own members and leaves others alone. `save` adds the specification
-without probe, real windows to compare Keras and ONNX Runtime on, and the SHA-1 of every recording that weights or
-calibration were fitted on. So a network can be converted on another machine, without the recordings.
+Such a file is a zip archive; Keras leaves members that are not its own alone. So a network can be converted on another
+machine, without the recordings.
 """
 
 from __future__ import annotations
@@ -49,12 +48,7 @@ class Network:
 
 
 def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArray, digests: Sequence[str]) -> None:
-    """Write what `Network` has in one step, so that an interrupted run never leaves half of one; no probe is kept.
-
-    Raises:
-        OutputError: the file cannot be written.
-        ExportError: there is no room for temporary files.
-    """
+    """Write what `Network` has in one step, so that an interrupted run never leaves half of one; no probe is kept."""
     arrays = io.BytesIO()
     np.savez_compressed(arrays, features=examples)
     members: dict[str, str | bytes] = {
@@ -78,12 +72,7 @@ def save(model: keras.Model, place: Path, *, spec: ModelSpec, examples: FloatArr
 
 
 def load(place: Path) -> Network:
-    """Read what `save` wrote.
-
-    Raises:
-        ExportError: see `load_model`; or a network that was not saved here and so does not say what its inputs are.
-        SpecError: its specification is not valid.
-    """
+    """Read what `save` wrote; an ExportError as of `load_model`, or where it was not saved here."""
     model = load_model(place)
     try:
         with zipfile.ZipFile(place) as archive:

@@ -51,9 +51,8 @@ def convert(
         encoder: file of a frozen encoder whose frames the network takes; both become one graph.
 
     Raises:
-        ExportError: Keras does not run on TensorFlow; the network does not take or return what the specification
-            says; the graph has a loop or an operator that is not ONNX; Keras and ONNX Runtime differ by more than 1e-4.
-        ModelError: the graph contradicts the specification.
+        ExportError, ModelError: network and specification do not fit; a loop or an operator that is not ONNX; Keras and
+            ONNX Runtime differ by more than 1e-4.
     """
     _check_network(model, spec, examples)
     proto = to_onnx(model)
@@ -115,22 +114,13 @@ def _check_network(model: keras.Model, spec: ModelSpec, examples: FloatArray) ->
         message = f"{found}; run `KERAS_BACKEND=tensorflow python -m export convert` on the .keras file"
         raise ExportError(message, code="wrong_backend")
     try:
-        inputs, outputs = model.inputs, model.outputs
-    except (AttributeError, ValueError) as error:
-        advice = "begin a Sequential with keras.Input((frames, columns)), or build it of layers with keras.Model"
-        raise ExportError(f"the network has no input of a known shape; {advice}", code="bad_network") from error
-    if len(inputs) > 1:
-        found = f"the network takes {', '.join(item.name for item in inputs)}"
-        raise ExportError(f"{found}; expected one input, (windows, frames, columns)", code="bad_network")
-    shape, given = inputs[0].shape[1:], examples.shape[1:]
-    if len(given) != len(shape) or any(size not in (None, own) for size, own in zip(shape, given, strict=True)):
-        found = f"the network takes windows of shape {shape}, by the specification of {spec.name} it is {given}"
-        raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network")
-    answers = _answers(model, examples[:1])
-    if len(answers) != len(outputs) or answers[_PROBABILITIES].shape[1:] != (len(spec.labels),):
-        found = f"the network returns {', '.join(str(tuple(item.shape[1:])) for item in outputs)} for a window"
+        shape = tuple(_answers(model, examples[:1])[_PROBABILITIES].shape[1:])
+    except (ValueError, TypeError) as error:
+        found = f"the network does not take windows {examples.shape[1:]} as {spec.name} has them: {error}"
+        raise ExportError(f"{found}; give the specification that it was trained with", code="bad_network") from error
+    if shape != (len(spec.labels),):
         expected = f"expected one probability for each label of {spec.name}, {', '.join(spec.labels)}"
-        raise ExportError(f"{found}, {expected}", code="bad_network")
+        raise ExportError(f"the network returns {shape} for a window, {expected}", code="bad_network")
 
 
 def _answers(model: keras.Model, features: Any) -> dict[str, Any]:
@@ -189,12 +179,12 @@ def describe(proto: Any, properties: Mapping[str, str]) -> None:
         proto.metadata_props.add(key=key, value=value)
 
 
-def describe_again(path: str, content: bytes, spec: ModelSpec) -> None:
-    """Write a model file anew with another specification; what else it says of itself stays."""
+def described_again(content: bytes, spec: ModelSpec) -> bytes:
+    """A model file with another specification; what else it says of itself stays."""
     import onnx
 
     proto = onnx.load_from_string(content)
     kept = {item.key: item.value for item in proto.metadata_props}
     describe(proto, kept | {SPEC_KEY: to_json(spec)})
-    with Output(path) as output:
-        output.write(proto.SerializeToString())
+    whole: bytes = proto.SerializeToString()
+    return whole

@@ -1,7 +1,7 @@
 """Which recordings a model file was made from, inside that file, so that nobody measures it on them unawares.
 
-The metadata property `sertag.trained_on` holds the first 4 bytes of each recording's SHA-1, sorted, as base64: 11 kB
-for 2,000 recordings. One of 3,000 new recordings is taken for one of 10,000 known ones in 1 evaluation of 140.
+The property `sertag.trained_on` holds the first 4 bytes of each SHA-1, sorted, as base64: 11 kB for 2,000 recordings.
+One of 3,000 new recordings is taken for one of 10,000 known ones in 1 evaluation of 140.
 """
 
 from __future__ import annotations

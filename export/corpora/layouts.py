@@ -1,8 +1,7 @@
 """The official layouts of the corpora, as data: how files are named, what the codes mean, where a corpus can be had.
 
-Every corpus codes speaker and emotion in its file names, so a layout is a pattern and explicit tables. The audio suffix
-does not matter: a copy in another container keeps the official stems. Labels are those of
-`export.corpora.labels.KNOWN`; no two of a corpus' own classes are merged here.
+The audio suffix does not matter: a copy in another container keeps the official stems. No two of a corpus' own classes
+are merged here.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from export.corpora import ordinary, own_data
-from export.corpora.builder import CorpusBuilder, files_of
-from export.corpora.clips import Clip, Corpus, described
+from export.corpora import own_data
+from export.corpora.clips import Clip, Corpus, CorpusBuilder, described, files_of
 from export.corpora.labels import KNOWN, canonical, mapping, refuse_idle
 from export.corpora.layouts import LAYOUTS, Layout
+from export.corpora.own_data import UNACTED
 from export.errors import ExportError
 from sertag.text import display_name
 
@@ -39,8 +39,8 @@ def find_corpora(places: Sequence[str]) -> tuple[Corpus, ...]:
                 raise ExportError(f"corpus {name} is given twice: {found}; leave one out", code="bad_data")
             roots[name] = root
     official = [load(roots[name], name=name) for name in LAYOUTS if name in roots]
-    unacted = [ordinary.load(roots[name], name=name) for name in ordinary.UNACTED if name in roots]
-    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, *ordinary.UNACTED})]
+    unacted = [own_data.load_unacted(roots[name], name=name) for name in UNACTED if name in roots]
+    own = [own_data.load(roots[name], name=name) for name in sorted(roots.keys() - {*LAYOUTS, *UNACTED})]
     _refuse_shared([*official, *unacted, *own])
     return (*official, *unacted, *own)
 
@@ -113,7 +113,7 @@ def _expand(place: str) -> list[tuple[str, Path]]:
 def _official_name(name: str) -> str:
     """`CREMA-D` is `crema_d`; a name of no corpus stays as it is."""
     plain = name.lower().replace("-", "_")
-    return plain if plain in (*LAYOUTS, *ordinary.UNACTED) else name
+    return plain if plain in (*LAYOUTS, *UNACTED) else name
 
 
 def _clip(path: Path, layout: Layout) -> Clip | None:

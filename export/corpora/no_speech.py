@@ -1,7 +1,7 @@
 """Recordings in which nobody speaks, from which a network learns that not everything loud is speech.
 
 Music on hold, typing, engines and the sounds of computers come from packages of free software, signals and noises are
-made here. What is written is a folder with a `manifest.csv`, which `export.corpora.ordinary` reads as `no_speech`.
+made here. What is written is a folder with a `manifest.csv`, which `export.corpora.own_data` reads as `no_speech`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import soundfile
 
 from export.audio.clip_file import read_clip
 from export.audio.noise import traffic
-from export.corpora.builder import CorpusBuilder, files_of
-from export.corpora.ordinary import COLUMNS, NO_SPEECH
+from export.corpora.clips import CorpusBuilder, files_of
+from export.corpora.own_data import COLUMNS, MANIFEST, NO_SPEECH
 from export.errors import ExportError
 from sertag.records import FloatArray
 
@@ -47,7 +47,7 @@ def collect(sources: Sequence[Source], *, out: Path, seed: int = 1) -> int:
         path = f"{source}-{number}.flac"
         soundfile.write(out / path, samples, _RATE_HZ, subtype="PCM_16")
         rows.append((path, NO_SPEECH, source, NO_SPEECH, licence, source, NO_SPEECH))
-    with (out / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+    with (out / MANIFEST).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     return len(rows)
 

@@ -1,17 +1,18 @@
-"""Labelled recordings of one's own: a folder a label, or a list of them, a manifest.
+"""Recordings of one's own, a folder a label or a manifest; and what nobody acted, which always has a manifest.
 
 Either `DIR/angry/x.wav`, with `DIR/angry/SPEAKER/x.wav` where speakers are known, or a table with the columns `path`
 and `label` and any of `speaker`, `sentence`, `intensity`, `licence`, `source` and `kind`; its paths are relative to it.
-A `manifest.csv` inside the folder decides. Any label is allowed that could name a column.
+A `manifest.csv` inside the folder decides. Any label is allowed that could name a column. Ordinary speech, all of which
+counts as neutral, and recordings in which nobody speaks are collected from many sources, with licences of their own.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.corpora.builder import NO_AUDIO, CorpusBuilder, files_of
-from export.corpora.clips import Clip, Corpus, described
+from export.corpora.clips import NO_AUDIO, Clip, Corpus, CorpusBuilder, described, files_of
 from export.corpora.labels import canonical
 from export.errors import ExportError
 from sertag.audio.discover import AUDIO_SUFFIXES
@@ -20,6 +21,8 @@ from sertag.text import display_name
 
 MANIFEST = "manifest.csv"
 NO_LICENCE = "not stated"
+ORDINARY, NO_SPEECH = UNACTED = ("ordinary", "no_speech")
+COLUMNS = ("path", "corpus", "speaker", "emotion", "license", "source", "kind")  # of the manifest of what nobody acted
 
 _NEEDED = ("path", "label")
 _OPTIONAL = ("speaker", "sentence", "intensity", "licence", "source", "kind")
@@ -33,14 +36,12 @@ _EXPECTED = (
 def load(place: Path, *, name: str) -> Corpus:
     """Read a folder with a folder a label, a folder with a `manifest.csv`, or a manifest; each recording once.
 
-    Raises:
-        ExportError: a manifest or a label that cannot be understood, a recording under two labels, no clip at all, or
-            one class only.
+    An ExportError or TableError for a manifest or label that cannot be understood, or clips of fewer than two labels.
     """
     manifest = place / MANIFEST if place.is_dir() else place
     builder = CorpusBuilder()
     if manifest.is_file():
-        for clip, where in listed_clips(manifest, builder, name=name):
+        for clip, where in _listed(manifest, builder, name=name):
             builder.add(clip, said_in=where)
     elif place.is_dir():
         _add_folders(place, name, builder)
@@ -57,13 +58,38 @@ def load(place: Path, *, name: str) -> Corpus:
     return corpus
 
 
-def listed_clips(
+def load_unacted(root: Path, *, name: str = ORDINARY) -> Corpus:
+    """Read what nobody acted, each recording once; its licence names those of all sources.
+
+    Rows of the manifest, in the folder or beside it, whose corpus is another one than `name` are passed over.
+    """
+    manifest = next((place for place in (root / MANIFEST, root.parent / MANIFEST) if place.is_file()), None)
+    if manifest is None:
+        raise _unusable(root, name, f"no {MANIFEST} in this folder or beside it")
+    builder = CorpusBuilder()
+    listed: set[Path] = set()
+    for clip, where in _listed(manifest, builder, name=name, only=name):
+        listed.add(clip.path.resolve())
+        builder.add(clip, said_in=where)
+    for path in files_of(root, builder):
+        if path.resolve() not in listed:
+            builder.skip(path, reason="not in the manifest")
+    corpus = builder.corpus(name)
+    if not corpus.clips:
+        raise _unusable(manifest, name, f"none of the recordings of the corpus {name} that it lists is there")
+    by_source: dict[str, list[str]] = {}
+    for source, licence in sorted({(clip.source, clip.licence) for clip in corpus.clips}):
+        by_source.setdefault(source, []).append(licence)
+    licences = (f"{source}: {', '.join(own)}" for source, own in by_source.items())
+    return dataclasses.replace(corpus, licence="; ".join(licences))
+
+
+def _listed(
     manifest: Path, builder: CorpusBuilder, *, name: str, only: str | None = None
 ) -> Iterator[tuple[Clip, str]]:
     """The clips that a manifest lists, each with the place where that stands; the builder counts the other rows.
 
-    Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None. An ExportError or
-    TableError where a manifest or a label cannot be understood.
+    Rows whose cell `corpus` is another one than `only` are passed over; all count if that is None.
     """
     for line, cells in _rows(manifest):
         if only not in (None, cells.get("corpus")):
@@ -133,3 +159,9 @@ def _label(text: str, *, where: str) -> str:
 
 def _shown(path: Path) -> str:
     return display_name(str(path))
+
+
+def _unusable(place: Path, name: str, found: str) -> ExportError:
+    expected = f"expected a {MANIFEST} with the columns {', '.join(COLUMNS)}, and rows of the corpus {name}"
+    message = f"{display_name(str(place))}: {found}; {expected}; data of your own takes another name"
+    return ExportError(message, code="no_data")

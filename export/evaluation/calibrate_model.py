@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from export.conversion.onnx import describe_again
 from export.corpora.clips import Corpus
 from export.corpora.labels import mapping
 from export.errors import ExportError
@@ -16,36 +15,32 @@ from export.evaluation.calibration import ANSWERS_RIGHT, choose_threshold, fit_t
 from export.features.clip_windows import tagged_windows
 from export.progress import Report
 from sertag.model.calibration import log_probs
-from sertag.model.model_file import read
 from sertag.model.session import Model
 from sertag.spec import ModelSpec
 
 FEWEST_CLIPS = 30
 
 
-def calibrate_model(
-    path: str, corpora: Sequence[Corpus], *, report: Report, label_map: Mapping[str, str] = MappingProxyType({})
+def calibrated(
+    model: Model, corpora: Sequence[Corpus], *, report: Report, label_map: Mapping[str, str] = MappingProxyType({})
 ) -> ModelSpec:
-    """Fit a temperature and a least confidence on labelled clips and write them into a model file.
+    """Fit a temperature and a least confidence on labelled clips.
 
     Clips count the same, whatever their number of windows. The temperature is that of the least negative
     log-likelihood (Guo et al. 2017); over the least confidence, 60 % of the answers are right.
 
     Args:
-        path: of the model file, which is replaced.
+        model: of any confidences.
         corpora: clips that it was not trained on; labels that it does not have are left out.
         report: hears about progress.
         label_map: label -> label of the model.
 
     Returns:
-        The specification that the file has now.
+        The specification of the model with both.
 
     Raises:
         ExportError: there are under 30 clips, or all have one label.
-        ModelError, OutputError: the file cannot be used, or not be written.
     """
-    path, content = read(path)
-    model = Model(path=path, content=content)
     clips = [clip for corpus in corpora for clip in corpus.clips]
     counts_as = mapping({clip.label for clip in clips}, onto=model.spec.labels, label_map=label_map)
     scores, truth, weights = [], [], []
@@ -61,9 +56,7 @@ def calibrate_model(
         found = f"{len(scores)} clips with {len(set(truth))} of the labels {', '.join(model.spec.labels)}"
         message = f"{found}; expected {FEWEST_CLIPS} clips or more, of two labels or more, to calibrate on"
         raise ExportError(message, code="no_data")
-    spec = _fitted(model.spec, np.concatenate(scores), np.array(truth), np.array(weights), clips=len(scores))
-    describe_again(path, content, spec)
-    return spec
+    return _fitted(model.spec, np.concatenate(scores), np.array(truth), np.array(weights), clips=len(scores))
 
 
 def _fitted(spec: ModelSpec, scores: np.ndarray, truth: np.ndarray, weights: np.ndarray, *, clips: int) -> ModelSpec:
@@ -71,7 +64,9 @@ def _fitted(spec: ModelSpec, scores: np.ndarray, truth: np.ndarray, weights: np.
     probs = scale(scores, temperature=temperature)
     right = probs.argmax(axis=1) == truth
     floor = choose_threshold(probs.max(axis=1), right, accuracy=ANSWERS_RIGHT, weights=weights)
-    training = {**spec.training, "calibrated": True, "calibration": f"{clips} clips"}
+    share, chance = np.average(right, weights=weights), 1 / len(set(truth))
+    said = f"{clips} clips, on which {share:.0%} of the answers are right (by chance {chance:.0%})"
+    training = {**spec.training, "calibrated": True, "calibration": said}
     return dataclasses.replace(
         spec, temperature=temperature, min_confidence=floor, training=MappingProxyType(training), probe=spec.probe
     )

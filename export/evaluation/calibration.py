@@ -41,8 +41,12 @@ def fit_temperature(log_probs: Probs, truth: Ints, *, weights: Probs) -> float:
         probs = scale(log_probs, temperature=float(np.exp(log_temperature)))
         return float(-(weights * np.log(np.maximum(probs[np.arange(len(truth)), truth], 1e-12))).sum())
 
-    found = scipy.optimize.minimize_scalar(loss, bounds=(np.log(0.1), np.log(10)), method="bounded")
-    return float(np.exp(found.x))
+    for highest in (10, 100):  # the second for networks that are nearly always sure and seldom right
+        found = scipy.optimize.minimize_scalar(loss, bounds=(np.log(0.1), np.log(highest)), method="bounded")
+        temperature = float(np.exp(found.x))
+        if temperature < 0.99 * highest:
+            break
+    return temperature
 
 
 def fit_priors(log_probs: Probs, truth: Ints, *, weights: Probs, strength: float = 1e-3) -> Probs:

@@ -1,7 +1,6 @@
 """Any model file on whole corpora, through the very path that sertag uses.
 
-A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their order or the workers,
-so figures on a part of a corpus agree with figures on the whole.
+A clip's answer depends on the clip, the model and the seed alone, not on the other clips, their order or the workers.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import soundfile
 
-from export.audio.clip_file import WHOLE_CLIP, read_clip, write_clip
-from export.audio.codecs import LINE_HZ
-from export.audio.telephone import over_a_line
+from export.audio.clip_file import WHOLE_CLIP, read_clip
+from export.audio.telephone import LINE_HZ, over_a_line
 from export.conversion.provenance import TrainedOn, read_trained_on
 from export.corpora.clips import Clip, Corpus, described
 from export.corpora.labels import SENTIMENTS, mapping, refuse_idle
@@ -205,5 +204,5 @@ def _over_a_line(clip: Clip, place: Path, *, seed: int) -> AudioFile:
     except ExportError as error:
         return AudioFile(str(clip.path), problem=Problem(error.code, str(error)))
     sent = over_a_line(samples, digest=clip.digest, seed=seed)
-    write_clip(place, sent, rate_hz=LINE_HZ, subtype="PCM_16")
+    soundfile.write(place, sent, LINE_HZ, subtype="PCM_16")
     return AudioFile(str(place))

@@ -1,8 +1,7 @@
 """Figures of merit, from probabilities float64 (n, k) and true labels int64 (n,); scikit-learn counts.
 
-UAR is the mean over classes of the recall of each (unweighted average recall); ECE the expected calibration error over
-15 bins of equal width (Guo et al. 2017, arXiv 1706.04599). A figure that is not defined is left out, never 0: recall
-and F1 of a class that does not occur, precision of a class that was never predicted.
+UAR is the mean over classes of the recall of each; ECE the expected calibration error over 15 bins of equal width (Guo
+et al. 2017, arXiv 1706.04599). A figure that is not defined is left out, never 0.
 """
 
 from __future__ import annotations
@@ -98,9 +97,7 @@ def calibration_error(probs: Probs, truth: Ints, *, weights: Probs) -> float:
 
 
 def area_under_curve(scores: Probs, positive: BoolArray) -> float | None:
-    """Share of the pairs of a positive and another clip in which the positive one scores higher; ties count half.
-
-    None where there is no such pair.
+    """Share of the pairs of a positive and another clip in which the positive one scores higher; None without pairs.
 
     >>> area_under_curve(np.array([0.9, 0.4, 0.4, 0.1]), np.array([True, True, False, False]))
     0.875

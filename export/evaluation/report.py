@@ -1,7 +1,6 @@
 """What one finished training leaves behind for people and programs: tables, pictures and figures in a folder.
 
-A split that has a speaker in both halves is marked so wherever its figures are: in the JSON, in every row of the table
-and in the titles of the pictures.
+A split that has a speaker in both halves is marked so wherever its figures are.
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ def write_artefacts(
         labels: in the order of the confusion.
         history: of the training, in order.
         kept: number of the epoch whose weights were kept.
-        conditions: figures by condition, e.g. `clean` and `phone`; the names become parts of file names.
+        conditions: figures by condition, e.g. `clean` and `phone`.
         leaking: a speaker of the test clips was learnt from.
-        facts: what else is known, as JSON has it: protocol, seed, versions, data.
+        facts: what else is known, as JSON has it.
     """
     split, mark = (LEAKING, f" ({LEAKING})") if leaking else (DISJOINT, "")
     out.mkdir(parents=True, exist_ok=True)

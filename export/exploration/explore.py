@@ -1,8 +1,7 @@
 """A folder to look at corpora with before anything is trained on them: tables, pictures and one page over both.
 
-Each clip is decoded once, at its own rate, as the tagger decodes it, and mixed down to one channel. Levels are dBFS of
-the mean square, DC offsets shares of full scale. Names are text as in sertag's tables (`sertag.text.encode_path`).
-Nothing is drawn at random: of each emotion the clip of median length is shown.
+Clips are decoded at their own rate and mixed down. Levels are dBFS of the mean square, offsets shares of full scale.
+Names are text as in sertag's tables. Nothing is drawn at random: of each emotion the clip of median length is shown.
 """
 
 from __future__ import annotations
@@ -13,41 +12,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
 from export.audio.clip_file import read_clip
-from export.audio.telephone import level_dbfs
-from export.corpora.clips import Clip, Corpus
+from export.corpora.clips import Corpus
+from export.corpora.decodable import OK, TRUNCATED, Examined, examine
 from export.plots import durations, label_counts, waveform_and_spectrogram
 from export.progress import Report
 from export.tables import write_csv
-from sertag.audio.decode import open_audio
-from sertag.errors import DecodeError
 from sertag.storage.atomic_output import Output
 from sertag.text import decode_path, display_name, encode_path
 
 QUIET_DBFS = -50.0  # an eighth of RAVDESS is under it, no clip of TESS or EmoDB
 OFFSET = 0.01  # of full scale: a constant as strong as speech at -40 dBFS
-OK, TRUNCATED = "ok", "truncated"  # the status of readable clips; others have the decoder's error code
 
 _KNOWN = ("corpus", "path", "speaker", "label", "sentence", "intensity", "licence", "source", "kind")
-_MEASURED = ("status", "message", "duration_s", "rate_hz", "channels", "dc_offset", "level_dbfs")
 
 
 def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
-    """Write what can be seen of corpora.
-
-    - `index.html`, the page;
-    - `corpora.csv`, `labels.csv`, `speakers.csv`, `clips.csv`: the same as tables;
-    - `corpus-NAME/`: pictures of labels, durations, and of one clip a label.
-
-    A clip that cannot be read is counted and named. The page is returned.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
+    """Write what can be seen of corpora: a page, which is returned, tables, and a folder of pictures a corpus."""
     out.mkdir(parents=True, exist_ok=True)
     surveys = [(corpus, survey(corpus, report=report)) for corpus in corpora]
     _write_tables(surveys, out)
@@ -61,16 +45,14 @@ def explore(corpora: tuple[Corpus, ...], *, out: Path, report: Report) -> Path:
 
 
 def survey(corpus: Corpus, *, report: Report) -> pd.DataFrame:
-    """Decode every clip of a corpus: a row for each.
-
-    It has what is known of the clip, `status` and `message` (of what is missing or wrong), and what was measured, which
-    is empty for clips that cannot be read.
-    """
+    """Decode every clip of a corpus: a row for each; what was measured is empty for clips that cannot be read."""
     rows = []
     for number, clip in enumerate(corpus.clips, start=1):
-        rows.append({name: encode_path(str(getattr(clip, name))) for name in _KNOWN} | _measured(clip))
+        found = examine(clip.path)._asdict()
+        known = {name: encode_path(str(getattr(clip, name))) for name in _KNOWN}
+        rows.append({**known, **found, "message": encode_path(found["message"])})
         report(corpus.name, number / len(corpus.clips))
-    return pd.DataFrame(rows, columns=[*_KNOWN, *_MEASURED])
+    return pd.DataFrame(rows, columns=[*_KNOWN, *Examined._fields])
 
 
 def readable(clips: pd.DataFrame) -> pd.DataFrame:
@@ -177,20 +159,3 @@ def _shown(value: Any) -> Any:
 def _file_name(name: str) -> str:
     """A name that any file system takes, another one for every name."""
     return quote(os.fsencode(name), safe="")
-
-
-def _measured(clip: Clip) -> dict[str, Any]:
-    try:
-        with open_audio(str(clip.path)) as audio:
-            samples = np.concatenate([block.mean(axis=0) for block in audio.blocks(rate_hz=audio.rate_hz)])
-            return {
-                "status": TRUNCATED if audio.problem else OK,
-                "message": encode_path(audio.problem.message) if audio.problem else "",
-                "duration_s": audio.duration_s,
-                "rate_hz": audio.rate_hz,
-                "channels": audio.channels,
-                "dc_offset": float(samples.mean(dtype=np.float64)),
-                "level_dbfs": level_dbfs(samples),
-            }
-    except DecodeError as error:
-        return {"status": error.code, "message": encode_path(str(error))}

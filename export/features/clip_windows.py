@@ -1,9 +1,8 @@
 """Clips to the windows that the tagger would score; kept on disk.
 
-Each clip goes through `sertag.tagging.pipeline.tag_file`, a recorder in the place of the model, so what a network is
-trained and measured on is what it is given when it tags. Versions of a clip are the recording as it is, over a
-telephone line, and each augmentation. Features are float32 (w, t, c), or what a frozen encoder makes of them, float16
-(w, t, c).
+Each version of a clip (as it is, over a telephone line, each augmentation) goes through `tag_file` with a recorder in
+the place of the model, so a network is trained on what it is given when it tags. Features are float32 (w, t, c), or
+what a frozen encoder makes of them, float16.
 """
 
 from __future__ import annotations
@@ -21,10 +20,8 @@ from joblib import Parallel, delayed
 
 from export.arrays import Ints, Probs
 from export.audio.clip_file import WHOLE_CLIP, clip_file, read_clip
-from export.audio.codecs import LINE_HZ
-from export.audio.effects import augment
-from export.audio.renderings import NOISY_LINE, noisy_line
-from export.audio.telephone import over_a_line
+from export.audio.effects import NOISY_LINE, augment, noisy_line
+from export.audio.telephone import LINE_HZ, over_a_line
 from export.cache import cache_arrays
 from export.corpora.clips import Clip
 from export.errors import ExportError
@@ -100,11 +97,8 @@ def prepare_clips(
 ) -> dict[str, Windows]:
     """Make or load the windows of all clips, in this order, by the name of the version.
 
-    `augmentations` are versions beside the clip as it is and by phone, by the names of `export.audio.effects` and
-    `export.audio.renderings`. The cache gets one small file a clip and version, named by content.
-
-    Raises:
-        ExportError: the cache cannot be written, or a clip cannot be read.
+    `augmentations` are versions beside the clip as it is and by phone, see `export.audio.effects`. The cache gets one
+    small file a clip and version, named by content. An ExportError where it cannot be written, or a clip not be read.
     """
     place = cache / job.folder
     names = (*CONDITIONS, *augmentations)
@@ -120,11 +114,8 @@ def prepare_clips(
 def tagged_windows(path: Path, *, spec: ModelSpec) -> tuple[FloatArray, Probs]:
     """The windows that the tagger would score of a recording, mixed down, for the model to be.
 
-    Returns:
-        Features, float32 (w, t, c), and seconds of speech, float64 (w,); both empty where there is too little speech.
-
-    Raises:
-        ExportError: the recording cannot be decoded.
+    Features, float32 (w, t, c), and seconds of speech, float64 (w,); both empty where there is too little speech. An
+    ExportError where the recording cannot be decoded.
     """
     recorder = _Recorder(spec)
     result = tag_file(AudioFile(str(path)), model=cast(Model, recorder), options=WHOLE_CLIP)

@@ -1,8 +1,7 @@
-"""A frozen encoder: windows of features to what its graph makes of them.
+"""A frozen encoder: windows of features, float32 (w, t, c), to frames, float32 (w, s, d), that its graph makes of them.
 
-The graph takes `features` float32 (w, t, c) and returns `frames` float32 (w, s, d). It stands alone in a file, or in
-front of a network inside a model file, from where `cut_out` takes it: who has the model needs nothing else to train a
-network of their own on the same frames.
+It stands alone in a file, or in front of a network inside a model file, from where `cut_out` takes it: who has the
+model needs nothing else to train a network of their own on the same frames.
 """
 
 from __future__ import annotations
@@ -36,11 +35,7 @@ class Encoder:
     @staticmethod
     @lru_cache(maxsize=2)
     def load(place: Path) -> Encoder:
-        """The encoder of a file, opened once a process.
-
-        Raises:
-            ExportError: the file cannot be read or is no encoder.
-        """
+        """The encoder of a file, opened once a process; an ExportError where it is none."""
         try:
             return Encoder(place.read_bytes())
         except Exception as error:  # onnxruntime raises classes of its own, derived from Exception alone
@@ -56,11 +51,7 @@ class Encoder:
 
 
 def find_encoder(place: Path | None, *, cache: Path) -> Path:
-    """The file of an encoder: the one that is named, else that of the bundled model, cut out of it into the cache.
-
-    Raises:
-        ExportError: the cache cannot be written.
-    """
+    """The file of an encoder: the one that is named, else that of the bundled model, cut out of it into the cache."""
     if place is not None:
         return place
     model = describe(BUNDLED)

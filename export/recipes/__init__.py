@@ -1,25 +1,14 @@
-"""Recipes: one short file a model, in pure Keras."""
+"""Recipes: networks in pure Keras with the settings of their authors."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-from export.recipes import augmented, bilstm, lstm_batchnorm, lstm_masked, lstm_mean_mfcc, phone, phone_deep
+from export.recipes import augmented, lstm, phone, phone_deep
 from export.recipes.base import Recipe
 
+_OF_THE_FIELD = (lstm.MEAN, lstm.SENTIMENT, lstm.BATCHNORM, lstm.BILSTM, lstm.MASKED, augmented.CNN, augmented.LSTM)
+
 RECIPES: MappingProxyType[str, Recipe] = MappingProxyType(
-    {
-        recipe.name: recipe
-        for recipe in (
-            lstm_mean_mfcc.RECIPE,
-            lstm_mean_mfcc.SENTIMENT,
-            lstm_batchnorm.RECIPE,
-            bilstm.RECIPE,
-            lstm_masked.RECIPE,
-            augmented.CNN,
-            augmented.LSTM,
-            phone.RECIPE,
-            phone_deep.RECIPE,
-        )
-    }
+    {recipe.name: recipe for recipe in (*_OF_THE_FIELD, phone.RECIPE, phone_deep.RECIPE)}
 )

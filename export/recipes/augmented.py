@@ -1,7 +1,6 @@
 """Two models that learn from clips with noise, shifted, with another pitch and another speed.
 
-Convolution or LSTM, then dense; standard scaling, inside the graph. Their authors mix RAVDESS, CREMA-D and TESS and
-keep RAVDESS' `calm` apart, which makes eight labels.
+Their authors mix RAVDESS, CREMA-D and TESS and keep RAVDESS' `calm` apart, which makes eight labels.
 """
 
 from __future__ import annotations

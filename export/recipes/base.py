@@ -45,11 +45,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A network with the settings of its authors.
+    """A network with the settings of its authors. The framing of its features decides how it is trained.
 
-    The framing of its features decides how it is trained: `clip` recipes look at one cut clip each, as papers do, until
-    the validation says that it is enough; `channel` recipes are shown every window that the tagger would cut, in every
-    version of a clip, and the length of their training is fixed beforehand.
+    `clip` recipes look at one cut clip each, as papers do, until the validation says that it is enough; `channel`
+    recipes are shown every window that the tagger would cut, in every version of a clip, for a fixed number of epochs.
     """
 
     name: str  # on the command line
@@ -71,7 +70,7 @@ class Recipe:
     weight_decay: float = 0.0  # of `channel` recipes, as are the next three
     label_smoothing: float = 0.0
     mixup: float = 0.0  # alpha of Zhang et al. 2018
-    exchanged_columns: int = 0  # the first ones, see `export.features.neutral_speech`
+    exchanged_columns: int = 0  # the first ones, see `export.features.material`
     min_speech_s: float = MIN_SPEECH_S  # a window is scored if it holds at least this much
     encoder: bool = False  # whether windows go through a frozen encoder before the network sees them
     teacher: str = ""  # name of the recipe from whose answers this one learns too

@@ -35,14 +35,7 @@ _SOME_FRAMES = 5.0  # a window without voice has functionals of 0
 
 
 def build(task: Task) -> keras.Model:
-    """Build the untrained network.
-
-    Args:
-        task: `mean` and `std` are those of the training set's frames.
-
-    Returns:
-        Input `features` (w, t, c); outputs `probabilities` (w, k) and `speech` (w, 1).
-    """
+    """Build the untrained network: (w, t, c) -> `probabilities` (w, k) and `speech` (w, 1)."""
     import keras
     from keras import layers, ops
 

@@ -1,14 +1,13 @@
 """One recipe with its clips: train on some of them, ask about others, clean and by phone.
 
-Recipes that look at one cut clip and those that are shown windows of calls differ in how they are trained (`fit_clip`,
-`fit_windows`); everything before and behind is the same. Finished trainings lie in the cache.
+`fit_clip` trains what looks at one cut clip, `fit_windows` what is shown windows of calls.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +16,16 @@ import numpy as np
 
 from export.arrays import Ints, Probs
 from export.corpora.clips import Clip, data_hash
+from export.corpora.own_data import ORDINARY
 from export.evaluation.calibration import ANSWERS_RIGHT, choose_threshold, fit_temperature, scale
+from export.evaluation.calls import WindowPool
 from export.features.clip_windows import CONDITIONS, Job, Windows, prepare_clips
 from export.features.material import UNKNOWN, SoftTargets
 from export.progress import Report
 from export.recipes.base import Recipe
 from export.training import fit_clip, fit_windows
 from export.training.loop import Answers, Fitted, predict, run_epochs
-from export.training.splits import Split
+from export.training.splits import Settings, Split
 from sertag.model.calibration import log_probs
 from sertag.records import BoolArray
 
@@ -81,8 +82,7 @@ class Experiment:
     ) -> None:
         """Make or load the windows of all clips, which are decodable and have labels of the recipe.
 
-        `encoder` is the file of a frozen encoder for recipes that need one, `teacher` the recipe of a network from
-        which this one learns. An ExportError where a clip cannot be read, or the cache not be written.
+        `encoder` is the file of a frozen one, `teacher` the recipe of a network from which this one learns, or None.
         """
         self.recipe = recipe
         self.clips = tuple(clips)
@@ -185,6 +185,38 @@ class Experiment:
             found[version] = np.zeros((len(self.clips), len(self.recipe.labels)))
             found[version][members[scores.answered]] = np.exp(scores.log_probs[scores.answered])
         return found
+
+
+def out_of_fold(experiment: Experiment, folds: Ints, *, settings: Settings) -> dict[str, Answers]:
+    """What networks that were not trained on their fold, int64 (n,), say of the windows of every condition."""
+    labels, versions = len(experiment.recipe.labels), experiment.versions
+    counts = {name: len(versions[name].features) for name in CONDITIONS}
+    found = {name: Answers(np.zeros((count, labels)), np.zeros(count)) for name, count in counts.items()}
+    for fold in np.unique(folds):
+        tested, members = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        model = experiment.fit(members, seed=settings.seed, epochs=settings.epochs, name=f"fold {fold}").model
+        for name in CONDITIONS:
+            answers, rows = experiment.answers(model, name, tested), versions[name].rows_of(tested)
+            found[name].probs[rows], found[name].speech[rows] = answers.probs, answers.speech
+    return found
+
+
+def pool_of(
+    experiment: Experiment, scored: Mapping[str, Answers], *, conditions: Sequence[str] = CONDITIONS
+) -> WindowPool:
+    """The windows of some conditions, less those in which nobody speaks or the network hears nobody."""
+    clips, parts = experiment.clips, []
+    places = [f"{clip.corpus} {clip.source}" if clip.corpus == ORDINARY else clip.corpus for clip in clips]
+    person, place = (np.unique(names, return_inverse=True)[1] for names in ([clip.person for clip in clips], places))
+    ordinary = np.array([clip.corpus == ORDINARY for clip in clips])
+    for name in conditions:
+        windows, answers = experiment.versions[name], scored[name]
+        heard = answers.speech >= experiment.spec.min_speech_probability
+        kept = heard & (experiment.truth[windows.clip_of] != UNKNOWN)
+        own = windows.clip_of[kept]
+        of_clips = (column[own] for column in (experiment.truth, person, place, ordinary))
+        parts.append((log_probs(answers.probs[kept]), windows.speech_s[kept], own, *of_clips))
+    return WindowPool(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def clip_scores(windows: Windows, probs: Probs, members: Ints, *, geometric: bool = False) -> Scores:

@@ -1,7 +1,6 @@
-"""What is known of a training, for the model file: corpora, licences, versions of libraries, and how it was measured.
+"""What is known of a training, for the model file: corpora, licences, versions of libraries, how it was measured.
 
-Figures are not part of the model file: its SHA-256 is in every row and every journal, and must not change because
-something was measured once more.
+No figures: the file's SHA-256 is in every row and journal, and must not change because something was measured again.
 """
 
 from __future__ import annotations
@@ -18,13 +17,12 @@ import numpy as np
 from export.arrays import Ints
 from export.corpora.clips import Corpus, allows_trade, data_hash
 from export.corpora.layouts import LAYOUTS
-from export.corpora.ordinary import NAME as ORDINARY
+from export.corpora.own_data import ORDINARY
 from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.features.material import UNACTED_SHARE
 from export.training.experiment import Experiment, Trial
-from export.training.settings import Settings
-from export.training.splits import Split
+from export.training.splits import Settings, Split
 from sertag.spec import ModelSpec
 
 LICENCE = "CC BY-NC-SA 4.0: trained on recordings that are free for non-commercial use only"

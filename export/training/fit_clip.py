@@ -1,7 +1,4 @@
-"""The training of one network on cut clips: in an epoch each is shown once, in one of its versions.
-
-Order of the clips, choice of their versions, weights and dropout all come from one seed, epoch by epoch.
-"""
+"""The training of one network on cut clips: in an epoch each is shown once, in a version; one seed draws everything."""
 
 from __future__ import annotations
 
@@ -43,9 +40,6 @@ def begin(
         truth: int64 (n,), index of each clip's label in the recipe's.
         recipe: the network and its settings.
         seed: of everything drawn.
-
-    Raises:
-        ExportError: no clip to learn from, or none to choose by.
     """
     import keras
 

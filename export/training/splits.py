@@ -1,11 +1,8 @@
-"""How clips are split into those that weights are fitted on, those that choose when to stop, and those that are tested.
+"""How clips are split: what weights are fitted on, what says when to stop, what is tested; settings of a training.
 
-`speakers` and `corpora` test people whom the network was not trained on. `random` does what many projects do, puts the
-same people on both sides, and is called leaking wherever its figures appear.
-
-Who of many speakers is in which part, and who validates, is dealt here: scikit-learn's `StratifiedGroupKFold` may leave
-a part empty or put the two speakers of a small corpus into one, and other draws than these would void every figure that
-was measured.
+`speakers` and `corpora` test people whom the network was not trained on. `random` puts the same people on both sides,
+as many projects do, and is called leaking wherever its figures appear. scikit-learn's `StratifiedGroupKFold` may leave
+a part empty or put the two speakers of a small corpus into one, and other draws would void every measured figure.
 """
 
 from __future__ import annotations
@@ -18,14 +15,32 @@ import numpy as np
 
 from export.arrays import Ints
 from export.corpora.clips import Clip
+from export.corpora.own_data import UNACTED
 from export.errors import ExportError
 
 Protocol = Literal["speakers", "random", "corpora"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
+CROSS_VALIDATED = "cross-validated"
+
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _FEW_SPEAKERS = 10  # up to here every speaker is a fold
-_FOLDS, _RAVDESS_FOLDS = 5, 6
+_FOLDS, _RAVDESS_FOLDS, _USUAL_FOLDS = 5, 6, 4  # the last of cross-validations
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the result of a training besides recipe and clips."""
+
+    protocol: Literal["speakers", "random", "corpora", "cross-validated"] = "speakers"  # how clips are split
+    fold: int = 0  # which of the protocol's parts is tested
+    folds: int | None = None  # parts of the cross-validation; 4, or the number of speakers if that is smaller, if None
+    folds_by: Literal["speaker", "corpus"] = "speaker"  # whose clips are all in one part
+    seed: int = 1  # of the split and of the training
+    epochs: int | None = None  # most of them; the recipe's if None
+    counts_as: tuple[tuple[str, str], ...] = ()  # what each label of the corpora became
+    name: str = ""  # of the model, which rows show; the recipe's if empty
+    version: str = "1"  # of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +58,8 @@ class Split:
 def splits(clips: Sequence[Clip], *, protocol: Protocol, seed: int) -> list[Split]:
     """All splits of a protocol; the seed is that of everything drawn.
 
-    Returns:
-        One for `random`, one a speaker or fold for `speakers` (RAVDESS: actor modulo 6), one a corpus for `corpora`.
-
-    Raises:
-        ExportError: a speaker is not known, or there is only one, or only one corpus.
+    One for `random`, one a speaker or fold for `speakers` (RAVDESS: actor modulo 6), one a corpus for `corpora`. An
+    ExportError where a speaker is not known, or there is only one, or only one corpus.
     """
     rng = np.random.default_rng(seed)
     if protocol == "random":
@@ -77,6 +89,27 @@ def assign_folds(clips: Sequence[Clip], *, folds: int, seed: int) -> Ints:
         raise ExportError(f"{found}; {advice}", code="bad_folds")
     fold_of = {person: index % folds for index, person in enumerate(dealt)}
     return np.array([fold_of[clip.person] for clip in clips], dtype=np.int64)
+
+
+def folds_of(clips: Sequence[Clip], *, settings: Settings) -> Ints:
+    """The fold in which each clip is scored, int64 (n,); an ExportError if nothing would be left to learn from.
+
+    What nobody acted goes by its source, so that none is learnt from where it is scored.
+    """
+    acted = [clip for clip in clips if clip.corpus not in UNACTED]
+    if settings.folds_by == "corpus":
+        names = sorted({clip.corpus for clip in acted})
+        if len(names) < 2:
+            found = f"{names[0]} is the only corpus: nothing is left to learn from"
+            raise ExportError(f"{found}; give another corpus, or take --folds-by speaker", code="bad_folds")
+        count, fold_of = len(names), {clip.digest: names.index(clip.corpus) for clip in acted}
+    else:
+        count = settings.folds or max(2, min(_USUAL_FOLDS, len({clip.person for clip in acted})))
+        dealt = assign_folds(acted, folds=count, seed=settings.seed)
+        fold_of = {clip.digest: int(fold) for clip, fold in zip(acted, dealt, strict=True)}
+    sources = sorted({(clip.corpus, clip.source) for clip in clips if clip.digest not in fold_of})
+    by_source = {source: number % count for number, source in enumerate(sources)}
+    return np.array([fold_of.get(c.digest, by_source.get((c.corpus, c.source), 0)) for c in clips], dtype=np.int64)
 
 
 def refuse_unknown_speakers(clips: Sequence[Clip]) -> None:

@@ -17,8 +17,7 @@ from export.arrays import Ints, Probs
 from export.conversion import keras_file
 from export.conversion.onnx import convert
 from export.corpora.clips import Corpus
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import UNACTED
+from export.corpora.own_data import ORDINARY, UNACTED
 from export.errors import ExportError
 from export.evaluation.calibration import ANSWERS_RIGHT
 from export.evaluation.call_calibration import calibrate
@@ -28,13 +27,11 @@ from export.features.clip_windows import CLEAN, CONDITIONS
 from export.features.material import UNKNOWN
 from export.progress import Report
 from export.recipes.base import Recipe, restrict_labels
-from export.training.experiment import Experiment, Scores, clip_scores
+from export.training.experiment import Experiment, Scores, clip_scores, out_of_fold, pool_of
 from export.training.facts import describe_calls, describe_trial, versions
 from export.training.fit_windows import with_offsets
 from export.training.loop import Answers, Fitted
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.settings import CROSS_VALIDATED, Settings
-from export.training.splits import Protocol, refuse_unknown_speakers, splits
+from export.training.splits import CROSS_VALIDATED, Protocol, Settings, folds_of, refuse_unknown_speakers, splits
 from sertag.model.calibration import log_probs, softmax
 from sertag.records import FloatArray
 from sertag.spec import ModelSpec
@@ -81,10 +78,6 @@ def train(
         encoder: file of a frozen encoder, for recipes that need one.
         teacher: recipe of a network from which one that is cross-validated learns.
         report: of the progress.
-
-    Raises:
-        ExportError: data that the protocol cannot split, a disk that is full, or a network that ONNX Runtime does not
-            reproduce.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = [clip for corpus in corpora for clip in corpus.clips]

@@ -19,6 +19,37 @@ from sertag.spec import FeatureSpec
 _FLOOR = 1e-10  # of power, before the logarithm
 _RANGE = 8.0  # decades under the largest
 
+_FILL = [
+    "first_column = Gather <axis = 1> (flat, one_column)",
+    "zero_column = Mul(first_column, nothing)",
+    "zeros = Expand(zero_column, fill_to)",
+    "filled = Concat <axis = 1> (flat, zeros)",
+]
+_DECADES = [
+    "mirror_before = Gather <axis = 1> (filled, before)",
+    "mirror_behind = Gather <axis = 1> (filled, behind)",
+    "mirrored = Concat <axis = 1> (mirror_before, filled, mirror_behind)",
+    "places = Add(starts, offsets)",
+    "cut = Gather <axis = 1> (mirrored, places)",
+    "exact = Cast <to = 11> (cut)",
+    "parts = MatMul(exact, waves)",
+    "squared = Mul(parts, parts)",
+    "in_bands = MatMul(squared, bands)",
+    "raised_bands = Max(in_bands, floor)",
+    "natural = Log(raised_bands)",
+    "decades = Mul(natural, per_decade)",
+    "all_of_clip = Reshape(decades, row_of_all)",
+]
+_NEAR_ONE = [
+    "least = Sub(largest, range)",
+    "limited = Max(all_of_clip, least)",
+    "shifted = Add(limited, four)",
+    "scaled = Div(shifted, four)",
+    "single = Cast <to = 1> (scaled)",
+    "by_frame = Reshape(single, as_frames)",
+    "log_mel = Transpose <perm = [0, 2, 1]> (by_frame)",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class LogMel:
@@ -80,57 +111,33 @@ def log_mel_nodes(spec: LogMel, *, samples: int, largest: list[str]) -> tuple[li
     Returns:
         Nodes in ONNX' textual form, of operators that all opsets from 11 on have in this form, and their constants.
     """
+    filled = _FILL if spec.clip_samples > samples else ["filled = Identity(flat)"]
+    return [*filled, *_DECADES, *largest, *_NEAR_ONE], {**_places(spec, samples), **_numbers(spec)}
+
+
+def _places(spec: LogMel, samples: int) -> dict[str, Any]:
+    """What is gathered, filled and reshaped."""
     half, clip = spec.n_fft // 2, spec.clip_samples
-    angles = 2 * np.pi * np.outer(np.arange(spec.n_fft), np.arange(half + 1)) / spec.n_fft  # (n_fft, bins)
-    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * _hann(spec.n_fft)[:, None]
-    constants = {
+    return {
+        "one_column": np.array([0]),
         "fill_to": np.array([1, clip - samples], np.int64),
         "nothing": np.zeros((1, 1), np.float32),
         "before": np.arange(half, 0, -1),
         "behind": np.arange(clip - 2, clip - 2 - half, -1),
         "starts": np.arange(spec.frames)[:, None] * spec.hop_length,
         "offsets": np.arange(spec.n_fft)[None],
-        "waves": waves,
-        "bands": np.concatenate([_bands(spec)] * 2),
-        "floor": np.array(_FLOOR),
-        "per_decade": np.array(1 / np.log(10)),
-        "range": np.array(_RANGE),
-        "four": np.array(4.0),
         "row_of_all": np.array([-1, spec.n_mels * spec.frames], np.int64),
         "as_frames": np.array([-1, spec.frames, spec.n_mels], np.int64),
     }
-    fill = [
-        "first_column = Gather <axis = 1> (flat, one_column)",
-        "zero_column = Mul(first_column, nothing)",
-        "zeros = Expand(zero_column, fill_to)",
-        "filled = Concat <axis = 1> (flat, zeros)",
-    ]
-    constants["one_column"] = np.array([0])
-    lines = [
-        *(fill if clip > samples else ["filled = Identity(flat)"]),
-        "mirror_before = Gather <axis = 1> (filled, before)",
-        "mirror_behind = Gather <axis = 1> (filled, behind)",
-        "mirrored = Concat <axis = 1> (mirror_before, filled, mirror_behind)",
-        "places = Add(starts, offsets)",
-        "cut = Gather <axis = 1> (mirrored, places)",
-        "exact = Cast <to = 11> (cut)",
-        "parts = MatMul(exact, waves)",
-        "squared = Mul(parts, parts)",
-        "in_bands = MatMul(squared, bands)",
-        "raised_bands = Max(in_bands, floor)",
-        "natural = Log(raised_bands)",
-        "decades = Mul(natural, per_decade)",
-        "all_of_clip = Reshape(decades, row_of_all)",
-        *largest,
-        "least = Sub(largest, range)",
-        "limited = Max(all_of_clip, least)",
-        "shifted = Add(limited, four)",
-        "scaled = Div(shifted, four)",
-        "single = Cast <to = 1> (scaled)",
-        "by_frame = Reshape(single, as_frames)",
-        "log_mel = Transpose <perm = [0, 2, 1]> (by_frame)",
-    ]
-    return lines, constants
+
+
+def _numbers(spec: LogMel) -> dict[str, Any]:
+    """What is computed with."""
+    angles = 2 * np.pi * np.outer(np.arange(spec.n_fft), np.arange(spec.n_fft // 2 + 1)) / spec.n_fft  # (n_fft, bins)
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * _hann(spec.n_fft)[:, None]
+    scalars = {"floor": _FLOOR, "per_decade": 1 / np.log(10), "range": _RANGE, "four": 4.0}
+    bands = np.concatenate([_bands(spec)] * 2)
+    return {"waves": waves, "bands": bands, **{name: np.array(value) for name, value in scalars.items()}}
 
 
 def _hann(count: int) -> FloatArray:

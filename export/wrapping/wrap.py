@@ -8,7 +8,7 @@ and softmax. The answers are those of the original graph: that is tried on windo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from export.conversion.keras_file import SUFFIXES, load_model
-from export.conversion.onnx import describe, to_onnx
+from export.conversion.onnx import describe, described_again, to_onnx
 from export.corpora.labels import SENTIMENT, canonical
 from export.errors import ExportError
 from export.wrapping.classifier import Classifier
@@ -47,16 +47,19 @@ LARGEST_BYTES = 2**31 - 2**20  # what a protocol buffer may have
 _TRIED_WINDOWS = 4
 
 
-def wrap(graph: Path, classifier: Classifier, *, out: Path) -> Model:
+def wrap(
+    graph: Path, classifier: Classifier, *, out: Path, calibrate: Callable[[Model], ModelSpec] | None = None
+) -> Model:
     """Write a graph as a model file.
 
     Args:
         graph: ONNX, weights in files beside it are taken in; or a network of Keras, which is converted first.
         classifier: what is known of it.
         out: the file.
+        calibrate: makes the calibrated specification of the model; None if it is not calibrated.
 
     Returns:
-        The model as it was written; it is not calibrated.
+        The model as it was written.
 
     Raises:
         ExportError: the graph cannot be read or is over 2 GB; its inputs or outputs are not those of a classifier of
@@ -82,10 +85,13 @@ def wrap(graph: Path, classifier: Classifier, *, out: Path) -> Model:
     windows = _noise(ends.shape)
     raw = run_original(proto.SerializeToString(), original_feeds(windows, ends), ends.readings, graph)
     ends = dataclasses.replace(ends, readings=_with_scores(ends.readings, raw))
-    model = _built(proto, ends, spec, windows, expected_answers(raw, ends.readings), out)
+    model, content = _built(proto, ends, spec, windows, expected_answers(raw, ends.readings), out)
+    if calibrate is not None:
+        content = described_again(content, calibrate(model))
+        model = Model(path=str(out), content=content)
     with Output(str(out)) as target:
-        target.write(model[1])
-    return model[0]
+        target.write(content)
+    return model
 
 
 def original_feeds(windows: FloatArray, ends: Ends) -> list[dict[str, Any]]:

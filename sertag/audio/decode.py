@@ -264,7 +264,7 @@ class Resampler:
         return self._limited(self._stream.resample_chunk(piece))
 
     def flush(self) -> FloatArray:
-        """The rest."""
+        """The samples that are left, float32 (n, channels)."""
         return self._limited(self._stream.resample_chunk(np.empty((0, self._channels), np.float32), last=True))
 
     def _limited(self, resampled: FloatArray) -> FloatArray:

@@ -49,7 +49,9 @@ def open_stream(path: str) -> BinaryIO:
     except OSError as error:
         raise DecodeError(f"{name}: cannot be opened ({error.strerror})", code="not_found") from error
     if stream is None or not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it may have changed meanwhile
-        raise DecodeError(f"{name}: is not a regular file; pipe audio to `-` instead", code="not_a_file")
+        folder = os.path.isdir(path)
+        found = "is a folder; name a file in it" if folder else "is not a regular file; pipe audio to `-` instead"
+        raise DecodeError(f"{name}: {found}", code="not_a_file")
     return stream
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sertag import __version__, signals
-from sertag.cli.listen import listen
-from sertag.cli.models import models
+from sertag.cli.groups import DefaultGroup, Deferred, TagCommand
 from sertag.cli.params import (
     HOP,
     MIN_CONFIDENCE,
@@ -25,26 +25,18 @@ from sertag.cli.params import (
     ROLES,
     STORAGE_OPTIONS,
     Channels,
-    DefaultGroup,
     Number,
     ShardType,
-    TagCommand,
     load_config,
 )
-from sertag.cli.report import report
-from sertag.cli.show import show
-from sertag.cli.tables.agree import agree
-from sertag.cli.tables.by import by
-from sertag.cli.tables.convert import convert
-from sertag.cli.tables.diff import diff
-from sertag.cli.tables.merge import merge
-from sertag.cli.tables.worst import worst
 from sertag.errors import Exit
 from sertag.limits import MAX_DURATION_S, TIMEOUT_S
 from sertag.parallel import BACKENDS, ONE_THREAD
 from sertag.tables.formats import FORMATS
 
 if TYPE_CHECKING:
+    from sertag.parallel.worker import Worker
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # generic only since click 8.5
@@ -178,17 +170,36 @@ def cli() -> None:
 @click.version_option(__version__, message="sertag %(version)s")
 def tag(**given: Any) -> None:
     """Tag recordings with emotions: one row for every file and channel."""
+    from sertag.parallel import engine
+
+    del given["config"]  # its callback has set the defaults of the other options
+    workers: list[Worker] = []
+    try:
+        if _will_work(given):
+            engine.prestart_first(workers)  # before this process loads what a run needs: both load at the same time
+        code = _run(given, workers)
+    finally:
+        engine.end(workers)
+    click.get_current_context().exit(int(code))
+
+
+def _will_work(given: dict[str, Any]) -> bool:
+    """Whether a worker is likely to be needed here: not if an earlier run has left results that may be all of them."""
+    continues = given["resume"] and os.path.exists(f"{given['out']}.journal")
+    anything = given["paths"] or given["files_from"]
+    return bool(anything and given["backend"] == "local" and not given["dry_run"] and not continues)
+
+
+def _run(given: dict[str, Any], workers: list[Worker]) -> Exit:
     from sertag.run.batch import run
     from sertag.run.settings import Request, RequestError
 
-    del given["config"]  # its callback has set the defaults of the other options
     try:
-        code = run(Request(**given))
+        return run(Request(**given), prestarted=workers)
     except RequestError as error:
         raise click.UsageError(str(error)) from error
     except BrokenPipeError:  # the reader, such as `head`, has ended: exit silently, as `cat` does
-        code = Exit.READER_LEFT
-    click.get_current_context().exit(int(code))
+        return Exit.READER_LEFT
 
 
 @cli.command()
@@ -208,8 +219,19 @@ def completion(shell: str) -> None:
     click.echo(script.source_template % script.source_vars())
 
 
-for _command in (models, report, show, listen, worst, by, diff, agree, merge, convert):
-    cli.add_command(_command)
+for _home, _help in {
+    "models": "Show bundled models and model files.",
+    "report": "Make an HTML page for review.",
+    "show": "Show, play or cut one recording.",
+    "listen": "Tag live audio.",
+    "tables.worst": "List the calls to listen to first.",
+    "tables.by": "Count and average groups of calls.",
+    "tables.diff": "Compare two tables.",
+    "tables.agree": "Set the threshold from verdicts of listeners.",
+    "tables.merge": "Put tables of parts together.",
+    "tables.convert": "Write tables for other programs.",
+}.items():
+    cli.add_command(Deferred(_home, _help))
 
 
 def main() -> None:
@@ -221,6 +243,22 @@ def main() -> None:
     except signals.Stopped as stop:
         signals.ignore()
         _exit_at_once(stop.exit_code)
+    except SystemExit as end:
+        if isinstance(end.code, int) and _nothing_waits():
+            _exit_at_once(end.code)
+        raise
+
+
+def _nothing_waits() -> bool:
+    """Whether Python would wait for no other thread, and has nothing left to write or to complain about."""
+    threads = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except OSError:  # the disk is full, for instance
+        return False
+    return all(thread.daemon for thread in threads)
 
 
 def _exit_at_once(code: int) -> None:

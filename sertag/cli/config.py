@@ -6,7 +6,6 @@ before any work begins.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -15,13 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sertag.errors import SertagError
-from sertag.storage.atomic_output import Output
 from sertag.text import display_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 class ConfigError(SertagError):
@@ -55,11 +48,10 @@ def read(path: str | Path, *, kinds: Mapping[str, tuple[type, ...]]) -> dict[str
     """
     name = display_name(str(path))
     try:
-        with open(path, "rb") as stream:
-            document = tomllib.load(stream)
+        document = _toml(Path(path).read_bytes().decode())
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror or error}", code="bad_config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of which the errors of TOML and of UTF-8 are kinds
         raise ConfigError(f"{name}: not valid TOML: {error}", code="bad_config") from error
     settings = {}
     for key, value in document.items():
@@ -87,6 +79,8 @@ def write_setting(path: str, key: str, value: str, *, reason: str) -> None:
         ConfigError: the file cannot be read, is not TOML, or has the key in a form that cannot be changed line by line.
         OutputError: it cannot be written.
     """
+    from sertag.storage.atomic_output import Output
+
     name = display_name(path)
     try:
         with open(path, encoding="utf-8", newline="") as stream:
@@ -97,12 +91,12 @@ def write_setting(path: str, key: str, value: str, *, reason: str) -> None:
         raise ConfigError(f"{name}: cannot be read: {error}; expected a TOML file", code="bad_config") from error
     new = _with_setting(old, key, f"{key} = {value}  # {reason}")
     try:
-        before, after = tomllib.loads(old), tomllib.loads(new)
-    except tomllib.TOMLDecodeError as error:
+        before, after = _toml(old), _toml(new)
+    except ValueError as error:
         raise ConfigError(f"{name}: not valid TOML: {error}", code="bad_config") from error
     spellings = (key, key.replace("_", "-"))
     others = {known: setting for known, setting in before.items() if known not in spellings}
-    if after != others | {key: tomllib.loads(f"{key} = {value}")[key]}:
+    if after != others | {key: _toml(f"{key} = {value}")[key]}:
         message = f"{name}: {key} cannot be set without changing other settings; put {key} = {value} into it by hand"
         raise ConfigError(message, code="bad_config")
     with Output(path) as output:
@@ -119,6 +113,20 @@ _TYPE_NAMES: dict[type, str] = {
 }
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """A document; its parser is loaded for those who have one.
+
+    Raises:
+        ValueError: not valid TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    document: dict[str, Any] = tomllib.loads(text)
+    return document
+
+
 def _with_setting(text: str, key: str, line: str) -> str:
     """A file with one line in place of the old setting, or in front of everything else."""
     end = "\r\n" if "\r\n" in text else "\n"
@@ -131,6 +139,8 @@ def _with_setting(text: str, key: str, line: str) -> str:
 
 
 def _nearest(key: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(key, kinds, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(sorted(kinds))}"
 

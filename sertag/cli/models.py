@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sertag.cli.params import Group, complete_model
+from sertag.cli.groups import Group
+from sertag.cli.params import complete_model
 from sertag.errors import Exit
 
 if TYPE_CHECKING:

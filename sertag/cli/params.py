@@ -1,4 +1,4 @@
-"""Command classes and parameter types, and settings from configuration files."""
+"""Parameter types, options that commands share, and settings from configuration files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sertag.errors import Exit
 from sertag.limits import CPU
 from sertag.model.providers import PROVIDERS
 
@@ -17,63 +16,6 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic only since click 8.5
-
-_EXAMPLES = """\
-Examples:
-  sertag ./calls --out results.csv
-  sertag ./calls --out results.csv --roles agent,customer --segments windows.csv
-  sertag ./calls --out results.csv --roles agent,customer --only-role customer
-  find /rec -name '*.wav' -print0 | sertag --files-from - -0 --format jsonl
-  sox in.wav -t wav - | sertag - --format json
-"""
-
-
-class TagCommand(click.Command):
-    """The main command, whose help begins with examples too."""
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write examples, then the help."""
-        formatter.write(f"{_EXAMPLES}\n")
-        super().format_help(ctx, formatter)
-
-
-class Group(click.Group):
-    """A group that, without arguments, is a usage error whatever the version of click."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help and end with the code of a usage error where there are no arguments."""
-        if not args and not ctx.resilient_parsing:
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(int(Exit.USAGE))
-        return super().parse_args(ctx, args)
-
-
-class DefaultGroup(Group):
-    """A group that takes what is not one of its commands as arguments of its first command."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command in front."""
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = [self._default.name or "", *args]
-        return super().parse_args(ctx, args)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete commands and the options of the default one."""
-        return [*super().shell_complete(ctx, incomplete), *self._default.shell_complete(ctx, incomplete)]
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write examples, then the help."""
-        formatter.write(f"{_EXAMPLES}\n")
-        super().format_help(ctx, formatter)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of the default command, then the commands."""
-        self._default.format_options(ctx, formatter)
-        self.format_commands(ctx, formatter)
-
-    @property
-    def _default(self) -> click.Command:
-        return next(iter(self.commands.values()))
 
 
 class Channels(ParamType):
@@ -145,6 +87,7 @@ class Number(ParamType):
     name = "number"
 
     def __init__(self, *, over: float = -math.inf, least: float = -math.inf, most: float = math.inf) -> None:
+        """Limits: larger than `over`, from `least` to `most`."""
         self._over, self._least, self._most = over, least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -16,7 +16,7 @@ from sertag.records import Segment
 from sertag.show.style import cell_style, legend
 from sertag.show.timeline import SILENT, answer, axis, cells, dimension_shares
 from sertag.spec import ModelSpec
-from sertag.text import clock, display_name, display_text
+from sertag.text import clock, display_name, display_text, plural
 
 _SPAN_S = 60.0
 
@@ -59,7 +59,7 @@ class Display:
 
     @_take.register
     def _(self, event: Start) -> None:
-        rate = f"{event.sample_rate} Hz, {event.channels} channel(s)"
+        rate = f"{event.sample_rate} Hz, {plural(event.channels, 'channel')}"
         self._title = f"listening to {display_name(event.path)} ({rate}); Ctrl-C ends it"
 
     @_take.register
@@ -109,7 +109,7 @@ class Display:
             self._add_columns(line, self._windows[channel], span)
             lines.append(line)
         lines.append(Text(" " * margin + axis(**span), style="dim"))
-        return Group(*lines, legend(self._spec), Text(self._note))
+        return Group(*lines, *legend(self._spec, width=width), Text(self._note))
 
     def _add_columns(self, line: Text, windows: list[Segment], span: dict[str, Any]) -> None:
         """Letters of emotions; without labels the first dimension, a digit from 0 to 9 of its scale."""

@@ -12,6 +12,7 @@ from sertag.live.events import Event
 from sertag.live.session.session import Session
 from sertag.model.session import DEFAULT_MODEL, Model, load
 from sertag.records import FloatArray, Options
+from sertag.text import plural
 
 
 def stream(
@@ -73,7 +74,7 @@ def _events(
                 session = Session(model=model, channels=count, rate_hz=rate_hz, options=options, path=name)
                 yield session.start()
             if samples.shape[1] != count:
-                raise ValueError(f"a block has {samples.shape[1]} channel(s), the first one had {count}")
+                raise ValueError(f"a block has {plural(samples.shape[1], 'channel')}, the first one had {count}")
             yield from session.push(samples)
         if session is None:
             session = Session(model=model, channels=count, rate_hz=rate_hz, options=options, path=name)

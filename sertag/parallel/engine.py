@@ -118,6 +118,15 @@ def prestart(first: list[AudioFile], *, jobs: int | None, prestarted: list[Worke
     prestarted.extend(Worker() for _ in range(_worthwhile(first, jobs) - len(prestarted)))
 
 
+def prestart_first(prestarted: list[Worker]) -> None:
+    """Start one worker before anything is known of the files, so that it loads its modules while this process does.
+
+    Args:
+        prestarted: the worker is added to it, for `prestart` and `tag_all`, or for `end` if there is nothing to tag.
+    """
+    prestarted.append(Worker())
+
+
 def end(prestarted: list[Worker]) -> None:
     """End prestarted workers that are not used."""
     while prestarted:

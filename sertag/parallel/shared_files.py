@@ -9,9 +9,13 @@ import os
 import platform
 from dataclasses import replace
 
-from sertag.records import STDIN, AudioFile, Problem
+from sertag.records import STDIN, AudioFile, FileResult, Problem
 from sertag.text import display_name
 
+# Of a storage, where they may be those of a worker and not of the client, which has found the recording.
+_OF_ONE_COMPUTER = frozenset(
+    ("no_credentials", "expired_credentials", "permission_denied", "not_found", "unreachable", "needs_remote")
+)
 _OF_ONE_PROCESS = ("/dev/fd/", "/dev/std", "/proc/")
 
 
@@ -40,3 +44,13 @@ def as_seen_here(file: AudioFile, *, folder: str) -> AudioFile:
         message = f"{name}: has {size_bytes} bytes on worker {platform.node()}, {file.size_bytes} where it was found"
         return replace(file, problem=Problem("differs_on_worker", f"{message}; is it another file, or still written?"))
     return file
+
+
+def as_told_here(file: AudioFile, result: FileResult) -> FileResult:
+    """The result; where a storage could not be read, it names the computer, which has an environment of its own."""
+    problem = result.channels[0].problem
+    if file.remote is None or problem is None or problem.code not in _OF_ONE_COMPUTER:
+        return result
+    needs = "workers need the network, the credentials and the variables of the storage too"
+    told = replace(problem, message=f"{problem.message}; so it is on worker {platform.node()}, and {needs}")
+    return replace(result, channels=(replace(result.channels[0], problem=told), *result.channels[1:]))

@@ -45,7 +45,10 @@ from sertag.text import display_text
 Answer = FileResult | Exception | None
 
 # Not `-m`, which would search the current folder for modules first, and that may contain untrusted files.
-_PROGRAM = "import sys; sys.path[:] = sys.argv[2:]; from sertag.parallel.worker import main; main(int(sys.argv[1]))"
+_PROGRAM = (
+    "import gc, sys; sys.path[:] = sys.argv[2:]; from sertag.limits import GARBAGE_OBJECTS; "
+    "gc.set_threshold(GARBAGE_OBJECTS); from sertag.parallel.worker import main; main(int(sys.argv[1]))"
+)
 _ENVIRONMENT = {
     **ONE_THREAD,
     # glibc, see mallopt(3): free memory kept at the end of the heap, and the largest arrays taken from the heap.
@@ -206,12 +209,12 @@ def _prepared(receive_setup: Callable[[], Setup]) -> Callable[[AudioFile], FileR
     tag = partial(tag_file, model=model, options=setup.options)
     if setup.folder is None:
         return tag
-    from sertag.parallel.shared_files import as_seen_here
+    from sertag.parallel.shared_files import as_seen_here, as_told_here
 
     folder = setup.folder
     with suppress(OSError):  # there is none here: relative paths are then not there, others may be
         os.chdir(folder)
-    return lambda file: tag(as_seen_here(file, folder=folder))
+    return lambda file: as_told_here(file, tag(as_seen_here(file, folder=folder)))
 
 
 def limit_memory(*, model_bytes: int) -> None:

@@ -31,7 +31,8 @@ _STALLED = ("TimeoutError", "FSTimeoutError", "ReadTimeoutError", "ConnectTimeou
 _CUT = ("ClientPayloadError", "IncompleteReadError", "IncompleteRead", "ServerDisconnectedError", "EOFError",
         "ResponseStreamingError", "ClientOSError", "ConnectionResetError")  # fmt: skip
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired")
-_WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity", "AuthFailure")
+_WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity", "AuthFailure",
+              "AuthenticationFailed")  # fmt: skip
 _BUSY = ("SlowDown", "ServiceUnavailable", "429", "502", "503", "504")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sertag.errors import SertagError
 from sertag.remote.options import options_for
-from sertag.remote.urls import PACKAGES, is_web, quoted, scheme_of
+from sertag.remote.urls import PACKAGES, credentials_advice, is_web, quoted, scheme_of
 
 _CONNECT_S, _READ_S = 10, 20  # how long a connection may take, and how long a server may send nothing
 # Attempts of botocore, of s3fs for each call, and of s3fs again for each part of an object: a server that says nothing
@@ -50,6 +50,9 @@ def file_system(scheme: str, options: str) -> Any:
     try:
         system = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **settings)
     except (TypeError, ValueError, KeyError) as error:
+        if package == "adlfs" and "account_name" in str(error):
+            message = f"no credentials were found; {credentials_advice(scheme)}"
+            raise RemoteError(message, code="no_credentials") from error
         names = ", ".join(sorted(options_for(options, scheme)))
         message = f"--storage-options: {package} does not take {names or 'its environment'}: {type(error).__name__}"
         raise RemoteError(message, code="bad_options") from error

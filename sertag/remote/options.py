@@ -17,6 +17,7 @@ _SECRET = re.compile(
     r"connection_string|auth|cookies?|user(name)?",
     re.IGNORECASE,
 )
+_OF_AZURE = re.compile(r"account_.*|.*sas.*|connection_string|shared_access.*|client_secret|client_id", re.IGNORECASE)
 _HOW = ("anon", "cloud", "google_default", "browser", "cache")  # values of gcsfs's `token` that say where to look
 _SECRET_VALUE = re.compile(
     r"://[^/@]*@|[?&;](sig|signature|token|key)=|AccountKey=|SharedAccessSignature=", re.IGNORECASE
@@ -48,7 +49,7 @@ AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws
             scheme, dot, key = name.partition(".")
             if not dot or scheme not in PACKAGES:
                 scheme, key = "", name
-            _refuse_secrets(key, value, scheme or "s3")
+            _refuse_secrets(key, value, scheme or ("az" if _OF_AZURE.fullmatch(key) else "s3"))
             merged.setdefault(scheme, {})[key] = value
     return json.dumps(merged, sort_keys=True) if merged else ""
 

@@ -126,7 +126,8 @@ def quoted(url: str) -> str:
 _ADVICE = {
     "s3fs": "leave it out, and give it by AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws",
     "gcsfs": "leave it out, and give it by GOOGLE_APPLICATION_CREDENTIALS or `gcloud auth application-default login`",
-    "adlfs": "leave it out, and give it by AZURE_STORAGE_CONNECTION_STRING or `az login`",
+    "adlfs": "leave it out, and give it by AZURE_STORAGE_CONNECTION_STRING, "
+    "or AZURE_STORAGE_ACCOUNT_NAME and `az login`",
     "aiohttp": "leave it out, and give it by ~/.netrc",
 }
 

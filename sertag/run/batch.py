@@ -49,11 +49,12 @@ _CODES = {
 }
 
 
-def run(request: Request) -> Exit:
+def run(request: Request, *, prestarted: list[Worker] | None = None) -> Exit:
     """Run a request.
 
     Args:
         request: settings of the run.
+        prestarted: workers that are already starting; those that are used are taken out, the caller ends the others.
 
     Returns:
         The exit code; all messages have been logged.
@@ -67,16 +68,16 @@ def run(request: Request) -> Exit:
     level = DEBUG if request.verbose else ERROR if request.quiet else INFO
     try:
         with to_stderr_and_file(level=level, log_file=request.log_file, log_format=request.log_format) as logger:
-            return _logged(request, logger)
+            return _logged(request, logger, [] if prestarted is None else prestarted)
     except OutputError as error:  # the log file cannot be written, so the message goes to stderr
         sys.stderr.write(f"error: {error}\n")
         return Exit.OUTPUT
 
 
-def _logged(request: Request, logger: Logger) -> Exit:
+def _logged(request: Request, logger: Logger, prestarted: list[Worker]) -> Exit:
     """Run a request; an error that ends the run becomes one message and an exit code."""
     try:
-        return dry_run(request, logger) if request.dry_run else _tag(request, logger)
+        return dry_run(request, logger) if request.dry_run else _tag(request, logger, prestarted)
     except (BrokenPipeError, RequestError):
         raise
     except SertagError as error:
@@ -135,7 +136,7 @@ class _Run:
         return ModelInfo.of(self.model.spec, sha256=self.model.sha256)
 
 
-def _tag(request: Request, logger: Logger) -> Exit:
+def _tag(request: Request, logger: Logger, prestarted: list[Worker]) -> Exit:
     formats = _formats(request)
     with ExitStack() as stack:
         if request.lock is not None:
@@ -162,7 +163,6 @@ def _tag(request: Request, logger: Logger) -> Exit:
             jobs = memory.limited_jobs(
                 model.path, jobs=jobs, files=len(first), count_cpus=usable_cpus, warn=logger.warning
             )
-        prestarted: list[Worker] = []
         stack.callback(engine.end, prestarted)
         if request.backend == "local" and (
             journal is None or journal.is_empty

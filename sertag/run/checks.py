@@ -14,7 +14,7 @@ from sertag.records import STDIN
 from sertag.remote.urls import is_url, refusal, shown
 from sertag.run.settings import Request, RequestError
 from sertag.storage.atomic_output import is_temporary
-from sertag.tables.formats import format_of
+from sertag.tables.formats import partition_conflict
 from sertag.tagging.roles import only_role_conflict
 from sertag.text import display_name, valid_text
 
@@ -84,12 +84,9 @@ def _check_raw(request: Request) -> None:
 def _check_partitions(request: Request) -> None:
     if request.partition_by is None:
         return
-    if request.out == "-":
-        raise RequestError("--partition-by writes a folder; name it with --out")
-    if is_url(request.out):
-        raise RequestError("--partition-by writes a folder on this machine, which cannot be put in one step; copy it")
-    if request.format not in (None, "parquet") or format_of(request.out) not in (None, "parquet"):
-        raise RequestError("--partition-by writes Parquet; leave out --format, and give --out a folder")
+    conflict = partition_conflict(request.out, request.format)
+    if conflict is not None:
+        raise RequestError(conflict)
     for option, target in _outputs(request).items():
         if target != "-" and _is_inside(target, request.out):
             raise RequestError(f"{option} {display_name(target)} would be inside --out, which is replaced as a whole")

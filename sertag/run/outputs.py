@@ -66,7 +66,7 @@ def open_tables(
         from sertag.analysis.derived import day_of
         from sertag.tables.partitions import open_partitions
 
-        yield open_partitions(outputs.out, view=view, day_of=day_of)
+        yield open_partitions(outputs.out, view=view, day_of=lambda result: day_of(result.path))
     elif fmt == "table":
         from sertag.tables.terminal import open_screen_table
 

@@ -173,11 +173,11 @@ def _runs(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _sentiments(axis: Any, segments: tuple[Segment, ...], spec: ModelSpec) -> None:
     """How probable negative and positive labels are in each window."""
-    heard = [segment for segment in segments if segment.probs]
+    scored = [segment for segment in segments if segment.probs]
     for sentiment, line in ((Sentiment.NEGATIVE, "-"), (Sentiment.POSITIVE, "--")):
         chosen = [index for index, label in enumerate(spec.labels) if spec.sentiment[label] == sentiment.value]
-        values = [sum(segment.probs[index] for index in chosen) for segment in heard]
-        axis.plot(*_line(heard, values), line, color=_COLOURS[sentiment][0], **_CURVE)
+        values = [sum(segment.probs[index] for index in chosen) for segment in scored]
+        axis.plot(*_line(scored, values), line, color=_COLOURS[sentiment][0], **_CURVE)
     axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="sentiment")
     axis.grid(axis="y", linewidth=0.4, alpha=0.6)
 
@@ -185,28 +185,28 @@ def _sentiments(axis: Any, segments: tuple[Segment, ...], spec: ModelSpec) -> No
 def _affect(axis: Any, segments: tuple[Segment, ...]) -> None:
     """Arousal and valence of each window, as far as the model tells them."""
     for line, name in zip(_LINES, ("arousal", "valence"), strict=False):
-        heard = [segment for segment in segments if getattr(segment, name) is not None]
-        values = [getattr(segment, name) for segment in heard]
-        axis.plot(*_line(heard, values), line, color=_PLAIN, label=name, **_CURVE)
+        scored = [segment for segment in segments if getattr(segment, name) is not None]
+        values = [getattr(segment, name) for segment in scored]
+        axis.plot(*_line(scored, values), line, color=_PLAIN, label=name, **_CURVE)
     axis.set(ylim=(-1, 1), yticks=[-1, 0, 1], ylabel="affect")
     axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
 
 
 def _dimensions(axis: Any, segments: tuple[Segment, ...], spec: ModelSpec) -> None:
     """Each dimension of each window, on its own scale."""
-    heard = [segment for segment in segments if segment.dimensions]
+    scored = [segment for segment in segments if segment.dimensions]
     for number, one in enumerate(spec.outputs):
-        values = [share_of_scale(segment.dimensions[number], one) for segment in heard]
+        values = [share_of_scale(segment.dimensions[number], one) for segment in scored]
         colour = f"C{number % 10}"
-        axis.plot(*_line(heard, values), _LINES[number % len(_LINES)], color=colour, label=one.name, **_CURVE)
+        axis.plot(*_line(scored, values), _LINES[number % len(_LINES)], color=colour, label=one.name, **_CURVE)
     axis.set(ylim=(0, 1), yticks=[0, 0.5, 1], ylabel="of its scale")
     axis.legend(fontsize=7, frameon=False, loc="upper right", ncols=4)
 
 
-def _line(heard: list[Segment], values: list[float]) -> tuple[list[float], list[float]]:
+def _line(scored: list[Segment], values: list[float]) -> tuple[list[float], list[float]]:
     """Times and values of a curve, with a gap where nobody spoke."""
     times_s, found = [], []
-    for before, segment, value in zip([None, *heard], heard, values, strict=False):
+    for before, segment, value in zip([None, *scored], scored, values, strict=False):
         if before is not None and segment.start_s > before.end_s + _TOUCH_S:
             times_s.append(segment.start_s)
             found.append(float("nan"))

@@ -93,7 +93,7 @@ class _Columns:
         self._mel = np.zeros((channels, columns, spec.n_mels))
 
     def seen(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """Yields the blocks unchanged after noting their extremes."""
+        """Yields the blocks, float32 (channels, n), unchanged after noting their extremes."""
         for block in blocks:
             place = self._column(self._samples + np.arange(block.shape[1]), self._spec.rate_hz)
             starts = np.flatnonzero(np.diff(place, prepend=-1))

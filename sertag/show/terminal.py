@@ -57,16 +57,19 @@ def drawn(result: FileResult, sound: Sound | None, *, spec: ModelSpec, width: in
     """
     width = max(LEAST_WIDTH, width)
     lines = [Text(_shortened(display_name(result.path), width), style="bold")]
+    said = ""
     for channel in result.channels:
         lines += _wrapped(_heading(channel, spec), width, style="bold")
-        if channel.problem is not None:
-            lines += _wrapped(display_text(channel.problem.message), width, style="yellow")
+        remark = _remark(channel, result.path)
+        if remark not in ("", said):  # most are about the file, and stand in each of its rows
+            lines += _wrapped(remark, width, style="yellow")
+            said = remark
         if sound is not None:
             lines += _timeline(channel, sound, spec=spec, unicode=unicode)
     if sound is not None:
         span = {"start_s": 0.0, "end_s": sound.duration_s, "width": sound.columns}
         lines.append(Text(" " * MARGIN + axis(**span), style="dim"))  # type: ignore[arg-type]
-        lines += legend(spec).wrap(_console(width), width)
+        lines += legend(spec, width=width)
         lines += _moment_lines(result, width)
     return lines
 
@@ -98,6 +101,13 @@ def _heading(channel: ChannelResult, spec: ModelSpec) -> str:
     if channel.peak_start_s is not None:
         parts.append(f"worst from {clock(channel.peak_start_s)}")
     return display_text(", ".join(parts))
+
+
+def _remark(channel: ChannelResult, path: str) -> str:
+    """The problem of a channel without the name of the file, which stands above; empty if there is none."""
+    return (
+        "" if channel.problem is None else display_text(channel.problem.message.removeprefix(f"{display_name(path)}: "))
+    )
 
 
 def _timeline(channel: ChannelResult, sound: Sound, *, spec: ModelSpec, unicode: bool) -> Iterator[Text]:

@@ -17,3 +17,20 @@ def format_of(target: str) -> Format | None:
     ('tsv', None)
     """
     return SUFFIXES.get(os.path.splitext(target)[1].lower())
+
+
+def partition_conflict(out: str, format: Format | None) -> str | None:
+    """Why `--partition-by` cannot write there; None if it can.
+
+    >>> partition_conflict("calls.csv", None)
+    '--partition-by writes Parquet; leave out --format, and give --out a folder'
+    """
+    from sertag.remote.urls import is_url
+
+    if out == "-":
+        return "--partition-by writes a folder; name it with --out"
+    if is_url(out):
+        return "--partition-by writes a folder on this machine, which cannot be put in one step; copy it"
+    if format not in (None, "parquet") or format_of(out) not in (None, "parquet"):
+        return "--partition-by writes Parquet; leave out --format, and give --out a folder"
+    return None

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import Any
 
 from sertag.errors import OutputError
 from sertag.records import FileResult
@@ -103,13 +104,13 @@ class FolderOutput:
 class PartitionedTable:
     """Writes rows into the files of their days."""
 
-    def __init__(self, output: FolderOutput, view: TableView, *, day_of: Callable[[str], str]) -> None:
+    def __init__(self, output: FolderOutput, view: TableView, *, day_of: Callable[[Any], str]) -> None:
         """Begin a table.
 
         Args:
             output: the folder.
             view: columns and rows to write.
-            day_of: the day of a recording, by its path, ISO 8601; empty if it has none.
+            day_of: the day of a result, ISO 8601; empty if it has none.
         """
         self._output, self._view, self._day_of = output, view, day_of
         self._open: OrderedDict[str, tuple[Output, ParquetTable]] = OrderedDict()
@@ -118,7 +119,7 @@ class PartitionedTable:
 
     def add(self, result: FileResult) -> None:
         """Write the rows of one file."""
-        table = self._table(self._day_of(result.path) or NO_DAY)
+        table = self._table(self._day_of(result) or NO_DAY)
         self._waiting -= table.waiting
         table.add(result)
         self._waiting += table.waiting
@@ -167,7 +168,7 @@ class PartitionedTable:
 
 @contextmanager
 def open_partitions(
-    output: FolderOutput, *, view: TableView, day_of: Callable[[str], str]
+    output: FolderOutput, *, view: TableView, day_of: Callable[[Any], str]
 ) -> Iterator[PartitionedTable]:
     """Write a table by day; leaving the block without an exception finishes the output.
 

@@ -7,15 +7,12 @@ are kept as text. Columns that tables of older versions lack are None. Of a trun
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from glob import escape as glob_escape
-from glob import glob
 from itertools import chain, islice, takewhile
 from pathlib import PurePath
-from typing import Any, BinaryIO, Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from sertag.records import FAILURES, SCHEMA
 from sertag.remote.urls import without_query
@@ -23,8 +20,10 @@ from sertag.spec.dimension import dimension_columns
 from sertag.tables.columns import DECIMALS, Column, result_columns, segment_columns
 from sertag.tables.delimited import Line, decimal, rows_of, unmarked
 from sertag.tables.reading.documents import documents_of
+from sertag.tables.reading.folders import DAY, in_walk, is_folder, rows_of_folder
+from sertag.tables.reading.parquet import HEADER_ONLY, parquet_rows
 from sertag.tables.reading.sources import TableError, lines_of, name_of, open_source, text_of
-from sertag.text import display_name, plural
+from sertag.text import plural
 
 Kind = Literal["results", "segments"]
 ReadRow = dict[str, Any]
@@ -34,7 +33,6 @@ _UNFLAT = frozenset({"probs", "fracs", "dimensions", "dimension_quarters", *_NES
 _DIMENSION = "d_"
 _NEEDED = {"results": ("path", "channel", "status"), "segments": ("path", "channel", "segment", "start_s", "end_s")}
 _HEAD_ROWS = 10_000
-_HEADER_ONLY = "\0"  # a column that marks the placeholder row of a table without rows
 _EXPECTED = "a table that sertag has written (.csv .tsv .json .jsonl .parquet)"
 
 
@@ -61,13 +59,17 @@ class ReadTable:
 
 
 @contextmanager
-def open_results(path: str, *, storage: str = "") -> Iterator[ReadTable]:
+def open_results(
+    path: str, *, storage: str = "", order: Callable[[str], Any] = in_walk, days: bool = False
+) -> Iterator[ReadTable]:
     """Open a table that `sertag tag` has written.
 
     Args:
         path: path of the table, of a folder of --partition-by, or `-` for standard input; the format is known from the
-            suffix or the content.
+            suffix or the content. A URL of a folder has `/` at its end.
         storage: settings for URLs, from `remote.options`.
+        order: sorts paths in the order of the rows of a folder.
+        days: rows of a folder have their day under `DAY`.
 
     Yields:
         The table.
@@ -77,12 +79,13 @@ def open_results(path: str, *, storage: str = "") -> Iterator[ReadTable]:
             raise it as well.
     """
     name, suffix = name_of(path), PurePath(without_query(path)).suffix.lower()
-    if os.path.isdir(path):
-        yield _table(name, _rows_of_folder(path, name))
+    if is_folder(path):
+        rows = rows_of_folder(path, key=order, storage=storage)
+        yield _table(name, rows if days else ({key: row[key] for key in row if key != DAY} for row in rows))
         return
     with open_source(path, expected=_EXPECTED, storage=storage) as source:
         if suffix == ".parquet":
-            yield _table(name, _parquet_rows(source, name))
+            yield _table(name, parquet_rows(source, name))
         else:
             with text_of(source) as stream:
                 yield _open(name, suffix, stream)
@@ -112,7 +115,7 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
         first.append(row)
         if any(column.startswith("p_") for column in row):
             break
-    columns = tuple(name for name in first[-1] if name != _HEADER_ONLY) if first else ()
+    columns = tuple(name for name in first[-1] if name != HEADER_ONLY) if first else ()
     kind: Kind | None = None if not first else "segments" if "segment" in columns else "results"
     missing = [column for column in _NEEDED[kind] if column not in columns] if kind else []
     if missing:
@@ -125,7 +128,7 @@ def _table(name: str, rows: Iterator[ReadRow], warnings: list[str] | None = None
         {column.name: column for column in listed(labels, dimensions)}
         for listed in (segment_columns if kind == "segments" else result_columns, segment_columns)
     )
-    own: Iterator[ReadRow] = (row for row in chain(first, rows) if _HEADER_ONLY not in row)
+    own: Iterator[ReadRow] = (row for row in chain(first, rows) if HEADER_ONLY not in row)
     if delimiter != ",":
         own = _with_points(own, known, delimiter)
     typed = (_typed(name, row, known, of_windows) for row in own)
@@ -217,7 +220,7 @@ def _delimited_rows(name: str, lines: Iterator[Line], warnings: list[str]) -> It
         more = f", and {plural(len(odd) - 1, 'more line')} like it" if len(odd) > 1 else ""
         warnings.append(f"{name}: {odd[0]}{more}")
     if empty:
-        yield dict.fromkeys(header) | {_HEADER_ONLY: True}
+        yield dict.fromkeys(header) | {HEADER_ONLY: True}
 
 
 def _json_rows(name: str, lines: Iterable[str], warnings: list[str]) -> Iterator[ReadRow]:
@@ -253,28 +256,3 @@ def _flat(row: ReadRow) -> ReadRow:
         flat[f"{_DIMENSION}{key}"] = value
         flat |= {f"{_DIMENSION}{key}_q{number}": mean for number, mean in enumerate(quarters.get(key) or (), 1)}
     return flat
-
-
-def _rows_of_folder(path: str, name: str) -> Iterator[ReadRow]:
-    parts = sorted(glob(os.path.join(glob_escape(path), "*", "*.parquet")))
-    if not parts:
-        raise TableError(f"{name}: is a folder without day=…/part-0.parquet of --partition-by", code="no_table")
-    for part in parts:
-        with open_source(part, expected=_EXPECTED) as source:
-            yield from _parquet_rows(source, display_name(part))
-
-
-def _parquet_rows(source: BinaryIO, name: str) -> Iterator[ReadRow]:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        message = f"{name}: Parquet needs pyarrow, which is not installed; run: pip install 'sertag[parquet]'"
-        raise TableError(message, code="needs_parquet") from error
-    try:
-        with pyarrow.parquet.ParquetFile(source) as file:
-            if not file.metadata.num_rows:
-                yield dict.fromkeys(file.schema_arrow.names) | {_HEADER_ONLY: True}
-            for batch in file.iter_batches():
-                yield from batch.to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise TableError(f"{name}: cannot be read as Parquet: {error}", code="unreadable") from error

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from sertag import __version__
 from sertag.cli.commands import cli
+from sertag.cli.groups import Deferred
 from sertag.model.model_file import DEFAULT_MODEL
 from tests.cli.conftest import Run
 from tests.cli.outputs import on_terminal
@@ -30,6 +32,19 @@ def test_help_begins_with_examples_and_has_every_option() -> None:
     options = [name for option in tag.params if isinstance(option, click.Option) for name in option.opts]
     assert [name for name in options if name not in said] == []
     assert [name for name in cli.commands if name not in said] == []
+
+
+def test_commands_that_are_loaded_late_are_what_the_help_says() -> None:
+    deferred = {name: command for name, command in cli.commands.items() if isinstance(command, Deferred)}
+    assert len(deferred) == 10
+    for name, command in deferred.items():
+        loaded = command.load()
+        assert (loaded.name, loaded.get_short_help_str(100)) == (name, command.get_short_help_str(100))
+
+
+def test_options_of_commands_that_are_loaded_late_are_completed() -> None:
+    done = ShellComplete(cli, {}, "sertag", "_SERTAG_COMPLETE").get_completions(["worst"], "--")
+    assert {"--top", "--help"} <= {item.value for item in done}
 
 
 def test_version() -> None:

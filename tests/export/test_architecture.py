@@ -34,7 +34,7 @@ OWNERS = {
     "onnxruntime": {"conversion", "features", "wrapping"},
     "librosa": {"audio", "plots"},
     "matplotlib": {"plots"},
-    "soundfile": {"audio", "corpora"},
+    "soundfile": {"audio", "corpora", "evaluation"},
     "jinja2": {"card", "exploration"},
     "kagglehub": set(),  # loaded by name, where it is asked for
 }

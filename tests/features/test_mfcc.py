@@ -39,7 +39,7 @@ librosa = pytest.importorskip("librosa")
 TOLERANCE = 1e-3
 CORPORA = ("tess", "ravdess", "emodb", "emovo", "nemo", "crema_d")
 NOISE_FLOOR = np.random.default_rng(7).standard_normal(100_000).astype(np.float32) * np.float32(1e-2)
-FAST = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

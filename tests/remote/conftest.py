@@ -17,6 +17,7 @@ from sertag.remote.filesystems import file_system
 from sertag.run.batch import run
 from sertag.run.settings import Request
 from tests.conftest import speech_like
+from tests.in_process import without_workers
 from tests.remote.servers import BUCKET, Proxy, WebServer, s3_server
 
 pytest.importorskip("moto", reason="needs pip install 's3fs[boto3]' 'moto[server,s3]'")
@@ -126,10 +127,14 @@ def stored(calls: Path, put: Put) -> Path:
 
 @pytest.fixture
 def tag(tiny_model: Path) -> Callable[..., Exit]:
-    """Runs a request in this process, with workers of its own."""
+    """Runs a request in this process: a worker loads libraries of the storage for a second, so most have none."""
 
-    def tag(*paths: str, **settings: Any) -> Exit:
-        return run(Request(paths=paths, **{"model": str(tiny_model), "jobs": 1, "progress": False, **settings}))
+    def tag(*paths: str, workers: int = 0, **settings: Any) -> Exit:
+        given = {"model": str(tiny_model), "jobs": workers or 1, "progress": False, **settings}
+        with pytest.MonkeyPatch.context() as patch:
+            if not workers:
+                without_workers(patch)
+            return run(Request(paths=paths, **given))
 
     return tag
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,9 @@ import soundfile
 
 import sertag
 from sertag.errors import Exit
+from tests.cli.tables.runner import invoke
 from tests.conftest import speech_like
+from tests.in_process import without_workers
 from tests.remote.servers import BUCKET
 
 PAGE = Path(sertag.__file__).parents[1] / "docs" / "storage.md"
@@ -43,12 +43,12 @@ def test_the_commands_of_the_page_do_what_it_says(
     put("calls/2026-03-02/a.wav", (tmp_path / "a.wav").read_bytes())
     (tmp_path / "urls.txt").write_text(f"s3://{BUCKET}/calls/2026-03-02/a.wav\n")
     monkeypatch.setenv("SERTAG_MODEL", str(tiny_model))
-    monkeypatch.setenv("SERTAG_JOBS", "1")
+    monkeypatch.chdir(tmp_path)
+    without_workers(monkeypatch)
     for line in COMMANDS:
         words = shlex.split(line.replace("http://localhost:9000", s3_url))
-        command = [sys.executable, "-m", "sertag", *words[1:]]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == Exit.OK, (line, done.stderr)
+        done = invoke(*words[1:])
+        assert done.exit_code == Exit.OK, (line, done.stderr)
         if words[1] == "worst":
             assert f"s3://{BUCKET}/calls/2026-03-02/a.wav,0," in done.stdout
     assert s3.head_object(Bucket=BUCKET, Key="tables/results.parquet")["ContentLength"]

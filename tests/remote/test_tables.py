@@ -109,6 +109,21 @@ def test_every_command_takes_the_settings_of_the_storage(elsewhere: list[str], s
     assert not Path("s3:").exists()
 
 
+def test_a_folder_by_day_is_a_table_where_it_is(
+    stored: Path, tag: Callable[..., Exit], put: Put, tmp_path: Path
+) -> None:
+    tag(str(stored), out=str(tmp_path / "days"), partition_by="day")
+    for part in (tmp_path / "days").rglob("*.parquet"):
+        put(f"tables/{part.relative_to(tmp_path)}", part.read_bytes())
+    put("tables/days/_SUCCESS")
+    local, remote = invoke("worst", str(tmp_path / "days")), invoke("worst", f"{ROOT}/tables/days/")
+    assert remote.exit_code == Exit.OK, remote.output
+    assert remote.stdout == local.stdout
+    assert "the URL of a folder of --partition-by ends with /" in invoke("worst", f"{ROOT}/tables/days").output
+    assert "is a folder without day=" in invoke("worst", f"{ROOT}/calls/").output
+    assert "there is no such" in invoke("worst", f"{ROOT}/nothing/").output
+
+
 def test_settings_come_from_the_environment_as_for_tag(
     elsewhere: list[str], monkeypatch: pytest.MonkeyPatch, s3_url: str
 ) -> None:

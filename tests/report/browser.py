@@ -40,7 +40,7 @@ class Browser:
         self.log()
         self.driver.get(path.as_uri() + hash)
         if wait:
-            self.until("document.documentElement.dataset.ready")
+            self.until("document.body.dataset.ready")
 
     def js(self, script: str, *arguments: object) -> Any:
         """The value of an expression in the page."""
@@ -75,12 +75,19 @@ class Browser:
         events = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
 
-    def look(self, *, width: int, height: int, dark: bool = False) -> None:
-        """Size of the page in pixels, and what the system prefers."""
+    def look(self, *, width: int, height: int, dark: bool = False, printed: bool = False) -> None:
+        """Size of the page in pixels, what the system prefers, and whether it looks as on paper."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        media = {"media": "print" if printed else "", "features": [scheme]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    def spoken(self, *roles: str) -> list[str]:
+        """The names that a screen reader says of the controls of some roles."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        chosen = [node for node in nodes if not node["ignored"] and node["role"]["value"] in roles]
+        return [node.get("name", {}).get("value", "") for node in chosen]
 
     def picture(self) -> bytes:
         """A PNG of what is in sight."""

@@ -17,6 +17,8 @@ HOSTILE = "</script><img onerror=alert(1) src=x>.wav"
 SENTIMENTS = {"angry": Sentiment.NEGATIVE, "happy": Sentiment.POSITIVE, "neutral": Sentiment.NEUTRAL}
 DURATION_S = 20.0
 DIMENSIONS = ("arousal", "depth")
+BOTH = ModelInfo(LABELS, "both", "ab" * 32, DIMENSIONS)
+ALONE = ModelInfo((), "alone", "cd" * 32, DIMENSIONS)
 
 
 def window(index: int, emotion: str | None, status: Status = Status.OK) -> Segment:

@@ -141,6 +141,14 @@ def test_trends_are_curves_that_need_no_script(tmp_path: Path) -> None:
     assert "2026-03-02 1 0 % 0.03 0" in re.sub(r"\s+", " ", " ".join(Parsed(page).text))
 
 
+def test_months_are_named_as_months(tmp_path: Path) -> None:
+    days = [f"2026-{month:02}-{day:02}" for month in range(1, 11) for day in (1, 8, 15, 22)]
+    table = write_jsonl(tmp_path / "r.jsonl", [call(f"{day}.wav", attention=0.5) for day in days])
+    page = page_of(table, tmp_path / "p.html", date_regex=DATES)
+    assert "<p><span>2026-01</span><span>2026-10</span></p>" in page
+    assert "<title>2026-02: 0 %</title>" in page
+
+
 def test_the_worst_seconds_and_waveforms_of_as_many_calls_as_were_asked_for(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, tones(DURATION_S, channels=2), 8000)
@@ -151,6 +159,18 @@ def test_the_worst_seconds_and_waveforms_of_as_many_calls_as_were_asked_for(tmp_
     assert data["sound"] == [None, {"from": 0.0, "to": 16.0}, None]
     assert [peaks and len(peaks) for peaks in data["peaks"]] == [2, 2, None]
     assert re.findall(r'<script type="text/plain" id="(sound-\d+)">T2dnUw', page) == ["sound-1"]
+
+
+def test_why_a_recording_does_not_play_is_said_with_what_helps(table: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_text("Dear Sir or Madam")
+    soundfile.write(tmp_path / "cut.wav", tones(1.0), 8000, subtype="IMA_ADPCM")
+    calls = data_in(page_of(table, tmp_path / "p.html", root=str(tmp_path)))["calls"]
+    problems = dict(zip(calls["path"], calls["problem"], strict=True))
+    assert problems["bad.wav"] == "There is no sound to play: it is text that begins with 'Dear Sir or Madam'."
+    assert problems["cut.wav"].startswith(
+        "Browsers do not play this recording: it is a WAV file with IMA ADPCM. sertag"
+    )
+    assert problems["quiet.wav"] == "The recording was not found when the page was made: quiet.wav"
 
 
 def run(*arguments: str) -> Result:

@@ -9,12 +9,9 @@ from pathlib import Path
 from sertag.report.build import Request, build
 from sertag.report.calls import Range, load
 from sertag.tables.columns import ModelInfo
-from tests.report.tables import DIMENSIONS, call, estimated, mixed, write_csv, write_jsonl
+from tests.report.tables import ALONE, BOTH, call, estimated, mixed, write_csv, write_jsonl
 from tests.report.test_build import DATES, Parsed, data_in
 from tests.results import LABELS
-
-BOTH = ModelInfo(LABELS, "both", "ab" * 32, DIMENSIONS)
-ALONE = ModelInfo((), "alone", "cd" * 32, DIMENSIONS)
 
 
 def text_of(table: str, out: Path) -> str:

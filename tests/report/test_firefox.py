@@ -37,7 +37,7 @@ def test_the_page_answers_in_firefox(firefox: Browser, tmp_path: Path) -> None:
     table, page = write_jsonl(tmp_path / "r.jsonl", mixed()), tmp_path / "p.html"
     build(Request((table,), str(page)), warn=lambda message: None)
     firefox.driver.get(page.as_uri() + "#role=customer")
-    firefox.until("document.documentElement.dataset.ready === '10'")
+    firefox.until("document.body.dataset.ready === '10'")
     assert firefox.texts("#rows .link")[0] == "2026-03-02_a.wav"
     assert HOSTILE.rpartition("/")[2] in firefox.texts("#rows .link")
     firefox.click("#worst a")

@@ -316,3 +316,106 @@ def test_a_file_in_the_place_of_the_folder_is_not_overwritten(days: Runs) -> Non
     Path("out").write_text("mine")
     with pytest.raises(OutputError, match="it is a file"):
         partitions.FolderOutput("out")
+
+
+# Folders of shards
+
+
+@pytest.fixture
+def nights(archive: Runs) -> Runs:
+    """Recordings of three nights that take turns, and some that fail; one has no day."""
+    for number in range(60):
+        archive.write(f"f{number % 4}/{number:02} 2026-03-{1 + number % 3:02}.wav", "bad" if number % 9 == 0 else "")
+    os.symlink("nowhere", "calls/gone.wav")
+    return archive
+
+
+def folders(runs: Runs, *arguments: str, total: int = 3) -> list[str]:
+    names = [f"part-{number}" for number in range(1, total + 1)]
+    for number, name in enumerate(names, 1):
+        runs(*arguments, "-o", name, "--shard", f"{number}/{total}", "--partition-by", "day", code=1)
+    return names
+
+
+def content(folder: str) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*.parquet")}
+
+
+@pytest.mark.parametrize("open_days", [128, 1])
+def test_merged_folders_are_the_folder_of_one_run(
+    nights: Runs, monkeypatch: pytest.MonkeyPatch, open_days: int
+) -> None:
+    monkeypatch.setattr(partitions, "_OPEN_DAYS", open_days)
+    monkeypatch.setattr(partitions, "_WAITING_ROWS", 20)
+    nights("calls", "-o", "all", "--partition-by", "day", code=1)
+    names = folders(nights, "calls")
+    said = nights("merge", *reversed(names), "-o", "merged", "--partition-by", "day").output
+    assert said == "265 recordings from 3 tables\n"
+    assert content("merged") == content("all")
+    assert max(int(re.findall(r"part-(\d+)", name)[0]) for name in content("all")) >= (10 if open_days == 1 else 0)
+    nights("merge", *names, "-o", "merged/", "--partition-by", "day")  # in place of the old one
+    assert content("merged") == content("all")
+    missing = nights("merge", *names[:2], "-o", "merged", "--partition-by", "day", code=1).output
+    assert "missing: shard 3/3" in missing
+
+
+def test_folders_of_a_list_are_merged_in_its_order(nights: Runs) -> None:
+    (nights.folder / "list").write_text("calls/f2\ncalls/é\ncalls/f1\ncalls/a\n")
+    nights("--files-from", "list", "-o", "all", "--partition-by", "day", code=1)
+    names = folders(nights, "--files-from", "list")
+    assert "give the list" in nights("merge", *names, "-o", "m", "--partition-by", "day", code=2).output
+    nights("merge", *names, "-o", "merged", "--partition-by", "day", "--files-from", "list")
+    assert content("merged") == content("all")
+
+
+@pytest.mark.parametrize("fmt", ["csv", "parquet"])
+def test_folders_become_the_table_of_one_run(nights: Runs, fmt: str) -> None:
+    nights("calls", "-o", f"all.{fmt}", code=1)
+    nights("merge", *folders(nights, "calls"), "-o", f"merged.{fmt}")
+    assert nights.table(f"merged.{fmt}") == nights.table(f"all.{fmt}")
+
+
+def test_shards_without_recordings_are_empty_folders(runs: Runs) -> None:
+    shutil.rmtree("calls")
+    runs.write("2026-03-02.wav")
+    for number in (1, 2, 3):
+        runs("calls", "-o", f"part-{number}", "--shard", f"{number}/3", "--partition-by", "day")
+    runs("calls", "-o", "all", "--partition-by", "day")
+    runs("merge", "part-1", "part-2", "part-3", "-o", "merged", "--partition-by", "day")
+    assert content("merged") == content("all")
+    assert sum(not any(by_day(runs, f"part-{number}").values()) for number in (1, 2, 3)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("r.csv", "out", "-o", "m", "--partition-by", "day"), "r.csv: is not a folder of --partition-by, so its rows"),
+        (("out", "-o", "m"), "or --partition-by day for a folder"),
+        (("out", "-o", "m.csv", "--partition-by", "day"), "writes Parquet"),
+        (("out", "-o", "-", "--partition-by", "day"), "name it with --out"),
+        (("out", "-o", "m.jsonl"), "out: is a folder of Parquet files, and jsonl is merged from JSON"),
+        (("out", "-o", "out", "--partition-by", "day"), "out would be overwritten while it is read"),
+        (("out", "-o", "mine", "--partition-by", "day"), "cannot write mine: it holds notes.txt, which would be lost"),
+    ],
+)
+def test_what_is_no_folder_of_days_is_said(days: Runs, arguments: tuple[str, ...], message: str) -> None:
+    days("calls", "-o", "out", "--partition-by", "day")
+    days("calls", "-o", "r.csv")
+    os.mkdir("mine")
+    Path("mine/notes.txt").write_text("mine")
+    code = 5 if "mine" in arguments else 2
+    assert message in days("merge", *arguments, code=code).output
+
+
+def test_every_command_reads_a_folder_as_the_table(nights: Runs) -> None:
+    nights("calls", "-o", "out", "--partition-by", "day", code=1)
+    nights("calls", "-o", "r.parquet", code=1)
+    for words in (["worst", "{}", "-n", "300"], ["by", "status", "{}", "--least", "1"]):
+        assert nights(*[word.format("out") for word in words]).output == (
+            nights(*[word.format("r.parquet") for word in words]).output
+        )
+    assert nights("diff", "out", "r.parquet").exit_code == 0
+    for name in ("out", "r.parquet"):
+        nights("convert", name, "--to", "csv", "-o", f"{name}.csv")
+        nights("report", name, "-o", f"{name}.html")
+    assert nights.table("out.csv") == nights.table("r.parquet.csv")

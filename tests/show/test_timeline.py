@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sertag.records import ChannelResult, FileResult, Problem, Segment, Sentiment, Status
 from sertag.show.sound import Sound
+from sertag.show.style import legend
 from sertag.show.terminal import cursor, drawn, moments, timeline_width
 from sertag.show.timeline import axis, cells, letters, spans, ticks
 from sertag.text import clock
@@ -107,6 +108,22 @@ def test_a_recording_fits_its_terminal(width: int, unicode: bool) -> None:
     assert text.isascii() is not unicode
     for name in ("agent", "customer", "emotion", "sure", "level", "talk", "0:00", "not sure"):
         assert name in text.replace("\n", " "), name
+
+
+@pytest.mark.parametrize("width", [24, 40, 70, 200])
+def test_a_legend_is_divided_between_its_entries_alone(width: int) -> None:
+    lines = [line.plain for line in legend(tiny_spec(), width=width)]
+    assert max(map(len, lines)) <= width
+    entries = [entry for line in lines for entry in line.split("  ")]
+    assert entries == [*(f"{letter} {label}" for label, letter in letters(LABELS).items()), "? not sure", ". no speech"]
+
+
+def test_a_remark_on_the_file_stands_once_and_without_its_name() -> None:
+    result = recording("calls/a.wav")
+    remark = Problem("same_signal", "calls/a.wav: has the same signal in all 2 channels")
+    both = FileResult(result.path, tuple(replace(channel, problem=remark) for channel in result.channels))
+    text = [line.plain for line in drawn(both, sound(72), spec=tiny_spec(), width=80, unicode=True)]
+    assert text.count("has the same signal in all 2 channels") == 1
 
 
 def test_what_matters_is_listed_in_words() -> None:

@@ -77,7 +77,7 @@ def restored(given: tuple[ChannelResult, ...]) -> tuple[ChannelResult, ...]:
     return loads(dumps(given))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(channels(), max_size=3).map(tuple))
 def test_what_is_read_is_what_was_written_to_the_last_bit(given: tuple[ChannelResult, ...]) -> None:
     text = dumps(given)

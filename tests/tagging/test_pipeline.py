@@ -413,16 +413,6 @@ def test_the_same_file_gives_the_same_row(call: Path, model: Model) -> None:
     assert tagged(call, model) == tagged(call, model)
 
 
-def test_real_calls_are_tagged(data_dir: Path) -> None:
-    default = load()
-    for path in sorted((data_dir / "calls").glob("*.[wm][ap][v3]")):
-        result = tagged(path, default)
-        assert result.status in {Status.OK, Status.UNCERTAIN}
-        for row in result.channels:
-            assert row.duration_s is not None
-            assert all(0 <= s.start_s < s.end_s <= row.duration_s + 1e-6 for s in row.segments)
-
-
 @pytest.fixture(scope="module")
 def telling(telling_model: Path) -> Model:
     return load(str(telling_model))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from types import MappingProxyType
 
 import numpy as np
@@ -30,6 +31,7 @@ def test_a_segment_says_what_its_window_holds() -> None:
     assert first == Segment(*happy, pytest.approx(0.2 * 0.9 + 0.7 * 0.75 + 0.1 * 0.3), pytest.approx(0.42))
     doubtful = (1, 7.0, 11.0, Status.UNCERTAIN, None, 0.5, None, (0.5, 0.2, 0.3), 1.0, -20.0)
     assert second == Segment(*doubtful, pytest.approx(0.5 * 0.9 + 0.2 * 0.75 + 0.3 * 0.3), pytest.approx(-0.19))
+    assert pickle.loads(pickle.dumps((first, second))) == (first, second)  # noqa: S301 - our own
 
 
 def test_a_window_of_music_says_so_and_nothing_else() -> None:

@@ -135,7 +135,7 @@ def _counts(found: Report) -> Iterator[str]:
         more = f"; {found.passed_over:,} more were drawn and do not count" if found.passed_over else ""
         yield f"a random sample of {which} {found.of} with an emotion{filters}{more}"
     elif judged:
-        yield f"chosen by listeners, so this says nothing of other {found.of}; the report draws random samples"
+        yield f"chosen by listeners, so this says nothing about other {found.of}; the report draws random samples"
     if judged:
         right = sum(one.right for one in judged)
         yield f"agreement: {_share(figures.agreement(judged))}, {right} of {len(judged)} right"
@@ -152,7 +152,7 @@ def _counts(found: Report) -> Iterator[str]:
     if matched.missing:
         named = "; ".join(matched.missing[:_MOST_NAMED])
         more = "; …" if len(matched.missing) > _MOST_NAMED else ""
-        yield f"{len(matched.missing)} on what is in no table: {named}{more}"
+        yield f"{len(matched.missing)} on something that is in no table: {named}{more}"
 
 
 def _confusion(judged: Sequence[Judged]) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _confusion(judged: Sequence[Judged]) -> Iterator[str]:
     truths = sorted(
         {truth for own in counts.values() for truth in own}, key=lambda name: (name == figures.ANOTHER, name)
     )
-    yield "confusion (a line for what sertag said, a column for what the listener heard)"
+    yield "confusion (rows: what sertag said; columns: what the listener heard)"
     yield _line("", truths)
     for emotion, own in counts.items():
         yield _line(emotion, [str(own.get(truth, 0)) for truth in truths])
@@ -183,7 +183,7 @@ def _threshold(found: Report) -> Iterator[str]:
     if threshold.more_verdicts or threshold.more_calls:
         needs = [plural(threshold.more_verdicts, "more verdict")] if threshold.more_verdicts else []
         needs += [f"verdicts in {plural(threshold.more_calls, 'more call')}"] if threshold.more_calls else []
-        yield f"{head}too few verdicts to say; needed are at least {' and '.join(needs)}"
+        yield f"{head}too few verdicts to say; it takes at least {' and '.join(needs)}"
     elif threshold.value is None:
         best = f"; the best is {_share(threshold.precision)}" if threshold.precision else ""
         yield f"{head}no min_confidence reaches it{best}"

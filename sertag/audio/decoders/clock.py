@@ -20,6 +20,12 @@ class Clock:
     """Computes the expected start of the next frame and the gap before it, in seconds from the origin."""
 
     def __init__(self, origin_s: float, tick_s: float) -> None:
+        """Begin at the origin.
+
+        Args:
+            origin_s: first timestamp that counts as 0.
+            tick_s: length of one unit of the timestamps.
+        """
         self._offset_s, self._tick_s = -origin_s, tick_s
         self._now_s = 0.0
 

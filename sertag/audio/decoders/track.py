@@ -36,6 +36,14 @@ class Track:
     """
 
     def __init__(self, av: Any, source: Spliced, format: str, index: int) -> None:
+        """Open it and decode its first frame.
+
+        Args:
+            av: the module PyAV.
+            source: content of the file.
+            format: name of the container for FFmpeg.
+            index: of the track among those with audio, from 0.
+        """
         self._av = av
         source.seek(0)
         self._container = av.open(source, mode="r", format=format, container_options=dict(_CLOSED), **_tolerant(av))

@@ -10,6 +10,7 @@ import soundfile
 
 from sertag.errors import OutputError
 from sertag.records import FloatArray
+from sertag.text import plural
 
 Kind = Literal["WAV", "FLAC"]
 
@@ -42,5 +43,5 @@ def write_recording(stream: BinaryIO, blocks: Iterable[FloatArray], *, kind: Kin
                 whole = np.rint(block.T * np.float32(_FULL_SCALE))  # (n, channels)
                 file.write(np.clip(whole, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16))
     except soundfile.LibsndfileError as error:
-        found = f"{channels} channel(s) at {rate_hz} Hz"
+        found = f"{plural(channels, 'channel')} at {rate_hz} Hz"
         raise OutputError(f"{found} cannot be written as {kind}; choose another suffix", code="cannot_write") from error

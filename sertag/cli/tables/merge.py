@@ -11,7 +11,7 @@ from sertag.cli.tables import options
 from sertag.errors import Exit, SertagError
 from sertag.remote.options import parse_options
 from sertag.remote.urls import shown
-from sertag.tables.formats import SUFFIXES, Format, format_of
+from sertag.tables.formats import SUFFIXES, Format, format_of, partition_conflict
 from sertag.text import display_name
 
 
@@ -25,6 +25,11 @@ from sertag.text import display_name
     help="[default: by the suffix of --out; CSV on standard output]",
 )
 @click.option(
+    "--partition-by",
+    type=click.Choice(("day",)),
+    help="--out is a folder of Parquet files, made of folders that --partition-by has made.",
+)
+@click.option(
     "--files-from",
     metavar="FILE",
     help="The list or the arguments of the runs, one per line, if they were not one folder: the order of the rows.",
@@ -35,8 +40,9 @@ from sertag.text import display_name
 def merge(**given: Any) -> None:
     """Put tables of parts of an archive together, as of --shard 1/8 to 8/8: one run's rows, order and bytes.
 
-    All are tables of results, or all are tables of windows. Tables of different models, and different rows of the same
-    recording, are errors. The exit code is 1 if something is missing, such as a shard.
+    TABLES are files, or folders of --partition-by. All are tables of results, or all are tables of windows. Tables of
+    different models, and different rows of the same recording, are errors. The exit code is 1 if something is missing,
+    such as a shard.
     """
     options.finish(lambda: _merge(**given))
 
@@ -46,6 +52,7 @@ def _merge(
     tables: tuple[str, ...],
     out: str,
     format: Format | None,
+    partition_by: str | None,
     files_from: str | None,
     null: bool,
     storage_options: tuple[str, ...],
@@ -55,9 +62,7 @@ def _merge(
     from sertag.text import plural
 
     options.check_output(out, *tables, files_from)
-    fmt = format or ("csv" if out == "-" else format_of(out))
-    if fmt is None:
-        raise click.UsageError(f"--out {out}: known suffixes are {', '.join(SUFFIXES)}; or give --format")
+    fmt = _format(out, format, by_day=partition_by is not None)
     storage = parse_options(storage_options)
     listed = None if files_from is None else _listed(files_from, null=null, storage=storage)
     merged = write(tables, out, fmt=fmt, listed=listed, storage=storage)
@@ -69,6 +74,20 @@ def _merge(
         repeated = f", {merged.repeated:,} of them in several tables" if merged.repeated else ""
         click.echo(f"{plural(merged.recordings, 'recording')} from {plural(len(tables), 'table')}{repeated}", err=True)
     return Exit.SOME_FAILED if merged.gaps else Exit.OK
+
+
+def _format(out: str, format: Format | None, *, by_day: bool) -> Format | None:
+    """The format of the merged table, None for a folder."""
+    if by_day:
+        conflict = partition_conflict(out, format)
+        if conflict is not None:
+            raise click.UsageError(conflict)
+        return None
+    fmt = format or ("csv" if out == "-" else format_of(out))
+    if fmt is None:
+        known = f"known suffixes are {', '.join(SUFFIXES)}; or give --format, or --partition-by day for a folder"
+        raise click.UsageError(f"--out {display_name(out)}: {known}")
+    return fmt
 
 
 def _listed(path: str, *, null: bool, storage: str) -> list[str]:

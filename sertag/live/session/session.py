@@ -65,8 +65,8 @@ class Session:
         features = model.spec.features
         same = features.rate_hz == rate_hz
         self._resampler = None if same else Resampler(rate_hz, features.rate_hz, channels=channels)
-        heard = 1 if options.channels == "mix" else channels
-        self._provisional = Provisional(model=model, options=options, channels=heard, wanted=self._wanted)
+        count = 1 if options.channels == "mix" else channels
+        self._provisional = Provisional(model=model, options=options, channels=count, wanted=self._wanted)
         self._final = FinalRows(path, channels=channels, rate_hz=rate_hz, model=model, options=options)
         self._provisional_windows: dict[int, list[Segment]] = {channel: [] for channel in self._wanted}
         self._confirmed = dict.fromkeys(self._wanted, 0)  # windows that are final

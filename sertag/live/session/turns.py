@@ -32,7 +32,7 @@ class Turns:
         self._windows: list[tuple[int, int, bool]] = []  # first frame, frame after the last, contains speech
 
     def add_windows(self, windows: Windows, is_speech: BoolArray) -> None:
-        """Add windows, and which of them contain speech by the model: music and tones are not turns."""
+        """Add windows and, bool (windows,), which of them the model takes for speech: music and tones are no turns."""
         spans = zip(windows.first_frame.tolist(), windows.end_frame.tolist(), is_speech.tolist(), strict=True)
         self._windows += spans
 

@@ -56,7 +56,7 @@ class AudioSocket:
         self._decoder = Decoder(replace(FORMATS["s16le"], rate_hz=self.rate_hz))
 
     def items(self) -> Iterator[FloatArray | Gap]:
-        """The samples, until the call is over."""
+        """The samples, float32 (n, 1), until the call is over."""
         packet = self._first
         while packet is not None:
             kind, payload = packet

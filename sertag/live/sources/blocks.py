@@ -44,7 +44,7 @@ class BlockDecoder:
         return self._decoded(data[: blocks * self._block_bytes], blocks)
 
     def finish(self) -> FloatArray:
-        """What a block that was cut at the end still holds, as in a file."""
+        """What a block that was cut at the end still holds, as in a file: float32 (n, channels)."""
         rest, self._rest = self._rest, b""
         return self._decoded(rest, 0 if not rest or self._coding == _MS_ADPCM else 1)
 

@@ -73,7 +73,7 @@ class Microphone:
         return opened
 
     def items(self) -> Iterator[FloatArray | Gap]:
-        """What it hears, until it is closed."""
+        """The samples, float32 (n, channels), until it is closed."""
         while True:
             try:
                 data = self._pieces.get(timeout=GONE_S)

@@ -30,7 +30,10 @@ _INTEGERS = {8: "u8", 16: "s16le", 24: "s24le", 32: "s32le"}
 _FLOATS = {32: FORMATS["f32le"], 64: RawFormat("64-bit float samples", 8000, subtype="DOUBLE")}
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE  # format tags
 _LONGEST_CHUNK_BYTES = 1 << 20  # in front of the samples
-_RAW_HINT = "samples without a header need --raw, as in --raw s16le"
+_HINT = (
+    "samples without a header need --raw, as in --raw s16le, and other recordings a decoder, as in "
+    "`ffmpeg -i FILE -f wav - | sertag listen -`"
+)
 
 
 class Decoder:
@@ -56,7 +59,7 @@ class Decoder:
         return np.concatenate([piece.copy() for piece in reader.pieces()])
 
     def finish(self) -> FloatArray:
-        """Nothing: a sample that was cut at the end is none."""
+        """Nothing, float32 (0, channels): a sample that was cut at the end is none."""
         return np.zeros((0, self._form.channels), dtype=np.float32)
 
 
@@ -102,7 +105,7 @@ class PcmSource:
         self._decoder = header.blocks if header is not None and header.blocks is not None else Decoder(form)
 
     def items(self) -> Iterator[FloatArray | Gap]:
-        """The samples; what follows the declared end is read and is none."""
+        """The samples, float32 (n, channels); what follows the declared end is read and left out."""
         declared = None if self._header is None else self._header.sound_bytes
         # What decodes files takes the byte that fills up an odd number of them for a block that was cut.
         padding = 0 if declared is None or isinstance(self._decoder, Decoder) else declared % 2
@@ -163,7 +166,7 @@ def open_wav(descriptor: int, *, name: str) -> PcmSource:
     head = stream.exactly(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         found = "ends before any audio" if not head else f"begins with {shown_bytes(head)}"
-        raise SourceError(f"{name}: {found}, expected a WAV file; {_RAW_HINT}", code="not_wav")
+        raise SourceError(f"{name}: {found}, expected a WAV file; {_HINT}", code="not_wav")
     form: RawFormat | None = None
     layout, long_bytes = b"", 0
     while len(chunk := stream.exactly(8)) == 8:

@@ -54,7 +54,7 @@ class TwilioSource:
         self._decoder = Decoder(FORMATS["ulaw"])
 
     def items(self) -> Iterator[FloatArray | Gap]:
-        """Pieces of all tracks, and what is missing of each."""
+        """Pieces of all tracks, float32 (n, tracks), and what is missing of each."""
         placement = Placement(tracks=self.channels, rate_hz=self.rate_hz)
         while (message := self._message()) is not None:
             kind = message.get("event")

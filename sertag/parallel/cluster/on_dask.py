@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pickle
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -17,6 +19,7 @@ from sertag.errors import ClusterError
 from sertag.parallel.tasks import TaskLostError, usable_cpus
 
 _ANSWER_S = 60.0  # for a worker that is asked what it has
+_POLL_S = 0.1
 
 
 class DaskCluster:
@@ -44,6 +47,7 @@ class DaskCluster:
             )
             address = self._started.scheduler_address
         self.name = f"Dask at {address}"
+        self._wait_for_file(str(address))
         how = {"scheduler_file": address} if str(address).endswith(".json") else {"address": address}
         try:
             self._client = distributed.Client(**how, set_as_default=False, name="sertag")
@@ -78,6 +82,16 @@ class DaskCluster:
         self._client.close(timeout=1)
         if self._started is not None:
             self._started.close(timeout=1)
+
+    def _wait_for_file(self, address: str) -> None:
+        """Wait for the file of a scheduler that is being started, for which Dask itself would wait for ever."""
+        end = time.monotonic() + dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+        while address.endswith(".json") and not os.path.exists(address):
+            if time.monotonic() > end:
+                message = f"{self.name}: there is no such file; is the scheduler running, with --scheduler-file, and is"
+                message += " the file where this computer reaches it?"
+                raise ClusterError(message, code="cluster_unreachable")
+            time.sleep(_POLL_S)
 
     def _settle(self, future: Future[Any], theirs: distributed.Future) -> None:
         try:

@@ -57,6 +57,7 @@ def page(heading: Heading, overview: Overview, extras: Extras) -> str:
         sections=sections(overview),
         about=about(calls.models),
         heads=head.heads,
+        width=str(head.width),
         filters=head.filters,
         data=compressed(document(calls, overview.marks, extras)),
         sounds=_sounds(overview, extras),

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sertag.records import Status
-from sertag.report.calls import NUMBERS, QUARTERS, TEXTS, Calls, status_code
+from sertag.report.calls import NUMBERS, QUARTERS, TEXTS, Call, Calls, status_code
 from sertag.report.page.marks import STATUS_STYLES, Mark
 from sertag.report.playback import Source
 from sertag.text import display_name
@@ -77,7 +77,7 @@ def document(calls: Calls, marks: Sequence[Mark], extras: Extras) -> dict[str, A
             "path": paths,
             "name": [shown if (shown := display_name(path)) != path else None for path in paths],
             "url": [source.url for source in sources],
-            "problem": [_problem(*one) for one in zip(sources, paths, strict=True)],
+            "problem": [_problem(*one) for one in zip(sources, calls.calls, strict=True)],
             "day": [extras.days.get(path, "") for path in paths],
             "sound": [_place(extras.sounds.get(path)) for path in paths],
             "peaks": [extras.peaks.get(path) for path in paths],
@@ -111,13 +111,15 @@ def _marks(marks: Sequence[Mark]) -> dict[int, dict[str, str]]:
     }
 
 
-def _problem(source: Source, path: str) -> str:
+def _problem(source: Source, call: Call) -> str:
     """Why a recording does not play, in words; empty where it does."""
+    if source.problem == "format" and not call.duration_s:
+        return f"There is no sound to play: it is {source.format}."
     if source.problem == "format":
         return f"Browsers do not play this recording: it is {source.format}. {_ADVICE}"
     if source.problem == "remote":
         return f"This recording is not a file beside the page. {_ADVICE}"
-    return f"The recording was not found when the page was made: {display_name(path)}" if source.problem else ""
+    return f"The recording was not found when the page was made: {display_name(call.path)}" if source.problem else ""
 
 
 def _place(sound: Sound | None) -> dict[str, float] | None:

@@ -6,24 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sertag.report.calls import Calls, Channel
-from sertag.report.page.markup import text
+from sertag.report.page.markup import exactly, text
 
-# Column, heading, CSS classes (n: a number; far: not on narrow screens), width in pixels on a screen that is narrow.
+# Column, heading, CSS classes (n: a number; far: not on narrow screens), width in pixels; the first takes what is left.
 _COLUMNS = (
-    ("name", "Recording", "", "200"),
-    ("who", "Channel", "", "92"),
-    ("day", "Day", "far", "96"),
-    ("result", "Result", "", "118"),
-    ("confidence", "Conf.", "n far", "58"),
-    ("attention", "Attention", "n", "104"),
-    ("peak_start_s", "Worst at", "n far", "76"),
-    ("trend", "Trend", "far", "92"),
-    ("talk_pct", "Talks", "n far", "58"),
-    ("overtalk_s", "Overtalk", "n far", "78"),
-    ("duration_s", "Length", "n far", "66"),
-    ("verdict", "Verdict", "far", "68"),
+    ("name", "Recording", "", 0),
+    ("who", "Channel", "", 92),
+    ("day", "Day", "far", 102),
+    ("result", "Result", "", 118),
+    ("confidence", "Conf.", "n far", 58),
+    ("attention", "Attention", "n", 104),
+    ("peak_start_s", "Worst at", "n far", 76),
+    ("trend", "Trend", "far", 92),
+    ("talk_pct", "Talks", "n far", 58),
+    ("overtalk_s", "Overtalk", "n far", 78),
+    ("duration_s", "Length", "n far", 66),
+    ("verdict", "Verdict", "far", 68),
 )
-_DIMENSION_WIDTH = "116"
+_DIMENSION_WIDTH = 116
+_NAME_WIDTH = 200  # at least
 _ALWAYS = ("name", "who", "result", "verdict")
 _FILTERS = ("status", "role", "emotion", "sentiment", "day")
 
@@ -40,6 +41,7 @@ class Listing:
 
     heads: str
     filters: str
+    width: int
 
 
 def listing(calls: Calls, days: Mapping[str, str]) -> Listing:
@@ -52,14 +54,15 @@ def listing(calls: Calls, days: Mapping[str, str]) -> Listing:
     known = set(days.values())
     dimensions = [(one.column, one.name, "n far", _DIMENSION_WIDTH) for one in calls.dimensions]
     columns = [*_COLUMNS[:6], *dimensions, *_COLUMNS[6:]]
-    heads = "".join(_head(*one) for one in columns if one[0] in _ALWAYS or _is_filled(one[0], calls.channels, known))
+    columns = [one for one in columns if one[0] in _ALWAYS or _is_filled(one[0], calls.channels, known)]
     values = {name: {channel.text(name) for channel in calls.channels} if name != "day" else known for name in _FILTERS}
-    return Listing(heads, "\n".join(_filter(name, values[name]) for name in _FILTERS))
+    filters = "\n".join(_filter(name, values[name]) for name in _FILTERS)
+    return Listing("".join(_head(*one) for one in columns), filters, _NAME_WIDTH + sum(one[3] for one in columns))
 
 
-def _head(column: str, heading: str, kind: str, width: str) -> str:
-    key = f'data-key="{text(column)}" class="{kind}" width="{width}"'
-    return f'<th scope="col" {key}><button>{text(heading)}</button></th>'
+def _head(column: str, heading: str, kind: str, width: int) -> str:
+    size = f' width="{width}"' if width else ""
+    return f'<th scope="col" data-key="{text(column)}" class="{kind}"{size}><button>{text(heading)}</button></th>'
 
 
 def _is_filled(column: str, channels: Iterable[Channel], days: set[str]) -> bool:
@@ -72,6 +75,6 @@ def _is_filled(column: str, channels: Iterable[Channel], days: set[str]) -> bool
 
 def _filter(name: str, values: set[str]) -> str:
     """A field to choose one of the values; the script reads it even where there is nothing to choose."""
-    options = "".join(f"<option>{text(value)}" for value in sorted(values) if value)
+    options = "".join(f'<option value="{exactly(value)}">{text(value)}' for value in sorted(values) if value)
     hidden = " hidden" if len(values - {""}) < 2 and name != "status" else ""
     return f'<label{hidden}>{name.capitalize()} <select name="{name}"><option value="">all{options}</select></label>'

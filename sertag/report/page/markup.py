@@ -22,6 +22,15 @@ def text(value: str) -> str:
     return escape(display_text(value))
 
 
+def exactly(value: str) -> str:
+    r"""Untrusted text for an attribute that a script compares; browsers read every character of it.
+
+    >>> exactly("a\u202e<b>\n")
+    'a&#8238;&lt;b&gt;&#10;'
+    """
+    return "".join(c if c.isprintable() else f"&#{ord(c)};" for c in escape(value))
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str, kind: str = "") -> str:
     """A table; the first cell of a row is its heading.
 

@@ -12,6 +12,7 @@ from sertag.errors import DecodeError, SertagError
 from sertag.records import STDIN
 from sertag.remote.reading import open_url
 from sertag.remote.urls import is_url, shown
+from sertag.tables.formats import format_of
 from sertag.text import display_name
 
 
@@ -40,7 +41,9 @@ def open_source(path: str, *, expected: str, storage: str = "") -> BinaryIO:
             return sys.stdin.buffer
         return open_url(path, options=storage) if is_url(path) else open(path, "rb")
     except DecodeError as error:  # its message begins with the name
-        raise TableError(f"{error}; expected {expected}", code=error.code) from error
+        folder = error.code == "not_found" and format_of(path) is None
+        advice = "; the URL of a folder of --partition-by ends with /" if folder else ""
+        raise TableError(f"{error}; expected {expected}{advice}", code=error.code) from error
     except OSError as error:
         message = f"{name_of(path)}: cannot be opened: {error.strerror or error}; expected {expected}"
         raise TableError(message, code="not_found") from error

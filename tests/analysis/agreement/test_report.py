@@ -20,9 +20,10 @@ def test_text_and_document(tmp_path: Path) -> None:
     found = report(table, match(verdicts, table), precision=0.8)
     said = text(found)
     for line in (
-        "120 verdicts on windows of 60 calls\nchosen by listeners, so this says nothing of other windows; the report",
+        "120 verdicts on windows of 60 calls\nchosen by listeners, so this says nothing about other windows",
         "agreement: 66.7% (95 %: 60.8% to 72.5%), 80 of 120 right\n",
-        "1 on rows (see --of)\n1 on windows without an emotion\n1 on what is in no table: x.wav channel 0 at 2.000 s\n",
+        "1 on rows (see --of)\n1 on windows without an emotion\n",
+        "1 on something that is in no table: x.wav channel 0 at 2.000 s\n",
         "                   angry       happy     another\n  angry               60           0           0\n",
         "  0.6-0.7             60         60%         33%     23%-46%\n",
         "precision of 80%: min_confidence = 0.61 (95 %: 0.61 to 0.61)\n",
@@ -45,7 +46,7 @@ def test_rows_can_be_asked_for_and_nothing_is_said_of_nothing(tmp_path: Path) ->
     assert text(found) == (
         "0 verdicts on rows of 0 calls\n1 on windows (see --of)\n\n"
         "precision of 90%: too few verdicts to say; "
-        "needed are at least 35 more verdicts and verdicts in 10 more calls\n"
+        "it takes at least 35 more verdicts and verdicts in 10 more calls\n"
     )
     assert document(found)["agreement"] is None
 

@@ -95,10 +95,6 @@ def test_a_part_of_a_pool_keeps_its_columns_together():
     np.testing.assert_array_equal(own.place, pool.place[pool.ordinary])
 
 
-def test_folds_are_named_by_what_is_acted():
-    assert calls.names_of(np.array([0, 0, 1, 1]), ["tess", "ordinary", "emovo", "no_speech"]) == ["tess", "emovo"]
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Two labelled corpora, ordinary speech of two sources and noise of two."""
@@ -113,9 +109,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known = MappingProxyType({"phone": small_phone()})
-    for module in ("__main__", "call_runs", "store"):
+    for module in ("__main__", "run", "store"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.RECIPES", known)
-    for module in ("__main__", "call_runs"):
+    for module in ("__main__", "run"):
         monkeypatch.setattr(f"benchmarks.accuracy.{module}.usable_cpus", lambda: 1)
     monkeypatch.setattr(
         "export.features.encoder.describe", lambda name: type("F", (), {"sha256": "0" * 64, "path": ""})

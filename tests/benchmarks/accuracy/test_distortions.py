@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.accuracy.robustness import BABBLE, NAMES, SNR_DB, distort
-from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
+from export.audio.telephone import LINE_HZ
 from tests.conftest import speech_like
 
 VOICES = [speech_like(3.0, seed=seed) for seed in range(20, 28)]

@@ -15,8 +15,8 @@ import soundfile
 from benchmarks.accuracy import robustness
 from benchmarks.accuracy.robustness import ROBUSTNESS, _same, babble_of, measure, read_channels, survivals
 from export.audio.clip_file import read_clip
-from export.audio.codecs import LINE_HZ
 from export.audio.noise import talk_at_once
+from export.audio.telephone import LINE_HZ
 from export.corpora.clips import Clip
 from export.errors import ExportError
 from export.progress import Report

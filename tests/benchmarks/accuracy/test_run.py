@@ -91,7 +91,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def corpora(root: Path, cache: Path) -> dict[str, Corpus]:
-    found = drop_unusable(find_corpora([str(root)]), cache=cache, jobs=1, least_s=0.1, report=lambda what, share: None)
+    found = drop_unusable(find_corpora([str(root)]), jobs=1, least_s=0.1, report=lambda what, share: None)
     return {corpus.name: corpus for corpus in found}
 
 
@@ -100,8 +100,8 @@ def one(corpora: dict[str, Corpus], suite: Suite, recipe: Recipe, cache: Path, *
     return measure_run(work, runs._clips(corpora, work), cache=cache)[1]
 
 
-def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tmp_path):
-    found = one(corpora, SPEAKERS, TINY, tmp_path)
+def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache):
+    found = one(corpora, SPEAKERS, TINY, cache)
     assert (found["seed"], found["labels"], found["clips"], found["leaking"]) == (1, list(LABELS), 8, False)
     assert tuple(found["conditions"]) == CONDITIONS
     assert list(found["folds"]) == ["OAF", "YAF"]
@@ -111,7 +111,7 @@ def test_a_recipe_of_the_field_is_measured_clean_and_by_phone(corpora, cache, tm
     assert {"date", "commit", "libraries", "took_s", "data_sha256", "protocol_version"} <= set(found)
 
 
-def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_else(corpora, tmp_path, monkeypatch):
+def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_else(corpora, cache, monkeypatch):
     learnt: list[int] = []
     true = runs.Experiment.fit
 
@@ -120,7 +120,7 @@ def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_e
         return true(experiment, members, **options)
 
     monkeypatch.setattr(runs.Experiment, "fit", noted)
-    found = one(corpora, ACROSS, small_phone(), tmp_path)
+    found = one(corpora, ACROSS, small_phone(), cache)
     assert tuple(found["conditions"]) == CONDITIONS
     assert list(found["folds"]) == ["emovo", "tess"]
     assert learnt == [len(corpora["tess"].clips), sum(clip.label in LABELS for clip in corpora["emovo"].clips)]
@@ -129,7 +129,7 @@ def test_a_recipe_for_calls_is_asked_about_strangers_and_learns_from_everybody_e
     assert all(0 <= own["anger_auc"] <= 1 for own in found["conditions"].values())
 
 
-def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monkeypatch, tmp_path):
+def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monkeypatch):
     seen = []
     true = runs._scores
 
@@ -140,8 +140,8 @@ def test_nobody_who_is_tested_is_learnt_from_or_calibrates(corpora, cache, monke
 
     monkeypatch.setattr(runs, "_scores", noted)
     for suite in (SPEAKERS, ACROSS):
-        one(corpora, suite, TINY, tmp_path)
-    one(corpora, STRANGERS, small_phone(), tmp_path)
+        one(corpora, suite, TINY, cache)
+    one(corpora, STRANGERS, small_phone(), cache)
     assert len(seen) == 7
     for learn, inner, test in seen:
         assert test
@@ -152,7 +152,7 @@ class StopError(Exception):
     """Somebody pulled the plug."""
 
 
-def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, tmp_path, monkeypatch):
+def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpora, cache, tmp_path, monkeypatch):
     trained: list[int] = []
     true = fit_clip._run_epoch
 
@@ -168,8 +168,8 @@ def test_a_run_that_was_interrupted_goes_on_with_the_fold_that_is_missing(corpor
     with pytest.raises(StopError):
         one(corpora, SPEAKERS, TINY, tmp_path)
     interrupted = one(corpora, SPEAKERS, TINY, tmp_path)
-    assert trained == [1, 2, 1, 2]  # both folds, two epochs each
-    undisturbed = one(corpora, SPEAKERS, TINY, tmp_path / "other")
+    assert trained == [1, 2, 1, 1, 2]  # two epochs each; the first fold is there, the second begins again
+    undisturbed = one(corpora, SPEAKERS, TINY, cache)
     assert interrupted["conditions"] == undisturbed["conditions"]
 
 

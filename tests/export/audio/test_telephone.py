@@ -7,8 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from export.audio.codecs import LINE_HZ
-from export.audio.telephone import LINE_CODECS, Line, draw_line, level_dbfs, transmit
+from export.audio.telephone import LINE_CODECS, LINE_HZ, Line, draw_line, level_dbfs, transmit
 
 PLAIN = Line(
     low_hz=300,

@@ -35,7 +35,13 @@ TRAINING = {
 METRICS = {
     "protocol": "one speaker tested, the others learnt from",
     "conditions": {
-        "clean": {"accuracy": 0.5, "uar": 0.48, "ece": 0.123, "recall": {"angry": 0.25, "neutral": 0.71}},
+        "clean": {
+            "chance": 0.5,
+            "accuracy": 0.5,
+            "uar": 0.48,
+            "ece": 0.123,
+            "recall": {"angry": 0.25, "neutral": 0.71},
+        },
         "phone": {"accuracy": 0.25, "uar": 0.24, "ece": 0.3, "recall": {"angry": 0.2, "neutral": 0.28}},
     },
 }

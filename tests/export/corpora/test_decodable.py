@@ -1,18 +1,15 @@
-"""Which clips are of use: what is dropped for which reason, what stays, and what is remembered."""
+"""Which clips are of use: what is dropped for which reason, and what stays."""
 
 from __future__ import annotations
 
-import errno
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import sertag
 from export.audio.clip_file import read_clip
 from export.corpora.clips import Clip, Corpus
-from export.corpora.decodable import CACHE_FILE, TRUNCATED, Verdict, drop_unusable, examine
+from export.corpora.decodable import FLAW, drop_unusable
 from export.corpora.loading import load
 from export.errors import ExportError
 from tests.audio_files import encoded, tones, wav
@@ -29,8 +26,8 @@ def corpus_of(folder: Path, **recordings: bytes) -> Corpus:
     return Corpus("mine", "", tuple(clips))
 
 
-def drop(*corpora: Corpus, cache: Path, least_s: float = LEAST_S, jobs: int = 1) -> tuple[Corpus, ...]:
-    return drop_unusable(corpora, cache=cache, jobs=jobs, least_s=least_s, report=lambda what, share: None)
+def drop(*corpora: Corpus, jobs: int = 1) -> tuple[Corpus, ...]:
+    return drop_unusable(corpora, jobs=jobs, least_s=LEAST_S, report=lambda what, share: None)
 
 
 def undated(corpus: Corpus) -> Corpus:
@@ -60,7 +57,7 @@ def mixed(tmp_path: Path) -> Corpus:
 
 
 def test_what_is_of_no_use_is_dropped_counted_and_named(mixed, tmp_path):
-    (found,) = drop(mixed, cache=tmp_path / "cache")
+    (found,) = drop(mixed)
     assert [clip.path.stem for clip in found.clips] == ["good", "cut", "enough"]
     assert [clip.duration_s for clip in found.clips] == pytest.approx([0.5, 0.25, 0.032], abs=0.01)
     assert {reason: names(paths) for reason, paths in found.skipped.items()} == {
@@ -72,12 +69,12 @@ def test_what_is_of_no_use_is_dropped_counted_and_named(mixed, tmp_path):
 
 
 def test_a_truncated_clip_stays_and_is_named(mixed, tmp_path):
-    (found,) = drop(mixed, cache=tmp_path / "cache")
-    assert {flaw: names(paths) for flaw, paths in found.flawed.items()} == {TRUNCATED: ["cut"]}
+    (found,) = drop(mixed)
+    assert {flaw: names(paths) for flaw, paths in found.flawed.items()} == {FLAW: ["cut"]}
 
 
 def test_what_is_left_can_be_read_at_any_rate(mixed, tmp_path):
-    (found,) = drop(mixed, cache=tmp_path / "cache")
+    (found,) = drop(mixed)
     for clip in found.clips:
         for rate_hz in (8000, 22050):
             assert len(read_clip(clip.path, rate_hz=rate_hz)) >= LEAST_S * rate_hz - 1
@@ -85,7 +82,7 @@ def test_what_is_left_can_be_read_at_any_rate(mixed, tmp_path):
 
 def test_earlier_reasons_and_whole_corpora_stay(mixed, tmp_path):
     earlier = Corpus("mine", "", mixed.clips[:1], skipped={"no audio suffix": ("x.txt",)}, flawed={"odd": ("y.wav",)})
-    (found,) = drop(earlier, cache=tmp_path / "cache")
+    (found,) = drop(earlier)
     assert undated(found) == earlier
 
 
@@ -94,91 +91,27 @@ def test_corpora_are_judged_one_by_one(tmp_path):
     (tmp_path / "b").mkdir()
     one = corpus_of(tmp_path / "a", x=wav(tones(0.2)), y=b"")
     other = corpus_of(tmp_path / "b", z=wav(tones(0.3)))
-    assert [{*corpus.skipped} for corpus in drop(one, other, cache=tmp_path / "cache")] == [{"empty"}, set()]
+    assert [{*corpus.skipped} for corpus in drop(one, other)] == [{"empty"}, set()]
 
 
 def test_a_corpus_of_which_nothing_is_left_is_refused(tmp_path):
     corpus = corpus_of(tmp_path, a=b"", b=b"Dear Sir")
     message = r"mine: no clip can be used, left out: 1 empty \(.*a\.wav\); 1 cannot be decoded \(not_audio\)"
     with pytest.raises(ExportError, match=message):
-        drop(corpus, cache=tmp_path / "cache")
-
-
-def test_what_was_decoded_is_not_decoded_again_and_failures_are(mixed, tmp_path, monkeypatch):
-    before = drop(mixed, cache=tmp_path / "cache")
-    decoded = []
-
-    def told(path: Path) -> Verdict:
-        decoded.append(path.stem)
-        return examine(path)
-
-    monkeypatch.setattr("export.corpora.decodable.examine", told)
-    assert drop(mixed, cache=tmp_path / "cache") == before
-    assert decoded == ["empty", "header", "text", "noise", "zero_rate"]
-
-
-def test_the_shortest_length_is_not_remembered(mixed, tmp_path):
-    drop(mixed, cache=tmp_path / "cache")
-    (found,) = drop(mixed, cache=tmp_path / "cache", least_s=0.4)
-    assert [clip.path.stem for clip in found.clips] == ["good"]
-    assert len(found.skipped["shorter than 0.4 s"]) == 3
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff\xfe",
-        b"[]",
-        b'{"a": 1',
-        b'{"clips": {"a": [1, true]}}',
-        b'{"sertag": "VERSION", "clips": []}',
-        b'{"sertag": "VERSION", "clips": {"a": 1}}',
-        b'{"sertag": "VERSION", "clips": {"a": ["x", true]}}',
-    ],
-)
-def test_a_torn_or_foreign_cache_is_made_anew(mixed, tmp_path, content):
-    (tmp_path / "cache").mkdir()
-    before = drop(mixed, cache=tmp_path / "other")
-    (tmp_path / "cache" / CACHE_FILE).write_bytes(content.replace(b"VERSION", sertag.__version__.encode()))
-    assert drop(mixed, cache=tmp_path / "cache") == before
-    assert len(json.loads((tmp_path / "cache" / CACHE_FILE).read_bytes())["clips"]) == 4
-
-
-def test_a_cache_of_another_version_is_not_believed(tmp_path):
-    corpus = corpus_of(tmp_path, a=wav(tones(0.2)))
-    (tmp_path / "cache").mkdir()
-    lie = {"sertag": "another", "clips": {corpus.clips[0].digest: [0.0, True]}}
-    (tmp_path / "cache" / CACHE_FILE).write_text(json.dumps(lie))
-    assert [undated(found) for found in drop(corpus, cache=tmp_path / "cache")] == [corpus]
-
-
-def test_a_full_disk_is_told_with_what_is_needed_and_leaves_no_rest(mixed, tmp_path, monkeypatch):
-    real = Path.write_bytes
-
-    def full(path: Path, content: bytes) -> int:
-        real(path, content[:10])
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    message = r"usable\.json: cannot keep .*: the disk is full; make room .* --cache"
-    with pytest.raises(ExportError, match=message) as refused:
-        drop(mixed, cache=tmp_path / "cache")
-    assert refused.value.code == "cannot_cache"
-    assert list((tmp_path / "cache").iterdir()) == []
+        drop(corpus)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_workers_come_to_the_same_verdicts(mixed, tmp_path, jobs, monkeypatch):
     monkeypatch.setattr("export.corpora.decodable._FEW", 0)
-    (found,) = drop(mixed, cache=tmp_path / "cache", jobs=jobs)
+    (found,) = drop(mixed, jobs=jobs)
     assert [clip.path.stem for clip in found.clips] == ["good", "cut", "enough"]
 
 
 def test_progress_ends_at_one(mixed, tmp_path):
     told: list[tuple[str, float]] = []
     report = lambda what, share: told.append((what, share))  # noqa: E731
-    drop_unusable([mixed], cache=tmp_path / "cache", jobs=1, least_s=LEAST_S, report=report)
+    drop_unusable([mixed], jobs=1, least_s=LEAST_S, report=report)
     assert told[-1] == ("decoding", 1.0)
     assert len(told) == len(mixed.clips)
 
@@ -186,10 +119,10 @@ def test_progress_ends_at_one(mixed, tmp_path):
 def test_aiff_inside_a_wav_name_is_of_use(tmp_path):
     (tmp_path / "OAF_back_sad.wav").write_bytes(encoded(tones(0.5), format="AIFF"))
     corpus = load(tmp_path, name="tess")
-    assert [undated(found) for found in drop(corpus, cache=tmp_path / "cache")] == [corpus]
+    assert [undated(found) for found in drop(corpus)] == [corpus]
 
 
 def test_real_clips_are_all_of_use(data_dir, tmp_path):
     corpus = load(data_dir / "emodb", name="emodb")
     corpus = replace(corpus, clips=corpus.clips[::9])
-    assert [undated(found) for found in drop(corpus, cache=tmp_path / "cache")] == [corpus]
+    assert [undated(found) for found in drop(corpus)] == [corpus]

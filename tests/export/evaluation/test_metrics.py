@@ -72,10 +72,11 @@ def test_calibration_error_of_boasting():
     assert calibration_error(probs, truth, weights=np.ones(10)) == pytest.approx(0.4)
 
 
-def test_temperature_finds_how_much_too_sure():
-    log_probs, truth = draw(4000, sharpness=2.5, seed=1)
+@pytest.mark.parametrize("sharpness", [2.5, 40])
+def test_temperature_finds_how_much_too_sure(sharpness):
+    log_probs, truth = draw(4000, sharpness=sharpness, seed=1)
     temperature = fit_temperature(log_probs, truth, weights=np.ones(len(truth)))
-    assert temperature == pytest.approx(2.5, rel=0.1)
+    assert temperature == pytest.approx(sharpness, rel=0.1)
     honest = calibration_error(scale(log_probs, temperature=temperature), truth, weights=np.ones(len(truth)))
     assert honest < 0.03 < calibration_error(np.exp(log_probs), truth, weights=np.ones(len(truth)))
 

@@ -20,7 +20,7 @@ from export.evaluation.call_calibration import ORDINARY_SHARE
 from export.recipes.phone import RECIPE
 from export.training.experiment import Scores
 from export.training.facts import LICENCE, describe_calls, licence_of
-from export.training.settings import Settings
+from export.training.splits import Settings
 from export.training.train import _figures
 from sertag.spec import ModelSpec, from_json, to_json
 

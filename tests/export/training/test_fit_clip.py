@@ -27,6 +27,7 @@ from export.training.fit_clip import begin
 from export.training.loop import Epoch, Fitted, predict, run_epochs
 from export.training.splits import Split
 from tests.limits import largest_file
+from tests.training import untraced
 
 FRAMES, COLUMNS, LABELS = 6, 3, ("a", "b", "c")
 CLIPS = 40
@@ -78,7 +79,7 @@ def train(
     report: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
     model, run_epoch = begin(material or data(), split.train, split.validation, truth=TRUTH, recipe=recipe, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, untraced():
         place = finished or Path(folder) / "t.npz"
         return run_epochs(model, run_epoch, epochs=epochs, patience=recipe.patience, finished=place, report=report)
 

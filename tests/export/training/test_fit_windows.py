@@ -16,8 +16,7 @@ pytest.importorskip("keras", reason="the extra `export` is not installed")
 pytest.importorskip("tensorflow", reason="the extra `export` is not installed")
 
 from export.corpora.clips import Clip
-from export.corpora.ordinary import NAME as ORDINARY
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH, ORDINARY
 from export.errors import ExportError
 from export.features.clip_windows import CLEAN, PHONE, Windows
 from export.features.material import UNACTED_SHARE, UNKNOWN, SoftTargets, clip_weights
@@ -136,12 +135,17 @@ def answers(fitted: Fitted, data: Data) -> tuple[Answers, np.ndarray]:
         return predict(fitted.model, data[1][PHONE].features), data[1][PHONE].clip_of
 
 
-def test_what_can_be_told_apart_is_learnt():
+@pytest.fixture(scope="module")
+def learnt() -> Fitted:
+    """From the separable clips, as they are."""
+    return train(*separable())
+
+
+def test_what_can_be_told_apart_is_learnt(learnt):
     data, truth = separable()
-    fitted = train(data, truth)
-    assert len(fitted.history) == fitted.kept == 6
-    assert fitted.history[-1].loss < 0.3 * fitted.history[0].loss
-    found, clip_of = answers(fitted, data)
+    assert len(learnt.history) == learnt.kept == 6
+    assert learnt.history[-1].loss < 0.3 * learnt.history[0].loss
+    found, clip_of = answers(learnt, data)
     own = truth[clip_of]
     assert (found.probs.argmax(axis=1) == own)[own != UNKNOWN].mean() > 0.95
     assert found.speech[own != UNKNOWN].mean() > 0.85 > 0.15 > found.speech[own == UNKNOWN].mean()
@@ -198,7 +202,7 @@ def test_a_voice_that_only_the_angry_have_is_no_anger_where_speakers_are_exchang
         features[truth == label] += moods[label]
     windows = Windows(features.astype(np.float16), np.arange(len(truth) + 1), np.ones(len(truth)))
     recipe = dataclasses.replace(RECIPE, exchanged_columns=COLUMNS * exchange)
-    model = train((clips, {CLEAN: windows, PHONE: windows}), truth, recipe=recipe, epochs=20).model
+    model = train((clips, {CLEAN: windows, PHONE: windows}), truth, recipe=recipe, epochs=6).model
     strangers = voices[3:][:, None, None] + moods[None, :, None]  # others in both moods
     tested = np.broadcast_to(strangers, (5, 2, FRAMES, COLUMNS)).reshape(10, FRAMES, COLUMNS)
     with untraced():
@@ -228,12 +232,12 @@ def test_another_seed_is_another_training():
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(one, other, strict=True))
 
 
-def test_a_teacher_pulls_where_it_says_something():
+def test_a_teacher_pulls_where_it_says_something(learnt):
     data, truth = separable()
     says = np.zeros((len(truth), 3))
     says[truth == 0] = [0.0, 1.0, 0.0]  # takes the angry for happy, and says nothing of others
-    alone, taught = (train(data, truth, soft=soft) for soft in ({}, {CLEAN: says, PHONE: says}))
-    (plain, clip_of), (pulled, _) = answers(alone, data), answers(taught, data)
+    taught = train(data, truth, soft={CLEAN: says, PHONE: says})
+    (plain, clip_of), (pulled, _) = answers(learnt, data), answers(taught, data)
     angry, happy = truth[clip_of] == 0, truth[clip_of] == 1
     assert plain.probs[angry, 0].mean() > 0.9
     # Half of what is learnt of the angry is happy, so happy is three times as frequent as angry, which is divided out.

@@ -26,6 +26,7 @@ pytest.importorskip("tf2onnx", reason="the extra `export` is not installed")
 pytest.importorskip("matplotlib", reason="the extra `export` is not installed")
 
 import keras
+import tensorflow as tf
 from keras import Input, Sequential, layers
 
 from export.card.card import card, read_figures
@@ -39,7 +40,7 @@ from export.progress import Report
 from export.recipes import RECIPES
 from export.recipes.base import Recipe, Task
 from export.training.facts import corpora_facts
-from export.training.settings import Settings
+from export.training.splits import Settings
 from export.training.train import train
 from sertag.model.model_file import describe
 from sertag.model.session import load
@@ -48,6 +49,7 @@ from sertag.spec import FeatureSpec
 from sertag.tagging.pipeline import tag_file
 from sertag.tagging.probe import check
 from tests.export_command import run_export
+from tests.processes import ROOT
 from tests.training import one_process, untraced
 
 LABELS = ("angry", "happy", "neutral", "sad")
@@ -364,23 +366,22 @@ def test_a_folder_that_nobody_can_write_is_one_line(root, tmp_path):
     assert "out: File exists" in done.stderr
 
 
-def test_train_and_tag_as_the_readme_says(tmp_path):
-    """The real thing: another process, a real recipe, a folder of clips a label."""
+def test_train_and_tag_as_the_readme_says(tmp_path, monkeypatch):
+    """The real thing: a real recipe whose graph is traced, a folder of clips a label, the card in another process."""
     own(tmp_path / "mine", labels=LABELS)
-    place = Path(__file__).parents[3]
+    monkeypatch.chdir(tmp_path)
+    tf.config.run_functions_eagerly(False)
+    options = ("--data", "mine=mine", "--out", "run", "--epochs", "1", "--name", "ours", "--model-version", "2.1")
+    done = run_export("train", "lstm-mean-mfcc", *options, "--cache", "cache")
+    assert done.stdout == f"{Path('run/model.onnx')}\n", done.stderr
 
     def python(*arguments: str) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(place)}
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment
-        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, env=env)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout
 
-    options = ("--data", "mine=mine", "--out", "run", "--epochs", "1", "--name", "ours", "--model-version", "2.1")
-    told = python("export", "train", "lstm-mean-mfcc", *options)
-    assert told == f"{Path('run/model.onnx')}\n"
     rows = list(csv.DictReader(python("sertag", "mine", "--model", "run/model.onnx", "-j", "1").splitlines()))
     assert len(rows) == 12
     assert {f"p_{label}" for label in LABELS} <= set(rows[0])

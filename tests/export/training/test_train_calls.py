@@ -25,15 +25,14 @@ from export.card.card import card, read_figures
 from export.conversion.provenance import read_trained_on
 from export.corpora.clips import Clip, Corpus
 from export.corpora.loading import find_corpora
-from export.corpora.ordinary import NO_SPEECH
+from export.corpora.own_data import NO_SPEECH
 from export.errors import ExportError
 from export.features.encoder import Encoder, cut_out
 from export.features.material import UNKNOWN
 from export.recipes import phone_deep
 from export.training import fit_windows
-from export.training.experiment import Experiment
-from export.training.out_of_fold import folds_of, out_of_fold, pool_of
-from export.training.settings import Settings
+from export.training.experiment import Experiment, out_of_fold, pool_of
+from export.training.splits import Settings, folds_of
 from export.training.train import train as train_recipe
 from sertag.model.model_file import describe
 from sertag.model.session import load

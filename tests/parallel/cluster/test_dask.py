@@ -50,7 +50,7 @@ def on_dask(cluster: distributed.LocalCluster) -> list[str]:
     return ["--backend", "dask", "--scheduler", cluster.scheduler_address]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["jsonl"])
 def test_tables_are_those_of_this_computer(
     sertag: Command, calls: Callable[..., Path], on_dask: list[str], suffix: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_recording_that_ends_its_process_is_one_failed_row(
     assert supervised(*workers) == []
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_on_workers_of_a_run_that_ends(
     sertag: Command, calls: Callable[..., Path], on_dask: list[str], workers: list[int], signum: signal.Signals
 ) -> None:
@@ -266,6 +266,14 @@ def test_a_scheduler_that_is_not_there_is_69(sertag: Command, calls: Callable[..
     assert code == 69
     assert "Dask at tcp://127.0.0.1:9: " in said
     assert "is the scheduler running, and can this computer reach it?" in said
+
+
+def test_a_file_of_a_scheduler_that_is_never_written_is_69(sertag: Command, calls: Callable[..., Path]) -> None:
+    calls("ok.wav")
+    sertag.env["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "1s"
+    code, said = sertag.run("calls", "--backend", "dask", "--scheduler", "none.json")
+    assert code == 69
+    assert "Dask at none.json: there is no such file; is the scheduler running, with --scheduler-file" in said
 
 
 def test_without_an_address_workers_are_started_here(sertag: Command, calls: Callable[..., Path]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from sertag.parallel.cluster.installation import installation
 from sertag.parallel.cluster.node import Order, end, look, renew, tag_there, take_model
 from sertag.parallel.supervisor import Job
 from sertag.parallel.worker import Setup
-from sertag.records import AudioFile, Options, Status
+from sertag.records import AudioFile, Options, RemoteObject, Status
+from sertag.remote.options import parse_options
 from tests.conftest import RATE_HZ, speech_like
 from tests.parallel.cluster.conftest import supervised, until
 
@@ -120,3 +123,22 @@ def test_a_model_is_kept_where_there_is_no_home(
     monkeypatch.setattr(model_copies.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(OutputError, match=r"cannot be kept on this worker: .*Not a directory"):
         model_copies.keep(b"another")
+
+
+@pytest.mark.skipif(find_spec("s3fs") is None, reason="the extra `remote` is not installed")
+def test_a_storage_that_only_the_client_may_read_is_a_row_that_names_the_worker(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    options = parse_options(["endpoint_url=http://127.0.0.1:9"])
+    there = AudioFile("s3://archive/a.wav", size_bytes=5, remote=RemoteObject("s3://archive/a.wav", None, options))
+    (result,) = tag_there([there], order).results
+    end(order.job.run_id)
+    problem = result.channels[0].problem
+    assert problem is not None
+    assert problem.code == "no_credentials"
+    assert f"; so it is on worker {platform.node()}, and workers need the network, the credentials" in problem.message

@@ -32,7 +32,8 @@ function say(message) {
 }
 const told = (value, format) => ((value ?? '') === '' ? '' : format(value));
 const joined = (parts, by = ' · ') => parts.filter(Boolean).join(by);
-const percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`, two = (x) => x.toFixed(2), seconds = (x) => `${x.toFixed(1)} s`;
+const number = (x) => x.toLocaleString('en'), percent = (x) => `${Math.round(100 * x)} %`, whole = (x) => `${Math.round(x)} %`;
+const two = (x) => x.toFixed(2), seconds = (x) => (x < 100 ? `${x.toFixed(1)} s` : clock(x));
 const clock = (s) => {
   const m = Math.floor(s / 60), h = Math.floor(m / 60), digits = (x) => String(Math.floor(x)).padStart(2, '0');
   return h ? `${h}:${digits(m % 60)}:${digits(s % 60)}` : `${m}:${digits(s % 60)}`;
@@ -66,7 +67,8 @@ const share = (x, {least, most}) => (x - least) / (most - least);
 const CELLS = { // how the values of columns are shown; of others as they are
   name: (name, r) => el('button', {class: 'link', title: r.shown, 'data-row': r.i}, name),
   result: (name, r) => [swatch(marks[r.code]), el('span', {title: r.error ?? ''}, name)],
-  trend: (_, r) => r.trend_label, confidence: percent, attention: (x) => [two(x), bar(x)], peak_start_s: clock, talk_pct: whole, overtalk_s: seconds, duration_s: clock,
+  trend: (_, r) => r.trend_label, confidence: percent, attention: (x) => [two(x), bar(x)],
+  peak_start_s: clock, talk_pct: whole, overtalk_s: seconds, duration_s: clock,
 };
 const filtered = () => ['q', ...FILTERS].filter((name) => fields[name].value);
 function matches() {
@@ -74,7 +76,7 @@ function matches() {
   return rows.filter((r) => wanted.every((name) => r[name] === fields[name].value) && words.every((word) => r.text.includes(word)));
 }
 function update() {
-  const key = fields.sort.value, sign = fields.dir.value === 'asc' ? 1 : -1, number = (x) => x.toLocaleString('en');
+  const key = fields.sort.value, sign = fields.dir.value === 'asc' ? 1 : -1;
   view = matches().sort((a, b) => { // what is empty comes last
     const x = a[key] ?? '', y = b[key] ?? '';
     return x === y ? a.i - b.i : x === '' ? 1 : y === '' ? -1 : x < y ? -sign : sign;
@@ -104,8 +106,8 @@ function draw(anew) {
       const cell = told(r[key], (value) => (CELLS[key] ?? String)(value, r));
       return key === 'name' ? el('th', {scope: 'row'}, cell) : el('td', {class: className}, cell);
     })));
-  const nothing = el('tr', {}, el('td', {colspan: 4}, 'No channels to show.'));
-  fill($.rows, gap(top), lines.length ? lines : nothing, gap(view.length - top - shown.length));
+  if (!lines.length) lines.push(el('tr', {}, el('td', {colspan: 4}, 'No such channel.')));
+  fill($.rows, gap(top), lines, gap(view.length - top - shown.length));
 }
 function writeHash() {
   const given = [...new FormData(filters)].filter(([name, value]) => value && value !== USUAL[name]);
@@ -118,8 +120,11 @@ function readHash() {
   }
   update();
   const call = calls.find((one) => one.path === path);
-  if (call) open(call.rows.find((r) => String(r.channel) === given.get('channel')) ?? call.rows.toSorted((a, b) => (b.attention ?? -1) - (a.attention ?? -1))[0]);
-  else if (path) say('That call is not in this report.');
+  if (call) {
+    const worst = call.rows.toSorted((a, b) => (b.attention ?? -1) - (a.attention ?? -1))[0];
+    open(call.rows.find((r) => String(r.channel) === given.get('channel')) ?? worst);
+    $.call.focus();
+  } else if (path) say('That call is not in this report.');
 }
 function move(step) {
   const now = view.indexOf(picked), next = now < 0 ? 0 : clamp(now + step, 0, view.length - 1), {scroll} = $, px = rowPx(), top = next * px;
@@ -208,7 +213,7 @@ function startSample() {
 }
 function nextOfSample() {
   const next = {...sample, place: sample.place + 1}, {value} = next.from.next();
-  if (value) open(...value); else say('Nothing is left for the sample.');
+  if (value) open(...value); else say('The sample is complete.');
   sample = value && {...next, name: next.begin + next.place};
   if (value && chosen) playFrom(chosen.from);
   if (value) showQuestion();
@@ -227,6 +232,7 @@ function windowsOf(r) { // in seconds, with what each says
   return r.made;
 }
 const all = () => lanesOf().flatMap(windowsOf).sort((a, b) => a.from - b.from);
+const isNegative = ({sentiment}) => sentiment === 'negative';
 const spanOf = (w) => `${clock(w.from)}–${clock(w.to)}`;
 const estimates = (own) => dimensions.map(({name}, k) => told(own[k], (x) => `${name} ${two(x)}`));
 function open(r, w = null) {
@@ -248,7 +254,7 @@ function open(r, w = null) {
 function showCall() {
   const {call, name, shown} = picked, [first] = call.rows, fact = (key, format) => told(first[key], format);
   $.called.textContent = name;
-  $.facts.textContent = joined([shown, call.day, fact('duration_s', () => clock(total)), fact('sample_rate', (x) => `${x.toLocaleString('en')} Hz`),
+  $.facts.textContent = joined([shown, call.day, fact('duration_s', () => clock(total)), fact('sample_rate', (x) => `${number(x)} Hz`),
     fact('silence_s', (x) => `nobody speaks ${seconds(x)}`), fact('longest_silence_s', (x) => `at most ${seconds(x)} at a time`),
     call.rows.length > 1 && fact('overtalk_s', (x) => `overtalk ${seconds(x)}`)]);
   fill($.channels, call.rows.map(channelBox));
@@ -259,12 +265,13 @@ function showCall() {
 function channelBox(r) {
   const quarters = r.quarters.map((x) => told(x, () => String(Math.round(100 * x))));
   const likely = (r.probs ?? []).map((p, k) => [p, marks[k].label]).filter(([p]) => p >= 0.05).sort(([a], [b]) => b - a);
+  const answer = [r.emotion && percent(r.confidence), r.sentiment, told(r.attention, (x) => `attention ${two(x)}`)];
+  const more = [joined(quarters) && `negative by quarter ${quarters.map((x) => x || '–').join(' ')} %`,
+    told(r.talk_pct, (x) => `talks ${whole(x)}`), told(r.interruptions, (x) => `interrupts ${x}×`), told(r.loudness_dbfs, (x) => `${x.toFixed(0)} dBFS`), r.trend_label,
+    ...estimates(dimensions.map(({name}) => r[`d_${name}`])), likely.length > 1 && likely.map(([p, label]) => `${label} ${percent(p)}`).join(', ')];
   return el('button', {class: r === picked ? 'picked' : '', 'data-row': r.i, 'aria-pressed': r === picked},
-    el('span', {}, swatch(marks[r.code]), el('b', {}, r.who), ` ${r.result} `, joined([r.emotion && percent(r.confidence), r.sentiment, told(r.attention, (x) => `attention ${two(x)}`)])),
-    el('span', {class: 'note'}, joined([joined(quarters) && `negative by quarter ${quarters.map((x) => x || '–').join(' ')} %`, told(r.talk_pct, (x) => `talks ${whole(x)}`),
-      told(r.interruptions, (x) => `interrupts ${x}×`), told(r.loudness_dbfs, (x) => `${x.toFixed(0)} dBFS`), r.trend_label, ...estimates(dimensions.map(({name}) => r[`d_${name}`])),
-      likely.length > 1 && likely.map(([p, label]) => `${label} ${percent(p)}`).join(', ')])),
-    el('span', {class: 'note'}, (r.error ?? '').replace(`${r.path}: `, '')));
+    el('span', {}, swatch(marks[r.code]), el('b', {}, r.who), ` ${r.result} `, joined(answer)),
+    ...[joined(more), (r.error ?? '').replace(`${r.path}: `, '')].map((note) => el('span', {class: 'note'}, note)));
 }
 function closeCall() {
   const {i} = picked;
@@ -289,7 +296,7 @@ function drawTimeline() {
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].find((s) => x(s) >= 70) ?? 14400;
   for (let s = 0; s <= total; s += step) {
     shapes.push(el('path', {class: 'rule', d: `M${x(s)},${bottom}v5`}));
-    if (x(s) < width - 24) shapes.push(text(x(s) + 3, bottom + 14, clock(s)));
+    if (x(s) < width - 36) shapes.push(text(x(s) + 3, bottom + 14, clock(s)));
   }
   if (chosen) shapes.push(rect(x(chosen.from), lanes.indexOf(picked) * lane + 1, x(chosen.to - chosen.from), lane - 4, {class: 'chosen'}));
   timeline.replaceChildren(el('svg', {viewBox: `0 0 ${width} ${bottom + 18}`, height: bottom + 18},
@@ -301,10 +308,11 @@ function drawTimeline() {
 function laneShapes(r, top, height, width, x) { // sound, the strip of emotions, then a curve for each dimension
   const w = windowsOf(r), wave = height - STRIP - CURVE * dimensions.length, middle = top + wave / 2, strip = top + wave, half = wave / 2 - 2;
   const peaks = r.call.peaks?.[Number(r.channel) || 0], outline = peaks ? waveform(peaks, width) : steps(w, x, (one) => one.height);
-  const made = [rect(0, top, width, height, {class: 'lane'}), el('path', {class: 'rule', d: `M0,${middle}h${width}`}), area(outline, middle, half, half)];
+  const line = (kind, d) => el('path', {class: kind, d});
+  const made = [rect(0, top, width, height, {class: 'lane'}), line('rule', `M0,${middle}h${width}`), area(outline, middle, half, half)];
   if (!w.length && r.segments) made.push(text(8, middle + 4, 'no windows here: give the report --segments, or JSON Lines'));
-  for (const {from, to, label, letter, style} of runs(w)) {
-    const left = x(from), wide = Math.max(1, x(to - from) - 0.5);
+  for (const one of runs(w)) {
+    const {from, to, label, letter, style} = one, left = x(from), wide = Math.max(isNegative(one) ? 3 : 1, x(to - from) - 0.5);
     made.push(rect(left, strip, wide, STRIP, hatch(style)));
     if (label && wide > 12) made.push(text(left + wide / 2, strip + 12, wide > 9 * label.length ? label : letter, {class: 'letter'}));
   }
@@ -312,7 +320,8 @@ function laneShapes(r, top, height, width, x) { // sound, the strip of emotions,
     const base = strip + STRIP + CURVE * (k + 1), high = ({own}) => told(own[k], (value) => 0.08 + 0.92 * share(value, one)) || 0;
     made.push(area(steps(w, x, high), base, CURVE - 4, 0), text(4, base - 9, one.name));
   });
-  return [...made, told(r.peak_start_s, (s) => el('path', {class: 'bad', d: `M${x(s)},${top}h9l-9,9z`})), text(width - 4, top + 12, r.who, {'text-anchor': 'end'})];
+  const peak = told(r.peak_start_s, (s) => line('bad', `M${x(s)},${top}h9l-9,9z`));
+  return [...made, peak, text(width - 4, top + 12, r.who, {'text-anchor': 'end'})];
 }
 function area(points, y, up, down) {
   const sides = [...points.map(([x, h]) => [x, y - h * up]), ...points.toReversed().map(([x, h]) => [x, y + h * down])];
@@ -334,7 +343,7 @@ function runs(w) { // windows overlap: each counts until the next one starts
     const to = Math.min(one.to, w[k + 1]?.from ?? Infinity), last = made.at(-1);
     if (last?.what === one.what && last.to >= one.from) last.to = to; else made.push({...one, to});
   });
-  return made;
+  return made.sort((a, b) => isNegative(a) - isNegative(b)); // those are drawn last, and so seen in long calls
 }
 function moveCursor() {
   $.cursor.setAttribute('transform', `translate(${(at / total) * timeline.clientWidth})`);
@@ -349,17 +358,19 @@ function showReadout(s) {
 }
 function pointed({clientX, clientY}) {
   const {left, top, width, height} = timeline.getBoundingClientRect(), lanes = lanesOf();
-  return [lanes[clamp(Math.floor((clientY - top) / ((height - 18) / lanes.length)), 0, lanes.length - 1)], clamp((clientX - left) / width, 0, 1) * total];
+  const lane = Math.floor((clientY - top) / ((height - 18) / lanes.length));
+  return [lanes[clamp(lane, 0, lanes.length - 1)], clamp((clientX - left) / width, 0, 1) * total];
 }
 function playWindow(w) { playFrom(w.from); open(w.r, w); }
 function nextNegative() {
-  const next = all().find((w) => w.sentiment === 'negative' && w.from > at + (chosen ? 0.001 : -0.001));
-  if (next) playWindow(next); else say('No further negative window in this call.');
+  const next = all().find((w) => isNegative(w) && w.from > at + (chosen ? 0.001 : -0.001));
+  if (next) playWindow(next); else say('No further negative window.');
 }
 function listWindows() {
   const line = (tag, cells) => el('tr', {}, cells.map((cell) => el(tag, {}, cell)));
-  const lines = all().slice(0, 5000).map((w, k) => line('td', [el('button', {class: 'plain', 'data-window': k}, clock(w.from)), w.r.who, w.what, w.sure,
-    ...w.own.map((x) => told(x, two)), w.speech, w.level]));
+  const from = (w, k) => el('button', {class: 'plain', 'data-window': k}, clock(w.from));
+  const lines = all().slice(0, 5000).map((w, k) =>
+    line('td', [from(w, k), w.r.who, w.what, w.sure, ...w.own.map((x) => told(x, two)), w.speech, w.level]));
   const head = line('th', ['From', 'Channel', 'Emotion', 'Confidence', ...dimensions.map(({name}) => name), 'Speech', 'Level']);
   $.windows.replaceChildren(el('table', {}, el('thead', {}, head), el('tbody', {}, lines)));
 }
@@ -388,7 +399,7 @@ function use(what, problem) {
 function broken() { // it was moved or deleted since, or the browser cannot play it
   if (!source) return;
   const playing = !audio.paused;
-  use(source.inside ? null : embedded(), `The recording cannot be played: ${picked.shown}. Was it moved, deleted or cut?`);
+  use(source.inside ? null : embedded(), 'The recording cannot be played. Was it moved, deleted or cut?');
   drawTimeline();
   if (source && playing) audio.play();
 }
@@ -426,7 +437,10 @@ function onClick({target}) {
   const of = target.closest('button, tr'), head = target.closest('[data-key]'), {row, window: k} = of?.dataset ?? {};
   if (of?.id in ACTIONS) ACTIONS[of.id]();
   else if (k) playWindow(all()[k]);
-  else if (row) open(rows[row]);
+  else if (row) {
+    open(rows[row]);
+    if (of.matches('.link')) $.call.focus();
+  }
   else if (head) sortBy(head);
 }
 function onKey(event) {
@@ -453,14 +467,14 @@ try {
   on(timeline, 'click', (event) => { const [r, s] = pointed(event); playFrom(s); open(r, windowAt(r, s)); });
   on($.list, 'toggle', () => $.list.open && listWindows());
   on(audio, 'error', broken);
-  for (const name of ['play', 'seeked', 'timeupdate']) on(audio, name, follow);
+  for (const name of ['play', 'timeupdate']) on(audio, name, follow);
   on(window, 'hashchange', readHash);
   on(window, 'resize', () => { draw(true); if (picked) drawTimeline(); });
   on(window, 'beforeunload', (event) => { if (!kept && !saved) event.preventDefault(); });
   $.note.hidden = true;
   for (const id of ['save', 'keys', 'random', 'all']) $[id].hidden = false;
   readHash();
-  document.documentElement.dataset.ready = rows.length;
+  document.body.dataset.ready = rows.length;
 } catch (error) {
-  $.note.textContent = `The table of all calls cannot be shown (${error.message}). Everything else is here.`;
+  $.note.textContent = `The table of all calls cannot be shown: ${error.message}`;
 }

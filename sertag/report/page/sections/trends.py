@@ -129,19 +129,20 @@ def _period(name: str, recordings: int, channels: Sequence[Channel], columns: Se
 
 def _curve(figure: _Figure, periods: Sequence[_Period]) -> str:
     """One figure over time. Lines and dots keep their width when it is stretched, and its labels are HTML beside it."""
-    known = [(_date(one.name), value) for one, value in zip(periods, figure.values, strict=True) if value is not None]
+    known = [(one.name, value) for one, value in zip(periods, figure.values, strict=True) if value is not None]
     if len(known) < 2:
         return ""
-    first, last, height = known[0][0], known[-1][0], figure.most - figure.least
+    first, last = known[0][0], known[-1][0]
+    days, height = (_date(last) - _date(first)).days, figure.most - figure.least
     label, title = figure.shown, text(figure.title)
     places = [
-        (_WIDTH * (day - first).days / (last - first).days, _HEIGHT * (1 - (value - figure.least) / height), day, value)
-        for day, value in known
+        (_WIDTH * (_date(name) - _date(first)).days / days, _HEIGHT * (1 - (value - figure.least) / height))
+        for name, value in known
     ]
-    line = "L".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
+    line = "L".join(f"{x:.1f},{y:.1f}" for x, y in places)
     dots = "".join(
-        f'<path class="dot" d="M{x:.1f},{y:.1f}h0"><title>{day}: {label(value)}</title></path>'
-        for x, y, day, value in places
+        f'<path class="dot" d="M{x:.1f},{y:.1f}h0"><title>{name}: {label(value)}</title></path>'
+        for (x, y), (name, value) in zip(places, known, strict=True)
     )
     rules = "".join(f'<line x2="{_WIDTH}" y1="{y}" y2="{y}"/>' for y in (0, _HEIGHT / 2, _HEIGHT))
     said = f"{title} from {label(known[0][1])} to {label(known[-1][1])}"

@@ -26,7 +26,7 @@ def unanswered(calls: Calls) -> str:
     order = [status.value for status in reversed(Status)]
     keys = sorted(found, key=lambda key: (order.index(key[0]) if key[0] in order else -1, -len(found[key]), key[1]))
     rows = [(_reason(key), f"{len(found[key]):,}", _why(found[key]), _examples(found[key])) for key in keys]
-    head = ("Reason", "#Channels", "What was found, in the first", "Recordings")
+    head = ("Reason", "#Channels", "What was found in the first one", "Recordings")
     listed = table(head, rows, caption="Channels without an emotion, and remarks", kind="reasons")
     return section("unanswered", "Without an answer, or with a remark", listed)
 

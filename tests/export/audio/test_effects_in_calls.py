@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.audio.codecs import LINE_HZ
-from export.audio.renderings import SPEEDS, STRETCH_S, _in_a_call, noisy_line
+from export.audio.effects import CALL_SPEEDS as SPEEDS
+from export.audio.effects import STRETCH_S, _in_a_call, noisy_line
+from export.audio.telephone import LINE_HZ
 from tests.conftest import speech_like
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from export.corpora.loading import find_corpora
-from export.corpora.ordinary import load
+from export.corpora.own_data import load_unacted as load
 from export.errors import ExportError
 from export.exploration.explore import explore
 from tests.corpora import write_clip

@@ -9,7 +9,7 @@ import pytest
 
 from export.corpora.clips import Clip
 from export.features.clip_windows import Windows
-from export.features.neutral_speech import NeutralSpeech, find_neutral_speech
+from export.features.material import NeutralSpeech, find_neutral_speech
 
 SPEAKERS = ("ann", "ann", "ben", "ben", "cas")
 NEUTRAL = np.array([True, False, True, True, False])
