@@ -42,6 +42,11 @@ def open_audio(path: str, *, raw: str | None = None) -> decode.AudioSource:
     return decode.open_audio(path, raw=raw)
 
 
+def open_recording(file: AudioFile, *, raw: str | None = None) -> decode.AudioSource:
+    """The same for a recording that was found."""
+    return open_audio(file.path, raw=raw) if file.remote is None else decode.open_recording(file, raw=raw)
+
+
 def _kills() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -114,5 +119,5 @@ FAULTS = {
     "eats": _eats,
 }
 
-pipeline.open_audio = open_audio
+pipeline.open_recording = open_recording
 pipeline.tag_file = tag_file

@@ -19,7 +19,7 @@ from sertag.tagging import channel_state, pipeline
 REST = "rest"
 
 _FUNCTIONS = {
-    "open_audio": "decode",
+    "open_recording": "decode",
     "detect": "speech",
     "cut_windows": "windows",
     "coefficients": "coefficients",

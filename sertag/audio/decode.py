@@ -22,7 +22,7 @@ from sertag.audio.decoders.pyav import MAX_CHANNELS
 from sertag.audio.recording import Recording
 from sertag.audio.streams import open_stream, size_on_disk
 from sertag.errors import DecodeError
-from sertag.records import FloatArray, Problem, RemoteObject
+from sertag.records import AudioFile, FloatArray, Problem
 from sertag.remote.reading import check, open_object
 from sertag.text import display_name
 
@@ -54,9 +54,13 @@ def open_audio(path: str, *, raw: str | None = None) -> AudioSource:
     return _opened(path, open_stream(path), raw)
 
 
-def open_remote(found: RemoteObject, *, path: str, size_bytes: int | None, raw: str | None) -> AudioSource:
-    """Open a recording in a storage, which is shown as `path`; else like `open_audio`, with more codes of errors."""
-    return _opened(path, open_object(found, size_bytes=size_bytes), raw)
+def open_recording(file: AudioFile, *, raw: str | None = None) -> AudioSource:
+    """Open a recording that was found, also one in a storage; else like `open_audio`, with more codes of errors."""
+    if file.problem is not None:
+        raise DecodeError(file.problem.message, code=file.problem.code)
+    if file.remote is None:
+        return open_audio(file.path, raw=raw)
+    return _opened(file.path, open_object(file.remote, size_bytes=file.size_bytes), raw)
 
 
 def _opened(path: str, stream: BinaryIO, raw: str | None) -> AudioSource:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, Channels
+from sertag.cli.params import CONFIG, HOP, MIN_CONFIDENCE, MODEL, PROVIDER, ROLES, STORAGE_OPTIONS, Channels
 
 _EXAMPLES = """\b
 Examples:
@@ -52,6 +52,7 @@ Examples:
 @HOP
 @MIN_CONFIDENCE
 @CONFIG
+@STORAGE_OPTIONS
 @click.option("--raw", metavar="FORMAT[:RATE[:CHANNELS]]", help="The file has no header, as for `sertag tag`.")
 @click.option("--device", type=click.Choice(("null",)), hidden=True)
 def show(**given: Any) -> None:

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sertag.audio.decode import AudioSource, open_audio
+from sertag.audio.decode import AudioSource, open_recording
 from sertag.audio.encoders.sndfile import Kind, write_recording
 from sertag.errors import DecodeError
-from sertag.records import FloatArray
+from sertag.records import AudioFile, FloatArray
 from sertag.storage.atomic_output import Output
 from sertag.text import display_name
 
@@ -65,11 +65,11 @@ def parse_span(text: str) -> Span:
     return span
 
 
-def cut(path: str, span: Span, target: str, *, raw: str | None = None) -> float:
+def cut(file: AudioFile, span: Span, target: str, *, raw: str | None = None) -> float:
     """Write a part of a recording to a file.
 
     Args:
-        path: path of the recording.
+        file: the recording.
         span: the part.
         target: path of the file, WAV or FLAC by its suffix; it is written completely or not at all.
         raw: format of samples without a header.
@@ -82,7 +82,7 @@ def cut(path: str, span: Span, target: str, *, raw: str | None = None) -> float:
         OutputError: the file cannot be written.
     """
     kind = KINDS[os.path.splitext(target)[1].lower()]
-    with open_audio(path, raw=raw) as audio, tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
+    with open_recording(file, raw=raw) as audio, tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
         piece = _Piece(audio, span)
         write_recording(
             spool,  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def cut(path: str, span: Span, target: str, *, raw: str | None = None) -> float:
             channels=audio.channels,
         )
         if not piece.samples:
-            found = f"{display_name(path)}: ends after {audio.duration_s:.3f} s"
+            found = f"{display_name(file.path)}: ends after {audio.duration_s:.3f} s"
             raise DecodeError(f"{found}, before the clip at {span.start_s:g} s begins", code="no_such_time")
         spool.seek(0)
         with Output(target) as output:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sertag.audio.decode import AudioSource, open_audio
+from sertag.audio.decode import AudioSource, open_recording
 from sertag.audio.devices.sound_system import backends, check_backend, load_miniaudio, opening
 from sertag.errors import SertagError
-from sertag.records import FloatArray
+from sertag.records import AudioFile, FloatArray
 from sertag.show.clip import from_start
 
 _BLOCK_S = 0.25
@@ -22,7 +22,7 @@ _HIGHEST_RATE_HZ = 384_000  # limit of miniaudio
 
 
 def play(
-    path: str,
+    file: AudioFile,
     *,
     start_s: float = 0.0,
     raw: str | None = None,
@@ -33,7 +33,7 @@ def play(
     """Play a recording to its end.
 
     Args:
-        path: path of the recording.
+        file: the recording.
         start_s: start of the playback, in seconds.
         raw: format of samples without a header.
         stop: an event that stops the playback when it is set.
@@ -48,7 +48,7 @@ def play(
         DeviceError: the extra is not installed, or there is no sound system.
     """
     library = load_miniaudio()
-    with open_audio(path, raw=raw) as audio:
+    with open_recording(file, raw=raw) as audio:
         sound = _Sound(from_start(audio, start_s, block_s=_BLOCK_S), min(audio.channels, _MOST_CHANNELS))
         with _opened(library, audio, sound, null):
             while not (stop.is_set() or sound.over.wait(_TICK_S)):

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from rich.console import Console, Group
@@ -13,10 +14,13 @@ from rich.live import Live
 from rich.text import Text
 
 from sertag import signals
+from sertag.audio.discover import discover
 from sertag.errors import DecodeError, Exit, ModelError, OutputError, SertagError, failed
 from sertag.limits import CPU
 from sertag.model.session import DEFAULT_MODEL, Model, load
-from sertag.records import FAILURES, AudioFile, FileResult, Options
+from sertag.records import FAILURES, AudioFile, FileResult, Options, Problem
+from sertag.remote.options import parse_options
+from sertag.remote.urls import is_url, refusal, shown
 from sertag.show.clip import KINDS, cut, parse_span, parse_time
 from sertag.show.picture import COLUMNS, SUFFIXES, picture
 from sertag.show.playback import play
@@ -48,7 +52,19 @@ class Request:
     hop: float | None = None
     min_confidence: float | None = None
     raw: str | None = None
+    storage_options: tuple[str, ...] = ()
     device: str | None = None
+
+    @property
+    def file(self) -> AudioFile:
+        """The recording, asked for in its storage if it is in one; with a problem if it is not one."""
+        if not is_url(self.path) and refusal(self.path) is None:
+            return AudioFile(self.path)
+        found = list(islice(discover([self.path], storage=parse_options(self.storage_options)), 2))
+        if len(found) == 1 and found[0].path == shown(self.path):
+            return found[0]
+        problem = Problem("not_a_file", f"{display_name(shown(self.path))}: is a prefix, expected one recording")
+        return AudioFile(shown(self.path), problem=problem)
 
 
 def run(request: Request) -> int:
@@ -59,15 +75,16 @@ def run(request: Request) -> int:
     """
     _check(request)
     try:
+        file = request.file
         if request.clip is not None:
-            return _clip(request)
+            return _clip(request, file)
         if request.play is not None and not sys.stdout.isatty():
-            return _play(request, None)
+            return _play(request, file, None)
         model = load(request.model or DEFAULT_MODEL, provider=request.provider)
         whose = request.channels, request.roles, request.only_role
         options = Options(*whose, request.hop, request.min_confidence, raw=request.raw)
-        result = tag_file(AudioFile(request.path), model=model, options=options)
-        return _shown(request, result, model, options)
+        result = tag_file(file, model=model, options=options)
+        return _shown(request, file, result, model, options)
     except DecodeError as error:
         return failed(error, Exit.NOTHING_TAGGED)
     except ModelError as error:
@@ -80,13 +97,13 @@ def run(request: Request) -> int:
         return Exit.READER_LEFT
 
 
-def _shown(request: Request, result: FileResult, model: Model, options: Options) -> int:
+def _shown(request: Request, file: AudioFile, result: FileResult, model: Model, options: Options) -> int:
     if all(channel.status in FAILURES for channel in result.channels):
         message = next(channel.problem.message for channel in result.channels if channel.problem is not None)
         return failed(SertagError(message), Exit.NOTHING_TAGGED)
     console = Console()
     columns = COLUMNS if request.out is not None else timeline_width(console.width)
-    sound = measure(request.path, spec=model.spec, options=options, duration_s=result.duration_s, columns=columns)
+    sound = measure(file, spec=model.spec, options=options, duration_s=result.duration_s, columns=columns)
     if request.out is not None:
         suffix = os.path.splitext(request.out)[1].lower()
         with Output(request.out) as output:
@@ -95,7 +112,7 @@ def _shown(request: Request, result: FileResult, model: Model, options: Options)
     unicode = (console.encoding or "").lower().startswith("utf")
     lines = drawn(result, sound, spec=model.spec, width=console.width, unicode=unicode)
     if request.play is not None:
-        return _play(request, _Screen(console, lines, sound, unicode))
+        return _play(request, file, _Screen(console, lines, sound, unicode))
     with Output("-") as output:
         output.write(_encoded(console, lines))
     return Exit.OK
@@ -123,30 +140,28 @@ class _Screen:
         return Group(*self.lines, cursor(position_s, self.sound, unicode=self.unicode))
 
 
-def _play(request: Request, screen: _Screen | None) -> int:
+def _play(request: Request, file: AudioFile, screen: _Screen | None) -> int:
     stop = threading.Event()
     start_s = parse_time(request.play or "0")
     wish = {"start_s": start_s, "raw": request.raw, "stop": stop, "null": request.device == "null"}
     with signals.handled(lambda _: stop.set()):  # Ctrl-C stops the playback
         if screen is None:
-            play(request.path, moved=lambda position_s: None, **wish)  # type: ignore[arg-type]
+            play(file, moved=lambda position_s: None, **wish)  # type: ignore[arg-type]
             return Exit.OK
         with Live(screen.at(start_s), console=screen.console, auto_refresh=False) as live:
 
             def moved(position_s: float) -> None:
                 live.update(screen.at(position_s), refresh=True)
 
-            play(request.path, moved=moved, **wish)  # type: ignore[arg-type]
+            play(file, moved=moved, **wish)  # type: ignore[arg-type]
     return Exit.OK
 
 
-def _clip(request: Request) -> int:
+def _clip(request: Request, file: AudioFile) -> int:
     span = parse_span(request.clip or "")
-    written_s = cut(request.path, span, request.out or "", raw=request.raw)
+    written_s = cut(file, span, request.out or "", raw=request.raw)
     if written_s < span.end_s - span.start_s - 1e-3:
-        message = (
-            f"{display_name(request.path)}: ends {span.end_s - span.start_s - written_s:.3f} s before the clip does"
-        )
+        message = f"{display_name(file.path)}: ends {span.end_s - span.start_s - written_s:.3f} s before the clip does"
         sys.stderr.write(f"warning: {message}; {written_s:.3f} s were written\n")
     return Exit.OK
 

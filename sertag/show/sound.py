@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sertag.audio.decode import open_audio
+from sertag.audio.decode import open_recording
 from sertag.features.chunks import chunk_frames, cut_chunks
 from sertag.features.frames import Chunk
 from sertag.features.mfcc import activity_spec, stream_frames
 from sertag.features.vad import detect
-from sertag.records import FloatArray, Options
+from sertag.records import AudioFile, FloatArray, Options
 from sertag.spec import FeatureSpec, ModelSpec
 
 QUIETEST_DBFS = -100.0
@@ -48,11 +48,11 @@ class Sound:
         return int(self.lowest.shape[1])
 
 
-def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, columns: int) -> Sound:
+def measure(file: AudioFile, *, spec: ModelSpec, options: Options, duration_s: float, columns: int) -> Sound:
     """Measure a recording.
 
     Args:
-        path: path of the recording.
+        file: the recording.
         spec: specification of the model, which defines the frames.
         options: `channels` says whether all channels are mixed, `raw` is the format of a file without a header.
         duration_s: duration from the rows; later samples are added to the last column.
@@ -63,7 +63,7 @@ def measure(path: str, *, spec: ModelSpec, options: Options, duration_s: float, 
     """
     frame_spec = activity_spec(spec.features)
     mixed = options.channels == "mix"
-    with open_audio(path, raw=options.raw) as audio:
+    with open_recording(file, raw=options.raw) as audio:
         count = 1 if mixed else audio.channels
         found = _Columns(count, columns, duration_s, frame_spec)
         blocks = (

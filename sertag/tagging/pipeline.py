@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from sertag.audio.decode import AudioSource, open_audio, open_remote
+from sertag.audio.decode import AudioSource, open_recording
 from sertag.errors import DecodeError, SertagError
 from sertag.features.chunks import chunk_frames, cut_chunks
 from sertag.features.frames import Chunk
@@ -44,10 +44,7 @@ def tag_file(file: AudioFile, *, model: Model, options: Options) -> FileResult:
     """
     if file.problem is not None:
         return _without_audio(file, Status.UNREADABLE, file.problem)
-    source = partial(open_audio, file.path, raw=options.raw)
-    if file.remote is not None:
-        source = partial(open_remote, file.remote, path=file.path, size_bytes=file.size_bytes, raw=options.raw)
-    return tag_source(file, source, model=model, options=options)
+    return tag_source(file, partial(open_recording, file, raw=options.raw), model=model, options=options)
 
 
 def tag_source(

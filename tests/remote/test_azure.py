@@ -105,4 +105,4 @@ def test_without_credentials_the_message_says_where_they_come_from(
     assert tag(f"{ROOT}/calls") == Exit.NOTHING_TAGGED
     said = capsys.readouterr()
     assert "no_credentials" in said.out
-    assert "give it by AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and `az login`" in said.err
+    assert "give them by AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and `az login`" in said.err

@@ -151,3 +151,34 @@ def test_settings_that_hold_secrets_are_refused_and_not_shown(setting: str, part
         assert done.exit_code == Exit.USAGE
         assert part in done.output
         assert "hunter2" not in done.output
+
+
+def test_one_recording_is_shown_and_cut_where_it_is(
+    stored: Path, elsewhere: list[str], tiny_model: Path, tmp_path: Path
+) -> None:
+    show = ["show", "-m", str(tiny_model)]
+    local = invoke(*show, str(stored / "a.wav"))
+    remote = invoke(*show, f"{ROOT}/calls/a.wav", *elsewhere)
+    assert remote.exit_code == Exit.OK, remote.output
+    assert remote.stdout.replace(ROOT, str(stored.parent)) == local.stdout
+    for name, path in (("l.wav", str(stored / "a.wav")), ("r.wav", f"{ROOT}/calls/a.wav")):
+        cut = invoke("show", path, "--clip", "1-3", "-o", name, *elsewhere)
+        assert cut.exit_code == Exit.OK, cut.output
+    assert Path("l.wav").read_bytes() == Path("r.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"{ROOT}/calls/none.wav", "there is no such object"),
+        (f"{ROOT}/calls/", "s3://archive/calls/: is a prefix, expected one recording"),
+        ("s3://me:hunter2@archive/a.wav", "s3://***@archive/a.wav: holds a password or key"),
+        ("x3://archive/a.wav", "x3:// is not known"),
+    ],
+)
+def test_what_cannot_be_shown_says_why(elsewhere: list[str], url: str, message: str) -> None:
+    for more in ([], ["--clip", "1-2", "-o", "c.wav"], ["--play"]):
+        done = invoke("show", url, *more, *elsewhere)
+        assert done.exit_code == Exit.NOTHING_TAGGED
+        assert message in done.output
+        assert "hunter2" not in done.output

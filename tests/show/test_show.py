@@ -45,7 +45,7 @@ def test_a_recording_is_measured_in_columns(tmp_path: Path, tiny_model: Path) ->
     left = np.concatenate([np.zeros(5 * RATE_HZ, np.float32), speech_like(5, seed=1)])
     right = np.concatenate([np.full(RATE_HZ, 0.5, np.float32), np.zeros(9 * RATE_HZ, np.float32)])
     soundfile.write(path, np.stack([left, right], axis=1), RATE_HZ, subtype="FLOAT")
-    sound = measure(str(path), spec=spec, options=Options(), duration_s=10.0, columns=100)
+    sound = measure(AudioFile(str(path)), spec=spec, options=Options(), duration_s=10.0, columns=100)
     assert sound.highest[1].tolist() == [0.5] * 10 + [0.0] * 90
     assert np.allclose(sound.highest[0], np.maximum(0, left.reshape(100, -1).max(axis=1)))
     assert np.allclose(sound.lowest[0], np.minimum(0, left.reshape(100, -1).min(axis=1)))
@@ -59,7 +59,7 @@ def test_a_recording_is_measured_in_columns(tmp_path: Path, tiny_model: Path) ->
 @pytest.mark.parametrize("columns", [7, 3000])
 def test_few_or_many_columns_all_hold_something(call: Path, tiny_model: Path, columns: int) -> None:
     spec = load(str(tiny_model)).spec
-    found = measure(str(call), spec=spec, options=Options("mix"), duration_s=20.0, columns=columns)
+    found = measure(AudioFile(str(call)), spec=spec, options=Options("mix"), duration_s=20.0, columns=columns)
     assert found.columns == columns
     assert found.mel_db.shape[:2] == (1, columns)
     assert (found.level_dbfs > -99).mean() > 0.9
@@ -76,7 +76,7 @@ def drawing(tiny_model: Path, tmp_path: Path) -> tuple[Any, ...]:
     samples = np.stack([speech_like(20, seed=1), speech_like(20, seed=2)], axis=1)
     soundfile.write(path, samples, RATE_HZ)
     result = tag_file(AudioFile(str(path)), model=model, options=Options(roles=("agent", "customer")))
-    sound = measure(str(path), spec=model.spec, options=Options(), duration_s=20.0, columns=COLUMNS)
+    sound = measure(AudioFile(str(path)), spec=model.spec, options=Options(), duration_s=20.0, columns=COLUMNS)
     return result, sound, model.spec
 
 
@@ -137,7 +137,7 @@ def test_a_clip_is_the_very_samples(tmp_path: Path, suffix: str) -> None:
     whole = np.random.default_rng(0).integers(-32768, 32768, (3 * 44_100, 2), dtype=np.int16)
     path, target = tmp_path / "x.flac", tmp_path / f"clip.{suffix}"
     soundfile.write(path, whole, 44_100)
-    assert cut(str(path), Span(0.5, 2.25), str(target)) == 1.75
+    assert cut(AudioFile(str(path)), Span(0.5, 2.25), str(target)) == 1.75
     found, rate_hz = soundfile.read(target, dtype="int16")
     assert rate_hz == 44_100
     assert np.array_equal(found, whole[22_050:99_225])
@@ -145,11 +145,11 @@ def test_a_clip_is_the_very_samples(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_clip_ends_with_the_recording(call: Path, tmp_path: Path) -> None:
-    assert cut(str(call), Span(19.5, 30), str(tmp_path / "c.wav")) == 0.5
+    assert cut(AudioFile(str(call)), Span(19.5, 30), str(tmp_path / "c.wav")) == 0.5
     target = tmp_path / "none.wav"
     target.write_bytes(b"old")
     with pytest.raises(DecodeError, match=r"ends after 20\.000 s, before the clip at 21 s begins"):
-        cut(str(call), Span(21, 30), str(target))
+        cut(AudioFile(str(call)), Span(21, 30), str(target))
     assert target.read_bytes() == b"old"
 
 
@@ -172,7 +172,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 
 def test_a_recording_is_played_from_a_time_on(call: Path) -> None:
     places: list[float] = []
-    assert play(str(call), start_s=19.0, stop=threading.Event(), moved=places.append, null=True) == 20.0
+    assert play(AudioFile(str(call)), start_s=19.0, stop=threading.Event(), moved=places.append, null=True) == 20.0
     assert places == sorted(places)
     assert 19.0 <= places[0] < 19.6
     assert places[-1] == 20.0
@@ -186,21 +186,21 @@ def test_playing_stops_when_somebody_has_heard_enough(call: Path) -> None:
         places.append(position_s)
         stop.set()
 
-    assert play(str(call), stop=stop, moved=moved, null=True) < 2
+    assert play(AudioFile(str(call)), stop=stop, moved=moved, null=True) < 2
 
 
 def test_many_channels_are_played_as_two(tmp_path: Path) -> None:
     path = tmp_path / "six.wav"
     soundfile.write(path, np.zeros((4000, 6)), RATE_HZ)
-    assert play(str(path), stop=threading.Event(), moved=lambda position_s: None, null=True) == 0.5
+    assert play(AudioFile(str(path)), stop=threading.Event(), moved=lambda position_s: None, null=True) == 0.5
 
 
 def test_what_cannot_be_played_is_told(tmp_path: Path, call: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DecodeError):
-        play(str(tmp_path / "no.wav"), stop=threading.Event(), moved=lambda position_s: None, null=True)
+        play(AudioFile(str(tmp_path / "no.wav")), stop=threading.Event(), moved=lambda position_s: None, null=True)
     monkeypatch.setitem(sys.modules, "miniaudio", None)
     with pytest.raises(DeviceError, match=r"pip install 'sertag\[listen\]'"):
-        play(str(call), stop=threading.Event(), moved=lambda position_s: None, null=True)
+        play(AudioFile(str(call)), stop=threading.Event(), moved=lambda position_s: None, null=True)
 
 
 # The command
