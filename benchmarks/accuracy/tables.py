@@ -104,8 +104,9 @@ def recipe_rows(results: Path) -> pd.DataFrame:
         dates=("date", lambda dates: " ".join(sorted(set(dates)))),
         commits=("commit", lambda commits: " ".join(sorted(set(commits)))),
     )
-    means, deviations = by_run[_MEANS].mean(), by_run[_MEANS].std().fillna(0.0).where(by_run[_MEANS].count() > 0)
-    rows = words.join(means.round(4)).join(deviations.round(4), rsuffix="_sd").reset_index()
+    means = by_run[_MEANS].mean()
+    deviations = by_run[_MEANS].std().fillna(0.0).where(means.notna()).add_suffix("_sd")
+    rows = words.join(means.round(4)).join(deviations.round(4)).reset_index()
     order = {name: number for number, name in enumerate(RECIPES)}
     rows = rows.sort_values("recipe", key=lambda names: names.map(order), kind="stable")
     head = ["recipe", "suite", "split", "seeds", "classes", "current", "dates", "commits", "tested", "condition"]

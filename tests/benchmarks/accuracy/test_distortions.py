@@ -158,7 +158,7 @@ def test_opus_has_12_kbit_a_second(monkeypatch):
         sizes.append(len(memory.getvalue()))
         return read(memory, **options)
 
-    monkeypatch.setattr("export.audio.codecs.soundfile.read", noted)
+    monkeypatch.setattr("export.audio.telephone.soundfile.read", noted)
     changed(CALL, "Opus")
     assert [8 * size / 4 / 1000 for size in sizes] == pytest.approx([12, 12], abs=2.5)
 
