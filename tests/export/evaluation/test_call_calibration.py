@@ -91,6 +91,15 @@ def test_a_specification_takes_what_was_fitted():
     assert calibrate(pool, spec=SPEC, answers_right=0.6, seed=1).applied(SPEC) == spec
 
 
+def test_priors_are_those_of_the_mixture_drawn_a_little_together():
+    pool = synthetic_pool()
+    found = calibrate(pool, spec=SPEC, answers_right=0.6, seed=1)
+    probs = softmax(shifted(pool, found.offsets).log_probs / found.temperature)
+    mixture = mixture_weights(pool) @ probs
+    assert np.log(found.priors / found.priors[NEUTRAL]) == pytest.approx(0.9 * np.log(mixture / mixture[NEUTRAL]))
+    assert found.priors.sum() == pytest.approx(1.0)
+
+
 def test_attention_tells_calls_with_a_stretch_from_those_without():
     pool = synthetic_pool(sharp=3.0)
     found = calibrate(pool, spec=SPEC, answers_right=0.6, seed=1)
