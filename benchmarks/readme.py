@@ -210,10 +210,19 @@ def archive() -> str:
         ("`find` on the same tree", known["find"], known["find"]["peak_mb"]),
     ]
     lines = [f"| {name} | {run['wall_s']:.1f} | {run['cpu_s']:.1f} | {peak:.0f} |" for name, run, peak in rows]
-    marks = ", ".join(f"{mb:.0f} after {share}" for share, mb in first["main_process_mb"].items() if "%" in share)
-    machine = f"{found['machine']['cpu']}, {found['machine']['cores']} cores, load {found['machine']['load_before']:g}"
-    head = [f"{machine}:", "", "| | wall, s | processor, s | main process, MB |", "|---|---|---|---|"]
-    return "\n".join([*head, *lines, "", f"Memory of the first run: {marks}."])
+    shares = {share: mb for share, mb in first["main_process_mb"].items() if "%" in share}
+    marks = ", ".join(
+        f"{mb:.0f} after {first['files'] * int(share.split()[0]) // 100:,}" for share, mb in shares.items()
+    )
+    machine = f"{known['machine']['cpu']}, {known['machine']['cores']} cores"
+    loads = f"load {first['machine']['load_before']:g} before the first run, {known['machine']['load_before']:g} before"
+    head = [
+        f"{machine}; {loads} the other:",
+        "",
+        "| | wall, s | processor, s | main process, MB |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *lines, "", f"Memory of the main process in the first run, in MB: {marks} files."])
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {

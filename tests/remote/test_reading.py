@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertag.audio.decode import open_remote
+from sertag.audio.decode import open_recording
 from sertag.audio.discover import discover
 from sertag.errors import DecodeError
 from sertag.model.session import load
@@ -221,4 +221,4 @@ def test_samples_without_a_header_are_known_by_the_name_in_the_address(web: WebS
 def test_what_turns_out_to_be_a_prefix_cannot_be_opened(put: Put) -> None:
     put("calls/a.wav", b"1")
     with pytest.raises(DecodeError, match="there is no such object"):
-        open_remote(RemoteObject(f"{ROOT}/calls"), path="calls", size_bytes=None, raw=None)
+        open_recording(AudioFile("calls", remote=RemoteObject(f"{ROOT}/calls")))
