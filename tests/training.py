@@ -42,7 +42,7 @@ def small_phone() -> Recipe:
     from export.recipes.phone import RECIPE
 
     return dataclasses.replace(
-        RECIPE, build=small_network, batch=4, window_s=1.0, hop_s=0.5, epochs=1, augmentations=(), teacher=""
+        RECIPE, build=small_network, batch=16, window_s=1.0, hop_s=0.5, epochs=1, augmentations=(), teacher=""
     )
 
 

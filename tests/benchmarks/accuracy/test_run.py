@@ -60,7 +60,7 @@ def build(task: Task) -> keras.Model:
     )
 
 
-TINY = Recipe("bilstm", "", "", "", build, SEQUENCE, window_s=1.0, offset_s=0.2, labels=LABELS, epochs=2, batch=4)
+TINY = Recipe("bilstm", "", "", "", build, SEQUENCE, window_s=1.0, offset_s=0.2, labels=LABELS, epochs=2, batch=16)
 
 
 @pytest.fixture(autouse=True)

@@ -210,7 +210,7 @@ def run(request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.T
     (found,) = relabel(find_corpora([f"emovo={corpus}"]), onto=RECIPES[request.param].labels)
     recipe = restrict_labels(RECIPES[request.param], {clip.label for clip in found.clips})
     if recipe.name in FOR_CALLS:
-        recipe = dataclasses.replace(recipe, batch=8, augmentations=("noisy_line",))
+        recipe = dataclasses.replace(recipe, batch=32, augmentations=("noisy_line",))
     experiment = Experiment(found.clips, recipe=recipe, cache=cache, jobs=1)
     split = splits(experiment.clips, protocol="speakers", seed=1)[0]
     with untraced():

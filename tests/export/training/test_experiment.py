@@ -57,7 +57,7 @@ TINY = Recipe(
     offset_s=0.2,
     labels=LABELS,
     epochs=2,
-    batch=4,
+    batch=16,
     augmentations=("noise",),
 )
 PHONE = dataclasses.replace(small_phone(), labels=LABELS)

@@ -90,7 +90,7 @@ TINY = Recipe(
     offset_s=0.2,
     labels=(*LABELS, "surprise"),
     epochs=3,
-    batch=4,
+    batch=16,
 )  # in the place of a real one
 
 

@@ -47,7 +47,7 @@ from tests.training import one_process, small_network, small_phone, untraced
 LABELS = ("angry", "happy", "neutral", "sad")
 SMALL = dataclasses.replace(small_phone(), labels=LABELS)
 DEEP = dataclasses.replace(
-    phone_deep.RECIPE, labels=LABELS, build=small_network, batch=4, window_s=1.0, hop_s=0.5, epochs=1, augmentations=()
+    phone_deep.RECIPE, labels=LABELS, build=small_network, batch=16, window_s=1.0, hop_s=0.5, epochs=1, augmentations=()
 )
 BY_CORPUS = Settings(protocol="cross-validated", folds_by="corpus", name="ours")
 BY_SPEAKER = Settings(protocol="cross-validated", folds=2, name="ours")

@@ -58,7 +58,7 @@ def on_dask(cluster: distributed.LocalCluster) -> list[str]:
     return ["--backend", "dask", "--scheduler", cluster.scheduler_address]
 
 
-@pytest.mark.parametrize("suffix", ["jsonl"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_tables_are_those_of_this_computer(
     sertag: Command, calls: Callable[..., Path], on_dask: list[str], suffix: str
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_recording_that_ends_its_process_is_one_failed_row(
     assert supervised(*workers) == []
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_on_workers_of_a_run_that_ends(
     sertag: Command, calls: Callable[..., Path], on_dask: list[str], workers: list[int], signum: signal.Signals
 ) -> None:
