@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 
 from sertag.analysis.merging import merge, place
@@ -166,13 +167,7 @@ def load(results: Sequence[str], *, segments: Sequence[str] = (), storage: str =
         TableError: a table cannot be read, `segments` has one of results, or there are only windows.
     """
     known = _Emotions()
-    merged = merge(
-        results,
-        segments=segments,
-        new=Windows,
-        add=lambda store, row: store.add(row, known.code(row)),
-        storage=storage,
-    )
+    merged = merge(results, segments=segments, new=Windows, add=partial(_add, known), storage=storage)
     if not merged.with_rows:
         found = ", ".join(merged.names)
         raise TableError(f"{found}: windows alone make no report; name the result table too", code="no_results")
@@ -223,6 +218,10 @@ def _range(name: str, rows: Iterable[ReadRow], windows: Iterable[Windows]) -> Ra
     values = [*means, *(value for one in windows for value in one.ends(name))]
     least, most = min(values, default=0.0), max(values, default=1.0)
     return Range(name, least, most if most > least else least + 1.0)
+
+
+def _add(known: _Emotions, store: Windows, row: ReadRow) -> None:
+    store.add(row, known.code(row))
 
 
 class _Emotions:
