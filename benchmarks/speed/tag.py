@@ -7,7 +7,8 @@
 Absolute times belong to the machine, ratios travel: contenders take turns, round by round, and medians are shown.
 Core-seconds are user and system time of all processes of a command. The floor and the peers are charged for their work
 alone, after imports and a first clip; sertag for whole commands, start-up included, and once more without it, which is
-the command minus the same command on 64 clips of 3 s, the fewest that get workers. Peers that are missing are left out.
+the command minus the same command on clips of 3 s: one for one worker, 64 for two, the fewest that get two. Peers that
+are missing are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ from benchmarks.machine import machine
 from benchmarks.processes import Command, Measured, measure
 from benchmarks.speed import tag_report
 from sertag.model.session import DEFAULT_MODEL, load
+from sertag.parallel.engine import FEW_FILES
 
 RESULTS = Path(__file__).parents[1] / "results" / "tag.json"
 CLIP_S = 3.0
-SHORT_CLIPS = 64  # sertag starts workers from this number of files on
+SHORT_CLIPS = {1: 1, 2: FEW_FILES}  # by workers: from that number of files on sertag starts a second one, and joblib
 LONG_HOURS, MANY_CLIPS, DISTINCT_CLIPS = 8.0, 20_000, 400
 PEERS = {"tutorial": "librosa + Keras, clip by clip", "opensmile": "openSMILE eGeMAPS, clip by clip"}
 
@@ -54,6 +56,10 @@ class Bench:
         """A command line that tags; its out file is new, so nothing can be reused."""
         out = self.folder / f"out_{len(list(self.folder.glob('out_*')))}.csv"
         return [sys.executable, "-m", "sertag", "tag", "-q", "-m", self.model, "-o", str(out), *map(str, arguments)]
+
+    def short(self, jobs: int) -> Path:
+        """The folder of the fewest clips for so many workers."""
+        return self.folder / f"short_{jobs}"
 
     def contender(self, name: str, *arguments: str) -> Report:
         """What a contender reports of itself."""
@@ -113,13 +119,14 @@ def compare(bench: Bench, *, rounds: int, peers: bool, clips: int) -> Report:
         pairs.append(bench.contender("two_floors"))
         for jobs, found in batches.items():
             found.append(measure(bench.sertag("--jobs", str(jobs), *bench.calls)))
-            short[jobs].append(measure(bench.sertag("--jobs", str(jobs), bench.folder / "short")))
+            short[jobs].append(measure(bench.sertag("--jobs", str(jobs), bench.short(jobs))))
         for peer in PEERS if peers else ():
             runs.setdefault(peer, []).append(bench.contender(peer, "--clips", str(clips)))
     missing = {peer: found[0]["missing"] for peer, found in runs.items() if "missing" in found[0]}
     contenders = [_row("floor", runs["floor"])]
     for jobs, found in batches.items():
-        contenders += _sertag_rows(f"sertag, {_workers(jobs)}", found, short[jobs], bench)
+        shortest_s = SHORT_CLIPS[jobs] * CLIP_S
+        contenders += _sertag_rows(f"sertag, {_workers(jobs)}", {bench.channel_seconds: found, shortest_s: short[jobs]})
     contenders += [_row(PEERS[name], found) for name, found in runs.items() if name in PEERS and name not in missing]
     _add_ratios(contenders)
     return {
@@ -134,7 +141,7 @@ def start_up(bench: Bench, *, times: int) -> Report:
     """Wall and processor seconds of whole processes that have next to nothing to do, medians."""
     commands = {
         "sertag --help": [sys.executable, "-m", "sertag", "--help"],
-        "one clip of 3 s": bench.sertag("--jobs", "1", "--no-resume", next((bench.folder / "short").iterdir())),
+        "one clip of 3 s": bench.sertag("--jobs", "1", "--no-resume", bench.short(1)),
     }
     runs = {name: [measure(command) for _ in range(times)] for name, command in commands.items()}
     return {
@@ -189,10 +196,10 @@ def _prepare(folder: Path, *, hours: float, model: str) -> tuple[Bench, Report]:
     calls = folder / "calls"
     calls.mkdir()
     paths = call_material.write_calls(calls, speakers, hours=hours, rng=rng)
-    short = folder / "short"
-    short.mkdir()
-    call_material.write_clips(short, paths, count=SHORT_CLIPS, distinct=SHORT_CLIPS, clip_s=CLIP_S)
     bench = Bench(folder, tuple(paths), hours * 3600 * 2, model)
+    for jobs, count in SHORT_CLIPS.items():
+        bench.short(jobs).mkdir()
+        call_material.write_clips(bench.short(jobs), paths, count=count, distinct=count, clip_s=CLIP_S)
     spec = load(model).spec
     about = {"name": spec.name, "version": spec.version, "n_fft": spec.features.n_fft, "hop": spec.features.hop_length}
     material = {"hours": hours, "files": len(paths), "channels": 2, "rate_hz": call_material.RATE_HZ, "voices": source}
@@ -208,15 +215,20 @@ def _row(name: str, runs: Sequence[Report]) -> Report:
     }
 
 
-def _sertag_rows(name: str, runs: Sequence[Measured], short: Sequence[Measured], bench: Bench) -> list[Report]:
-    """Whole commands and, where they are long enough to tell, the same without start-up."""
+def _sertag_rows(name: str, runs: Mapping[float, Sequence[Measured]]) -> list[Report]:
+    """Whole commands and, where they are long enough to tell, the same without start-up.
+
+    Args:
+        name: of the row.
+        runs: long and short commands by their channel-seconds.
+    """
     whole, start = (
         {
             "channel_seconds": channel_seconds,
             "cpu_s": _median([run.cpu_s for run in found]),
             "wall_s": _median([run.wall_s for run in found]),
         }
-        for found, channel_seconds in ((runs, bench.channel_seconds), (short, SHORT_CLIPS * CLIP_S))
+        for channel_seconds, found in runs.items()
     )
     rows: list[Report] = [{"name": name, **whole}]
     if all(whole[key] > 1.5 * start[key] for key in whole):
