@@ -27,7 +27,7 @@ from benchmarks.console import run as console
 from benchmarks.formats import page as formats
 from benchmarks.live_pages import help_listen, help_show, listen_example, listen_speed, show_example, show_narrow
 from benchmarks.networks.tables import calibration, memory, networks
-from benchmarks.scaling.report import cluster_page, cost_page
+from benchmarks.scaling.report import archive_page, cluster_page, cost_page
 from benchmarks.scaling.report import page as scaling_page
 from benchmarks.torture.page import differential, reliability, table
 from export.__main__ import main as export_command
@@ -200,31 +200,6 @@ def speed() -> str:
     return text
 
 
-def archive() -> str:
-    """Runs over whole archives, from the committed results of `python -m benchmarks.speed.archive`."""
-    found = json.loads((_SPEED / "archive.json").read_text(encoding="utf-8"))
-    first, known = found["first_run"], found["nothing_new"]
-    rows = [
-        (f"first run, {first['files']:,} files", first, first["main_process_mb"]["highest"]),
-        (f"nothing new, {known['files']:,} files", known["sertag"], known["sertag"]["peak_mb"]),
-        ("`find` on the same tree", known["find"], known["find"]["peak_mb"]),
-    ]
-    lines = [f"| {name} | {run['wall_s']:.1f} | {run['cpu_s']:.1f} | {peak:.0f} |" for name, run, peak in rows]
-    shares = {share: mb for share, mb in first["main_process_mb"].items() if "%" in share}
-    marks = ", ".join(
-        f"{mb:.0f} after {first['files'] * int(share.split()[0]) // 100:,}" for share, mb in shares.items()
-    )
-    machine = f"{known['machine']['cpu']}, {known['machine']['cores']} cores"
-    loads = f"load {first['machine']['load_before']:g} before the first run, {known['machine']['load_before']:g} before"
-    head = [
-        f"{machine}; {loads} the other:",
-        "",
-        "| | wall, s | processor, s | main process, MB |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([*head, *lines, "", f"Memory of the main process in the first run, in MB: {marks} files."])
-
-
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"example": example, "expectations": expectations, "models": models},
     "docs/accuracy.md": {"calls": calls, "open": open_data, "recipes": recipes},
@@ -245,7 +220,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
-    "docs/speed.md": {"speed": speed, "archive": archive},
+    "docs/speed.md": {"speed": speed, "archive": archive_page},
     "docs/training.md": {"help-export": help_export},
 }
 

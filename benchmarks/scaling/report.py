@@ -1,4 +1,4 @@
-"""Tables of `docs/scaling.md`, from committed results."""
+"""Tables of `docs/scaling.md`, and that of archives of `docs/speed.md`, from committed results."""
 
 from __future__ import annotations
 
@@ -45,6 +45,31 @@ def cluster_page() -> str:
     ratio = f"Two workers are {found['two_to_one']:.2f} times as fast as one ({work})."
     busy = "" if found["quiet"] else " **Other programs were running on the computer, so these figures mean little.**"
     return head + "\n".join(rows) + f"\n\n{ratio}{busy}"
+
+
+def archive_page() -> str:
+    """Runs over whole archives, from the committed results of `python -m benchmarks.speed.archive`."""
+    found = json.loads((RESULTS / "archive.json").read_text(encoding="utf-8"))
+    first, known = found["first_run"], found["nothing_new"]
+    rows = [
+        (f"first run, {first['files']:,} files", first, first["main_process_mb"]["highest"]),
+        (f"nothing new, {known['files']:,} files", known["sertag"], known["sertag"]["peak_mb"]),
+        ("`find` on the same tree", known["find"], known["find"]["peak_mb"]),
+    ]
+    lines = [f"| {name} | {run['wall_s']:.1f} | {run['cpu_s']:.1f} | {peak:.0f} |" for name, run, peak in rows]
+    shares = {share: mb for share, mb in first["main_process_mb"].items() if "%" in share}
+    marks = ", ".join(
+        f"{mb:.0f} after {first['files'] * int(share.split()[0]) // 100:,}" for share, mb in shares.items()
+    )
+    machine = f"{known['machine']['cpu']}, {known['machine']['cores']} cores"
+    loads = f"load {first['machine']['load_before']:g} before the first run, {known['machine']['load_before']:g} before"
+    head = [
+        f"{machine}; {loads} the other:",
+        "",
+        "| | wall, s | processor, s | main process, MB |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *lines, "", f"Memory of the main process in the first run, in MB: {marks} files."])
 
 
 def _time(hours: float) -> str:
