@@ -194,9 +194,9 @@ def recipes() -> str:
     return shown + ("\n\n† The protocol has changed since this was measured." if "†" in shown else "")
 
 
-def speed() -> str:
-    """The table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
-    text: str = json.loads((_SPEED / "tag.json").read_text(encoding="utf-8"))["readme"]
+def speed(file: str) -> str:
+    """A table of costs, from the committed results of `python -m benchmarks.speed.tag`."""
+    text: str = json.loads((_SPEED / file).read_text(encoding="utf-8"))["readme"]
     return text
 
 
@@ -220,7 +220,11 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/reliability.md": {"reliability": reliability, "differential": differential},
     "docs/show.md": {"show": show_example, "show-narrow": show_narrow, "help-show": help_show},
     "docs/scaling.md": {"cost": cost_page, "cluster": cluster_page, "scaling": scaling_page},
-    "docs/speed.md": {"speed": speed, "archive": archive_page},
+    "docs/speed.md": {
+        "speed": partial(speed, "tag.json"),
+        "speed-phone": partial(speed, "tag-phone.json"),
+        "archive": archive_page,
+    },
     "docs/training.md": {"help-export": help_export},
 }
 
