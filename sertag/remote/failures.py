@@ -65,7 +65,7 @@ def changed(url: str) -> Problem:
 def _meaning(codes: list[str], names: set[str], url: str) -> tuple[str, str, str]:
     """Code, what was found, and what to do."""
     scheme = scheme_of(url) or ""
-    give = credentials_advice(scheme).replace("give it", "give them", 1)
+    give = credentials_advice(scheme, what="them")
     if "FileExpired" in names or {"PreconditionFailed", "412"} & set(codes):
         return "changed", "was replaced after it was found", "run again"
     if any(code in _EXPIRED for code in codes):

@@ -51,7 +51,7 @@ def file_system(scheme: str, options: str) -> Any:
         system = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **settings)
     except (TypeError, ValueError, KeyError) as error:
         if package == "adlfs" and "account_name" in str(error):
-            message = f"no credentials were found; {credentials_advice(scheme).replace('give it', 'give them', 1)}"
+            message = f"no credentials were found; {credentials_advice(scheme, what='them')}"
             raise RemoteError(message, code="no_credentials") from error
         names = ", ".join(sorted(options_for(options, scheme)))
         message = f"--storage-options: {package} does not take {names or 'its environment'}: {type(error).__name__}"

@@ -107,7 +107,8 @@ def refusal(path: str) -> Problem | None:
         known = ", ".join(f"{known}://" for known in ("s3", "gs", "az", "https"))
         return Problem("unknown_scheme", f"{name}: {scheme}:// is not known; expected a path, or one of {known}")
     if f"{_HIDDEN}@" in name.partition("://")[2].partition("/")[0]:
-        message = f"{name}: holds a password or key, which others can see; {_ADVICE[PACKAGES[scheme]]}"
+        advice = f"leave it out, and {credentials_advice(scheme)}"
+        message = f"{name}: holds a password or key, which others can see; {advice}"
         return Problem("credentials_in_url", message)
     if scheme not in _WEB and "?versionId=" in path:
         return Problem("not_found", f"{name}: names a version of an object; expected its key, the newest is read")
@@ -123,22 +124,21 @@ def quoted(url: str) -> str:
     return quote(url, safe="%!#$&'()*+,/:;=?@[]~", errors="surrogateescape")
 
 
-_ADVICE = {
-    "s3fs": "leave it out, and give it by AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws",
-    "gcsfs": "leave it out, and give it by GOOGLE_APPLICATION_CREDENTIALS or `gcloud auth application-default login`",
-    "adlfs": "leave it out, and give it by AZURE_STORAGE_CONNECTION_STRING, "
-    "or AZURE_STORAGE_ACCOUNT_NAME and `az login`",
-    "aiohttp": "leave it out, and give it by ~/.netrc",
+_GIVEN_BY = {
+    "s3fs": "AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws",
+    "gcsfs": "GOOGLE_APPLICATION_CREDENTIALS or `gcloud auth application-default login`",
+    "adlfs": "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and `az login`",
+    "aiohttp": "~/.netrc",
 }
 
 
-def credentials_advice(scheme: str) -> str:
-    """How credentials are given to a storage, as a part of a sentence.
+def credentials_advice(scheme: str, *, what: str = "it") -> str:
+    """How credentials, in the sentence `what`, are given to a storage, as a part of a sentence.
 
     >>> credentials_advice("https")
     'give it by ~/.netrc'
     """
-    return _ADVICE[PACKAGES[scheme]].partition("and ")[2]
+    return f"give {what} by {_GIVEN_BY[PACKAGES[scheme]]}"
 
 
 def _bad_web_address(path: str, name: str) -> Problem | None:

@@ -23,8 +23,6 @@ from sertag.text import decode_path, display_name, plural
 
 OBJECTS = ("json", "jsonl")  # formats that are merged object by object
 
-_FAILURES = frozenset(status.value for status in FAILURES)
-
 
 class MergeError(SertagError):
     """Tables do not belong together."""
@@ -148,4 +146,4 @@ def open_part(path: str, order: ListOrder | None, fmt: Format | None, storage: s
 def failed(entry: Entry) -> bool:
     """Whether a recording has only rows that say why it has no others."""
     rows = (row for content in entry.content for row in content.get("channels", [content]))
-    return all(row["status"] in _FAILURES for row in rows)
+    return all(row["status"] in FAILURES for row in rows)

@@ -71,7 +71,7 @@ def sections(overview: Overview) -> str:
 
 def _in_short(overview: Overview) -> str:
     calls, channels, answered = overview.calls, overview.channels, _answered(overview)
-    failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
+    failed = sum(channel.text("status") in FAILURES for channel in channels)
     abstained = len(channels) - len(answered) - failed
     share = percent(len(answered), len(channels)) + " of the channels"
     if calls.without_labels:

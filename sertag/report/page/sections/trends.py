@@ -116,7 +116,7 @@ def _period(name: str, recordings: int, channels: Sequence[Channel], columns: Se
     answered = [channel for channel in channels if channel.text("emotion")]
     negative = [channel.text("sentiment") == Sentiment.NEGATIVE for channel in answered]
     urgencies = [channel.urgency for channel in channels if channel.urgency is not None]
-    failed = sum(channel.text("status") in {status.value for status in FAILURES} for channel in channels)
+    failed = sum(channel.text("status") in FAILURES for channel in channels)
     return _Period(
         name,
         recordings,
